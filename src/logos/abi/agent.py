@@ -1,0 +1,48 @@
+"""What an agent is.  Journaled whole when a process starts, so that a later edit of the
+file changes no running process."""
+
+from enum import StrEnum
+
+import msgspec
+
+from logos.abi.rights import Cap
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a process and all its descendants may use together.  None: no limit of its own.
+
+    `tokens` counts input and output; `cost` is in nano-dollars; `wall_s` seconds since the
+    start; `calls` system calls; `children` live children at once; `depth` generations below.
+    """
+
+    tokens: int | None = None
+    cost: int | None = None
+    wall_s: float | None = None
+    calls: int | None = None
+    children: int | None = None
+    depth: int | None = None
+
+
+class InDoubt(StrEnum):
+    """What to do about an effect whose outcome a crash has hidden."""
+
+    TELL = "tell"  # the call fails with `unavailable: outcome unknown`
+    ASK = "ask"  # the process stops until a person says what happened
+
+
+class Agent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`tools` names system calls (`fs.read`) and registered functions the model is shown;
+    `allow` is what it may do with them.  A `resident` agent waits for the next message after an
+    answer instead of exiting."""
+
+    name: str
+    description: str = ""
+    model: str = ""
+    instructions: str = ""
+    tools: tuple[str, ...] = ()
+    allow: tuple[Cap, ...] = ()
+    limits: Limits = Limits()
+    in_doubt: InDoubt = InDoubt.TELL
+    program: str = "agent"
+    resident: bool = False
+    max_output: int = 4096

@@ -1,0 +1,72 @@
+"""The system calls.
+
+A call is a value.  Its class is the only declaration there is: the type checker reads
+it, the journal stores it, and `describe` turns it into a JSON Schema, a tool for a
+model, a command and a page of the manual.
+
+    class Spawn(Call[Pid], tag="process.spawn", frozen=True, kw_only=True):
+        \"\"\"Start a child process and return its pid.\"\"\"
+        verb = "spawn"
+        task: Annotated[str, Meta(description="...")]
+
+How a call is carried out is in kernel/handlers or in a driver; nobody outside sees that.
+"""
+
+from typing import Any
+
+from logos.abi.calls.base import Call, name, result_type, tool_name
+from logos.abi.calls.fs import Append, List, Read, Search, Write
+from logos.abi.calls.message import Letter, Receive, Schedule, Send, Sleep
+from logos.abi.calls.process import Exit, Kill, Spawn, Wait
+from logos.abi.calls.world import CallTool, Fetch, ReadPage, Run
+
+CALLS: tuple[type[Call[Any]], ...] = (
+    List,
+    Read,
+    Search,
+    Write,
+    Append,
+    Run,
+    Fetch,
+    CallTool,
+    ReadPage,
+    Spawn,
+    Wait,
+    Kill,
+    Send,
+    Receive,
+    Sleep,
+    Schedule,
+)
+"""In the order the model's manual has them."""
+
+BY_NAME: dict[str, type[Call[Any]]] = {name(call): call for call in CALLS}
+BY_TOOL_NAME: dict[str, type[Call[Any]]] = {tool_name(call): call for call in CALLS}
+
+__all__ = [
+    "BY_NAME",
+    "BY_TOOL_NAME",
+    "CALLS",
+    "Append",
+    "Call",
+    "CallTool",
+    "Exit",
+    "Fetch",
+    "Kill",
+    "Letter",
+    "List",
+    "Read",
+    "ReadPage",
+    "Receive",
+    "Run",
+    "Schedule",
+    "Search",
+    "Send",
+    "Sleep",
+    "Spawn",
+    "Wait",
+    "Write",
+    "name",
+    "result_type",
+    "tool_name",
+]

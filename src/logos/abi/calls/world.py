@@ -1,0 +1,69 @@
+"""Calls that reach outside the kernel: commands, the network, registered functions, and
+people's own pages of memory."""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from logos.abi.calls.base import Call
+from logos.abi.driver import Effect
+from logos.abi.errors import Code
+
+
+class Run(Call[str], tag="command.run", frozen=True, kw_only=True):
+    """Run a program in the sandbox: no network, only the workspace (its current folder) writable.
+
+    Returns its output, then `[exit status N]`.  Use ["sh", "-c", "..."] for a shell line.
+    """
+
+    effect = Effect.EFFECT
+    verb = "run"
+    errors = (Code.NOT_FOUND, Code.TIMEOUT, Code.UNAVAILABLE)
+
+    argv: Annotated[
+        tuple[str, ...], Meta(description="the program and its arguments", min_length=1)
+    ]
+    stdin: str = ""
+    timeout_s: Annotated[float, Meta(gt=0, le=3600)] = 60.0
+
+    def target(self) -> str:
+        return f"/bin/{self.argv[0].rsplit('/', 1)[-1]}"
+
+
+class Fetch(Call[str], tag="http.fetch", frozen=True, kw_only=True):
+    """Get a web page or file by HTTP; return its text.  Only hosts you were granted."""
+
+    effect = Effect.PURE
+    verb = "fetch"
+    errors = (Code.NOT_FOUND, Code.TIMEOUT, Code.UNAVAILABLE, Code.TOOL)
+
+    url: Annotated[str, Meta(description="http:// or https://", pattern="^https?://")]
+
+    def target(self) -> str:
+        parts = urlsplit(self.url)
+        return f"/net/{parts.hostname or ''}{parts.path or '/'}"
+
+
+class CallTool(Call[msgspec.Raw], tag="tool.call", frozen=True, kw_only=True):
+    """Call a registered tool by its name."""
+
+    effect = Effect.EFFECT
+    verb = "call"
+    errors = (Code.NOT_FOUND, Code.TOOL, Code.TIMEOUT, Code.UNAVAILABLE)
+
+    tool: Annotated[str, Meta(min_length=1)]
+    arguments: Annotated[msgspec.Raw, Meta(description="a JSON object")] = msgspec.Raw(b"{}")
+
+    def target(self) -> str:
+        return f"/tools/{self.tool}"
+
+
+class ReadPage(Call[str], tag="memory.read", frozen=True, kw_only=True):
+    """Bring back a page that has left the window, exactly as it was.  `offset` counts characters."""
+
+    errors = (Code.NOT_FOUND,)
+
+    page: Annotated[int, Meta(description="the number the window shows for it", ge=1)]
+    offset: Annotated[int, Meta(ge=0)] = 0

@@ -1,0 +1,183 @@
+"""What the kernel asks of the world: the Protocols every driver implements.
+
+    Model       thinks: a request in, a stream of deltas out
+    Tool        carries out one class of system calls
+    Sandbox     runs somebody's code where it can do no harm
+    Clock       tells the time
+
+A driver maps its library's errors to SysError at its own edge, and lets nothing else out.
+It is cancelled by cancelling its task, and then leaves nothing behind.  Whoever writes a
+driver needs this package and nothing else of ours.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from logos.abi.ids import CallId, Pid
+from logos.abi.messages import AnyDelta, Request
+
+
+class Price(msgspec.Struct, frozen=True, kw_only=True):
+    """Nano-dollars per token (1 USD per million tokens = 1000)."""
+
+    input: int = 0
+    output: int = 0
+    cached: int = 0
+    written: int = 0
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model is and can do.  `window` and `max_output` are in tokens; `concurrency` is
+    how many thoughts it takes at once."""
+
+    name: str
+    window: int = 128_000
+    max_output: int = 8_192
+    concurrency: int = 256
+    price: Price = Price()
+    tools: bool = True
+    images: bool = False
+    exact_count: bool = False
+
+
+class Model(Protocol):
+    @property
+    def profile(self) -> Profile: ...
+
+    def think(self, request: Request) -> AsyncIterator[AnyDelta]:
+        """Stream one thought; the last delta is Finished.
+
+        Raise SysError: `model` when the provider answers nonsense or refuses, `limit` when it
+        says to slow down (after the driver's own retries), `unavailable` when it cannot be
+        reached, `context` when the request is too long, `unauthenticated` for a bad key.
+        """
+        ...
+
+    def count(self, request: Request) -> int:
+        """Tokens of the request: exact if the profile says so, else an estimate that errs high."""
+        ...
+
+
+class Effect(StrEnum):
+    """What a call does to the world, and so what may be done about it after a crash."""
+
+    KERNEL = (
+        "kernel"  # touches only the kernel's own tables: in the same transaction, never in doubt
+    )
+    PURE = "pure"  # reads: run it again
+    IDEMPOTENT = "idempotent"  # run it again under the same call id
+    EFFECT = "effect"  # never run again in silence
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One call for a tool.  `workspace` is the process's own folder; `hosts` the names it may
+    reach over the network; `deadline_s` how long the call may take, in seconds."""
+
+    id: CallId
+    pid: Pid
+    call: Any
+    workspace: Path
+    hosts: frozenset[str] = frozenset()
+    deadline_s: float = 60.0
+
+
+class Tool(Protocol):
+    async def run(self, job: Job) -> Any:
+        """Carry the call out and return what its declaration says.  Raise SysError."""
+        ...
+
+
+class Verdict(StrEnum):
+    DONE = "done"
+    NOT_DONE = "not_done"
+    UNKNOWN = "unknown"
+
+
+class Reconciler(Protocol):
+    """A tool that can say, after a crash, whether an effect happened."""
+
+    async def prepare(self, job: Job) -> bytes:
+        """What to remember before the effect.  It is journaled with the intent."""
+        ...
+
+    async def reconcile(self, job: Job, prepared: bytes) -> tuple[Verdict, Any]:
+        """Did it happen?  With DONE, also what `run` would have returned."""
+        ...
+
+
+class Network(StrEnum):
+    NONE = "none"
+    HOST = "host"
+
+
+class Mode(StrEnum):
+    """How code is confined, strongest first."""
+
+    FULL = "full"  # throw-away uid, namespaces (bubblewrap), Landlock, seccomp
+    NO_NAMESPACES = "no_namespaces"  # throw-away uid, Landlock, seccomp
+    NONE = "none"  # a plain subprocess: only when the operator says so
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """What to run in a sandbox.  Sizes in bytes, times in seconds.  `readable` folders are
+    mounted read-only at the same path.  The program sees `workspace` at `/workspace` where the
+    mode has namespaces, else at its own path; it starts there, and it is all it can write."""
+
+    argv: tuple[str, ...]
+    workspace: Path
+    stdin: bytes = b""
+    env: Mapping[str, str] = {}
+    readable: tuple[Path, ...] = ()
+    network: Network = Network.NONE
+    timeout_s: float = 60.0
+    output_bytes: int = 256 * 1024
+    memory_bytes: int = 1 << 30
+    processes: int = 64
+    file_bytes: int = 64 << 20
+
+
+class Completed(msgspec.Struct, frozen=True, kw_only=True):
+    """How it ended.  `status` is the exit status, or 128 + signal.  `truncated`: more output
+    came than was kept.  `timed_out`: it was killed at its deadline."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+    seconds: float
+    timed_out: bool = False
+    truncated: bool = False
+    mode: Mode = Mode.FULL
+
+
+class Layer(msgspec.Struct, frozen=True, kw_only=True):
+    """One mechanism of confinement on this machine, for `logos doctor`."""
+
+    name: str
+    available: bool
+    detail: str = ""
+
+
+class Sandbox(Protocol):
+    @property
+    def mode(self) -> Mode: ...
+
+    def layers(self) -> tuple[Layer, ...]: ...
+
+    async def run(self, command: Command) -> Completed:
+        """Run it, and leave no process behind.  Raise SysError `unavailable` when this machine
+        cannot confine it as strongly as the operator asked: never run it weaker instead."""
+        ...
+
+
+class Clock(Protocol):
+    def now(self) -> int:
+        """Microseconds since the Unix epoch."""
+        ...
+
+    async def sleep_until(self, at: int) -> None:
+        """Return when `now()` is at or past `at`."""
+        ...

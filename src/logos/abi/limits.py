@@ -1,0 +1,46 @@
+"""Every constant with a unit, on one page (after xv6's param.h).
+
+What an operator may want to change is a setting in config.py instead.
+"""
+
+BODY_INLINE_BYTES = 4096
+"""A journal body longer than this is kept as a content-addressed blob."""
+
+BATCH_EVENTS = 2048
+"""Events in one group commit at most."""
+
+SNAPSHOT_EVENTS = 500
+"""Events between two snapshots of one process: bounds what recovery must fold."""
+
+RESULT_TOKENS = 4000
+"""A result longer than this enters the window as its head and a page to read the rest from."""
+
+READ_LINES = 400
+"""Lines fs.read returns when no range is given."""
+
+SEARCH_MATCHES = 100
+"""Matches fs.search returns at most."""
+
+FILE_BYTES = 4 << 20
+"""The largest file fs.read opens."""
+
+FETCH_BYTES = 1 << 20
+"""The most http.fetch keeps of a response."""
+
+OUTPUT_BYTES = 64 << 10
+"""The most command.run keeps of each of stdout and stderr."""
+
+WRAP_UP_TURNS = 1
+"""Thoughts a process has left after a `term` signal."""
+
+REPEATED_FAILURES = 3
+"""The same failing call this often in a row: the process is told."""
+
+CALL_CYCLE = 4
+"""Longest cycle of calls the watchdog looks for."""
+
+CYCLE_REPEATS = 3
+"""A cycle of calls with the same results this often: the process is told."""
+
+THROTTLE_S = 5.0
+"""How long the watchdog makes a process pause when telling it did not help."""

@@ -1,0 +1,162 @@
+"""What a process is at one moment, and what it may do next.
+
+    Process     the state: the fold of its journal (kernel/process/state.py)
+    Action      what its program wants to do next, given the state
+    Program     the function from one to the other
+
+Programs are pure: they see a Process and return an Action.  The kernel performs it and
+journals what happened, so a program never has to be replayed, only asked again.
+"""
+
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from logos.abi.agent import Agent, Limits
+from logos.abi.driver import Effect
+from logos.abi.ids import CallId, MailId, Pid, Seq
+from logos.abi.messages import ToolCall, Usage
+from logos.abi.rights import Cap
+
+
+class Status(StrEnum):
+    NONE = "none"
+    READY = "ready"
+    THINKING = "thinking"
+    CALLING = "calling"
+    WAITING = "waiting"
+    STOPPED = "stopped"
+    EXITED = "exited"
+
+
+class Signal(StrEnum):
+    TERM = "term"  # one bounded thought to wrap up, then exit
+    KILL = "kill"  # exit now
+    STOP = "stop"  # do nothing until cont
+    CONT = "cont"
+    INT = "int"  # give up this thought or these calls
+    ALARM = "alarm"  # a timer fired
+
+
+class OpenCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A call that was let in and has no answer yet.
+
+    `blocked`: it waits for something inside the kernel (a message, a child, a time), at the
+    latest until `until` (microseconds).  `prepared` is what its driver wanted remembered.
+    """
+
+    id: CallId
+    call: msgspec.Raw
+    effect: Effect
+    prepared: bytes = b""
+    blocked: bool = False
+    until: int | None = None
+
+
+class Reservation(msgspec.Struct, frozen=True, kw_only=True):
+    """What the thought in flight may cost at most, held until it is settled."""
+
+    tokens: int
+    cost: int
+
+
+class Child(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A live child and what was set aside for it."""
+
+    pid: Pid
+    limits: Limits = Limits()
+
+
+class Timer(msgspec.Struct, frozen=True, kw_only=True):
+    """A schedule: `text` arrives as a message at `next` (microseconds) and then by `cron`."""
+
+    cron: str
+    text: str
+    next: int
+
+
+class Mail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A message that arrived and that nobody has read yet."""
+
+    id: MailId
+    text: str
+    sender: Pid | None = None
+
+
+class Watch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the watchdog remembers: digests of the last calls with their results, the length of
+    the run of identical failures, and how often the process was told."""
+
+    recent: tuple[int, ...] = ()
+    failures: int = 0
+    last_failure: int = 0
+    warnings: int = 0
+
+
+class Process(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`seq` is the last event folded in.  `proposed` are calls of the last thought nobody has
+    decided on yet; `news` counts what arrived since the last thought (the task, answers,
+    messages); `answer` is the text of the last thought.  `spent` includes what ended children
+    used; `wrap_up` counts down the thoughts left after `term`."""
+
+    status: Status = Status.NONE
+    seq: Seq = Seq(0)
+    parent: Pid | None = None
+    agent: Agent = Agent(name="")
+    task: str = ""
+    caps: frozenset[Cap] = frozenset()
+    limits: Limits = Limits()
+    started: int = 0
+    deadline: int | None = None
+    generation: int = 0
+    thoughts: int = 0
+    calls: int = 0
+    spent: Usage = Usage()
+    reserved: Reservation | None = None
+    proposed: tuple[ToolCall, ...] = ()
+    open: tuple[OpenCall, ...] = ()
+    inbox: tuple[Mail, ...] = ()
+    children: tuple[Child, ...] = ()
+    timers: tuple[Timer, ...] = ()
+    news: int = 0
+    answer: str = ""
+    failures: int = 0
+    paused_until: int | None = None
+    idle: bool = False
+    stopped: bool = False
+    wrap_up: int | None = None
+    watch: Watch = Watch()
+    exit_status: int | None = None
+
+
+class Action(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of what a program may want."""
+
+
+class Think(Action, frozen=True, kw_only=True):
+    """Ask the model."""
+
+
+class Act(Action, frozen=True, kw_only=True):
+    """Make the proposed calls."""
+
+
+class Idle(Action, frozen=True, kw_only=True):
+    """Wait for a message."""
+
+
+class Finish(Action, frozen=True, kw_only=True):
+    """Exit."""
+
+    status: int = 0
+    answer: str = ""
+
+
+AnyAction = Think | Act | Idle | Finish
+
+
+class Program(Protocol):
+    """What runs in a process."""
+
+    def __call__(self, process: Process, /) -> AnyAction: ...
