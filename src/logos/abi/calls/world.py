@@ -54,7 +54,7 @@ class CallTool(Call[msgspec.Raw], tag="tool.call", frozen=True, kw_only=True):
     errors = (Code.NOT_FOUND, Code.TOOL, Code.TIMEOUT, Code.UNAVAILABLE)
 
     tool: Annotated[str, Meta(min_length=1)]
-    arguments: Annotated[msgspec.Raw, Meta(description="a JSON object")] = msgspec.Raw(b"{}")
+    arguments: Annotated[msgspec.Raw, Meta(description="a JSON object")]
 
     def target(self) -> str:
         return f"/tools/{self.tool}"
