@@ -1,0 +1,130 @@
+"""All settings, in one frozen value read once at boot.
+
+Defaults here < logos.toml < LOGOS_SECTION_KEY variables.  A room is handed its own section
+and reads nothing else: no module but `boot` and `cli` touches the environment.
+
+    load(path, environ)   -> Loaded: the value, and where each setting came from
+
+Secrets are references (`env:NAME` or `file:/path`), never values: what is printed or
+journaled can be shown to anyone.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+from logos.abi.driver import Mode, Price
+from logos.abi.errors import Code, SysError
+
+PREFIX = "LOGOS_"
+
+
+class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    url: Annotated[str, Meta(description="PostgreSQL URL; empty: the embedded server")] = ""
+    pool: Annotated[int, Meta(description="connections for reads", ge=1, le=100)] = 4
+    patience_s: Annotated[
+        float, Meta(description="how long to wait for a database that went away, in seconds", gt=0)
+    ] = 60.0
+
+
+class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    lease_s: Annotated[
+        float, Meta(description="a node silent for so long loses its processes, in seconds", gt=0)
+    ] = 10.0
+    resident: Annotated[
+        int, Meta(description="idle processes kept in memory for a quick wake-up", ge=0)
+    ] = 256
+
+
+class Sandbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    mode: Annotated[
+        Mode, Meta(description="weakest confinement accepted for code that agents run")
+    ] = Mode.FULL
+    pool: Annotated[int, Meta(description="warm sandboxes kept waiting", ge=0, le=64)] = 0
+
+
+class Endpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One model.  `dialect` is openai, anthropic, local or builtin."""
+
+    dialect: Annotated[str, Meta(description="openai, anthropic, local, or builtin")] = "openai"
+    url: Annotated[str, Meta(description="base URL, with /v1")] = ""
+    key: Annotated[str, Meta(description="env:NAME or file:/path")] = ""
+    model: Annotated[str, Meta(description="the provider's name of it")] = ""
+    window: Annotated[int, Meta(description="tokens", ge=256)] = 128_000
+    max_output: Annotated[int, Meta(description="tokens", ge=1)] = 8_192
+    concurrency: Annotated[int, Meta(description="thoughts at once", ge=1)] = 256
+    timeout_s: Annotated[float, Meta(description="between two bytes, in seconds", gt=0)] = 120.0
+    tries: Annotated[int, Meta(description="of one thought, the first included", ge=1)] = 5
+    price: Price = Price()
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    home: Annotated[str, Meta(description="where everything is kept; empty: user data folder")] = ""
+    model: Annotated[str, Meta(description="for agents that name none")] = "builtin/reader"
+    agents: Annotated[
+        tuple[str, ...], Meta(description="folders of agent files, besides those of the project")
+    ] = ()
+    store: Store = Store()
+    node: Node = Node()
+    sandbox: Sandbox = Sandbox()
+    models: Annotated[dict[str, Endpoint], Meta(description="endpoints by name")] = {}
+
+
+class Loaded(NamedTuple):
+    config: Config
+    origins: dict[str, str]
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
+    """Raise SysError `invalid` naming the setting and where it was set."""
+    raw: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    if path is not None and path.exists():
+        try:
+            raw = msgspec.toml.decode(path.read_bytes())
+        except msgspec.DecodeError as error:
+            raise SysError(Code.INVALID, f"{path}: {error}", hint="TOML is expected") from error
+        origins |= dict.fromkeys(_leaves(raw), str(path))
+    sections = {f.name for f in msgspec.structs.fields(Config)}
+    for variable, value in environ.items():
+        if not variable.startswith(PREFIX) or not value:
+            continue
+        first, _, rest = variable.removeprefix(PREFIX).lower().partition("_")
+        if first not in sections:
+            continue
+        if rest:
+            raw.setdefault(first, {})[rest] = value
+        else:
+            raw[first] = value
+        origins[f"{first}.{rest}".rstrip(".")] = variable
+    try:
+        return Loaded(msgspec.convert(raw, Config, strict=False), origins)
+    except msgspec.ValidationError as error:
+        where = ", ".join(sorted(set(origins.values())))
+        raise SysError(
+            Code.INVALID,
+            f"settings: {error}",
+            hint=f"set in {where}; `logos config` lists them all",
+        ) from error
+
+
+def settings(loaded: Loaded) -> list[tuple[str, str, str]]:
+    """Every setting: its name, its value as JSON, and where it came from."""
+    rows = _leaves(msgspec.to_builtins(loaded.config))
+    return [
+        (name, msgspec.json.encode(value).decode(), loaded.origins.get(name, "default"))
+        for name, value in rows.items()
+    ]
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    leaves: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            leaves |= _leaves(value, f"{prefix}{key}.")
+        else:
+            leaves[f"{prefix}{key}"] = value
+    return leaves

@@ -1,0 +1,63 @@
+"""The append-only truth: one hash chain per process, and one feed of all of them.
+
+    seal(head, at, events)      events -> rows that hang on a head (pure)
+    verify(rows, ...)           the first row that is not what it says (pure)
+    decode(row)                 the event in a row, whatever its age
+    Writer.append(entry)        queue; Batch.durable(pid) returns when it is on disk
+    read, read_many             rows back
+    Feed.advance()              everybody's rows, in one order, each once
+    snapshots, save_snapshot    folds kept to shorten the next one
+    pending                     letters nobody has taken
+
+Whoever appends must hold the process: `epoch` and `head` are checked in the statement that
+appends.  That is the only lock.
+"""
+
+from logos.kernel.journal.chain import Broken, Head, Row, genesis, seal, verify
+from logos.kernel.journal.reader import (
+    Feed,
+    Pending,
+    Snapshot,
+    last_id,
+    pending,
+    read,
+    read_many,
+    save_snapshot,
+    snapshots,
+)
+from logos.kernel.journal.upcast import decode
+from logos.kernel.journal.writer import (
+    FIRST_EPOCH,
+    Birth,
+    Entry,
+    Fenced,
+    Letter,
+    Projection,
+    Writer,
+)
+
+__all__ = [
+    "FIRST_EPOCH",
+    "Birth",
+    "Broken",
+    "Entry",
+    "Feed",
+    "Fenced",
+    "Head",
+    "Letter",
+    "Pending",
+    "Projection",
+    "Row",
+    "Snapshot",
+    "Writer",
+    "decode",
+    "genesis",
+    "last_id",
+    "pending",
+    "read",
+    "read_many",
+    "save_snapshot",
+    "seal",
+    "snapshots",
+    "verify",
+]

@@ -1,0 +1,110 @@
+"""The hash chain.  Pure.
+
+    link(entry, prev)      the hash of one row
+    seal(...)              events -> rows that hang on a head
+    verify(rows, prev)     the first row that is not what it says, or None
+
+hash = SHA-256(prev || header || digest), where digest = SHA-256(body) and the header is
+every other column of the row in a fixed binary form.  Because only the digest of the body
+goes in, a body can be forgotten for good without breaking the chain.
+"""
+
+import hashlib
+import struct
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from logos.abi.events import AnyEvent
+from logos.abi.ids import Epoch, Pid, Seq
+
+HASH_BYTES = 32
+_HEADER = struct.Struct(">qqqqB")
+_ENCODE = msgspec.json.Encoder(order="deterministic").encode
+
+
+class Row(NamedTuple):
+    """One row of the journal.  `id` is 0 until the database has given it one; `body` is None
+    when it has been forgotten."""
+
+    id: int
+    pid: Pid
+    seq: Seq
+    epoch: Epoch
+    at: int
+    kind: str
+    body: bytes | None
+    digest: bytes
+    prev: bytes
+    hash: bytes
+
+
+class Head(NamedTuple):
+    """Where a journal ends, and the epoch its writer holds."""
+
+    pid: Pid
+    epoch: Epoch
+    seq: Seq
+    hash: bytes
+
+
+def genesis(pid: Pid) -> bytes:
+    """What the first row of a process hangs on."""
+    return hashlib.sha256(b"logos process %d" % pid).digest()
+
+
+def link(row: Row) -> bytes:
+    kind = row.kind.encode()
+    header = _HEADER.pack(row.pid, row.seq, row.epoch, row.at, len(kind)) + kind
+    return hashlib.sha256(row.prev + header + row.digest).digest()
+
+
+def seal(head: Head, at: int, events: Iterable[AnyEvent]) -> tuple[Head, list[Row]]:
+    """The rows of these events, and the head after them.  `at` is microseconds."""
+    pid, epoch, seq, prev = head
+    rows = []
+    for event in events:
+        seq = Seq(seq + 1)
+        body = _ENCODE(event)
+        kind = event.__struct_config__.tag
+        assert isinstance(kind, str)
+        row = Row(0, pid, seq, epoch, at, kind, body, hashlib.sha256(body).digest(), prev, b"")
+        prev = link(row)
+        rows.append(row._replace(hash=prev))
+    return Head(pid, epoch, seq, prev), rows
+
+
+class Broken(NamedTuple):
+    """The first thing wrong with a journal."""
+
+    pid: Pid
+    seq: Seq
+    why: str
+
+
+def verify(rows: Sequence[Row], prev: bytes, before: Seq) -> Broken | None:
+    """Check consecutive rows of one process that follow event `before`, whose hash is `prev`."""
+    epoch, last_id = 0, 0
+    for row in rows:
+        before = Seq(before + 1)
+        if row.seq != before:
+            return Broken(row.pid, before, f"missing: the next event is {row.seq}")
+        if why := _wrong(row, prev):
+            return Broken(row.pid, row.seq, why)
+        if row.epoch < epoch:
+            return Broken(row.pid, row.seq, "its epoch is older than that of the event before")
+        if row.id <= last_id:
+            return Broken(row.pid, row.seq, "its place in the feed is not after the event before")
+        prev, epoch, last_id = row.hash, row.epoch, row.id
+    return None
+
+
+def _wrong(row: Row, prev: bytes) -> str:
+    if row.prev != prev:
+        return "does not hang on the event before it"
+    if row.body is not None and hashlib.sha256(row.body).digest() != row.digest:
+        return "its body is not what its digest says"
+    if link(row) != row.hash:
+        return "its hash is not that of its content"
+    return ""

@@ -1,0 +1,110 @@
+-- Statements of logos.kernel.journal.
+
+-- name: append
+-- Add events to many processes at once.  A process whose epoch or head is not what its writer
+-- says is left out, and its neighbours go in: the fence and the append are one statement.
+WITH head AS (
+    SELECT * FROM unnest(
+        :pids::bigint[], :epochs::bigint[], :befores::bigint[], :afters::bigint[], :hashes::bytea[],
+        :statuses::text[], :wakes::bigint[], :thoughts::bigint[], :calls::bigint[],
+        :tokens::bigint[], :costs::bigint[], :exits::integer[]
+    ) AS h (pid, epoch, before, after, hash, status, wake, thoughts, calls, tokens, cost, exit)
+), held AS (
+    UPDATE process p
+       SET head_seq = h.after, head_hash = h.hash, status = h.status, wake_at = h.wake,
+           thoughts = h.thoughts, calls = h.calls, tokens = h.tokens, cost = h.cost,
+           exit_status = h.exit
+      FROM head h
+     WHERE p.pid = h.pid AND p.epoch = h.epoch AND p.head_seq = h.before
+    RETURNING p.pid
+), added AS (
+    INSERT INTO journal (pid, seq, epoch, at, kind, body, digest, prev, hash)
+    SELECT r.* FROM unnest(
+        :row_pids::bigint[], :row_seqs::bigint[], :row_epochs::bigint[], :row_ats::bigint[],
+        :row_kinds::text[], :row_bodies::bytea[], :row_digests::bytea[], :row_prevs::bytea[],
+        :row_hashes::bytea[]
+    ) AS r (pid, seq, epoch, at, kind, body, digest, prev, hash)
+    JOIN held ON held.pid = r.pid
+)
+SELECT pid FROM held;
+
+-- name: heads
+-- Where these journals end now: after a lost connection, whether the batch went in.
+SELECT pid, head_seq, head_hash FROM process WHERE pid = ANY(:pids::bigint[]);
+
+-- name: create
+-- New processes, driven by this node from their first event on.
+INSERT INTO process (pid, node, epoch, head_hash, status, parent, agent, task, model, spawned_at)
+SELECT n.pid, :node, 1, n.hash, 'none', n.parent, n.agent, n.task, n.model, n.at
+  FROM unnest(
+        :pids::bigint[], :hashes::bytea[], :parents::bigint[], :agents::text[], :tasks::text[],
+        :models::text[], :ats::bigint[]
+    ) AS n (pid, hash, parent, agent, task, model, at);
+
+-- name: pids
+-- Numbers nobody has had.
+SELECT nextval('process_pid') AS pid FROM generate_series(1, :n::integer);
+
+-- name: store_blobs
+INSERT INTO blob (digest, body)
+SELECT * FROM unnest(:digests::bytea[], :bodies::bytea[])
+    ON CONFLICT (digest) DO NOTHING;
+
+-- name: post
+-- Letters and signals, to be taken by whoever drives the receiver.
+INSERT INTO mail (pid, sender, body)
+SELECT * FROM unnest(:receivers::bigint[], :senders::bigint[], :bodies::bytea[]);
+
+-- name: take
+UPDATE mail SET taken = t.seq
+  FROM unnest(:ids::bigint[], :seqs::bigint[]) AS t (id, seq)
+ WHERE mail.id = t.id;
+
+-- name: pending
+SELECT id, pid, sender, body FROM mail
+ WHERE pid = ANY(:pids::bigint[]) AND taken IS NULL ORDER BY id;
+
+-- name: read
+-- Part of one journal, in order, bodies in place.
+SELECT j.id, j.pid, j.seq, j.epoch, j.at, j.kind, coalesce(j.body, b.body) AS body, j.digest,
+       j.prev, j.hash
+  FROM journal j LEFT JOIN blob b ON j.body IS NULL AND b.digest = j.digest
+ WHERE j.pid = :pid AND j.seq > :after AND j.seq <= :upto
+ ORDER BY j.seq LIMIT :most;
+
+-- name: read_many
+-- What these processes did since their snapshots.
+SELECT j.id, j.pid, j.seq, j.epoch, j.at, j.kind, coalesce(j.body, b.body) AS body, j.digest,
+       j.prev, j.hash
+  FROM unnest(:pids::bigint[], :afters::bigint[]) AS w (pid, after)
+  JOIN journal j ON j.pid = w.pid AND j.seq > w.after
+  LEFT JOIN blob b ON j.body IS NULL AND b.digest = j.digest
+ ORDER BY j.pid, j.seq;
+
+-- name: feed
+-- Everybody's events in the order of the feed, and which transactions may still add to the past.
+SELECT j.id, j.pid, j.seq, j.epoch, j.at, j.kind, coalesce(j.body, b.body) AS body, j.digest,
+       j.prev, j.hash
+  FROM journal j LEFT JOIN blob b ON j.body IS NULL AND b.digest = j.digest
+ WHERE j.id > :after ORDER BY j.id LIMIT :most;
+
+-- name: horizon
+-- `oldest`: transactions below it have ended.  `next`: none from it on has begun.
+SELECT pg_snapshot_xmin(s)::text::bigint AS oldest, pg_snapshot_xmax(s)::text::bigint AS next
+  FROM pg_current_snapshot() AS s;
+
+-- name: last
+SELECT coalesce(max(id), 0) AS id FROM journal;
+
+-- name: save
+INSERT INTO snapshot (pid, seq, version, hash, body) VALUES (:pid, :seq, :version, :hash, :body)
+    ON CONFLICT (pid, seq) DO UPDATE
+   SET version = excluded.version, hash = excluded.hash, body = excluded.body;
+
+-- name: forget_snapshots
+DELETE FROM snapshot WHERE pid = :pid AND seq < :before;
+
+-- name: snapshots
+-- The newest of each process that this fold can read.
+SELECT DISTINCT ON (pid) pid, seq, hash, body FROM snapshot
+ WHERE pid = ANY(:pids::bigint[]) AND version = :version ORDER BY pid, seq DESC;

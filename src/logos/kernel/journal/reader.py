@@ -1,0 +1,146 @@
+"""Reading journals: one process, many at once, or everybody's in the order of the feed."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, NamedTuple
+
+from logos.abi.ids import MailId, Pid, Seq
+from logos.kernel.journal.chain import Row
+from logos.store import Queries, Store
+
+_SQL = Queries("logos.kernel.journal", "journal.sql")
+
+PAGE = 1000
+"""Rows fetched at a time."""
+
+START = Seq(0)
+FOREVER = Seq(2**62)
+
+
+class Snapshot(NamedTuple):
+    seq: Seq
+    hash: bytes
+    body: bytes
+
+
+class Pending(NamedTuple):
+    """A letter nobody has taken."""
+
+    id: MailId
+    pid: Pid
+    sender: Pid | None
+    body: bytes
+
+
+async def read(
+    store: Store, pid: Pid, after: Seq = START, upto: Seq = FOREVER
+) -> AsyncIterator[Row]:
+    """The rows of one process, in order."""
+    while True:
+
+        async def page(after: Seq = after) -> Sequence[Any]:
+            async with store.connection() as db:
+                return await db.all(_SQL.read, pid=pid, after=after, upto=upto, most=PAGE)
+
+        rows = await store.persist(page)
+        for row in rows:
+            yield Row(*row)
+        if len(rows) < PAGE:
+            return
+        after = rows[-1]["seq"]
+
+
+async def read_many(store: Store, after: dict[Pid, Seq]) -> dict[Pid, list[Row]]:
+    """The rows of several processes, each from its own position on."""
+
+    async def fetch() -> Sequence[Any]:
+        async with store.connection() as db:
+            return await db.all(_SQL.read_many, pids=list(after), afters=list(after.values()))
+
+    found: dict[Pid, list[Row]] = {pid: [] for pid in after}
+    for row in await store.persist(fetch):
+        found[row["pid"]].append(Row(*row))
+    return found
+
+
+async def pending(store: Store, pids: Sequence[Pid]) -> list[Pending]:
+    async def fetch() -> Sequence[Any]:
+        async with store.connection() as db:
+            return await db.all(_SQL.pending, pids=list(pids))
+
+    return [Pending(*row) for row in await store.persist(fetch)]
+
+
+async def snapshots(store: Store, pids: Sequence[Pid], version: int) -> dict[Pid, Snapshot]:
+    async def fetch() -> Sequence[Any]:
+        async with store.connection() as db:
+            return await db.all(_SQL.snapshots, pids=list(pids), version=version)
+
+    return {
+        row["pid"]: Snapshot(row["seq"], row["hash"], row["body"])
+        for row in await store.persist(fetch)
+    }
+
+
+async def save_snapshot(store: Store, pid: Pid, snapshot: Snapshot, version: int) -> None:
+    """Keep it, and drop the older ones.  Losing it loses nothing."""
+
+    async def write() -> None:
+        async with store.connection() as db:
+            await db.run(
+                _SQL.save,
+                pid=pid,
+                seq=snapshot.seq,
+                version=version,
+                hash=snapshot.hash,
+                body=snapshot.body,
+            )
+            await db.run(_SQL.forget_snapshots, pid=pid, before=snapshot.seq)
+
+    await store.persist(write)
+
+
+class Feed:
+    """Everybody's events in the order of the feed, each exactly once, from any position.
+
+    Identity numbers are handed out before transactions commit, so a number may be missing
+    only because its transaction is still under way.  At a gap the feed waits until every
+    transaction that was open when it was first seen has ended.
+    """
+
+    def __init__(self, store: Store, after: int) -> None:
+        self._store = store
+        self._after = after
+        self._gap: tuple[int, int] | None = None
+
+    async def advance(self) -> list[Row]:
+        """The rows that have become certain since the last time; maybe none."""
+
+        async def fetch() -> tuple[Sequence[Any], Any]:
+            async with self._store.connection() as db:
+                horizon = await db.one(_SQL.horizon)  # first: what it says ended is visible below
+                return await db.all(_SQL.feed, after=self._after, most=PAGE), horizon
+
+        rows, horizon = await self._store.persist(fetch)
+        certain: list[Row] = []
+        for row in rows:
+            if row["id"] != self._after + 1 and not self._is_dead(horizon):
+                break
+            self._gap = None
+            self._after = row["id"]
+            certain.append(Row(*row))
+        return certain
+
+    def _is_dead(self, horizon: Any) -> bool:
+        if self._gap is None or self._gap[0] != self._after:
+            self._gap = (self._after, horizon["next"])
+        return bool(horizon["oldest"] >= self._gap[1])
+
+
+async def last_id(store: Store) -> int:
+    """The newest position of the feed."""
+
+    async def fetch() -> int:
+        async with store.connection() as db:
+            return int((await db.one(_SQL.last))["id"])
+
+    return await store.persist(fetch)

@@ -1,0 +1,272 @@
+"""Group commit: one writer for all processes of a node.
+
+    Writer.append(entry)    queue events of one process; returns the batch they ride in
+    Writer.run()            commit batches until cancelled, one at a time
+    Batch.durable(pid)      return when the events are on disk; raise Fenced when they are not
+
+While one batch commits the next one gathers, so a lone process pays one commit and a
+thousand share it.  Each process's fence is checked inside the statement that appends: a
+stale writer's events are left out alone, and so are the children it bore, the letters it
+sent and those it took, because all of that follows in the same transaction.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import NamedTuple
+
+import anyio
+
+from logos.abi.errors import SysError
+from logos.abi.ids import Epoch, MailId, NodeId, Pid, Seq
+from logos.abi.limits import BATCH_EVENTS, BODY_INLINE_BYTES
+from logos.kernel.journal.chain import Head, Row, genesis
+from logos.store import Cursor, Queries, Store
+
+_SQL = Queries("logos.kernel.journal", "journal.sql")
+
+
+class Projection(NamedTuple):
+    """What `ps` and the recovery want to know without folding."""
+
+    status: str
+    wake_at: int | None
+    thoughts: int
+    calls: int
+    tokens: int
+    cost: int
+    exit_status: int | None
+
+
+class Letter(NamedTuple):
+    """Mail to be posted together with the sender's events."""
+
+    to: Pid
+    sender: Pid | None
+    body: bytes
+
+
+class Birth(NamedTuple):
+    """What a new process's row says besides its projection."""
+
+    parent: Pid | None
+    agent: str
+    task: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Consecutive events of one process, and what must happen together with them.
+
+    `children` are entries of new processes (with a `birth`); `taken` letters are marked read.
+    """
+
+    before: Seq
+    head: Head
+    rows: Sequence[Row]
+    projection: Projection
+    birth: Birth | None = None
+    children: Sequence["Entry"] = ()
+    letters: Sequence[Letter] = ()
+    taken: Sequence[tuple[MailId, Seq]] = ()
+
+
+class Fenced(Exception):  # noqa: N818 - a state of the world, not a mistake
+    """Somebody else drives this process now."""
+
+    def __init__(self, pid: Pid) -> None:
+        super().__init__(f"process {pid} is driven by another node")
+        self.pid = pid
+
+
+@dataclass(slots=True)
+class Batch:
+    entries: list[Entry] = field(default_factory=list)
+    events: int = 0
+    done: anyio.Event = field(default_factory=anyio.Event)
+    refused: set[Pid] = field(default_factory=set)
+    tried: bool = False
+    error: SysError | None = None
+
+    async def durable(self, pid: Pid) -> None:
+        """Raise Fenced, or SysError `unavailable` when the database stays away."""
+        if not self.done.is_set():
+            await self.done.wait()
+        if self.error is not None:
+            raise self.error
+        if pid in self.refused:
+            raise Fenced(pid)
+
+
+class Writer:
+    def __init__(
+        self, store: Store, node: NodeId, committed: Callable[[Sequence[Entry]], None]
+    ) -> None:
+        self._store = store
+        self._node = node
+        self._committed = committed
+        self._open = Batch()
+        self._full: list[Batch] = []
+        self._work = anyio.Event()
+        self._pids: list[Pid] = []
+        self._block = 1
+
+    def append(self, entry: Entry) -> Batch:
+        batch = self._open
+        batch.entries.append(entry)
+        batch.events += len(entry.rows) + len(entry.children)
+        if batch.events >= BATCH_EVENTS:
+            self._full.append(batch)
+            self._open = Batch()
+        self._work.set()
+        return batch
+
+    async def new_pid(self) -> Pid:
+        """Numbers are fetched in growing blocks, so a busy node asks rarely."""
+        if not self._pids:
+            size, self._block = self._block, min(self._block * 2, 256)
+
+            async def fetch() -> list[Pid]:
+                async with self._store.connection() as db:
+                    return [row["pid"] for row in await db.all(_SQL.pids, n=size)]
+
+            self._pids = await self._store.persist(fetch)
+            self._pids.reverse()
+        return self._pids.pop()
+
+    async def run(self) -> None:
+        """Return only by cancellation, or by SysError when the database stays away."""
+        while True:
+            if not self._full and not self._open.entries:
+                self._work = anyio.Event()
+                await self._work.wait()
+            if self._full:
+                batch = self._full.pop(0)
+            else:
+                batch, self._open = self._open, Batch()
+            try:
+                await self._store.persist(lambda batch=batch: self._commit(batch))  # type: ignore[misc]
+            except SysError as error:
+                batch.error = error
+                batch.done.set()
+                raise
+            self._committed([e for e in batch.entries if e.head.pid not in batch.refused])
+            batch.done.set()
+
+    async def _commit(self, batch: Batch) -> None:
+        entries = batch.entries
+        if batch.tried and (held := await self._went_in(entries)):
+            batch.refused = {e.head.pid for e in entries} - held
+            return  # the answer to an earlier attempt was lost, its commit was not
+        batch.tried = True
+        async with self._store.connection() as db:
+            await _blobs(db, entries)
+        if any(e.birth or e.children or e.letters or e.taken for e in entries):
+            async with self._store.transaction() as db:
+                held = await self._with_effects(db, entries)
+        else:
+            async with self._store.connection() as db:
+                held = await _append(db, entries)
+        batch.refused = {e.head.pid for e in entries} - held
+
+    async def _with_effects(self, db: Cursor, entries: Sequence[Entry]) -> set[Pid]:
+        held = await _append(db, [e for e in entries if e.birth is None])
+        hold = [e for e in entries if e.birth is not None or e.head.pid in held]
+        births = [e for e in hold if e.birth is not None]
+        births += chain.from_iterable(e.children for e in hold)
+        if births:
+            await _create(db, self._node, births)
+            held |= await _append(db, births)
+        if letters := [letter for e in hold for letter in e.letters]:
+            await db.run(
+                _SQL.post,
+                receivers=[x.to for x in letters],
+                senders=[x.sender for x in letters],
+                bodies=[x.body for x in letters],
+            )
+        if taken := [pair for e in hold for pair in e.taken]:
+            await db.run(_SQL.take, ids=[i for i, _ in taken], seqs=[s for _, s in taken])
+        return held
+
+    async def _went_in(self, entries: Sequence[Entry]) -> set[Pid]:
+        """Whose journal ends as this batch would have it end?"""
+        ours = {e.head.pid: e.head for e in entries}
+        async with self._store.connection() as db:
+            heads = await db.all(_SQL.heads, pids=list(ours))
+        return {
+            row["pid"]
+            for row in heads
+            if (row["head_seq"], row["head_hash"]) == (ours[row["pid"]].seq, ours[row["pid"]].hash)
+        }
+
+
+async def _append(db: Cursor, entries: Sequence[Entry]) -> set[Pid]:
+    """One statement for all of them.  Entries of the same process are consecutive events."""
+    if not entries:
+        return set()
+    first: dict[Pid, Seq] = {}
+    last: dict[Pid, Entry] = {}
+    for entry in entries:
+        first.setdefault(entry.head.pid, entry.before)
+        last[entry.head.pid] = entry
+    pids = sorted(last)  # one order for all nodes: no deadlock
+    heads = [last[pid].head for pid in pids]
+    shown = [last[pid].projection for pid in pids]
+    rows = list(chain.from_iterable(e.rows for e in entries))
+    held = await db.all(
+        _SQL.append,
+        pids=pids,
+        epochs=[h.epoch for h in heads],
+        befores=[first[pid] for pid in pids],
+        afters=[h.seq for h in heads],
+        hashes=[h.hash for h in heads],
+        statuses=[p.status for p in shown],
+        wakes=[p.wake_at for p in shown],
+        thoughts=[p.thoughts for p in shown],
+        calls=[p.calls for p in shown],
+        tokens=[p.tokens for p in shown],
+        costs=[p.cost for p in shown],
+        exits=[p.exit_status for p in shown],
+        row_pids=[r.pid for r in rows],
+        row_seqs=[r.seq for r in rows],
+        row_epochs=[r.epoch for r in rows],
+        row_ats=[r.at for r in rows],
+        row_kinds=[r.kind for r in rows],
+        row_bodies=[r.body if _inline(r) else None for r in rows],
+        row_digests=[r.digest for r in rows],
+        row_prevs=[r.prev for r in rows],
+        row_hashes=[r.hash for r in rows],
+    )
+    return {row["pid"] for row in held}
+
+
+async def _create(db: Cursor, node: NodeId, births: Sequence[Entry]) -> None:
+    pairs = [(e, e.birth) for e in births if e.birth is not None]
+    await db.run(
+        _SQL.create,
+        node=node,
+        pids=[e.head.pid for e, _ in pairs],
+        hashes=[genesis(e.head.pid) for e, _ in pairs],
+        parents=[b.parent for _, b in pairs],
+        agents=[b.agent for _, b in pairs],
+        tasks=[b.task for _, b in pairs],
+        models=[b.model for _, b in pairs],
+        ats=[e.rows[0].at for e, _ in pairs],
+    )
+
+
+async def _blobs(db: Cursor, entries: Iterable[Entry]) -> None:
+    """Large bodies first: a blob nobody points to is harmless, a pointer to none is not."""
+    entries = list(entries)
+    rows = chain.from_iterable(e.rows for e in chain(entries, *(e.children for e in entries)))
+    blobs = {r.digest: r.body for r in rows if not _inline(r)}
+    if blobs:
+        await db.run(_SQL.store_blobs, digests=list(blobs), bodies=list(blobs.values()))
+
+
+def _inline(row: Row) -> bool:
+    return row.body is not None and len(row.body) <= BODY_INLINE_BYTES
+
+
+FIRST_EPOCH = Epoch(1)

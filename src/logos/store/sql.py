@@ -1,0 +1,50 @@
+"""Named statements in plain .sql files.
+
+    -- name: heads
+    -- The last event of each of these processes.
+    SELECT pid, head_seq FROM process WHERE pid = ANY(:pids::bigint[]);
+
+`Queries("logos.kernel.journal", "journal.sql").heads` is that statement; its parameters are
+given by name.  A name after one colon is a parameter, after two a type.
+"""
+
+import re
+from dataclasses import dataclass
+from importlib import resources
+
+HEADER = re.compile(r"^-- name: (\w+)\n(?:--.*\n)*", re.MULTILINE)
+PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    name: str
+    text: str
+    parameters: tuple[str, ...]
+
+
+class Queries:
+    def __init__(self, package: str, file: str) -> None:
+        text = (resources.files(package) / file).read_text(encoding="utf-8")
+        _, *parts = HEADER.split(text)
+        self._file = file
+        self._statements = {
+            name: _statement(name, body) for name, body in zip(parts[::2], parts[1::2], strict=True)
+        }
+
+    def __getattr__(self, name: str) -> Statement:
+        try:
+            return self._statements[name]
+        except KeyError:
+            raise AttributeError(f"no statement {name!r} in {self._file}") from None
+
+
+def _statement(name: str, body: str) -> Statement:
+    names: list[str] = []
+
+    def number(match: re.Match[str]) -> str:
+        if match[1] not in names:
+            names.append(match[1])
+        return f"${names.index(match[1]) + 1}"
+
+    return Statement(name, PARAMETER.sub(number, body.strip().rstrip(";")), tuple(names))
