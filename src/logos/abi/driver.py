@@ -13,7 +13,7 @@ driver needs this package and nothing else of ours.
 from collections.abc import AsyncIterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -97,6 +97,7 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
+@runtime_checkable
 class Reconciler(Protocol):
     """A tool that can say, after a crash, whether an effect happened."""
 

@@ -34,7 +34,8 @@ class Event(
 
 class Spawned(Event, frozen=True, kw_only=True):
     """`limits` are what remains after taking the smaller of what was asked and what the parent
-    could give; `at` and `deadline` are microseconds; `by` names who asked when it was a person."""
+    could give; `at` and `deadline` are microseconds; `workspace` is the
+    folder seen as /home; `by` names who asked when it was a person."""
 
     agent: Agent
     task: str
@@ -44,15 +45,18 @@ class Spawned(Event, frozen=True, kw_only=True):
     limits: Limits = Limits()
     deadline: int | None = None
     generation: int = 0
+    workspace: str = ""
     by: str = ""
 
 
 class Asked(Event, frozen=True, kw_only=True):
-    """A thought is on its way to `model`; `tokens` and `cost` are the most it can use."""
+    """A thought is on its way to `model`; `tokens` and `cost` are the most it can use.  The
+    prompt was fitted into `room` tokens, so folding this event fits it again, byte for byte."""
 
     model: str
     tokens: int
     cost: int = 0
+    room: int = 0
 
 
 class Thought(Event, frozen=True, kw_only=True):
@@ -75,6 +79,7 @@ class Called(Event, frozen=True, kw_only=True):
     """A call was let in.  For a call with an effect this is durable before the effect."""
 
     id: CallId
+    name: str
     call: msgspec.Raw
     effect: Effect
     prepared: bytes = b""
@@ -102,9 +107,13 @@ class Failed(Event, frozen=True, kw_only=True):
 
 
 class Received(Event, frozen=True, kw_only=True):
+    """A message arrived.  It enters the window, unless `answers` names the call that waited for
+    it: then that call returns it."""
+
     mail: MailId
     text: str
     sender: Pid | None = None
+    answers: CallId | None = None
 
 
 class Signalled(Event, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ import msgspec
 
 from logos.abi.agent import Agent, Limits
 from logos.abi.driver import Effect
-from logos.abi.ids import CallId, MailId, Pid, Seq
+from logos.abi.ids import CallId, Pid, Seq
 from logos.abi.messages import ToolCall, Usage
 from logos.abi.rights import Cap
 
@@ -47,6 +47,7 @@ class OpenCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     id: CallId
+    name: str
     call: msgspec.Raw
     effect: Effect
     prepared: bytes = b""
@@ -76,17 +77,9 @@ class Timer(msgspec.Struct, frozen=True, kw_only=True):
     next: int
 
 
-class Mail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A message that arrived and that nobody has read yet."""
-
-    id: MailId
-    text: str
-    sender: Pid | None = None
-
-
 class Watch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the watchdog remembers: digests of the last calls with their results, the length of
-    the run of identical failures, and how often the process was told."""
+    the present run of identical failures, and how often the process was told."""
 
     recent: tuple[int, ...] = ()
     failures: int = 0
@@ -110,13 +103,13 @@ class Process(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     started: int = 0
     deadline: int | None = None
     generation: int = 0
+    workspace: str = ""
     thoughts: int = 0
     calls: int = 0
     spent: Usage = Usage()
     reserved: Reservation | None = None
     proposed: tuple[ToolCall, ...] = ()
     open: tuple[OpenCall, ...] = ()
-    inbox: tuple[Mail, ...] = ()
     children: tuple[Child, ...] = ()
     timers: tuple[Timer, ...] = ()
     news: int = 0

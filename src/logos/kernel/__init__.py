@@ -1,0 +1,29 @@
+"""The kernel.  One door: `open_kernel`.
+
+    node/       leases, resident processes, their loop, the kernel's face
+    handlers/   what each call does that touches only the kernel
+    syscall/    the table and the gate
+    sched/      who gets the model
+    memory/     what of its history a process's model sees
+    process/    what a process is: a fold over its journal
+    caps/       what a process may do
+    clock/      the only reader of the clock
+    journal/    the append-only truth
+
+Each room imports only the rooms below it in this list.
+"""
+
+from logos.kernel.clock import SystemClock
+from logos.kernel.node import Audit, Dead, Kernel, Listed, Models, Parts, Told, open_kernel
+
+__all__ = [
+    "Audit",
+    "Dead",
+    "Kernel",
+    "Listed",
+    "Models",
+    "Parts",
+    "SystemClock",
+    "Told",
+    "open_kernel",
+]

@@ -13,7 +13,14 @@ R_co = TypeVar("R_co", covariant=True)
 Seconds = Annotated[float, Meta(description="give up after so many seconds", gt=0)]
 
 
-class Call(msgspec.Struct, Generic[R_co], frozen=True, kw_only=True, tag_field="call"):
+class Call(
+    msgspec.Struct,
+    Generic[R_co],
+    frozen=True,
+    kw_only=True,
+    tag_field="call",
+    forbid_unknown_fields=True,
+):
     """Base of all system calls.  `R_co` is what the call returns.
 
     `effect` says what may be done about it after a crash; `verb` and `target` which

@@ -13,8 +13,10 @@ Whoever appends must hold the process: `epoch` and `head` are checked in the sta
 appends.  That is the only lock.
 """
 
-from logos.kernel.journal.chain import Broken, Head, Row, genesis, seal, verify
+from logos.kernel.journal.chain import Broken, Head, Row, before_birth, genesis, seal, verify
 from logos.kernel.journal.reader import (
+    FOREVER,
+    START,
     Feed,
     Pending,
     Snapshot,
@@ -27,7 +29,7 @@ from logos.kernel.journal.reader import (
 )
 from logos.kernel.journal.upcast import decode
 from logos.kernel.journal.writer import (
-    FIRST_EPOCH,
+    Batch,
     Birth,
     Entry,
     Fenced,
@@ -37,7 +39,9 @@ from logos.kernel.journal.writer import (
 )
 
 __all__ = [
-    "FIRST_EPOCH",
+    "FOREVER",
+    "START",
+    "Batch",
     "Birth",
     "Broken",
     "Entry",
@@ -50,6 +54,7 @@ __all__ = [
     "Row",
     "Snapshot",
     "Writer",
+    "before_birth",
     "decode",
     "genesis",
     "last_id",

@@ -54,6 +54,11 @@ def genesis(pid: Pid) -> bytes:
     return hashlib.sha256(b"logos process %d" % pid).digest()
 
 
+def before_birth(pid: Pid) -> Head:
+    """The head of a process without events: its creator's epoch, and what the first row hangs on."""
+    return Head(pid, Epoch(1), Seq(0), genesis(pid))
+
+
 def link(row: Row) -> bytes:
     kind = row.kind.encode()
     header = _HEADER.pack(row.pid, row.seq, row.epoch, row.at, len(kind)) + kind

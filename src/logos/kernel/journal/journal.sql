@@ -39,7 +39,8 @@ SELECT n.pid, :node, 1, n.hash, 'none', n.parent, n.agent, n.task, n.model, n.at
   FROM unnest(
         :pids::bigint[], :hashes::bytea[], :parents::bigint[], :agents::text[], :tasks::text[],
         :models::text[], :ats::bigint[]
-    ) AS n (pid, hash, parent, agent, task, model, at);
+    ) AS n (pid, hash, parent, agent, task, model, at)
+    ON CONFLICT (pid) DO NOTHING;
 
 -- name: pids
 -- Numbers nobody has had.
@@ -51,9 +52,13 @@ SELECT * FROM unnest(:digests::bytea[], :bodies::bytea[])
     ON CONFLICT (digest) DO NOTHING;
 
 -- name: post
--- Letters and signals, to be taken by whoever drives the receiver.
+-- Letters and signals, to be taken by whoever drives the receiver.  The dead get none.
 INSERT INTO mail (pid, sender, body)
-SELECT * FROM unnest(:receivers::bigint[], :senders::bigint[], :bodies::bytea[]);
+SELECT m.receiver, m.sender, m.body
+  FROM unnest(:receivers::bigint[], :senders::bigint[], :bodies::bytea[]) WITH ORDINALITY
+    AS m (receiver, sender, body, n)
+  JOIN process p ON p.pid = m.receiver AND p.status <> 'exited'
+ ORDER BY m.n;
 
 -- name: take
 UPDATE mail SET taken = t.seq

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import anyio
 
 from logos.abi.errors import SysError
-from logos.abi.ids import Epoch, MailId, NodeId, Pid, Seq
+from logos.abi.ids import MailId, NodeId, Pid, Seq
 from logos.abi.limits import BATCH_EVENTS, BODY_INLINE_BYTES
 from logos.kernel.journal.chain import Head, Row, genesis
 from logos.store import Cursor, Queries, Store
@@ -267,6 +267,3 @@ async def _blobs(db: Cursor, entries: Iterable[Entry]) -> None:
 
 def _inline(row: Row) -> bool:
     return row.body is not None and len(row.body) <= BODY_INLINE_BYTES
-
-
-FIRST_EPOCH = Epoch(1)

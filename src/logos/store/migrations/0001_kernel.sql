@@ -14,7 +14,7 @@ CREATE TABLE node (
     started_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 ) WITH (fillfactor = 50);
 
-CREATE SEQUENCE process_pid;
+CREATE SEQUENCE process_pid START 2;                -- 1 is init
 
 CREATE TABLE process (
     pid         bigint  PRIMARY KEY,

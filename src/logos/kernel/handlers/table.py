@@ -1,0 +1,5 @@
+"""The one table; the files of this room add to it."""
+
+from logos.kernel.syscall import Table
+
+TABLE = Table()

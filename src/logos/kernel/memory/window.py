@@ -1,0 +1,208 @@
+"""What the model sees.  Pure: the window is a fold of the journal, like the process.
+
+    Window.apply(seq, event)   one more event
+    Window.fit(room)           page out what does not fit into so many tokens
+    Window.messages()          the messages, in order; same journal, same bytes
+    Window.page(seq)           the exact text of a page, resident or not
+
+A page is what one event put into the window, and its number is that event's.  It leaves the
+window as a whole and a stub takes its place, which names the page; nothing is lost and
+nothing is rewritten.  Order: the system text, the task, then turns as they happened.  A call
+and its answer stay together: answers are shown in the order of the calls, however they came.
+"""
+
+import msgspec
+
+from logos.abi.events import (
+    AnyEvent,
+    Asked,
+    Failed,
+    Rang,
+    Received,
+    Returned,
+    Signalled,
+    Spawned,
+    Thought,
+    Warned,
+)
+from logos.abi.ids import CallId, Pid, Seq
+from logos.abi.limits import RESULT_TOKENS
+from logos.abi.messages import (
+    AnyPart,
+    Image,
+    Message,
+    Opaque,
+    Role,
+    Text,
+    ToolCall,
+    ToolResult,
+    said,
+)
+from logos.abi.process import Signal
+
+CHARS_A_TOKEN = 3
+"""Errs to the safe side for prose and code."""
+
+RECENT = 4
+"""The newest turns, which stay resident whatever the room."""
+
+LOW_MARK = 0.5
+"""A batch of evictions goes down to this share of the room, so that the next is far away."""
+
+
+class Turn(msgspec.Struct):
+    """One message of the window; `pages` has the event of each part, or one for them all.
+    `tokens` is an estimate."""
+
+    pages: tuple[Seq, ...]
+    message: Message
+    tokens: int
+    out: bool = False
+
+
+class Window(msgspec.Struct):
+    turns: list[Turn] = []
+    total: int = 0
+    calls: list[CallId] = []
+    answers: dict[CallId, tuple[Seq, ToolResult]] = {}
+    held: list[Turn] = []
+
+    def apply(self, seq: Seq, event: AnyEvent) -> None:
+        match event:
+            case Spawned():
+                self._say(seq, said(Role.SYSTEM, event.agent.instructions or event.agent.name))
+                if event.task:
+                    self._say(seq, said(Role.USER, event.task))
+            case Asked(room=room):
+                self.fit(room)
+            case Thought(message=message):
+                self.calls = [call.id for call in message.calls]
+                self._say(seq, message)
+            case Returned(id=id_, value=value):
+                self._answer(seq, ToolResult(id=id_, content=render(value)))
+            case Failed(id=id_):
+                text = f"{event.code}: {event.message}" + (f" ({event.hint})" if event.hint else "")
+                self._answer(seq, ToolResult(id=id_, content=text, error=True))
+            case _:
+                if text := _news(event):
+                    self._tell(
+                        Turn(pages=(seq,), message=said(Role.USER, text), tokens=tokens(text))
+                    )
+
+    def messages(self) -> tuple[Message, ...]:
+        return tuple(_stub(turn) if turn.out else turn.message for turn in self.turns)
+
+    def fit(self, room: int) -> None:
+        """Page out the oldest answers, then the oldest words, down to the low mark."""
+        if not room or self.total <= room:
+            return
+        goal = int(room * LOW_MARK)
+        body = self.turns[2:-RECENT]
+        for kinds in ((Role.TOOL,), (Role.USER, Role.ASSISTANT)):
+            for turn in body:
+                if self.total <= goal:
+                    return
+                if not turn.out and turn.message.role in kinds:
+                    turn.out = True
+                    shrunk = _size(_stub(turn))
+                    self.total -= turn.tokens - shrunk
+                    turn.tokens = shrunk
+
+    def pages_out(self) -> list[Seq]:
+        return [page for turn in self.turns if turn.out for page in turn.pages]
+
+    def _say(self, page: Seq, message: Message) -> None:
+        self._add(Turn(pages=(page,), message=message, tokens=_size(message)))
+
+    def _tell(self, turn: Turn) -> None:
+        """News must not come between a call and its answer: it waits until all have come."""
+        if self.calls:
+            self.held.append(turn)
+        else:
+            self._add(turn)
+
+    def _add(self, turn: Turn) -> None:
+        self.turns.append(turn)
+        self.total += turn.tokens
+
+    def _answer(self, seq: Seq, result: ToolResult) -> None:
+        content = result.content
+        if tokens(content) > RESULT_TOKENS:
+            kept = content[: RESULT_TOKENS * CHARS_A_TOKEN]
+            rest = (
+                f"\n[page {seq}: {len(content)} characters, the first {len(kept)} are above; "
+                f"memory_read(page={seq}, offset={len(kept)}) brings the rest]"
+            )
+            result = msgspec.structs.replace(result, content=kept + rest)
+        self.answers[result.id] = (seq, result)
+        if all(id_ in self.answers for id_ in self.calls):
+            pages, results = zip(*(self.answers[id_] for id_ in self.calls), strict=True)
+            self.calls, self.answers = [], {}
+            message = Message(role=Role.TOOL, content=results)
+            self._add(Turn(pages=pages, message=message, tokens=_size(message)))
+            held, self.held = self.held, []
+            for turn in held:
+                self._add(turn)
+
+
+def render(value: msgspec.Raw) -> str:
+    """A result as the model reads it: a text as it is, anything else as JSON."""
+    decoded = msgspec.json.decode(value)
+    return decoded if isinstance(decoded, str) else bytes(value).decode()
+
+
+def tokens(text: str) -> int:
+    return len(text) // CHARS_A_TOKEN + 4
+
+
+def _size(message: Message) -> int:
+    total = 0
+    for part in message.content:
+        match part:
+            case Text(text=text):
+                total += tokens(text)
+            case ToolCall():
+                total += tokens(part.name + part.arguments)
+            case ToolResult():
+                total += tokens(part.content)
+            case Image() | Opaque():
+                total += 1000  # an image: what the vendors charge for a middle-sized one
+    return total
+
+
+def _stub(turn: Turn) -> Message:
+    """What stands for a page that is out.  The calls of a message stay: their answers need them."""
+    parts: list[AnyPart] = []
+    if turn.message.role is Role.TOOL:
+        for page, part in zip(turn.pages, turn.message.content, strict=True):
+            assert isinstance(part, ToolResult)
+            parts.append(msgspec.structs.replace(part, content=_label(page, tokens(part.content))))
+    else:
+        parts = [Text(text=_label(turn.pages[0], turn.tokens)), *turn.message.calls]
+    return Message(role=turn.message.role, content=tuple(parts))
+
+
+def _label(page: Seq, size: int) -> str:
+    return f"[page {page}: {size} tokens paged out; memory_read(page={page}) brings it back]"
+
+
+def _news(event: AnyEvent) -> str:
+    match event:
+        case Received(answers=None):
+            return f"[message{_from(event.sender)}] {event.text}"
+        case Rang(text=text):
+            return f"[timer] {text}"
+        case Warned(text=text):
+            return f"[kernel] {text}"
+        case Signalled(signal=Signal.TERM):
+            return (
+                "[kernel] You are asked to end. Answer now with what you have; make no more calls."
+            )
+        case Signalled(signal=Signal.ALARM):
+            return "[kernel] Alarm."
+        case _:
+            return ""
+
+
+def _from(sender: Pid | None) -> str:
+    return "" if sender is None else f" from process {sender}"

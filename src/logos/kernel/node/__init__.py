@@ -1,0 +1,13 @@
+"""A node: leases, residents, the loop of each process, and the kernel's face.
+
+open_kernel(parts)   a running node
+Kernel               what surfaces and handlers may ask
+Parts                what boot hands in
+"""
+
+from logos.kernel.node.kernel import Kernel, Parts, open_kernel
+from logos.kernel.node.lease import Dead
+from logos.kernel.node.records import Audit, Listed, Records, Told
+from logos.kernel.node.think import Models
+
+__all__ = ["Audit", "Dead", "Kernel", "Listed", "Models", "Parts", "Records", "Told", "open_kernel"]

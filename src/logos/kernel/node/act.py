@@ -1,0 +1,220 @@
+"""System calls of one process: let in, carried out, answered.
+
+    Actor.act(resident)      decide on everything the last thought proposed
+    Actor.resume(resident)   what a crash left open: by the class of each call
+
+A call to the kernel is journaled with its effects and its answer at once.  A call to the
+world is journaled before (`Called`) and after (`Returned` or `Failed`); between the two it
+is in doubt, and only a call that may run twice is ever run twice.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import anyio
+import msgspec
+from anyio.abc import TaskGroup
+
+from logos.abi.agent import InDoubt
+from logos.abi.calls import BY_NAME, Call
+from logos.abi.driver import Effect, Job, Reconciler, Tool, Verdict
+from logos.abi.errors import Code, SysError
+from logos.abi.events import Blocked, Called, Failed, Returned, Signalled
+from logos.abi.ids import CallId, MailId
+from logos.abi.messages import ToolCall
+from logos.abi.process import OpenCall, Signal
+from logos.kernel.journal import Batch, Fenced
+from logos.kernel.node.resident import Resident
+from logos.kernel.process import overdrawn
+from logos.kernel.syscall import Context, Gate, Services, Table
+
+log = logging.getLogger("logos.kernel")
+
+DEADLINE_S = 120.0
+"""For a call that names no time of its own."""
+
+Drivers = Mapping[type[Call[Any]], Tool]
+
+
+class Actor:
+    def __init__(
+        self,
+        *,
+        gate: Gate,
+        table: Table,
+        drivers: Drivers,
+        services: Services,
+        tasks: TaskGroup,
+        lost: Callable[[Fenced], None],
+    ) -> None:
+        self._gate = gate
+        self._table = table
+        self._drivers = drivers
+        self._services = services
+        self._tasks = tasks
+        self._lost = lost
+
+    async def act(self, resident: Resident) -> None:
+        for proposal in resident.process.proposed:
+            try:
+                await self._begin(resident, proposal)
+            except SysError as error:
+                resident.append(failed(proposal.id, error))
+
+    async def _begin(self, resident: Resident, proposal: ToolCall) -> None:
+        process = resident.process
+        if (spent := overdrawn(process, resident.clock.now())) is not None:
+            raise spent
+        call = self._gate.admit(process, proposal)
+        raw = msgspec.Raw(msgspec.json.encode(call))
+        name = str(call.__struct_config__.tag)
+        called = Called(id=proposal.id, name=name, call=raw, effect=call.effect)
+        if call.effect is Effect.KERNEL:
+            await self._kernel_call(resident, called, call)
+            return
+        tool = self._driver(call)
+        job = _job(resident, called.id, call)
+        if isinstance(tool, Reconciler) and call.effect is Effect.EFFECT:
+            called = msgspec.structs.replace(called, prepared=await tool.prepare(job))
+        batch = resident.append(called)
+        self._start(resident, tool, job, called.id, batch)
+
+    async def _kernel_call(self, resident: Resident, called: Called, call: Call[Any]) -> None:
+        ctx = Context(resident.pid, resident.process, resident.clock.now(), self._services)
+        effects = await self._table[type(call)](ctx, call)
+        if effects.blocks:
+            answer: Blocked | Returned = Blocked(id=called.id, until=effects.until)
+        else:
+            value = msgspec.Raw(msgspec.json.encode(effects.value))
+            answer = Returned(id=called.id, value=value)
+        resident.append(
+            called, *effects.events, answer, children=effects.children, letters=effects.letters
+        )
+
+    async def resume(self, resident: Resident) -> bool:
+        """Take up what nobody is running.  False: there was nothing."""
+        found = False
+        for open_call in resident.process.open:
+            if not open_call.blocked and open_call.id not in resident.running:
+                found = await self._resume(resident, open_call) or found
+        return found
+
+    async def _resume(self, resident: Resident, open_call: OpenCall) -> bool:
+        call = msgspec.json.decode(open_call.call, type=BY_NAME[open_call.name])
+        try:
+            tool = self._driver(call)
+            job = _job(resident, open_call.id, call)
+            verdict, value = Verdict.NOT_DONE, None
+            if open_call.effect is Effect.EFFECT:
+                verdict, value = Verdict.UNKNOWN, None
+                if isinstance(tool, Reconciler) and open_call.prepared:
+                    verdict, value = await tool.reconcile(job, open_call.prepared)
+        except SysError as error:
+            resident.append(failed(open_call.id, error))
+            return True
+        if verdict is Verdict.DONE:
+            resident.append(returned(open_call.id, value))
+        elif verdict is Verdict.NOT_DONE:
+            self._start(resident, tool, job, open_call.id, None)
+        else:
+            return _in_doubt(resident, open_call)
+        return True
+
+    def _driver(self, call: Call[Any]) -> Tool:
+        tool = self._drivers.get(type(call))
+        if tool is None:
+            raise SysError(
+                Code.UNAVAILABLE, "this node has no driver for it", hint="see `logos doctor`"
+            )
+        return tool
+
+    def _start(
+        self, resident: Resident, tool: Tool, job: Job, id_: CallId, intent: Batch | None
+    ) -> None:
+        scope = resident.running[id_] = anyio.CancelScope()
+
+        async def run() -> None:
+            """Wait for the intent to be durable, act, journal the outcome."""
+            try:
+                with scope:
+                    if intent is not None and job.call.effect is not Effect.PURE:
+                        await intent.durable(resident.pid)
+                    outcome = await _outcome(tool, job, id_)
+                if not scope.cancelled_caught and _is_open(resident, id_):
+                    resident.append(outcome)
+            except Fenced as fenced:
+                self._lost(fenced)
+            finally:
+                resident.running.pop(id_, None)
+                resident.changed.set()
+
+        self._tasks.start_soon(run)
+
+
+def _is_open(resident: Resident, id_: CallId) -> bool:
+    """A signal may have answered it meanwhile."""
+    return any(call.id == id_ for call in resident.process.open)
+
+
+async def _outcome(tool: Tool, job: Job, id_: CallId) -> Returned | Failed:
+    """This is where a driver's failure becomes data."""
+    try:
+        with anyio.fail_after(job.deadline_s):
+            return returned(id_, await tool.run(job))
+    except SysError as error:
+        return failed(id_, error)
+    except TimeoutError:
+        return Failed(id=id_, code=Code.TIMEOUT, message=f"no answer within {job.deadline_s:.0f} s")
+    except Exception as error:  # why: a bug in one driver must not take the node down
+        log.exception("bug in the driver of %s", job.call.__struct_config__.tag)
+        message = f"a bug in its driver: {type(error).__name__}: {error}"
+        return Failed(id=id_, code=Code.INTERNAL, message=message)
+
+
+def _job(resident: Resident, id_: CallId, call: Call[Any]) -> Job:
+    process = resident.process
+    asked = getattr(call, "timeout_s", None)
+    return Job(
+        id=CallId(f"{resident.pid}-{id_}"),
+        pid=resident.pid,
+        call=call,
+        workspace=Path(process.workspace),
+        hosts=frozenset(c.path.split("/")[2] for c in process.caps if c.path.startswith("/net/")),
+        deadline_s=DEADLINE_S if asked is None else asked + 10.0,
+    )
+
+
+def _in_doubt(resident: Resident, open_call: OpenCall) -> bool:
+    """The outcome is unknown.  Say so to the process, or stop until a person has looked."""
+    if resident.process.agent.in_doubt is InDoubt.TELL:
+        resident.append(unknown(open_call.id))
+    else:
+        reason = f"in doubt: {open_call.name} ({open_call.id}) may or may not have happened"
+        resident.append(Signalled(mail=MailId(0), signal=Signal.STOP, reason=reason))
+    return True
+
+
+def settle_doubts(resident: Resident) -> None:
+    """A person has looked and lets it go on: what is still in doubt is unknown for good."""
+    for call in resident.process.open:
+        if call.effect is Effect.EFFECT and not call.blocked and call.id not in resident.running:
+            resident.append(unknown(call.id))
+
+
+def unknown(id_: CallId) -> Failed:
+    return Failed(
+        id=id_,
+        code=Code.UNAVAILABLE,
+        message="outcome unknown: the node went away while it ran",
+        hint="look whether it happened before you try again",
+    )
+
+
+def returned(id_: CallId, value: Any) -> Returned:
+    return Returned(id=id_, value=msgspec.Raw(msgspec.json.encode(value)))
+
+
+def failed(id_: CallId, error: SysError) -> Failed:
+    return Failed(id=id_, code=error.code, message=error.message, hint=error.hint)

@@ -1,0 +1,275 @@
+"""The kernel as everything outside it sees it.
+
+    open_kernel(...)     an async context manager: a node that serves until it is left
+    Kernel               start, signal, message and listen to processes
+    Kernel.records       what has been written
+
+Whoever holds a Kernel acts for the owner, as init does.  What it asks for is journaled at
+the process it concerns.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import anyio
+import anyio.abc
+
+from logos import config
+from logos.abi.agent import Agent, Limits
+from logos.abi.driver import Clock
+from logos.abi.errors import Code, SysError
+from logos.abi.events import Spawned
+from logos.abi.ids import INIT, Pid, Seq
+from logos.abi.messages import AnyDelta, ToolSpec
+from logos.abi.process import Process, Program, Signal
+from logos.abi.rights import EVERYTHING, attenuates
+from logos.kernel import caps, journal
+from logos.kernel.handlers import TABLE
+from logos.kernel.journal import Birth, Entry, Writer
+from logos.kernel.node.act import Actor, Drivers
+from logos.kernel.node.lease import Lease
+from logos.kernel.node.node import Node
+from logos.kernel.node.records import Records
+from logos.kernel.node.resident import Resident, born, project
+from logos.kernel.node.think import Models, Thinker
+from logos.kernel.process import grant
+from logos.kernel.process.mail import AnyMail, Note, Order, encode
+from logos.kernel.sched import Slots
+from logos.kernel.syscall import Gate, Known
+from logos.store import Queries, Store
+
+_SQL = Queries("logos.kernel.node", "node.sql")
+
+SUMMARY_CHARS = 200
+"""Of the task, in the process table."""
+
+
+class Parts(NamedTuple):
+    """What boot hands to the kernel."""
+
+    store: Store
+    settings: config.Node
+    clock: Clock
+    programs: Mapping[str, Program]
+    models: Models
+    drivers: Drivers
+    functions: Mapping[str, ToolSpec]
+    agents: Callable[[str], Agent]
+    workspaces: Path
+    place: str
+    alone: bool = False
+
+
+class Kernel:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._store = parts.store
+        self._lease = Lease(parts.store, parts.settings.lease_s)
+        self.records = Records(parts.store)
+        self._ears: dict[Pid, list[Callable[[AnyDelta], None]]] = {}
+        self._gate = Gate(parts.functions, [caps.check])
+        self._unborn: dict[Pid, Resident] = {}
+        self._writer: Writer
+        self._node: Node
+
+    async def _start(self, tasks: anyio.abc.TaskGroup) -> None:
+        node = await self._lease.take(self._parts.place, alone=self._parts.alone)
+        self._writer = Writer(self._store, node, self._committed)
+        self._node = Node(
+            store=self._store,
+            settings=self._parts.settings,
+            clock=self._parts.clock,
+            lease=self._lease,
+            writer=self._writer,
+            programs=self._parts.programs,
+        )
+        actor = Actor(
+            gate=self._gate,
+            table=TABLE,
+            drivers=self._parts.drivers,
+            services=self,
+            tasks=tasks,
+            lost=self._node.lost,
+        )
+        thinker = Thinker(self._parts.models, Slots(), self._gate, self._heard)
+        await self._node.run(thinker, actor, tasks)
+        if await self.records.known(INIT) is None:
+            await self._begin_init()
+
+    async def _begin_init(self) -> None:
+        agent = Agent(name="init", description="the first process", program="init")
+        event = Spawned(agent=agent, task="", at=self._parts.clock.now(), caps=EVERYTHING)
+        entry, resident = self._birth(INIT, event)
+        try:
+            await self._writer.append(entry).durable(INIT)
+        except journal.Fenced:
+            return  # another node was first
+        self._node.hold(resident)
+
+    # -- for people and surfaces -----------------------------------------------------------
+
+    async def spawn(
+        self,
+        agent: Agent,
+        task: str,
+        *,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        workspace: Path | None = None,
+        by: str = "",
+    ) -> Pid:
+        """Start a process under init.  It is in the journal when this returns.
+
+        Raise `not_found` for a tool, a model or a program that does not exist.
+        """
+        self._gate.tools(agent)
+        if agent.program not in self._parts.programs:
+            raise SysError(Code.NOT_FOUND, f"there is no program {agent.program!r}")
+        await self._parts.models(agent.model)
+        asked = _tighter(agent.limits, limits)
+        owner = Process(caps=EVERYTHING)
+        entry, _ = await self._make(agent, task, asked, (INIT, owner), workspace=workspace, by=by)
+        await self._writer.append(entry).durable(entry.head.pid)
+        return entry.head.pid
+
+    async def send(self, pid: Pid, text: str) -> None:
+        """Raise `not_found` or `state` when nobody can get it."""
+        await self._post(pid, Note(text))
+
+    async def signal(self, pid: Pid, signal: Signal, reason: str = "") -> None:
+        if pid == INIT:
+            raise SysError(Code.DENIED, "init takes no signals", hint="`logos down` stops the node")
+        await self._post(pid, Order(signal, reason))
+
+    async def _post(self, pid: Pid, mail: AnyMail) -> None:
+        async def write() -> Any:
+            async with self._store.connection() as db:
+                return await db.one(_SQL.post, pid=pid, sender=None, body=encode(mail))
+
+        if await self._store.persist(write) is None:
+            if await self.records.known(pid) is None:
+                raise SysError(
+                    Code.NOT_FOUND, f"there is no process {pid}", hint="see `logos ps -a`"
+                )
+            raise SysError(Code.STATE, f"process {pid} has exited", hint=f"see `logos show {pid}`")
+        self._node.wake(pid)
+
+    def listen(self, pid: Pid, ear: Callable[[AnyDelta], None]) -> Callable[[], None]:
+        """Hear a process think, as it happens.  Returns how to stop.  Nothing heard is certain."""
+        self._ears.setdefault(pid, []).append(ear)
+
+        def stop() -> None:
+            self._ears[pid].remove(ear)
+            if not self._ears[pid]:
+                del self._ears[pid]
+
+        return stop
+
+    # -- for handlers ----------------------------------------------------------------------
+
+    async def agent(self, name: str) -> Agent:
+        return self._parts.agents(name)
+
+    async def known(self, pid: Pid) -> Known | None:
+        return await self.records.known(pid)
+
+    async def answer(self, pid: Pid) -> str:
+        return await self.records.answer(pid)
+
+    async def page(self, pid: Pid, page: Seq) -> str:
+        return await self.records.page(pid, page)
+
+    async def born(
+        self, agent: Agent, task: str, limits: Limits, *, pid: Pid, parent: Process
+    ) -> tuple[Entry, Limits]:
+        return await self._make(agent, task, _tighter(agent.limits, limits), (pid, parent))
+
+    async def _make(
+        self,
+        agent: Agent,
+        task: str,
+        asked: Limits,
+        parent: tuple[Pid, Process],
+        *,
+        workspace: Path | None = None,
+        by: str = "",
+    ) -> tuple[Entry, Limits]:
+        parent_pid, owner = parent
+        if excess := attenuates(agent.allow, owner.caps):
+            raise SysError(
+                Code.DENIED,
+                f"{agent.name} wants {', '.join(sorted(map(str, excess)))}, which you do not hold",
+                hint="a child gets no more than its parent has",
+            )
+        now = self._parts.clock.now()
+        limits, deadline = grant(owner, asked, now)
+        pid = await self._writer.new_pid()
+        folder = str(workspace or owner.workspace or self._parts.workspaces / str(pid))
+        event = Spawned(
+            agent=agent,
+            task=task,
+            at=now,
+            parent=parent_pid,
+            caps=frozenset(agent.allow),
+            limits=limits,
+            deadline=deadline,
+            generation=owner.generation + 1,
+            workspace=folder,
+            by=by,
+        )
+        await anyio.Path(folder).mkdir(parents=True, exist_ok=True)
+        entry, self._unborn[pid] = self._birth(pid, event)
+        return entry, limits
+
+    def _birth(self, pid: Pid, event: Spawned) -> tuple[Entry, Resident]:
+        agent = event.agent
+        birth = Birth(event.parent, agent.name, event.task[:SUMMARY_CHARS], agent.model)
+        head, rows, window, process = born(pid, event)
+        entry = Entry(
+            before=journal.START, head=head, rows=rows, projection=project(process), birth=birth
+        )
+        return entry, Resident(head, process, window, self._writer, self._parts.clock)
+
+    # -- what the writer and the thinker tell -----------------------------------------------
+
+    def _committed(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            for child in entry.children:
+                self._begun(child.head.pid)
+            self._begun(entry.head.pid)
+        self._node.committed(entries)
+        self.records.committed(entries)
+
+    def _begun(self, pid: Pid) -> None:
+        """Something of this process is on disk now; if it was its birth, it starts."""
+        if (resident := self._unborn.pop(pid, None)) is not None:
+            self._node.hold(resident)
+
+    def _heard(self, pid: Pid, delta: AnyDelta) -> None:
+        for ear in self._ears.get(pid, ()):
+            ear(delta)
+
+
+def _tighter(own: Limits, asked: Limits) -> Limits:
+    """The smaller of each."""
+
+    def least(a: Any, b: Any) -> Any:
+        return min((n for n in (a, b) if n is not None), default=None)
+
+    fields = Limits.__struct_fields__
+    return Limits(**{name: least(getattr(own, name), getattr(asked, name)) for name in fields})
+
+
+@asynccontextmanager
+async def open_kernel(parts: Parts) -> AsyncGenerator[Kernel]:
+    """A node that serves until this is left; then its processes are anybody's."""
+    kernel = Kernel(parts)
+    async with anyio.create_task_group() as tasks:
+        await kernel._start(tasks)  # noqa: SLF001 - the one who makes it starts it
+        try:
+            yield kernel
+        finally:
+            tasks.cancel_scope.cancel()
+    with anyio.CancelScope(shield=True):  # a clean end must be written
+        await kernel._lease.resign()  # noqa: SLF001

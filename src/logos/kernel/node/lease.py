@@ -1,0 +1,91 @@
+"""Who drives what: leases of nodes, and processes that change hands.
+
+    Lease.take(place)     register this node
+    Lease.beat()          prolong; how many nodes are alive; raise Dead when it came too late
+    Lease.claim(most)     processes nobody drives are this node's now
+    Lease.resign()        leave everything to others
+
+One row per node, whatever it drives.  All times are the database's.  A node whose lease ran
+out is dead for ever: it registers again as another one.
+"""
+
+from typing import Any, NamedTuple
+
+from logos.abi.ids import NodeId, Pid
+from logos.store import Queries, Store
+
+_SQL = Queries("logos.kernel.node", "node.sql")
+
+
+class Dead(Exception):  # noqa: N818 - a state of the world, not a mistake
+    """The lease ran out: what this node drove is others' now."""
+
+
+class Claimed(NamedTuple):
+    pid: Pid
+    status: str
+    wake_at: int | None
+
+
+class Lease:
+    def __init__(self, store: Store, lease_s: float) -> None:
+        self._store = store
+        self._lease_s = lease_s
+        self.node = NodeId(0)
+
+    async def take(self, place: str, *, alone: bool) -> NodeId:
+        """`alone`: this process holds the lock of its place, so an earlier node there is dead."""
+
+        async def register() -> Any:
+            async with self._store.transaction() as db:
+                if alone:
+                    await db.run(_SQL.succeed, place=place)
+                return await db.one(_SQL.register, place=place, lease=self._lease_s)
+
+        self.node = NodeId((await self._store.persist(register))["id"])
+        return self.node
+
+    async def beat(self) -> int:
+        async def prolong() -> Any:
+            async with self._store.connection() as db:
+                return await db.one(_SQL.heartbeat, node=self.node, lease=self._lease_s)
+
+        row = await self._store.persist(prolong)
+        if row is None:
+            raise Dead(f"node {self.node} was silent for more than {self._lease_s} s")
+        return int(row["alive"])
+
+    async def claim(self, most: int) -> list[Claimed]:
+        """First fence what dead nodes left."""
+
+        async def reap_and_claim() -> list[Claimed]:
+            async with self._store.connection() as db:
+                await db.run(_SQL.reap)
+                rows = await db.all(_SQL.claim, node=self.node, most=most)
+            return [Claimed(*row) for row in rows]
+
+        return await self._store.persist(reap_and_claim)
+
+    async def with_mail(self) -> list[Pid]:
+        async def fetch() -> list[Pid]:
+            async with self._store.connection() as db:
+                return [row["pid"] for row in await db.all(_SQL.with_mail, node=self.node)]
+
+        return await self._store.persist(fetch)
+
+    async def notify(self) -> None:
+        """Wake the other nodes: there is mail for processes that are not ours."""
+
+        async def send() -> None:
+            async with self._store.connection() as db:
+                await db.run(_SQL.notify)
+
+        await self._store.persist(send)
+
+    async def resign(self) -> None:
+        async def leave() -> None:
+            async with self._store.transaction() as db:
+                await db.run(_SQL.release, node=self.node)
+                await db.run(_SQL.resign, node=self.node)
+
+        await self._store.persist(leave)

@@ -1,0 +1,318 @@
+"""One node: it holds leases on processes and drives them.
+
+    Node.run(started)     serve until cancelled or Dead
+    Node.wake(pid)        something has arrived for this process
+    Node.hold(resident)   drive a process that was just born here
+
+A process is in memory only while it has something to do (and a few longer, for a quick
+wake-up); an idle one is a row.  Each resident process has one task that asks its program,
+performs the answer, and journals what happened.  Mail is taken by another, so that a signal
+reaches a process in the middle of a thought.
+"""
+
+import heapq
+import logging
+from collections.abc import Mapping, Sequence
+
+import anyio
+from anyio.abc import TaskGroup
+
+from logos import config
+from logos.abi.driver import Clock
+from logos.abi.errors import Code, SysError
+from logos.abi.events import Exited, Idled
+from logos.abi.ids import Pid
+from logos.abi.process import Act, Finish, Idle, Process, Program, Status, Think
+from logos.kernel import journal
+from logos.kernel.journal import Entry, Fenced, Writer
+from logos.kernel.node.act import Actor, settle_doubts
+from logos.kernel.node.lease import Lease
+from logos.kernel.node.resident import Folded, Resident, load
+from logos.kernel.node.think import Thinker
+from logos.kernel.process import exit_for, wake_at, watch
+from logos.kernel.process.mail import deliver, expire, lost_thought
+from logos.store import Store
+
+log = logging.getLogger("logos.kernel")
+
+CLAIM = 1000
+"""Processes taken at once."""
+
+LOAD = 200
+"""Processes folded from one read."""
+
+BEATS = 3
+"""Heartbeats in the time of one lease."""
+
+
+class Node:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        settings: config.Node,
+        clock: Clock,
+        lease: Lease,
+        writer: Writer,
+        programs: Mapping[str, Program],
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+        self._lease = lease
+        self._writer = writer
+        self._programs = programs
+        self._thinker: Thinker
+        self._actor: Actor
+        self._tasks: TaskGroup
+        self._residents: dict[Pid, Resident] = {}
+        self._loading: dict[Pid, None] = {}
+        self._wanted = anyio.Event()
+        self._timers: list[tuple[int, Pid]] = []
+        self._timer_set = anyio.Event()
+        self.peers = 1
+
+    async def run(self, thinker: Thinker, actor: Actor, tasks: TaskGroup) -> None:
+        """Raise Dead when the lease ran out, SysError when the database stays away."""
+        self._thinker, self._actor, self._tasks = thinker, actor, tasks
+        tasks.start_soon(self._writer.run)
+        tasks.start_soon(self._load_wanted)
+        tasks.start_soon(self._ring)
+        await self._claim()
+        for pid in await self._lease.with_mail():
+            self.wake(pid)
+        tasks.start_soon(self._beat)
+        tasks.start_soon(self._store.listen("logos").run, self._hear)
+
+    def residents(self) -> Sequence[Pid]:
+        return list(self._residents)
+
+    def hold(self, resident: Resident) -> None:
+        self._residents[resident.pid] = resident
+        self._tasks.start_soon(self._drive, resident)
+
+    def wake(self, pid: Pid) -> None:
+        """There is mail for it, or a timer is due.  Not ours: somebody else is woken."""
+        resident = self._residents.get(pid)
+        if resident is None:
+            self._loading[pid] = None
+            self._wanted.set()
+        elif resident.posting:
+            resident.more_mail = True
+        else:
+            resident.posting = True
+            self._tasks.start_soon(self._post, resident)
+
+    def lost(self, fenced: Fenced) -> None:
+        """Another node drives it now: forget it, whatever it was doing here."""
+        resident = self._residents.pop(fenced.pid, None)
+        if resident is not None:
+            log.warning("%s", fenced)
+            for scope in (*resident.running.values(), resident.thought):
+                if scope is not None:
+                    scope.cancel()
+            resident.changed.set()
+
+    # -- processes come in -----------------------------------------------------------------
+
+    async def _claim(self) -> None:
+        while claimed := await self._lease.claim(CLAIM):
+            for pid, status, due in claimed:
+                if due is not None:
+                    self._set_timer(due, pid)
+                if status != Status.WAITING:
+                    self.wake(pid)
+
+    async def _load_wanted(self) -> None:
+        while True:
+            await self._wanted.wait()
+            self._wanted = anyio.Event()
+            while self._loading:
+                pids = list(self._loading)[:LOAD]
+                for pid in pids:
+                    del self._loading[pid]
+                await self._load([p for p in pids if p not in self._residents])
+
+    async def _load(self, pids: Sequence[Pid]) -> None:
+        if not pids:
+            return
+        folded = await load(self._store, self._lease.node, pids)
+        letters: dict[Pid, list[journal.Pending]] = {}
+        for letter in await journal.pending(self._store, [f.head.pid for f in folded]):
+            letters.setdefault(letter.pid, []).append(letter)
+        for one in folded:
+            resident = self._resident(one)
+            self._deliver(resident, letters.get(resident.pid, ()))
+            self.hold(resident)
+        if len(folded) < len(pids) and self.peers > 1:
+            await self._lease.notify()
+
+    def _resident(self, folded: Folded) -> Resident:
+        head, process, window, unsaved = folded
+        resident = Resident(head, process, window, self._writer, self._clock, unsaved=unsaved)
+        if process.reserved is not None:
+            resident.append(lost_thought(process))
+        return resident
+
+    # -- what one process does -------------------------------------------------------------
+
+    async def _drive(self, resident: Resident) -> None:
+        try:
+            while self._residents.get(resident.pid) is resident:
+                resident.changed = anyio.Event()
+                if await self._step(resident):
+                    continue
+                if self._may_leave(resident):
+                    break
+                await resident.changed.wait()
+        except Fenced as fenced:
+            self.lost(fenced)
+        finally:
+            if self._residents.get(resident.pid) is resident:
+                del self._residents[resident.pid]
+
+    async def _step(self, resident: Resident) -> bool:
+        """Do one thing.  False: there is nothing to do until something arrives."""
+        process, now = resident.process, self._clock.now()
+        if due := expire(process, now):
+            resident.append(*due)
+            _cancel_all(resident)
+            return True
+        if (at := wake_at(process)) is not None and at != resident.timer:
+            resident.timer = at
+            self._set_timer(at, resident.pid)
+        if process.stopped or process.status is Status.EXITED:
+            return False
+        if process.open:
+            return await self._actor.resume(resident)
+        if process.paused_until is not None and now < process.paused_until:
+            return False
+        if (warning := watch(process, now)) is not None:
+            resident.append(warning)
+            return True
+        return await self._next(resident, process)
+
+    async def _next(self, resident: Resident, process: Process) -> bool:
+        program = self._programs.get(process.agent.program)
+        if program is None:
+            error = SysError(Code.NOT_FOUND, f"there is no program {process.agent.program!r}")
+            resident.append(exit_for(error))
+            return True
+        match program(process):
+            case Think():
+                await self._thinker.think(resident)
+                await resident.save(self._store)
+            case Act():
+                await self._actor.act(resident)
+            case Finish(status=status, answer=answer):
+                resident.append(Exited(status=status, answer=answer))
+            case Idle():
+                if process.idle:
+                    return False
+                resident.append(Idled())
+        return True
+
+    def _may_leave(self, resident: Resident) -> bool:
+        if resident.posting or resident.running:
+            return False
+        exited = resident.process.status is Status.EXITED
+        return exited or len(self._residents) > self._settings.resident
+
+    # -- mail ------------------------------------------------------------------------------
+
+    async def _post(self, resident: Resident) -> None:
+        try:
+            while self._residents.get(resident.pid) is resident:
+                resident.more_mail = False
+                letters = await journal.pending(self._store, [resident.pid])
+                self._deliver(resident, letters)
+                await resident.durable()  # or it would be read as pending again
+                if not resident.more_mail:
+                    break
+        except Fenced as fenced:
+            self.lost(fenced)
+        finally:
+            resident.posting = False
+            resident.changed.set()
+
+    def _deliver(self, resident: Resident, letters: Sequence[journal.Pending]) -> None:
+        for letter in letters:
+            process = resident.process
+            if process.status is Status.EXITED:
+                return
+            events = deliver(process, letter.id, letter.sender, letter.body)
+            resident.append(*events)
+            after = resident.process
+            if after.status is Status.EXITED:
+                _cancel_all(resident)
+            elif process.reserved is not None and after.reserved is None:
+                _cancel_thought(resident)
+            elif process.stopped and not after.stopped:
+                settle_doubts(resident)
+            still = {call.id for call in after.open}
+            for id_, scope in list(resident.running.items()):
+                if id_ not in still:
+                    scope.cancel()
+
+    # -- time, peers -----------------------------------------------------------------------
+
+    def _set_timer(self, at: int, pid: Pid) -> None:
+        heapq.heappush(self._timers, (at, pid))
+        if self._timers[0] == (at, pid):
+            self._timer_set.set()
+
+    async def _ring(self) -> None:
+        while True:
+            self._timer_set = anyio.Event()
+            now = self._clock.now()
+            while self._timers and self._timers[0][0] <= now:
+                _, pid = heapq.heappop(self._timers)
+                if (resident := self._residents.get(pid)) is not None:
+                    resident.changed.set()
+                else:
+                    self.wake(pid)
+            with anyio.CancelScope() as scope:
+                async with anyio.create_task_group() as race:
+                    race.start_soon(self._until_next, scope)
+                    await self._timer_set.wait()
+                    scope.cancel()
+
+    async def _until_next(self, scope: anyio.CancelScope) -> None:
+        if self._timers:
+            await self._clock.sleep_until(self._timers[0][0])
+            scope.cancel()
+
+    async def _beat(self) -> None:
+        """Prolong the lease; take over what others left."""
+        while True:
+            await anyio.sleep(self._settings.lease_s / BEATS)
+            self.peers = await self._lease.beat()
+            await self._claim()
+            for pid in await self._lease.with_mail():  # a notification may have been missed
+                self.wake(pid)
+
+    def _hear(self, payload: str) -> None:
+        del payload
+        self._tasks.start_soon(self._look)
+
+    async def _look(self) -> None:
+        for pid in await self._lease.with_mail():
+            self.wake(pid)
+
+    def committed(self, entries: Sequence[Entry]) -> None:
+        """Called by the writer: wake whom these events concern."""
+        for entry in entries:
+            for letter in entry.letters:
+                self.wake(letter.to)
+
+
+def _cancel_thought(resident: Resident) -> None:
+    if resident.thought is not None:
+        resident.thought.cancel()
+
+
+def _cancel_all(resident: Resident) -> None:
+    if resident.process.status is Status.EXITED:
+        _cancel_thought(resident)
+        for scope in resident.running.values():
+            scope.cancel()

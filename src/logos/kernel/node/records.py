@@ -1,0 +1,212 @@
+"""What has been written, read back: the process table, journals, windows, chains.
+
+    Records.list, known, process, window    now
+    Records.events, follow, feed            what happened, and what happens next
+    Records.wait                            the end of a process
+    Records.audit                           every chain recomputed
+
+Reads only; works for any process, whoever drives it.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, NamedTuple
+
+import anyio
+
+from logos.abi.calls import Exit
+from logos.abi.errors import Code, SysError
+from logos.abi.events import AnyEvent, Exited, Failed, Received, Returned, Spawned, Thought
+from logos.abi.ids import Pid, Seq
+from logos.abi.process import Process
+from logos.kernel import journal
+from logos.kernel.journal import Entry, Row
+from logos.kernel.memory import Window, render
+from logos.kernel.node.resident import Folded, fold_all
+from logos.kernel.syscall import Known
+from logos.store import Queries, Store
+
+_SQL = Queries("logos.kernel.node", "node.sql")
+
+POLL_S = 0.5
+"""How often a follower looks by itself: events of other nodes come without a wake-up."""
+
+PAGE = 1000
+
+
+class Listed(NamedTuple):
+    """One line of the process table.  Times in microseconds, `cost` in nano-dollars."""
+
+    pid: Pid
+    parent: Pid | None
+    status: str
+    agent: str
+    task: str
+    model: str
+    spawned_at: int
+    wake_at: int | None
+    thoughts: int
+    calls: int
+    tokens: int
+    cost: int
+    exit_status: int | None
+    node: int | None
+    events: int
+
+
+class Told(NamedTuple):
+    """One event of one process, as its journal has it."""
+
+    row: Row
+    event: AnyEvent
+
+
+class Audit(NamedTuple):
+    """What `audit verify` found.  `broken` is the first thing wrong, process by process."""
+
+    processes: int
+    events: int
+    broken: Sequence[journal.Broken]
+
+
+class Records:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._changed: dict[Pid, anyio.Event] = {}
+        self._any = anyio.Event()
+
+    async def list(self, *, everyone: bool = False) -> list[Listed]:
+        """The process table, by pid."""
+        found: list[Listed] = []
+        while True:
+            after = found[-1].pid if found else 0
+
+            async def page(after: int = after) -> Sequence[Any]:
+                async with self._store.connection() as db:
+                    return await db.all(_SQL.list, everyone=everyone, after=after, most=PAGE)
+
+            rows = await self._store.persist(page)
+            found += (Listed(*row) for row in rows)
+            if len(rows) < PAGE:
+                return found
+
+    async def process(self, pid: Pid) -> Process:
+        """Its state, folded from the journal."""
+        return (await self._folded(pid)).process
+
+    async def window(self, pid: Pid) -> Window:
+        """What its model sees, folded from the journal."""
+        return (await self._folded(pid)).window
+
+    async def _folded(self, pid: Pid) -> Folded:
+        folded = await fold_all(self._store, pid)
+        if not folded.head.seq:
+            raise SysError(Code.NOT_FOUND, f"there is no process {pid}", hint="see `logos ps -a`")
+        return folded
+
+    async def events(self, pid: Pid, after: Seq = journal.START) -> AsyncIterator[Told]:
+        """Its events so far."""
+        async for row in journal.read(self._store, pid, after):
+            yield Told(row, journal.decode(row))
+
+    async def follow(self, pid: Pid, after: Seq = journal.START) -> AsyncIterator[Told]:
+        """Its events so far and to come, until it has exited."""
+        if await self.known(pid) is None:
+            raise SysError(Code.NOT_FOUND, f"there is no process {pid}", hint="see `logos ps -a`")
+        while True:
+            changed = self._changed.setdefault(pid, anyio.Event())
+            async for told in self.events(pid, after):
+                yield told
+                after = told.row.seq
+                if isinstance(told.event, Exited):
+                    return
+            with anyio.move_on_after(POLL_S):
+                await changed.wait()
+
+    async def feed(self, after: int | None = None) -> AsyncIterator[Told]:
+        """Everybody's events to come; from a position of the feed on, if one is given."""
+        start = await journal.last_id(self._store) if after is None else after
+        feed = journal.Feed(self._store, start)
+        while True:
+            changed = self._any
+            rows = await feed.advance()
+            for row in rows:
+                yield Told(row, journal.decode(row))
+            if not rows:
+                with anyio.move_on_after(POLL_S):
+                    await changed.wait()
+
+    async def wait(self, pid: Pid) -> Exit:
+        """Return when it has exited."""
+        known = await self.known(pid)
+        while known is not None and known.exit_status is None:
+            changed = self._changed.setdefault(pid, anyio.Event())
+            known = await self.known(pid)
+            if known is None or known.exit_status is not None:
+                break
+            with anyio.move_on_after(POLL_S):
+                await changed.wait()
+        if known is None or known.exit_status is None:
+            raise SysError(Code.NOT_FOUND, f"there is no process {pid}", hint="see `logos ps -a`")
+        return Exit(pid=pid, status=known.exit_status, answer=await self.answer(pid))
+
+    async def audit(self, tell: Callable[[int], None] = lambda _: None) -> Audit:
+        """Recompute every chain.  `tell` is called with the number of events checked so far."""
+        broken: list[journal.Broken] = []
+        events = 0
+        listed = await self.list(everyone=True)
+        for line in listed:
+            seq, prev = journal.START, journal.genesis(line.pid)
+            wrong: journal.Broken | None = None
+            async for row in journal.read(self._store, line.pid):
+                wrong = wrong or journal.verify([row], prev, seq)
+                seq, prev, events = row.seq, row.hash, events + 1
+            if wrong is None and seq < line.events:
+                wrong = journal.Broken(line.pid, Seq(seq + 1), "missing: the journal ends before")
+            if wrong is not None:
+                broken.append(wrong)
+            tell(events)
+        return Audit(len(listed), events, broken)
+
+    async def known(self, pid: Pid) -> Known | None:
+        async def fetch() -> Any:
+            async with self._store.connection() as db:
+                return await db.one(_SQL.known, pid=pid)
+
+        row = await self._store.persist(fetch)
+        return None if row is None else Known(*row)
+
+    async def answer(self, pid: Pid) -> str:
+        """The last words of a process that has exited."""
+        last = ""
+        async for told in self.events(pid):
+            if isinstance(told.event, Exited):
+                last = told.event.answer
+        return last
+
+    async def page(self, pid: Pid, page: Seq) -> str:
+        """What one event put into the window, exactly."""
+        async for row in journal.read(self._store, pid, Seq(page - 1), page):
+            match event := journal.decode(row):
+                case Returned():
+                    return render(event.value)
+                case Thought():
+                    return event.message.text
+                case Received():
+                    return event.text
+                case Spawned():
+                    return event.task
+                case Failed():
+                    return event.message
+                case _:
+                    break
+        raise SysError(
+            Code.NOT_FOUND, f"there is no page {page}", hint="use a number you were shown"
+        )
+
+    def committed(self, entries: Sequence[Entry]) -> None:
+        """Wake who follows these processes."""
+        for entry in entries:
+            if (changed := self._changed.pop(entry.head.pid, None)) is not None:
+                changed.set()
+        self._any.set()
+        self._any = anyio.Event()

@@ -1,0 +1,146 @@
+"""One thought: fit the window, reserve, ask, settle.
+
+    Thinker.think(resident)   journal Asked, then Thought or Interrupted
+
+What a thought can cost at most is set aside before it starts and settled when it ends, so a
+budget is never overdrawn, however many processes share it.  A signal cancels the scope in
+`resident.thought` after it has journaled why.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+import anyio
+import msgspec
+
+from logos.abi.driver import Model, Profile
+from logos.abi.errors import Code, SysError
+from logos.abi.events import Asked, Interrupted, Thought
+from logos.abi.ids import CallId, Pid
+from logos.abi.messages import AnyDelta, AnyPart, Message, Request, ToolCall, gather
+from logos.abi.process import Process
+from logos.kernel.node.resident import Resident
+from logos.kernel.process import exit_for, left, overdrawn
+from logos.kernel.sched import Slots
+from logos.kernel.syscall import Gate
+
+Models: TypeAlias = Callable[[str], Awaitable[Model]]
+"""A model by name.  Raise SysError `not_found` or what its driver says."""
+
+Listener: TypeAlias = Callable[[Pid, AnyDelta], None]
+
+EFFECTIVE_WINDOW = 0.65
+"""Of the advertised window: beyond it most models miss what is in front of them (RULER)."""
+
+LEAST_OUTPUT = 64
+"""Tokens.  With less left a thought isn't worth its prompt."""
+
+MOST_FAILURES = 6
+"""Thoughts that failed in a row, each after its driver's own retries."""
+
+FATAL = frozenset({Code.INVALID, Code.NOT_FOUND, Code.UNAUTHENTICATED, Code.CONTEXT, Code.DENIED})
+"""Asking again would not help."""
+
+
+class Thinker:
+    def __init__(self, models: Models, slots: Slots, gate: Gate, listener: Listener) -> None:
+        self._models = models
+        self._slots = slots
+        self._gate = gate
+        self._listener = listener
+
+    async def think(self, resident: Resident) -> None:
+        process = resident.process
+        if (spent := overdrawn(process, resident.clock.now())) is not None:
+            resident.append(exit_for(spent, process.answer))
+            return
+        try:
+            model = await self._models(process.agent.model)
+            request, asked = self._prepare(resident, model)
+        except SysError as error:
+            resident.append(exit_for(error))
+            return
+        resident.append(asked)
+        with anyio.CancelScope() as scope:
+            resident.thought = scope
+            try:
+                await anyio.sleep(_pause_s(process.failures))
+                async with self._slots.slot(model):
+                    thought = await self._ask(resident.pid, model, request, process.thoughts + 1)
+            except SysError as error:
+                _settle_failure(resident, error)
+                return
+            finally:
+                resident.thought = None
+            await resident.append(thought).durable(resident.pid)
+
+    def _prepare(self, resident: Resident, model: Model) -> tuple[Request, Asked]:
+        process, window, profile = resident.process, resident.window, model.profile
+        output = min(process.agent.max_output, profile.max_output, profile.window // 4)
+        room = int(profile.window * EFFECTIVE_WINDOW) - output
+        window.fit(room)
+        request = Request(
+            model=process.agent.model,
+            messages=window.messages(),
+            tools=self._gate.tools(process.agent),
+            max_output=output,
+        )
+        prompt = model.count(request)
+        output = _affordable(process, profile, prompt, output)
+        cost = prompt * profile.price.input + output * profile.price.output
+        asked = Asked(model=profile.name, tokens=prompt + output, cost=cost, room=room)
+        return msgspec.structs.replace(request, max_output=output), asked
+
+    async def _ask(self, pid: Pid, model: Model, request: Request, number: int) -> Thought:
+        deltas: list[AnyDelta] = []
+        async for delta in model.think(request):
+            deltas.append(delta)
+            self._listener(pid, delta)
+        message, finished = gather(deltas)
+        if finished is None:
+            raise SysError(Code.MODEL, "the answer ended in the middle", hint="it is asked again")
+        return Thought(
+            message=_numbered(message, number), usage=finished.usage, finish=finished.reason
+        )
+
+
+def _affordable(process: Process, profile: Profile, prompt: int, output: int) -> int:
+    """How many tokens of answer the budget still pays for.  Raise `budget` for too few."""
+    rest = left(process)
+    if rest.tokens is not None:
+        output = min(output, rest.tokens - prompt)
+    if rest.cost is not None and profile.price.output:
+        affordable = (rest.cost - prompt * profile.price.input) // profile.price.output
+        output = min(output, affordable)
+    if output < LEAST_OUTPUT:
+        raise SysError(
+            Code.BUDGET,
+            f"what is left does not pay for another thought (its prompt has {prompt} tokens)",
+            hint="start it with more",
+        )
+    return output
+
+
+def _numbered(message: Message, number: int) -> Message:
+    """Providers' call ids repeat; ours are unique in the process: thought and place."""
+    parts: list[AnyPart] = []
+    for part in message.content:
+        if isinstance(part, ToolCall):
+            n = sum(isinstance(p, ToolCall) for p in parts)
+            parts.append(msgspec.structs.replace(part, id=CallId(f"c{number}_{n}")))
+        else:
+            parts.append(part)
+    return Message(role=message.role, content=tuple(parts))
+
+
+def _settle_failure(resident: Resident, error: SysError) -> None:
+    """An error of the driver: nothing came back, so nothing is charged."""
+    interrupted = Interrupted(code=error.code, message=f"{error.message} {error.hint}".strip())
+    if error.code in FATAL or resident.process.failures + 1 >= MOST_FAILURES:
+        resident.append(interrupted, exit_for(error))
+    else:
+        resident.append(interrupted)
+
+
+def _pause_s(failures: int) -> float:
+    return 0.0 if not failures else min(2.0 ** (failures - 1) * 0.5, 30.0)

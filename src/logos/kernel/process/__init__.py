@@ -1,0 +1,25 @@
+"""What a process is: a fold over its journal.  All of this room is pure.
+
+fold, apply              events -> Process
+status_of                the status that follows from the facts
+left, overdrawn, grant   budgets of a process and its tree
+wake_at, watch           what is due; when it is going in circles
+exit_for                 an error -> how a process ends because of it
+"""
+
+from logos.kernel.process.policy import SECOND, exit_for, grant, left, overdrawn, wake_at, watch
+from logos.kernel.process.state import ALLOWED, apply, fold, status_of
+
+__all__ = [
+    "ALLOWED",
+    "SECOND",
+    "apply",
+    "exit_for",
+    "fold",
+    "grant",
+    "left",
+    "overdrawn",
+    "status_of",
+    "wake_at",
+    "watch",
+]

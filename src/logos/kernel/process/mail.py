@@ -1,0 +1,187 @@
+"""What travels between processes, and what becomes of it when it arrives.  Pure.
+
+    Note, Order, Death       the bodies of mail
+    deliver(process, ...)    the events by which a process takes one piece of mail
+    expire(process, now)     the events of what has come due
+
+Mail is posted in the sender's transaction and taken in the receiver's, so it arrives once.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import msgspec
+from cronsim import CronSim, CronSimError
+
+from logos.abi.calls import Exit, Letter
+from logos.abi.errors import Code, SysError
+from logos.abi.events import (
+    AnyEvent,
+    Ended,
+    Exited,
+    Failed,
+    Interrupted,
+    Rang,
+    Received,
+    Returned,
+    Signalled,
+)
+from logos.abi.ids import MailId, Pid
+from logos.abi.messages import Usage
+from logos.abi.process import OpenCall, Process, Signal
+from logos.kernel.process.policy import SECOND, exit_for
+
+KILLED = 128 + 9
+
+
+class Note(msgspec.Struct, frozen=True, tag="note"):
+    """A message."""
+
+    text: str
+
+
+class Order(msgspec.Struct, frozen=True, tag="order"):
+    """A signal."""
+
+    signal: Signal
+    reason: str = ""
+
+
+class Death(msgspec.Struct, frozen=True, tag="death"):
+    """A child's exit, for its parent."""
+
+    status: int
+    answer: str = ""
+    used: Usage = Usage()
+    calls: int = 0
+
+
+AnyMail = Note | Order | Death
+_DECODER: msgspec.json.Decoder[AnyMail] = msgspec.json.Decoder(AnyMail)
+
+encode = msgspec.json.encode
+
+
+def deliver(process: Process, id_: MailId, sender: Pid | None, body: bytes) -> list[AnyEvent]:
+    """What happens to this process because of this mail."""
+    match _DECODER.decode(body):
+        case Note(text=text):
+            return _note(process, Received(mail=id_, text=text, sender=sender))
+        case Order(signal=signal, reason=reason):
+            event = Signalled(mail=id_, signal=signal, sender=sender, reason=reason)
+            return [event, *_order(process, signal)]
+        case Death() as death:
+            return _death(process, id_, Pid(sender or 0), death)
+
+
+def _note(process: Process, note: Received) -> list[AnyEvent]:
+    for call in process.open:
+        if call.name == "message.receive" and call.blocked:
+            letter = Letter(sender=note.sender, text=note.text)
+            return [msgspec.structs.replace(note, answers=call.id), _returned(call, letter)]
+    return [note]
+
+
+def _order(process: Process, signal: Signal) -> list[AnyEvent]:
+    match signal:
+        case Signal.KILL:
+            return [Exited(status=KILLED, answer="killed", code=Code.CANCELLED)]
+        case Signal.INT if process.reserved is not None:
+            return [Interrupted(code=Code.CANCELLED, message="interrupted", charged=_held(process))]
+        case Signal.INT:
+            return [_cancelled(call, "interrupted") for call in process.open]
+        case Signal.TERM:
+            blocked = [call for call in process.open if call.blocked]
+            return [_cancelled(call, "asked to end") for call in blocked]
+        case Signal.STOP | Signal.CONT | Signal.ALARM:
+            return []
+
+
+def _death(process: Process, id_: MailId, child: Pid, death: Death) -> list[AnyEvent]:
+    ended = Ended(
+        mail=id_,
+        pid=child,
+        status=death.status,
+        answer=death.answer,
+        used=death.used,
+        calls=death.calls,
+    )
+    result = Exit(pid=child, status=death.status, answer=death.answer)
+    return [ended, *(_returned(call, result) for call in process.open if _awaits(call, child))]
+
+
+def _awaits(call: OpenCall, child: Pid) -> bool:
+    return call.name == "process.wait" and msgspec.json.decode(call.call)["pid"] == child
+
+
+def _held(process: Process) -> Usage:
+    """What a thought nobody saw the end of is taken to have cost."""
+    held = process.reserved
+    return Usage() if held is None else Usage(input=held.tokens, cost=held.cost)
+
+
+def lost_thought(process: Process) -> Interrupted:
+    """The node died while this process was thinking."""
+    return Interrupted(code=Code.UNAVAILABLE, message="the node went away", charged=_held(process))
+
+
+def expire(process: Process, now: int) -> list[AnyEvent]:
+    """What has come due: the end of its time, of a wait, of a pause; a timer."""
+    if process.exit_status is not None:
+        return []
+    if process.deadline is not None and now >= process.deadline:
+        error = SysError(Code.BUDGET, "its time is up", hint="start it with a longer wall time")
+        return [exit_for(error)]
+    events: list[AnyEvent] = [
+        _due(call)
+        for call in process.open
+        if call.blocked and call.until is not None and now >= call.until
+    ]
+    events += (
+        Rang(text=timer.text, next=next_ring(timer.cron, now))
+        for timer in process.timers
+        if now >= timer.next
+    )
+    return events
+
+
+def _due(call: OpenCall) -> AnyEvent:
+    if call.name == "time.sleep":
+        return Returned(id=call.id, value=msgspec.Raw(b"null"))
+    return Failed(id=call.id, code=Code.TIMEOUT, message="nothing came in time")
+
+
+def next_ring(cron: str, now: int) -> int:
+    """The first time after `now` that the expression names, in microseconds, UTC.
+
+    Raise `invalid` when it is no cron expression.
+    """
+    moment = datetime.fromtimestamp(now / SECOND, UTC)
+    try:
+        return int(next(CronSim(cron, moment)).timestamp() * SECOND)
+    except CronSimError as error:
+        raise SysError(
+            Code.INVALID,
+            f"{cron!r} is not a cron expression: {error}",
+            hint="five fields: minute hour day month weekday, such as `*/15 9-17 * * 1-5`",
+        ) from error
+    except StopIteration:
+        raise SysError(Code.INVALID, f"{cron!r} never comes", hint="check day and month") from None
+
+
+def _returned(call: OpenCall, value: object) -> Returned:
+    return Returned(id=call.id, value=msgspec.Raw(encode(value)))
+
+
+def _cancelled(call: OpenCall, why: str) -> Failed:
+    unknown = "" if call.blocked or call.effect == "pure" else "; its outcome is unknown"
+    return Failed(id=call.id, code=Code.CANCELLED, message=why + unknown)
+
+
+def taken(events: Sequence[AnyEvent]) -> list[tuple[MailId, int]]:
+    """Which letters these events take, and by which of them (from 1)."""
+    return [
+        (event.mail, position)
+        for position, event in enumerate(events, 1)
+        if isinstance(event, Received | Signalled | Ended) and event.mail
+    ]

@@ -1,0 +1,153 @@
+"""What a process may still use, what it may give away, and when it is going in circles.  Pure.
+
+    left(process)              what remains of its limits, with what its live children hold set aside
+    overdrawn(process, now)    why it may not go on, or None
+    grant(process, asked, now) the limits of a child, taken out of the parent's
+    wake_at(process)           when something is due
+    watch(process, now)        what the watchdog has to say
+
+Budgets are hard because nothing is counted twice and nothing is promised twice: a child's
+limits are set aside in its parent when it starts and what it did not use comes back when it
+ends, so the sum over a tree never exceeds what its root was given.
+"""
+
+from logos.abi.agent import Limits
+from logos.abi.errors import MEANING, Code, SysError
+from logos.abi.events import Exited, Signalled, Warned
+from logos.abi.ids import MailId
+from logos.abi.limits import CALL_CYCLE, CYCLE_REPEATS, REPEATED_FAILURES, THROTTLE_S
+from logos.abi.process import Process, Signal
+
+SECOND = 1_000_000
+"""Microseconds."""
+
+
+def left(process: Process) -> Limits:
+    """What remains.  None: no limit."""
+    limits, held = process.limits, process.reserved
+
+    def rest(limit: int | None, used: int, set_aside: list[int | None]) -> int | None:
+        return None if limit is None else limit - used - sum(n or 0 for n in set_aside)
+
+    return Limits(
+        tokens=rest(
+            limits.tokens,
+            process.spent.tokens + (held.tokens if held else 0),
+            [c.limits.tokens for c in process.children],
+        ),
+        cost=rest(
+            limits.cost,
+            process.spent.cost + (held.cost if held else 0),
+            [c.limits.cost for c in process.children],
+        ),
+        calls=rest(limits.calls, process.calls, [c.limits.calls for c in process.children]),
+        children=rest(limits.children, len(process.children), []),
+        depth=limits.depth,
+    )
+
+
+def overdrawn(process: Process, now: int) -> SysError | None:
+    """Why this process may neither think nor call any more."""
+    rest = left(process)
+    for name, amount in (("tokens", rest.tokens), ("cost", rest.cost), ("calls", rest.calls)):
+        if amount is not None and amount <= 0:
+            return SysError(
+                Code.BUDGET,
+                f"its limit of {name} is used up",
+                hint="start it with more, or let a child's share come back first",
+            )
+    if process.deadline is not None and now >= process.deadline:
+        return SysError(Code.BUDGET, "its time is up", hint="start it with a longer wall time")
+    return None
+
+
+def grant(parent: Process, asked: Limits, now: int) -> tuple[Limits, int | None]:
+    """The child's limits and deadline (microseconds).
+
+    Of what the parent has a limit for and the child asks nothing, the child gets half of the
+    rest.  Raise `budget` when it asks for more than is left, `limit` for too many children or
+    generations.
+    """
+    rest = left(parent)
+    if rest.children is not None and rest.children <= 0:
+        raise SysError(
+            Code.LIMIT,
+            f"{parent.limits.children} children live already",
+            hint="wait until one of them ends",
+        )
+    if rest.depth is not None and rest.depth <= 0:
+        raise SysError(Code.LIMIT, "no further generation is allowed", hint="do it yourself")
+    deadlines = [] if parent.deadline is None else [parent.deadline]
+    if asked.wall_s is not None:
+        deadlines.append(now + int(asked.wall_s * SECOND))
+    depth = None if rest.depth is None else rest.depth - 1
+    limits = Limits(
+        tokens=_share("tokens", rest.tokens, asked.tokens),
+        cost=_share("cost", rest.cost, asked.cost),
+        calls=_share("calls", rest.calls, asked.calls),
+        children=asked.children if asked.children is not None else parent.limits.children,
+        depth=depth
+        if asked.depth is None
+        else asked.depth
+        if depth is None
+        else min(depth, asked.depth),
+        wall_s=asked.wall_s,
+    )
+    return limits, min(deadlines, default=None)
+
+
+def _share(name: str, rest: int | None, asked: int | None) -> int | None:
+    if rest is None:
+        return asked
+    if asked is None:
+        return max(rest, 0) // 2
+    if asked > rest:
+        raise SysError(
+            Code.BUDGET,
+            f"{asked} {name} asked for, {max(rest, 0)} left to give",
+            hint="ask for less",
+        )
+    return asked
+
+
+def wake_at(process: Process) -> int | None:
+    """The next moment at which something is due, in microseconds."""
+    times = [call.until for call in process.open if call.until is not None]
+    times += [timer.next for timer in process.timers]
+    times += [t for t in (process.deadline, process.paused_until) if t is not None]
+    return min(times, default=None)
+
+
+def watch(process: Process, now: int) -> Warned | Signalled | None:
+    """Tell it, then make it pause, then stop it until a person lets it go on."""
+    why = _circling(process)
+    if not why:
+        return None
+    match process.watch.warnings:
+        case 0:
+            return Warned(text=f"{why} Do something else, or end with what you know.")
+        case 1:
+            return Warned(
+                text=f"{why} You were told before, and are made to wait now.",
+                paused_until=now + int(THROTTLE_S * SECOND),
+            )
+        case _:
+            return Signalled(mail=MailId(0), signal=Signal.STOP, reason=f"watchdog: {why}")
+
+
+def _circling(process: Process) -> str:
+    memory = process.watch
+    if memory.failures >= REPEATED_FAILURES:
+        return f"The same call failed {memory.failures} times in a row."
+    recent = memory.recent
+    for length in range(1, CALL_CYCLE + 1):
+        span = length * CYCLE_REPEATS
+        if len(recent) >= span and recent[-span:] == recent[-length:] * CYCLE_REPEATS:
+            return f"The same {length} calls gave the same results {CYCLE_REPEATS} times over."
+    return ""
+
+
+def exit_for(error: SysError, answer: str = "") -> Exited:
+    """How a process ends that cannot go on because of this."""
+    text = answer or f"{error}"
+    return Exited(status=MEANING[error.code].exit_status, answer=text, code=error.code)

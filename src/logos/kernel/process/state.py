@@ -1,0 +1,321 @@
+"""The process state machine.  Pure.
+
+Rule: everything that decides what may happen to a process is in this room, and what may
+follow what is in ALLOWED.  If the table says no, no journal can make it happen.
+
+    fold(events)            the state of a process
+    apply(process, event)   the state after one more event
+
+The status is not stored but follows from the other facts (`status_of`); ALLOWED is checked
+against both the status before and the one after.
+"""
+
+import zlib
+from collections.abc import Callable, Iterable
+from functools import reduce
+from typing import Any
+
+from msgspec.structs import replace
+
+from logos.abi import events as e
+from logos.abi.errors import Code, SysError
+from logos.abi.events import AnyEvent
+from logos.abi.ids import CallId, Seq
+from logos.abi.limits import CALL_CYCLE, CYCLE_REPEATS, WRAP_UP_TURNS
+from logos.abi.process import Child, OpenCall, Process, Reservation, Signal, Status, Timer, Watch
+
+NONE, READY, THINKING = Status.NONE, Status.READY, Status.THINKING
+CALLING, WAITING, STOPPED, EXITED = (
+    Status.CALLING,
+    Status.WAITING,
+    Status.STOPPED,
+    Status.EXITED,
+)
+
+_SAME = {READY: {READY}, THINKING: {THINKING}, CALLING: {CALLING}, WAITING: {WAITING}}
+_ANY = {READY, THINKING, CALLING, WAITING, STOPPED}
+
+
+def _live(here: Status) -> dict[type[Any], set[Status]]:
+    """What may reach a process from outside, whatever it is doing."""
+    stays = {STOPPED} if here is STOPPED else _SAME[here]
+    woken = {READY} if here is WAITING else set()
+    return {
+        e.Received: stays | woken,
+        e.Signalled: _ANY if here is STOPPED else stays | woken | {STOPPED},
+        e.Started: stays,
+        e.Ended: stays,
+        e.Scheduled: stays,
+        e.Rang: stays | woken,
+        e.Warned: stays | woken | {WAITING},
+        e.Exited: {EXITED},
+    }
+
+
+#: Status -> event -> the statuses it may lead to.  What is not here cannot happen.
+ALLOWED: dict[Status, dict[type[Any], set[Status]]] = {
+    NONE: {e.Spawned: {READY}},
+    READY: _live(READY)
+    | {e.Asked: {THINKING}, e.Called: {CALLING}, e.Failed: {READY}, e.Idled: {WAITING}},
+    THINKING: _live(THINKING) | {e.Thought: {READY}, e.Interrupted: {READY}},
+    CALLING: _live(CALLING)
+    | {
+        e.Called: {CALLING},
+        e.Blocked: {CALLING, WAITING},
+        e.Returned: {CALLING, WAITING, READY},
+        e.Failed: {CALLING, WAITING, READY},
+    },
+    WAITING: _live(WAITING)
+    | {
+        e.Asked: {THINKING},
+        e.Called: {CALLING},
+        e.Returned: {WAITING, READY},
+        e.Failed: {WAITING, READY},
+        e.Idled: {WAITING},
+    },
+    STOPPED: _live(STOPPED)
+    | {
+        e.Thought: {STOPPED},
+        e.Interrupted: {STOPPED},
+        e.Blocked: {STOPPED},
+        e.Returned: {STOPPED},
+        e.Failed: {STOPPED},
+    },
+    EXITED: {},
+}
+
+
+def status_of(process: Process) -> Status:
+    """The status that follows from the other facts."""
+    if process.exit_status is not None:
+        return EXITED
+    if process.stopped:
+        return STOPPED
+    if process.reserved is not None:
+        return THINKING
+    if process.open:
+        return WAITING if all(call.blocked for call in process.open) else CALLING
+    if process.idle or process.paused_until is not None:
+        return WAITING
+    return READY
+
+
+def apply(process: Process, event: AnyEvent) -> Process:
+    """The state after one more event.  Raise `state` if the table does not allow it."""
+    kind = type(event)
+    allowed = ALLOWED[process.status].get(kind)
+    if allowed is None:
+        raise SysError(Code.STATE, f"{kind.__name__} cannot follow {process.status}")
+    after = _APPLY[kind](process, event)
+    status = status_of(after)
+    if status not in allowed:
+        raise SysError(Code.STATE, f"{kind.__name__} cannot lead from {process.status} to {status}")
+    return replace(after, status=status, seq=Seq(process.seq + 1))
+
+
+def fold(events: Iterable[AnyEvent], start: Process = Process()) -> Process:  # noqa: B008 - frozen
+    return reduce(apply, events, start)
+
+
+def _spawned(p: Process, event: e.Spawned) -> Process:
+    return replace(
+        p,
+        parent=event.parent,
+        agent=event.agent,
+        task=event.task,
+        caps=event.caps,
+        limits=event.limits,
+        started=event.at,
+        deadline=event.deadline,
+        generation=event.generation,
+        workspace=event.workspace,
+        news=1 if event.task else 0,
+    )
+
+
+def _asked(p: Process, event: e.Asked) -> Process:
+    held = Reservation(tokens=event.tokens, cost=event.cost)
+    return replace(p, reserved=held, news=0, idle=False, paused_until=None)
+
+
+def _thought(p: Process, event: e.Thought) -> Process:
+    return replace(
+        p,
+        reserved=None,
+        spent=p.spent + event.usage,
+        thoughts=p.thoughts + 1,
+        proposed=event.message.calls,
+        answer=event.message.text,
+        failures=0,
+        wrap_up=None if p.wrap_up is None else p.wrap_up - 1,
+    )
+
+
+def _interrupted(p: Process, event: e.Interrupted) -> Process:
+    cancelled = event.code is Code.CANCELLED
+    return replace(
+        p,
+        reserved=None,
+        spent=p.spent + event.charged,
+        failures=p.failures if cancelled else p.failures + 1,
+        news=p.news if cancelled else p.news + 1,
+    )
+
+
+def _called(p: Process, event: e.Called) -> Process:
+    call = OpenCall(
+        id=event.id,
+        name=event.name,
+        call=event.call,
+        effect=event.effect,
+        prepared=event.prepared,
+    )
+    return replace(
+        p,
+        proposed=tuple(c for c in p.proposed if c.id != event.id),
+        open=(*p.open, call),
+        calls=p.calls + 1,
+        idle=False,
+        paused_until=None,
+    )
+
+
+def _blocked(p: Process, event: e.Blocked) -> Process:
+    _open_call(p, event.id)
+    return replace(
+        p,
+        open=tuple(
+            replace(c, blocked=True, until=event.until) if c.id == event.id else c for c in p.open
+        ),
+    )
+
+
+def _returned(p: Process, event: e.Returned) -> Process:
+    call = _open_call(p, event.id)
+    digest = zlib.crc32(event.value, zlib.crc32(call.call))
+    return _answered(p, event.id, _remember(p.watch, digest, failed=0))
+
+
+def _failed(p: Process, event: e.Failed) -> Process:
+    """Of an open call, or of one that was only proposed."""
+    for proposal in p.proposed:
+        if proposal.id == event.id:
+            what = f"{proposal.name} {proposal.arguments}".encode()
+            break
+    else:
+        what = bytes(_open_call(p, event.id).call)
+    digest = zlib.crc32(event.code.encode(), zlib.crc32(what))
+    return _answered(p, event.id, _remember(p.watch, digest, failed=digest))
+
+
+def _open_call(p: Process, id_: CallId) -> OpenCall:
+    for call in p.open:
+        if call.id == id_:
+            return call
+    raise SysError(Code.STATE, f"call {id_} is not open")
+
+
+def _answered(p: Process, id_: CallId, watch: Watch) -> Process:
+    return replace(
+        p,
+        proposed=tuple(c for c in p.proposed if c.id != id_),
+        open=tuple(c for c in p.open if c.id != id_),
+        news=p.news + 1,
+        watch=watch,
+    )
+
+
+def _remember(watch: Watch, digest: int, failed: int) -> Watch:
+    run = 0 if not failed else watch.failures + 1 if failed == watch.last_failure else 1
+    recent = (*watch.recent, digest)[-CALL_CYCLE * CYCLE_REPEATS :]
+    return replace(watch, recent=recent, failures=run, last_failure=failed)
+
+
+def _received(p: Process, event: e.Received) -> Process:
+    if event.answers is not None:
+        return p
+    return replace(p, news=p.news + 1, idle=False)
+
+
+def _signalled(p: Process, event: e.Signalled) -> Process:
+    match event.signal:
+        case Signal.TERM:
+            return replace(p, wrap_up=WRAP_UP_TURNS, news=p.news + 1, idle=False, paused_until=None)
+        case Signal.STOP:
+            return replace(p, stopped=True)
+        case Signal.CONT:
+            return replace(p, stopped=False, paused_until=None, watch=Watch())
+        case Signal.ALARM:
+            return replace(p, news=p.news + 1, idle=False)
+        case Signal.KILL | Signal.INT:
+            return p
+
+
+def _started(p: Process, event: e.Started) -> Process:
+    return replace(p, children=(*p.children, Child(pid=event.pid, limits=event.limits)))
+
+
+def _ended(p: Process, event: e.Ended) -> Process:
+    return replace(
+        p,
+        children=tuple(c for c in p.children if c.pid != event.pid),
+        spent=p.spent + event.used,
+        calls=p.calls + event.calls,
+    )
+
+
+def _scheduled(p: Process, event: e.Scheduled) -> Process:
+    others = tuple(t for t in p.timers if t.text != event.text)
+    if not event.cron:
+        return replace(p, timers=others)
+    timer = Timer(cron=event.cron, text=event.text, next=event.next)
+    return replace(p, timers=(*others, timer))
+
+
+def _rang(p: Process, event: e.Rang) -> Process:
+    timers = tuple(replace(t, next=event.next) if t.text == event.text else t for t in p.timers)
+    return replace(p, timers=timers, news=p.news + 1, idle=False)
+
+
+def _idled(p: Process, event: e.Idled) -> Process:
+    del event
+    return replace(p, idle=True)
+
+
+def _warned(p: Process, event: e.Warned) -> Process:
+    watch = Watch(warnings=p.watch.warnings + 1)
+    return replace(p, watch=watch, news=p.news + 1, idle=False, paused_until=event.paused_until)
+
+
+def _exited(p: Process, event: e.Exited) -> Process:
+    return replace(
+        p,
+        exit_status=event.status,
+        answer=event.answer,
+        reserved=None,
+        proposed=(),
+        open=(),
+        timers=(),
+        paused_until=None,
+    )
+
+
+_APPLY: dict[type[Any], Callable[[Process, Any], Process]] = {
+    e.Spawned: _spawned,
+    e.Asked: _asked,
+    e.Thought: _thought,
+    e.Interrupted: _interrupted,
+    e.Called: _called,
+    e.Blocked: _blocked,
+    e.Returned: _returned,
+    e.Failed: _failed,
+    e.Received: _received,
+    e.Signalled: _signalled,
+    e.Started: _started,
+    e.Ended: _ended,
+    e.Scheduled: _scheduled,
+    e.Rang: _rang,
+    e.Idled: _idled,
+    e.Warned: _warned,
+    e.Exited: _exited,
+}

@@ -1,0 +1,25 @@
+"""The table and the gate.
+
+Gate.admit(process, proposal)   what a model proposed -> a checked call, or SysError
+Gate.tools(agent)               what the model is shown
+Table.handles(Call)             register the function that carries a kernel call out
+Context, Effects                what a handler sees, and what it says is to happen
+schema, spec                    the faces of a declaration
+"""
+
+from logos.kernel.syscall.gate import Check, Gate, nearest, schema, spec
+from logos.kernel.syscall.table import Context, Effects, Handler, Known, Services, Table
+
+__all__ = [
+    "Check",
+    "Context",
+    "Effects",
+    "Gate",
+    "Handler",
+    "Known",
+    "Services",
+    "Table",
+    "nearest",
+    "schema",
+    "spec",
+]

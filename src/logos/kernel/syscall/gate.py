@@ -1,0 +1,131 @@
+"""A model's proposal -> a checked call.  The one way in.
+
+    Gate.admit(process, proposal)   the call, or SysError with a hint the model can act on
+    Gate.tools(agent)               what the model is shown
+
+Name, then arguments, then the checks in their order (capabilities first).  A proposal that
+fails here has had no effect whatever.
+"""
+
+import difflib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import msgspec
+
+from logos.abi.agent import Agent
+from logos.abi.calls import BY_NAME, BY_TOOL_NAME, Call, CallTool, tool_name
+from logos.abi.errors import Code, SysError
+from logos.abi.messages import ToolCall, ToolSpec
+from logos.abi.process import Process
+
+Check: TypeAlias = Callable[[Process, Call[Any]], None]
+"""Raise SysError to refuse the call."""
+
+
+FEW = 12
+"""Names that still fit into a hint."""
+
+
+class Gate:
+    """`functions` are registered tools by name; a model calls them like system calls."""
+
+    def __init__(self, functions: Mapping[str, ToolSpec], checks: Sequence[Check]) -> None:
+        self._functions = functions
+        self._checks = checks
+        self._shown: dict[tuple[str, ...], tuple[ToolSpec, ...]] = {}
+
+    def admit(self, process: Process, proposal: ToolCall) -> Call[Any]:
+        call = self._decode(process.agent, proposal)
+        for check in self._checks:
+            check(process, call)
+        return call
+
+    def tools(self, agent: Agent) -> tuple[ToolSpec, ...]:
+        """The same bytes for the same agent, always.  Raise `not_found` for a name of no tool."""
+        if agent.tools not in self._shown:
+            self._shown[agent.tools] = tuple(self._spec(name) for name in agent.tools)
+        return self._shown[agent.tools]
+
+    def _spec(self, name: str) -> ToolSpec:
+        if call := BY_NAME.get(name):
+            return spec(call)
+        if name in self._functions:
+            return self._functions[name]
+        raise SysError(
+            Code.NOT_FOUND,
+            f"there is no tool {name!r}",
+            hint=nearest(name, [*BY_NAME, *self._functions]),
+        )
+
+    def _decode(self, agent: Agent, proposal: ToolCall) -> Call[Any]:
+        offered = {tool.name for tool in self.tools(agent)}
+        if proposal.name not in offered:
+            raise SysError(
+                Code.NOT_FOUND,
+                f"there is no tool {proposal.name!r}",
+                hint=nearest(proposal.name, offered),
+            )
+        try:
+            if proposal.name in BY_TOOL_NAME:
+                kind = BY_TOOL_NAME[proposal.name]
+                call: Call[Any] = msgspec.json.decode(proposal.arguments or "{}", type=kind)
+                return call
+            arguments = msgspec.json.decode(proposal.arguments or "{}", type=dict[str, msgspec.Raw])
+        except msgspec.ValidationError as error:
+            raise SysError(
+                Code.INVALID,
+                f"the arguments of {proposal.name} are wrong: {error}",
+                hint=self._usage(proposal.name),
+            ) from error
+        except msgspec.DecodeError as error:
+            raise SysError(
+                Code.INVALID,
+                f"the arguments of {proposal.name} are not JSON: {error}",
+                hint="send one JSON object",
+            ) from error
+        return CallTool(tool=proposal.name, arguments=msgspec.Raw(msgspec.json.encode(arguments)))
+
+    def _usage(self, name: str) -> str:
+        schema = self._schema(name)
+        required = schema.get("required", [])
+        names = [n if n in required else f"{n}?" for n in schema.get("properties", {})]
+        return f"it takes {', '.join(names) or 'no arguments'}"
+
+    def _schema(self, name: str) -> dict[str, Any]:
+        if call := BY_TOOL_NAME.get(name):
+            return schema(call)
+        decoded: dict[str, Any] = msgspec.json.decode(self._functions[name].schema)
+        return decoded
+
+
+def nearest(name: str, names: Any) -> str:
+    """A hint with the names most like this one, or all of them when they are few."""
+    known = sorted(names)
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    return f"there are {', '.join(known)}" if len(known) <= FEW else ""
+
+
+def schema(call: type[Call[Any]]) -> dict[str, Any]:
+    """JSON Schema of the arguments, without the tag."""
+    _, parts = msgspec.json.schema_components([call], ref_template="#/$defs/{name}")
+    own = dict(parts.pop(call.__name__))
+    own["properties"] = {k: v for k, v in own["properties"].items() if k != "call"}
+    own["required"] = [k for k in own.get("required", []) if k != "call"]
+    own.pop("title", None)
+    own.pop("description", None)
+    if parts:
+        own["$defs"] = parts
+    return own
+
+
+def spec(call: type[Call[Any]]) -> ToolSpec:
+    """As a tool for a model."""
+    return ToolSpec(
+        name=tool_name(call),
+        description=inspect.getdoc(call) or "",
+        schema=msgspec.Raw(msgspec.json.encode(schema(call))),
+    )

@@ -1,0 +1,94 @@
+"""Which function carries out which call that touches only the kernel.
+
+A handler decides and says what is to happen; it writes nothing.  The gate then journals the
+call, its effects and its answer in one transaction: after a crash all of it happened, or
+none.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
+
+from logos.abi.agent import Agent, Limits
+from logos.abi.calls import Call
+from logos.abi.events import AnyEvent
+from logos.abi.ids import Pid, Seq
+from logos.abi.process import Process
+from logos.kernel.journal import Entry, Letter
+
+
+class Known(NamedTuple):
+    """What the process table says of a process."""
+
+    pid: Pid
+    status: str
+    parent: Pid | None
+    exit_status: int | None
+
+
+class Services(Protocol):
+    """What handlers may ask the kernel."""
+
+    async def agent(self, name: str) -> Agent: ...
+
+    async def known(self, pid: Pid) -> Known | None: ...
+
+    async def answer(self, pid: Pid) -> str: ...
+
+    async def page(self, pid: Pid, page: Seq) -> str: ...
+
+    async def born(
+        self, agent: Agent, task: str, limits: Limits, *, pid: Pid, parent: Process
+    ) -> tuple[Entry, Limits]:
+        """A new process, not yet in the journal, and what it was granted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a handler may see: who asks, in which state, and when."""
+
+    pid: Pid
+    process: Process
+    now: int
+    kernel: Services
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What a call comes to.
+
+    With `blocks` the process waits (until `until`, microseconds) and the answer comes later;
+    else `value` is returned.  `events` are further facts about the caller; `children` and
+    `letters` happen in the same transaction.
+    """
+
+    value: Any = None
+    blocks: bool = False
+    until: int | None = None
+    events: Sequence[AnyEvent] = ()
+    children: Sequence[Entry] = ()
+    letters: Sequence[Letter] = field(default_factory=tuple)
+
+
+Handler: TypeAlias = Callable[[Context, Any], Awaitable[Effects]]
+F = TypeVar("F", bound=Handler)
+
+
+class Table:
+    def __init__(self) -> None:
+        self._handlers: dict[type[Call[Any]], Handler] = {}
+
+    def handles(self, call: type[Call[Any]]) -> Callable[[F], F]:
+        def register(handler: F) -> F:
+            assert call not in self._handlers, f"{call!r} is handled twice"
+            self._handlers[call] = handler
+            return handler
+
+        return register
+
+    def __getitem__(self, call: type[Call[Any]]) -> Handler:
+        return self._handlers[call]
+
+    def calls(self) -> set[type[Call[Any]]]:
+        return set(self._handlers)
