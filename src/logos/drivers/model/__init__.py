@@ -1,0 +1,43 @@
+"""Models: the drivers that think.
+
+A hosted model is a `Hosted` with a dialect (`Chat` for Chat Completions, `Messages` for
+Anthropic's), wrapped in `Retry`; a `Local` runs a GGUF file in this process; a `Scripted`
+says what a test tells it to.  All satisfy `logos.abi.driver.Model`, can be closed, and pass
+one shared suite, tests/contract/test_model_driver.py: what passes is a driver.
+
+    open_model          a name and an Endpoint -> a Driver
+    Endpoint            where it is and what is known about it
+    Driver              a Model that can be closed
+    Retry, Patience     asks again when that can help
+    Scripted            with its steps Say, Fail, Cut, After
+    find_price, cost    what well-known models cost
+    measure, Counter    tokens without a tokenizer
+"""
+
+from logos.drivers.model.count import Counter, measure
+from logos.drivers.model.driver import Driver
+from logos.drivers.model.endpoint import Endpoint
+from logos.drivers.model.opening import PROVIDERS, open_model
+from logos.drivers.model.prices import cost
+from logos.drivers.model.prices import find as find_price
+from logos.drivers.model.retry import Patience, Retry
+from logos.drivers.model.scripted import After, Cut, Fail, Say, Scripted, Step
+
+__all__ = [
+    "PROVIDERS",
+    "After",
+    "Counter",
+    "Cut",
+    "Driver",
+    "Endpoint",
+    "Fail",
+    "Patience",
+    "Retry",
+    "Say",
+    "Scripted",
+    "Step",
+    "cost",
+    "find_price",
+    "measure",
+    "open_model",
+]
