@@ -1,0 +1,20 @@
+"""What runs in a process: pure functions from a Process to the Action it wants next, and the
+files that describe agents.
+
+    agent        think, act, and finish when there is nothing left to say
+    init         adopt orphans and wait
+    PROGRAMS     both by the name an Agent carries
+    parse_agent  the text of an agent file -> Agent
+    find_agent   NAME.md in a list of folders -> Agent
+
+A program never waits, reads or writes: the kernel performs what it returns, and asks again.
+"""
+
+from logos.abi.process import Program
+from logos.programs.agent import agent
+from logos.programs.agentfile import find_agent, parse_agent
+from logos.programs.init import init
+
+PROGRAMS: dict[str, Program] = {"agent": agent, "init": init}
+
+__all__ = ["PROGRAMS", "agent", "find_agent", "init", "parse_agent"]

@@ -1,0 +1,97 @@
+"""What tools are called, and what an agent that lists one may do with it.
+
+    calls_named   a name as people write it -> the calls it stands for, and capabilities it implies
+    defaults      the capabilities a call comes with when a file has no `allow:`
+
+A name nobody knows is the name of a registered function.
+"""
+
+import re
+
+from logos.abi.calls import BY_NAME, BY_TOOL_NAME, name
+from logos.abi.errors import Code, SysError
+from logos.abi.rights import Cap, parse
+
+# The names people know from coding agents.
+FAMILIAR: dict[str, tuple[str, ...]] = {
+    "read": ("fs.read",),
+    "notebookread": ("fs.read",),
+    "write": ("fs.write",),
+    "edit": ("fs.read", "fs.write"),
+    "multiedit": ("fs.read", "fs.write"),
+    "notebookedit": ("fs.read", "fs.write"),
+    "append": ("fs.append",),
+    "grep": ("fs.search",),
+    "search": ("fs.search",),
+    "glob": ("fs.list",),
+    "ls": ("fs.list",),
+    "bash": ("command.run",),
+    "webfetch": ("http.fetch",),
+    "fetch": ("http.fetch",),
+    "task": ("process.spawn", "process.wait"),
+    "agent": ("process.spawn", "process.wait"),
+}
+
+_DEFAULTS: dict[str, tuple[str, ...]] = {
+    "fs.list": ("read:/home/**",),
+    "fs.read": ("read:/home/**",),
+    "fs.search": ("read:/home/**",),
+    "fs.write": ("write:/home/**",),
+    "fs.append": ("write:/home/**",),
+    "command.run": ("run:/bin/*",),
+    "process.wait": ("wait:/proc/child/*",),
+    "process.signal": ("signal:/proc/child/*",),
+    "message.send": ("send:/proc/parent", "send:/proc/child/*"),
+    # Which hosts and which agents: only the author of the file can know.
+    "http.fetch": (),
+    "process.spawn": (),
+}
+
+_RESTRICTED = re.compile(r"(?P<tool>\w+)\((?P<what>[^()]*)\)")
+
+
+def calls_named(written: str) -> tuple[tuple[str, ...], tuple[Cap, ...]]:
+    """The calls (or the registered function) `written` stands for.
+
+    `Bash(git:*)` is command.run with `run:/bin/git` and nothing else.
+    """
+    if match := _RESTRICTED.fullmatch(written):
+        return _restricted(match["tool"], match["what"])
+    if written in BY_NAME:
+        return (written,), ()
+    if written in BY_TOOL_NAME:
+        return (name(BY_TOOL_NAME[written]),), ()
+    if written.endswith((".*", "_*")):
+        room = written[:-2] + "."
+        if found := tuple(call for call in BY_NAME if call.startswith(room)):
+            return found, ()
+        raise SysError(
+            Code.INVALID,
+            f"no call begins with {room}",
+            hint=f"the calls are {', '.join(BY_NAME)}",
+        )
+    return FAMILIAR.get(written.lower(), (written,)), ()
+
+
+def defaults(tool: str) -> tuple[Cap, ...]:
+    """What a tool may do when nobody says."""
+    if tool in BY_NAME:
+        return tuple(parse(text) for text in _DEFAULTS.get(tool, ()))
+    return (Cap(verb="call", path=f"/tools/{tool}"),)
+
+
+def verb_of(tool: str) -> str:
+    """The verb a tool needs a capability for; "" if none."""
+    return BY_NAME[tool].verb if tool in BY_NAME else "call"
+
+
+def _restricted(tool: str, what: str) -> tuple[tuple[str, ...], tuple[Cap, ...]]:
+    program = re.fullmatch(r"([\w.+-]+)(:\*| \*)?", what.strip())
+    if FAMILIAR.get(tool.lower()) != ("command.run",) or program is None:
+        # A narrower right than a capability can say must not silently become a wider one.
+        raise SysError(
+            Code.INVALID,
+            f"{tool}({what}) is narrower than a capability can say",
+            hint="write Bash(PROGRAM:*), or name the tool and give capabilities under allow:",
+        )
+    return ("command.run",), (Cap(verb="run", path=f"/bin/{program[1]}"),)
