@@ -47,18 +47,20 @@ class Sandbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Endpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One model.  `dialect` is openai, anthropic, local or builtin."""
+    """One model, under the name agents use.  What is left out comes from that name."""
 
-    dialect: Annotated[str, Meta(description="openai, anthropic, local, or builtin")] = "openai"
-    url: Annotated[str, Meta(description="base URL, with /v1")] = ""
+    url: Annotated[str, Meta(description="base URL")] = ""
     key: Annotated[str, Meta(description="env:NAME or file:/path")] = ""
-    model: Annotated[str, Meta(description="the provider's name of it")] = ""
-    window: Annotated[int, Meta(description="tokens", ge=256)] = 128_000
-    max_output: Annotated[int, Meta(description="tokens", ge=1)] = 8_192
-    concurrency: Annotated[int, Meta(description="thoughts at once", ge=1)] = 256
-    timeout_s: Annotated[float, Meta(description="between two bytes, in seconds", gt=0)] = 120.0
-    tries: Annotated[int, Meta(description="of one thought, the first included", ge=1)] = 5
-    price: Price = Price()
+    model: Annotated[str, Meta(description="the provider's name of it, or a GGUF file")] = ""
+    dialect: Annotated[str, Meta(description="openai or anthropic")] = ""
+    window: Annotated[int, Meta(description="tokens", ge=256)] | None = None
+    max_output: Annotated[int, Meta(description="tokens", ge=1)] | None = None
+    concurrency: Annotated[int, Meta(description="thoughts at once", ge=1)] | None = None
+    timeout_s: Annotated[float, Meta(description="longest silence, in seconds", gt=0)] = 600.0
+    stream: Annotated[bool, Meta(description="off: whole answers, cheaper to read")] = True
+    images: Annotated[bool, Meta(description="it reads images")] = False
+    price: Price | None = None
+    headers: Annotated[dict[str, str], Meta(description="sent with every request")] = {}
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -110,6 +110,13 @@ class Reconciler(Protocol):
         ...
 
 
+@runtime_checkable
+class Graded(Protocol):
+    """A tool whose calls differ in what they do to the world."""
+
+    def effect(self, call: Any) -> Effect: ...
+
+
 class Network(StrEnum):
     NONE = "none"
     HOST = "host"

@@ -59,8 +59,8 @@ class Functions:
         """Sorted by name: the same tools give the same bytes whatever the order of registering."""
         return tuple(self._entries[name].spec for name in sorted(self._entries))
 
-    def effect(self, name: str) -> Effect:
-        return self._entry(name).effect
+    def effect(self, call: CallTool) -> Effect:
+        return self._entry(call.tool).effect
 
     async def run(self, job: Job) -> msgspec.Raw:
         call = job.call

@@ -23,6 +23,8 @@ from logos.abi.limits import BATCH_EVENTS, BODY_INLINE_BYTES
 from logos.kernel.journal.chain import Head, Row, genesis
 from logos.store import Cursor, Queries, Store
 
+MOST_PIDS = 256
+
 _SQL = Queries("logos.kernel.journal", "journal.sql")
 
 
@@ -111,6 +113,7 @@ class Writer:
         self._work = anyio.Event()
         self._pids: list[Pid] = []
         self._block = 1
+        self._counting = anyio.Lock(fast_acquire=True)  # guards _pids while a block is fetched
 
     def append(self, entry: Entry) -> Batch:
         batch = self._open
@@ -124,16 +127,17 @@ class Writer:
 
     async def new_pid(self) -> Pid:
         """Numbers are fetched in growing blocks, so a busy node asks rarely."""
-        if not self._pids:
-            size, self._block = self._block, min(self._block * 2, 256)
+        async with self._counting:
+            if not self._pids:
+                size, self._block = self._block, min(self._block * 2, MOST_PIDS)
 
-            async def fetch() -> list[Pid]:
-                async with self._store.connection() as db:
-                    return [row["pid"] for row in await db.all(_SQL.pids, n=size)]
+                async def fetch() -> list[Pid]:
+                    async with self._store.connection() as db:
+                        return [row["pid"] for row in await db.all(_SQL.pids, n=size)]
 
-            self._pids = await self._store.persist(fetch)
-            self._pids.reverse()
-        return self._pids.pop()
+                self._pids = await self._store.persist(fetch)
+                self._pids.reverse()
+            return self._pids.pop()
 
     async def run(self) -> None:
         """Return only by cancellation, or by SysError when the database stays away."""

@@ -19,7 +19,7 @@ from anyio.abc import TaskGroup
 
 from logos.abi.agent import InDoubt
 from logos.abi.calls import BY_NAME, Call
-from logos.abi.driver import Effect, Job, Reconciler, Tool, Verdict
+from logos.abi.driver import Effect, Graded, Job, Reconciler, Tool, Verdict
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Blocked, Called, Failed, Returned, Signalled
 from logos.abi.ids import CallId, MailId
@@ -75,11 +75,13 @@ class Actor:
             await self._kernel_call(resident, called, call)
             return
         tool = self._driver(call)
+        if isinstance(tool, Graded):
+            called = msgspec.structs.replace(called, effect=tool.effect(call))
         job = _job(resident, called.id, call)
-        if isinstance(tool, Reconciler) and call.effect is Effect.EFFECT:
+        if isinstance(tool, Reconciler) and called.effect is Effect.EFFECT:
             called = msgspec.structs.replace(called, prepared=await tool.prepare(job))
         batch = resident.append(called)
-        self._start(resident, tool, job, called.id, batch)
+        self._start(resident, tool, job, called.id, None if called.effect is Effect.PURE else batch)
 
     async def _kernel_call(self, resident: Resident, called: Called, call: Call[Any]) -> None:
         ctx = Context(resident.pid, resident.process, resident.clock.now(), self._services)
@@ -139,7 +141,7 @@ class Actor:
             """Wait for the intent to be durable, act, journal the outcome."""
             try:
                 with scope:
-                    if intent is not None and job.call.effect is not Effect.PURE:
+                    if intent is not None:
                         await intent.durable(resident.pid)
                     outcome = await _outcome(tool, job, id_)
                 if not scope.cancelled_caught and _is_open(resident, id_):
@@ -176,6 +178,7 @@ async def _outcome(tool: Tool, job: Job, id_: CallId) -> Returned | Failed:
 def _job(resident: Resident, id_: CallId, call: Call[Any]) -> Job:
     process = resident.process
     asked = getattr(call, "timeout_s", None)
+    Path(process.workspace).mkdir(parents=True, exist_ok=True)
     return Job(
         id=CallId(f"{resident.pid}-{id_}"),
         pid=resident.pid,

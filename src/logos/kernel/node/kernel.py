@@ -55,7 +55,7 @@ class Parts(NamedTuple):
     programs: Mapping[str, Program]
     models: Models
     drivers: Drivers
-    functions: Mapping[str, ToolSpec]
+    functions: Callable[[], Mapping[str, ToolSpec]]
     agents: Callable[[str], Agent]
     workspaces: Path
     place: str
@@ -107,6 +107,15 @@ class Kernel:
         except journal.Fenced:
             return  # another node was first
         self._node.hold(resident)
+
+    def now(self) -> int:
+        """Microseconds since the Unix epoch, by this node's clock."""
+        return self._parts.clock.now()
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes share the database, as of the last heartbeat."""
+        return self._node.peers
 
     # -- for people and surfaces -----------------------------------------------------------
 
@@ -218,7 +227,6 @@ class Kernel:
             workspace=folder,
             by=by,
         )
-        await anyio.Path(folder).mkdir(parents=True, exist_ok=True)
         entry, self._unborn[pid] = self._birth(pid, event)
         return entry, limits
 

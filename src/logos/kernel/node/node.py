@@ -163,7 +163,9 @@ class Node:
                 if await self._step(resident):
                     continue
                 if self._may_leave(resident):
-                    break
+                    await resident.durable()  # or an older state would come back from disk
+                    if self._may_leave(resident) and not resident.changed.is_set():
+                        break
                 await resident.changed.wait()
         except Fenced as fenced:
             self.lost(fenced)

@@ -29,9 +29,11 @@ FEW = 12
 
 
 class Gate:
-    """`functions` are registered tools by name; a model calls them like system calls."""
+    """`functions` gives the registered tools by name; a model calls them like system calls."""
 
-    def __init__(self, functions: Mapping[str, ToolSpec], checks: Sequence[Check]) -> None:
+    def __init__(
+        self, functions: Callable[[], Mapping[str, ToolSpec]], checks: Sequence[Check]
+    ) -> None:
         self._functions = functions
         self._checks = checks
         self._shown: dict[tuple[str, ...], tuple[ToolSpec, ...]] = {}
@@ -51,12 +53,13 @@ class Gate:
     def _spec(self, name: str) -> ToolSpec:
         if call := BY_NAME.get(name):
             return spec(call)
-        if name in self._functions:
-            return self._functions[name]
+        functions = self._functions()
+        if name in functions:
+            return functions[name]
         raise SysError(
             Code.NOT_FOUND,
             f"there is no tool {name!r}",
-            hint=nearest(name, [*BY_NAME, *self._functions]),
+            hint=nearest(name, [*BY_NAME, *functions]),
         )
 
     def _decode(self, agent: Agent, proposal: ToolCall) -> Call[Any]:
@@ -96,7 +99,7 @@ class Gate:
     def _schema(self, name: str) -> dict[str, Any]:
         if call := BY_TOOL_NAME.get(name):
             return schema(call)
-        decoded: dict[str, Any] = msgspec.json.decode(self._functions[name].schema)
+        decoded: dict[str, Any] = msgspec.json.decode(self._functions()[name].schema)
         return decoded
 
 

@@ -1,0 +1,7 @@
+"""python -m logos"""
+
+import sys
+
+from logos.cli.client import main
+
+sys.exit(main())

@@ -1,0 +1,228 @@
+"""Put the parts together, bottom first.  The only module that knows every concrete class.
+
+boot(loaded)      an async context manager: a running kernel with everything around it
+Machine           what it gives: kernel, settings, tools, sandbox
+load_settings     logos.toml and the environment -> settings
+home(config)      where everything is kept
+"""
+
+import fcntl
+import logging
+import os
+import socket
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import msgspec
+import platformdirs
+
+from logos.abi.agent import Agent
+from logos.abi.calls import Append, CallTool, Fetch, List, Read, Run, Search, Write
+from logos.abi.driver import Model, Sandbox
+from logos.abi.errors import Code, SysError
+from logos.config import Config, Loaded, load
+from logos.drivers.command import Commands
+from logos.drivers.function import Functions
+from logos.drivers.http import Web
+from logos.drivers.model import Driver, Endpoint, open_model
+from logos.drivers.sandbox import open_sandbox
+from logos.drivers.workspace import Workspace
+from logos.kernel import Kernel, Parts, SystemClock, open_kernel
+from logos.programs import PROGRAMS, find_agent
+from logos.store import Embedded, Fault, migrate, open_store
+
+log = logging.getLogger("logos.boot")
+
+AGENTS = (".logos/agents", ".claude/agents", "agents")
+"""Folders of a project in which people keep agents."""
+
+
+class Machine(NamedTuple):
+    """A kernel and what surrounds it."""
+
+    kernel: Kernel
+    loaded: Loaded
+    functions: Functions
+    sandbox: Sandbox
+    agents: Callable[[str, Path | None], Agent]
+
+
+def home(config: Config) -> Path:
+    """`LOGOS_HOME`, else the platform's folder for data; root's is not in root's own home,
+    because the database runs as another user and must get there."""
+    if config.home:
+        return Path(config.home).expanduser().absolute()
+    if os.geteuid() == 0:
+        return Path("/var/lib/logos")
+    return Path(platformdirs.user_data_dir("logos", appauthor=False))
+
+
+def load_settings(environ: Mapping[str, str], cwd: Path) -> Loaded:
+    """`LOGOS_CONFIG`, else logos.toml in the home, else one in the current folder.
+
+    Raise `invalid` naming the setting and where it was set.
+    """
+    if named := environ.get("LOGOS_CONFIG"):
+        if not Path(named).exists():
+            raise SysError(Code.NOT_FOUND, f"{named} does not exist", hint="it is in LOGOS_CONFIG")
+        return load(Path(named), environ)
+    at_home = home(load(None, environ).config) / "logos.toml"
+    return load(at_home if at_home.exists() else cwd / "logos.toml", environ)
+
+
+@asynccontextmanager
+async def boot(
+    loaded: Loaded | None = None,
+    *,
+    functions: Functions | None = None,
+    tell: Callable[[str], None] = log.info,
+    fault: Fault | None = None,
+) -> AsyncGenerator[Machine]:
+    """Raise SysError `conflict` when this home has a node already, `unavailable` without a
+    database.  `tell` hears what takes long; `fault` is for tests."""
+    loaded = loaded or load_settings(os.environ, Path.cwd())
+    config = loaded.config
+    place = home(config)
+    place.mkdir(parents=True, exist_ok=True)
+    functions = functions or Functions()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_only_node(place))
+        url = config.store.url or await _embedded(stack, place, tell)
+        await _migrated(url, tell)
+        store = await stack.enter_async_context(open_store(url, config.store, fault))
+        sandbox = open_sandbox(config.sandbox.mode, pool=config.sandbox.pool)
+        stack.push_async_callback(sandbox.aclose)
+        models = _Models(config, os.environ)
+        stack.push_async_callback(models.close)
+
+        def agents(name: str, cwd: Path | None = None) -> Agent:
+            return find_agent(name, agent_folders(config, cwd))
+
+        files = Workspace()
+        parts = Parts(
+            store=store,
+            settings=config.node,
+            clock=SystemClock(),
+            programs=PROGRAMS,
+            models=models.open,
+            drivers={
+                List: files,
+                Read: files,
+                Search: files,
+                Write: files,
+                Append: files,
+                Run: Commands(sandbox),
+                Fetch: Web(),
+                CallTool: functions,
+            },
+            functions=lambda: {spec.name: spec for spec in functions.specs()},
+            agents=agents,
+            workspaces=place / "workspaces",
+            place=f"{socket.gethostname()}:{place}",
+            alone=True,
+        )
+        kernel = await stack.enter_async_context(open_kernel(parts))
+        yield Machine(kernel, loaded, functions, sandbox, agents)
+
+
+class _only_node:  # noqa: N801 - used as a function
+    """The lock of a home.  The operating system lets go of it when we die, so whoever gets it
+    knows that the node before is dead, without waiting for its lease."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> None:
+        self._file = (self._place / "node.lock").open("w")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise SysError(
+                Code.CONFLICT,
+                f"{self._place} has a running node already",
+                hint="use it through `logos`, stop it with `logos down`, or set LOGOS_HOME",
+            ) from None
+
+    def __exit__(self, *_: object) -> None:
+        assert self._file is not None
+        self._file.close()
+
+
+async def _embedded(stack: AsyncExitStack, place: Path, tell: Callable[[str], None]) -> str:
+    server = Embedded(place / "store")
+    stack.push_async_callback(server.close)
+    return await server.url(tell)
+
+
+async def _migrated(url: str, tell: Callable[[str], None]) -> None:
+    try:
+        applied = await migrate(url)
+    except OSError as error:
+        raise SysError(
+            Code.UNAVAILABLE,
+            f"the database does not answer: {error}",
+            hint="check store.url; without one LogOS starts its own",
+        ) from error
+    if applied:
+        tell(f"the database was brought up to date: {', '.join(applied)}")
+
+
+class _Models:
+    """Models by name, opened when first asked for and kept."""
+
+    def __init__(self, config: Config, environ: Mapping[str, str]) -> None:
+        self._config = config
+        self._environ = environ
+        self._opened: dict[str, Driver] = {}
+
+    async def open(self, name: str) -> Model:
+        name = name or self._config.model
+        if name not in self._opened:
+            setting = self._config.models.get(name)
+            endpoint = None if setting is None else self._endpoint(setting)
+            self._opened[name] = open_model(name, endpoint or self._implied(name))
+        return self._opened[name]
+
+    def _endpoint(self, setting: object) -> Endpoint:
+        values = msgspec.structs.asdict(setting)  # type: ignore[arg-type]
+        return Endpoint(**values | {"key": secret(values["key"], self._environ)})
+
+    def _implied(self, name: str) -> Endpoint:
+        """A hosted model without settings takes the key everybody has in the environment."""
+        who = name.partition("/")[0]
+        url = self._environ.get(f"{who.upper()}_BASE_URL", "")
+        return Endpoint(key=self._environ.get(f"{who.upper()}_API_KEY", ""), url=url)
+
+    async def close(self) -> None:
+        for model in self._opened.values():
+            await model.aclose()
+
+
+def secret(reference: str, environ: Mapping[str, str]) -> str:
+    """`env:NAME` or `file:/path` -> what is there.  Raise `unauthenticated` when nothing is."""
+    kind, _, where = reference.partition(":")
+    if not reference:
+        return ""
+    if kind == "env" and environ.get(where):
+        return environ[where]
+    if kind == "file" and Path(where).is_file():
+        return Path(where).read_text(encoding="utf-8").strip()
+    raise SysError(
+        Code.UNAUTHENTICATED,
+        f"there is no secret at {reference!r}"
+        if kind in ("env", "file")
+        else "a key is a reference",
+        hint="write env:NAME or file:/path, and put the key there",
+    )
+
+
+def agent_folders(config: Config, cwd: Path | None = None) -> list[Path]:
+    """Where agents are looked for, first match first."""
+    folders = [Path(folder).expanduser() for folder in config.agents]
+    if cwd is not None:
+        folders += [cwd, *(cwd / name for name in AGENTS)]
+    return [*folders, home(config) / "agents"]

@@ -1,0 +1,36 @@
+"""The commands, one file per family, and the table of them all."""
+
+from logos.cli.commands.look import JOURNAL, LOGS, PS, SHOW, TREE
+from logos.cli.commands.machine import AGENTS, AUDIT, CONFIG, DOCTOR, DOWN, STATUS, UP
+from logos.cli.commands.work import ATTACH, KILL, RUN, SEND, WAIT
+from logos.cli.registry import Command
+
+ALL = (
+    RUN,
+    ATTACH,
+    SEND,
+    KILL,
+    WAIT,
+    PS,
+    TREE,
+    SHOW,
+    JOURNAL,
+    LOGS,
+    AGENTS,
+    AUDIT,
+    CONFIG,
+    DOCTOR,
+    UP,
+    DOWN,
+    STATUS,
+)
+
+COMMANDS: dict[str, Command] = {command.name: command for command in ALL}
+
+GROUPS = {
+    "Work": (RUN, ATTACH, SEND, KILL, WAIT),
+    "Look": (PS, TREE, SHOW, JOURNAL, LOGS),
+    "Machine": (AGENTS, AUDIT, CONFIG, DOCTOR, UP, DOWN, STATUS),
+}
+
+__all__ = ["ALL", "COMMANDS", "GROUPS"]

@@ -1,0 +1,203 @@
+"""ps, tree, show, journal, logs: see what processes do and did."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anyio
+import msgspec
+
+from logos.abi.events import AnyEvent
+from logos.abi.events import Asked as AskedEvent
+from logos.abi.ids import Pid, Seq
+from logos.cli.commands.work import PID
+from logos.cli.registry import Argument, Asked, Command
+from logos.cli.shown import age, line, listed_data, moment, money, told_data
+from logos.kernel import Listed, Told
+
+
+async def ps(asked: Asked) -> int:
+    kernel = asked.node.kernel
+    listed = await kernel.records.list(everyone=asked.arguments.all)
+    now = kernel.now()
+    rows = [
+        (
+            one.pid,
+            one.parent,
+            one.status if one.exit_status is None else f"exited({one.exit_status})",
+            one.agent,
+            age(one.spawned_at, now),
+            one.thoughts,
+            one.calls,
+            one.tokens,
+            money(one.cost),
+            one.task,
+        )
+        for one in listed
+    ]
+    columns = (
+        "PID",
+        "PARENT",
+        "STATUS",
+        "AGENT",
+        "AGE",
+        "THOUGHTS",
+        "CALLS",
+        "TOKENS",
+        "COST",
+        "TASK",
+    )
+    asked.out.table(columns, rows, [listed_data(one) for one in listed])
+    return 0
+
+
+async def tree(asked: Asked) -> int:
+    listed = await asked.node.kernel.records.list(everyone=asked.arguments.all)
+    children: dict[Pid | None, list[Listed]] = {}
+    known = {one.pid for one in listed}
+    for one in listed:
+        children.setdefault(one.parent if one.parent in known else None, []).append(one)
+    lines: list[str] = []
+
+    def draw(one: Listed, lead: str, tail: str) -> None:
+        status = one.status if one.exit_status is None else f"exited({one.exit_status})"
+        lines.append(f"{lead}{one.pid} {one.agent} [{status}] {' '.join(one.task.split())[:60]}")
+        below = children.get(one.pid, [])
+        for n, child in enumerate(below):
+            last = n == len(below) - 1
+            draw(child, tail + ("└─ " if last else "├─ "), tail + ("   " if last else "│  "))
+
+    for root in children.get(None, []):
+        draw(root, "", "")
+    asked.out.data([listed_data(one) for one in listed], "\n".join(lines))
+    return 0
+
+
+async def show(asked: Asked) -> int:
+    pid, part = Pid(asked.arguments.pid), asked.arguments.part
+    records = asked.node.kernel.records
+    if part == "window":
+        window = await records.window(pid)
+        text = "\n".join(
+            f"{_head(asked, turn)}\n{_parts(message)}"
+            for turn, message in zip(window.turns, window.messages(), strict=True)
+        )
+        data: Any = [msgspec.to_builtins(turn) for turn in window.turns]
+        asked.out.data({"pid": pid, "tokens": window.total, "turns": data}, text)
+        return 0
+    process = await records.process(pid)
+    data = msgspec.to_builtins(process)
+    asked.out.data({"pid": pid} | data, _facts(asked, pid, data))
+    return 0
+
+
+def _head(asked: Asked, turn: Any) -> str:
+    pages = ",".join(map(str, turn.pages))
+    out = " out" if turn.out else ""
+    return asked.out.style(
+        f"── {turn.message.role} · page {pages} · {turn.tokens} tokens{out}", "dim"
+    )
+
+
+def _parts(message: Any) -> str:
+    lines = []
+    for part in msgspec.to_builtins(message)["content"]:
+        kind = part.pop("part")
+        lines.append(str(part.get("text") or part.get("content") or f"{kind} {part}"))
+    return "\n".join(lines)
+
+
+def _facts(asked: Asked, pid: Pid, data: dict[str, Any]) -> str:
+    agent = data.pop("agent", {})
+    lines = [asked.out.style(f"process {pid}: {agent.get('name')}", "bold")]
+    lines += (
+        f"  {key:12} {value}" for key, value in data.items() if value not in ((), [], "", None)
+    )
+    lines.append(f"  {'tools':12} {', '.join(agent.get('tools', ()))}")
+    return "\n".join(lines)
+
+
+async def journal(asked: Asked) -> int:
+    pid, after = Pid(asked.arguments.pid), Seq(getattr(asked.arguments, "from"))
+    records = asked.node.kernel.records
+    await records.process(pid)  # says so when there is none
+    async for told in records.events(pid, after):
+        _entry(asked, told)
+    return 0
+
+
+def _entry(asked: Asked, told: Told) -> None:
+    row = told.row
+    text = line(told.event, asked.out) or _plain(told.event)
+    first, *rest = text.splitlines() or [""]
+    more = f"  (+{len(rest)} lines)" if rest else ""
+    chain = asked.out.style(row.hash.hex()[:8], "dim")
+    asked.out.item(
+        told_data(told) | {"hash": row.hash.hex(), "prev": row.prev.hex()},
+        f"{row.seq:5} {moment(row.at)} {chain} {row.kind:11} {first}{more}",
+    )
+
+
+def _plain(event: AnyEvent) -> str:
+    match event:
+        case AskedEvent():
+            return f"{event.model}: at most {event.tokens} tokens"
+        case _:
+            data = msgspec.to_builtins(event)
+            data.pop("event", None)
+            return ", ".join(f"{key}={value}" for key, value in data.items())
+
+
+async def logs(asked: Asked) -> int:
+    """Without a pid: what everybody does, as it happens."""
+    records, pid = asked.node.kernel.records, asked.arguments.pid
+    if pid and not asked.arguments.follow:
+        async for told in records.events(Pid(pid)):
+            _logged(asked, told)
+        return 0
+    source: AsyncIterator[Told] = records.follow(Pid(pid)) if pid else records.feed()
+    async with anyio.create_task_group() as tasks:
+
+        async def leave() -> None:
+            await asked.interrupted.wait()
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(leave)
+        async for told in source:
+            _logged(asked, told)
+        tasks.cancel_scope.cancel()
+    return 0
+
+
+def _logged(asked: Asked, told: Told) -> None:
+    text = line(told.event, asked.out)
+    lead = asked.out.style(f"{moment(told.row.at)} {told.row.pid:>6}", "dim")
+    asked.out.item(told_data(told), None if text is None else f"{lead} {text}")
+
+
+ALL_TOO = Argument("--all", "those that have exited, too", bool, short="-a")
+
+PS = Command("ps", "the process table", ps, (ALL_TOO,))
+TREE = Command("tree", "who started whom", tree, (ALL_TOO,))
+SHOW = Command(
+    "show",
+    "the state of a process, or what its model sees",
+    show,
+    (PID, Argument("part", "which", choices=("state", "window"), default="state")),
+)
+JOURNAL = Command(
+    "journal",
+    "every event of a process, with its place in the hash chain",
+    journal,
+    (PID, Argument("--from", "after this event", int, default=0)),
+    stream=True,
+)
+LOGS = Command(
+    "logs",
+    "what a process did; without a pid, what everybody does from now on",
+    logs,
+    (
+        Argument("pid", "number of the process", int, default=0),
+        Argument("--follow", "go on until it exits", bool, short="-f"),
+    ),
+    stream=True,
+)

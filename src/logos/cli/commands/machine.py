@@ -1,0 +1,135 @@
+"""up, down, status, agents, audit verify, config, doctor: the machine itself."""
+
+import os
+import platform
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from logos.abi.driver import Layer, Mode
+from logos.boot import AGENTS as AGENT_FOLDERS
+from logos.boot import agent_folders, home
+from logos.cli.registry import Argument, Asked, Command
+from logos.config import settings
+from logos.drivers.sandbox import open_sandbox
+from logos.programs import parse_agent
+
+
+async def status(asked: Asked) -> int:
+    machine = asked.node
+    listed = await machine.kernel.records.list()
+    data = {
+        "pid": os.getpid(),
+        "home": str(home(machine.loaded.config)),
+        "store": "embedded" if not machine.loaded.config.store.url else "store.url",
+        "sandbox": machine.sandbox.mode,
+        "live": len(listed),
+        "nodes": machine.kernel.nodes,
+    }
+    text = "\n".join(f"{key:8} {value}" for key, value in data.items())
+    asked.out.data(data, asked.out.style("running\n", "green") + text)
+    return 0
+
+
+async def down(asked: Asked) -> int:
+    asked.stop()
+    asked.out.data({"stopping": True}, "stopped; processes go on at the next start")
+    return 0
+
+
+async def agents(asked: Asked) -> int:
+    rows, data = [], []
+    assert asked.loaded is not None
+    for folder in agent_folders(asked.loaded.config, asked.cwd):
+        for file in sorted(folder.glob("*.md")):
+            agent = parse_agent(file.read_text(encoding="utf-8"), source=str(file))
+            rows.append((agent.name, agent.model or "-", ", ".join(agent.tools), agent.description))
+            data.append({"name": agent.name, "file": str(file), "description": agent.description})
+    if not rows and not asked.out.json:
+        folders = ", ".join(AGENT_FOLDERS)
+        asked.out.note(f"no agents here; put NAME.md into one of {folders}")
+        return 0
+    asked.out.table(("NAME", "MODEL", "TOOLS", "DESCRIPTION"), rows, data)
+    return 0
+
+
+async def audit(asked: Asked) -> int:
+    found = await asked.node.kernel.records.audit()
+    broken = [b._asdict() for b in found.broken]
+    data = {"processes": found.processes, "events": found.events, "broken": broken}
+    if not broken:
+        ok = asked.out.style("intact", "green")
+        asked.out.data(data, f"{ok}: {found.events} events of {found.processes} processes")
+        return 0
+    lines = [f"process {b.pid}, event {b.seq}: {b.why}" for b in found.broken]
+    asked.out.data(data, asked.out.style("BROKEN\n", "red") + "\n".join(lines))
+    return 1
+
+
+async def config(asked: Asked) -> int:
+    assert asked.loaded is not None
+    rows = settings(asked.loaded)
+    data = [{"name": n, "value": v, "from": origin} for n, v, origin in rows]
+    asked.out.table(("SETTING", "VALUE", "FROM"), rows, data)
+    return 0
+
+
+async def doctor(asked: Asked) -> int:
+    """What this machine offers, and what to do about what it doesn't."""
+    assert asked.loaded is not None
+    wanted = asked.loaded.config.sandbox.mode
+    checks = [*_basics(asked.loaded.config), *open_sandbox(wanted).layers()]
+    rows = [("ok" if c.available else "no", c.name, c.detail) for c in checks]
+    data: list[dict[str, Any]] = [
+        {"name": c.name, "ok": c.available, "detail": c.detail} for c in checks
+    ]
+    asked.out.table(("", "WHAT", "DETAIL"), rows, data)
+    if asked.machine is None:
+        asked.out.note("no daemon is running; `logos up` starts one")
+    if wanted is Mode.NONE:
+        asked.out.note("sandbox.mode is none: agents run code with your own rights")
+    return 0
+
+
+def _basics(configured: Any) -> list[Layer]:
+    place = home(configured)
+    parent = next(p for p in (place, *place.parents) if p.exists())
+    free = shutil.disk_usage(parent).free >> 20
+    bytecode = not sys.flags.dont_write_bytecode and "PYTHONDONTWRITEBYTECODE" not in os.environ
+    return [
+        Layer(name="python", available=True, detail=platform.python_version()),
+        Layer(name="home", available=os.access(parent, os.W_OK), detail=str(place)),
+        Layer(name="disk", available=free > LEAST_DISK_MB, detail=f"{free} MB free"),
+        Layer(
+            name="bytecode",
+            available=bytecode or _compiled(),
+            detail="compiled modules start faster; unset PYTHONDONTWRITEBYTECODE",
+        ),
+    ]
+
+
+LEAST_DISK_MB = 500
+
+
+def _compiled() -> bool:
+    return Path(__file__).parent.joinpath("__pycache__").exists()
+
+
+async def up(asked: Asked) -> int:
+    return await status(asked)
+
+
+UP = Command(
+    "up",
+    "start the daemon, if it is not running; --foreground stays",
+    up,
+    (Argument("--foreground", "stay in the foreground and log to the terminal", bool),),
+    effect="write",
+)
+DOWN = Command("down", "stop the daemon; processes go on at the next start", down, effect="write")
+STATUS = Command("status", "is it running, and how", status)
+AGENTS = Command("agents", "the agents that can be run from here", agents)
+AUDIT = Command("audit verify", "recompute every hash chain; names what was changed", audit)
+CONFIG = Command("config", "every setting, its value, and where it came from", config)
+DOCTOR = Command("doctor", "what this machine offers", doctor)

@@ -1,0 +1,228 @@
+"""run, attach, send, kill, wait: start processes and deal with them."""
+
+from pathlib import Path
+
+import anyio
+from msgspec.structs import replace
+
+from logos.abi.agent import Agent, Limits
+from logos.abi.calls import Exit
+from logos.abi.errors import Code, SysError
+from logos.abi.events import Exited
+from logos.abi.ids import Pid, Seq
+from logos.abi.messages import AnyDelta, TextDelta
+from logos.abi.process import Signal
+from logos.cli.out import Out
+from logos.cli.registry import Argument, Asked, Command
+from logos.cli.shown import line, told_data
+from logos.kernel import Told
+
+PID = Argument("pid", "number of the process", int)
+NANO = 1_000_000_000
+
+
+async def run(asked: Asked) -> int:
+    args, machine = asked.arguments, asked.node
+    agent = _agent(asked, args.agent)
+    task = args.task
+    if task == "-":
+        assert asked.read_input is not None
+        task = (await asked.read_input()).decode("utf-8", "replace").strip()
+    if not task:
+        raise SysError(Code.INVALID, "there is no task", hint='logos run AGENT "what it is to do"')
+    pid = await machine.kernel.spawn(
+        agent,
+        task,
+        limits=Limits(
+            tokens=args.tokens,
+            cost=None if args.cost is None else int(args.cost * NANO),
+            wall_s=args.wall,
+            calls=args.calls,
+        ),
+        workspace=_folder(asked, args.workspace),
+        by=asked.by,
+    )
+    if args.detach:
+        asked.out.data({"pid": pid}, str(pid))
+        return 0
+    asked.out.note(asked.out.style(f"process {pid}", "dim"))
+    return await watch(asked, pid, Seq(1))
+
+
+def _agent(asked: Asked, name: str) -> Agent:
+    """By name, or by the path of its file."""
+    if name.endswith(".md"):
+        path = asked.cwd / name
+        agent = asked.node.agents(path.stem, path.parent)
+    else:
+        agent = asked.node.agents(name, asked.cwd)
+    return replace(agent, model=asked.arguments.model) if asked.arguments.model else agent
+
+
+def _folder(asked: Asked, name: str) -> Path | None:
+    if not name:
+        return None
+    folder = (asked.cwd / name).resolve()
+    if not folder.is_dir():
+        raise SysError(Code.NOT_FOUND, f"{folder} is not a folder", hint="make it first")
+    return folder
+
+
+async def attach(asked: Asked) -> int:
+    return await watch(asked, Pid(asked.arguments.pid), Seq(getattr(asked.arguments, "from")))
+
+
+class Screen:
+    """Shows one process.  Text is shown as it is thought, and not again when it is journaled."""
+
+    def __init__(self, out: Out) -> None:
+        self._out = out
+        self._streaming = False
+
+    def hear(self, delta: AnyDelta) -> None:
+        if isinstance(delta, TextDelta) and not self._out.json:
+            self._streaming = True
+            self._out.text(delta.text)
+
+    def show(self, told: Told) -> None:
+        if self._streaming and told.row.kind in ("thought", "interrupted"):
+            self._out.text("\n")
+        if not (self._streaming and told.row.kind == "thought"):
+            self._out.item(told_data(told), line(told.event, self._out))
+        if told.row.kind in ("thought", "interrupted"):
+            self._streaming = False
+
+
+async def watch(asked: Asked, pid: Pid, after: Seq) -> int:
+    """Show a process until it exits (its exit status) or the person leaves (0)."""
+    kernel, out, screen = asked.node.kernel, asked.out, Screen(asked.out)
+    stop = kernel.listen(pid, screen.hear)
+    ended: Exited | None = None
+    try:
+        async with anyio.create_task_group() as tasks:
+
+            async def leave() -> None:
+                await asked.interrupted.wait()
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(leave)
+            async for told in kernel.records.follow(pid, after):
+                screen.show(told)
+                asked.resume(["attach", str(pid), "--from", str(told.row.seq), *_same(asked)])
+                if isinstance(told.event, Exited):
+                    ended = told.event
+            tasks.cancel_scope.cancel()
+    finally:
+        stop()
+    if ended is None:
+        out.note(f"\ndetached: process {pid} goes on.  Come back: logos attach {pid}")
+        return 0
+    if out.json:
+        out.item({"type": "result", "pid": pid, "status": ended.status, "answer": ended.answer}, "")
+    return ended.status
+
+
+def _same(asked: Asked) -> list[str]:
+    """The options of this command that a continued one must have as well."""
+    return ["--json"] if asked.out.json else ["--plain"] if asked.arguments.plain else []
+
+
+async def send(asked: Asked) -> int:
+    pid = Pid(asked.arguments.pid)
+    await asked.node.kernel.send(pid, asked.arguments.text)
+    asked.out.data({"pid": pid}, f"sent to process {pid}")
+    return 0
+
+
+async def kill(asked: Asked) -> int:
+    signal = Signal(asked.arguments.signal)
+    pids = [Pid(pid) for pid in asked.arguments.pid]
+    for pid in pids:
+        await asked.node.kernel.signal(pid, signal, reason=f"by {asked.by}")
+    asked.out.data({"pids": pids, "signal": signal}, f"{signal} sent to {_list(pids)}")
+    return 0
+
+
+async def wait(asked: Asked) -> int:
+    pids = [Pid(pid) for pid in asked.arguments.pid]
+    asked.resume(["wait", *map(str, pids), *_same(asked)])
+    ended = []
+    for pid in pids:
+        exit_ = await _unless_interrupted(asked, pid)
+        if exit_ is None:
+            return 0
+        ended.append(exit_)
+    text = "\n".join(f"process {e.pid} exited with {e.status}: {e.answer}" for e in ended)
+    data = [{"pid": e.pid, "status": e.status, "answer": e.answer} for e in ended]
+    asked.out.data(data, text)
+    return next((e.status for e in ended if e.status), 0)
+
+
+async def _unless_interrupted(asked: Asked, pid: Pid) -> Exit | None:
+    found: Exit | None = None
+    async with anyio.create_task_group() as tasks:
+
+        async def leave() -> None:
+            await asked.interrupted.wait()
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(leave)
+        found = await asked.node.kernel.records.wait(pid)
+        tasks.cancel_scope.cancel()
+    return found
+
+
+def _list(pids: list[Pid]) -> str:
+    return ", ".join(map(str, pids))
+
+
+RUN = Command(
+    "run",
+    "start an agent on a task and watch it work; Ctrl-C leaves it running",
+    run,
+    (
+        Argument("agent", "name of an agent, or the path of its file"),
+        Argument("task", "what it is to do; - reads standard input"),
+        Argument("--detach", "print the pid and leave", bool, short="-d"),
+        Argument("--workspace", "folder it works in (its own when left out)", short="-w"),
+        Argument("--model", "instead of the agent's", default=""),
+        Argument("--tokens", "limit, input and output together", int),
+        Argument("--cost", "limit in dollars", float),
+        Argument("--wall", "limit in seconds", float),
+        Argument("--calls", "limit of system calls", int),
+    ),
+    effect="write",
+    idempotent=False,
+    stream=True,
+)
+ATTACH = Command(
+    "attach",
+    "watch a process from its beginning on; Ctrl-C leaves it running",
+    attach,
+    (PID, Argument("--from", "after this event", int, default=0)),
+    stream=True,
+)
+SEND = Command(
+    "send",
+    "send a message to a process",
+    send,
+    (PID, Argument("text", "the message")),
+    effect="write",
+    idempotent=False,
+)
+KILL = Command(
+    "kill",
+    "send a signal: term lets it wrap up, kill ends it now, int gives up its thought",
+    kill,
+    (
+        Argument("pid", "processes", int, many=True),
+        Argument("--signal", "which", choices=tuple(Signal), default=Signal.TERM.value, short="-s"),
+    ),
+    effect="write",
+)
+WAIT = Command(
+    "wait",
+    "wait until processes exit; the exit status is the first that is not 0",
+    wait,
+    (Argument("pid", "processes", int, many=True),),
+)

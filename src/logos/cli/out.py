@@ -1,0 +1,128 @@
+"""How answers look: JSON for programs, tables and colour for people.
+
+    Out.data(value, text)    one answer: a JSON document, or text
+    Out.table(columns, rows) rows for people, or the same as JSON
+    Out.item(value, text)    one line of a stream: NDJSON, or text
+    Out.note(text)           to standard error, for people
+    Out.error(error)         code, message, hint; returns the exit status
+
+JSON is what a pipe gets unless it asks for `--plain`; colour only a terminal gets.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from logos.abi.errors import SysError
+
+VERSION = 1
+
+STYLES = {
+    "dim": "2",
+    "bold": "1",
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "blue": "34",
+    "cyan": "36",
+}
+
+STATUS_STYLE = {
+    "ready": "green",
+    "thinking": "cyan",
+    "calling": "blue",
+    "waiting": "dim",
+    "stopped": "yellow",
+    "exited": "dim",
+}
+
+
+class Out:
+    """`write` takes a file descriptor (1 or 2) and bytes.  `width` is 0 when unknown."""
+
+    def __init__(
+        self, write: Callable[[int, bytes], None], *, json: bool, colour: bool, width: int = 0
+    ) -> None:
+        self._write = write
+        self.json = json
+        self.colour = colour
+        self.width = width or 100
+
+    def style(self, text: str, name: str) -> str:
+        return f"\x1b[{STYLES[name]}m{text}\x1b[0m" if self.colour and name in STYLES else text
+
+    def data(self, value: Any, text: str) -> None:
+        if self.json:
+            self._line({"v": VERSION, "ok": True, "data": value})
+        else:
+            self.text(text if text.endswith("\n") or not text else text + "\n")
+
+    def item(self, value: Any, text: str | None) -> None:
+        if self.json:
+            self._line(value)
+        elif text is not None:
+            self.text(text + "\n")
+
+    def text(self, text: str) -> None:
+        self._write(1, text.encode("utf-8", "replace"))
+
+    def note(self, text: str) -> None:
+        if not self.json:
+            self._write(2, f"{text}\n".encode())
+
+    def error(self, error: SysError) -> int:
+        status = error.meaning.exit_status
+        if self.json:
+            self._line({"v": VERSION, "ok": False, "error": error_data(error)})
+        self._write(2, f"logos: {error.code}: {error.message}\n".encode())
+        if error.hint:
+            self._write(2, f"hint: {error.hint}\n".encode())
+        return status
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]], data: Any) -> None:
+        """The last column takes what room is left; a column of numbers is set to the right."""
+        if self.json:
+            self.data(data, "")
+            return
+        cells = [[_cell(value) for value in row] for row in rows]
+        widths = [
+            max([len(name), *(len(row[i]) for row in cells)]) for i, name in enumerate(columns)
+        ]
+        used = sum(widths[:-1]) + 2 * (len(widths) - 1)
+        widths[-1] = max(min(widths[-1], self.width - used), 8)
+        self.text(self.style(_joined(columns, widths, [False] * len(widths)), "bold") + "\n")
+        for row, values in zip(cells, rows, strict=True):
+            right = [isinstance(value, int) for value in values]
+            line = _joined(row, widths, right)
+            for word in row:
+                if word in STATUS_STYLE:
+                    line = line.replace(word, self.style(word, STATUS_STYLE[word]), 1)
+            self.text(line + "\n")
+
+    def _line(self, value: Any) -> None:
+        self._write(1, msgspec.json.encode(value) + b"\n")
+
+
+def error_data(error: SysError) -> dict[str, Any]:
+    meaning = error.meaning
+    return {
+        "code": error.code,
+        "exit": meaning.exit_status,
+        "message": error.message,
+        "hint": error.hint,
+        "retryable": meaning.retryable,
+        "retry_after_ms": None if error.retry_after_s is None else int(error.retry_after_s * 1000),
+    }
+
+
+def _cell(value: Any) -> str:
+    return "-" if value is None else " ".join(str(value).split())
+
+
+def _joined(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
+    parts = []
+    for cell, width, to_right in zip(cells, widths, right, strict=True):
+        short = cell if len(cell) <= width else cell[: width - 1] + "…"
+        parts.append(short.rjust(width) if to_right else short.ljust(width))
+    return "  ".join(parts).rstrip()

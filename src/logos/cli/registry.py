@@ -1,0 +1,167 @@
+"""What a command is, and which one a line of arguments means.
+
+Command, Argument     a declaration: parser, help and JSON Schema all come from it
+Asked                 what a command is run with
+parse(...)            arguments -> (command, Asked), or SysError with a hint
+describe(...)         the JSON Schema of one command, or of all
+"""
+
+import argparse
+import difflib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+import anyio
+
+from logos.abi.errors import MEANING, Code, SysError
+from logos.boot import Machine
+from logos.cli.out import Out
+from logos.config import Loaded
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """`name` with dashes is an option, without a position.  `kind` is str, int, float or bool."""
+
+    name: str
+    help: str
+    kind: type = str
+    default: Any = None
+    choices: tuple[str, ...] = ()
+    many: bool = False
+    short: str = ""
+
+    @property
+    def key(self) -> str:
+        return self.name.lstrip("-").replace("-", "_")
+
+    @property
+    def optional(self) -> bool:
+        return self.name.startswith("-") or self.default is not None or self.many
+
+    def add(self, parser: argparse.ArgumentParser) -> None:
+        names = [self.short, self.name] if self.short else [self.name]
+        if self.kind is bool:
+            parser.add_argument(*names, action="store_true", help=self.help)
+            return
+        extra: dict[str, Any] = {"choices": self.choices or None, "default": self.default}
+        if not self.name.startswith("-"):
+            extra["nargs"] = "*" if self.many else "?" if self.default is not None else None
+        elif self.many:
+            extra |= {"action": "append", "default": []}
+        parser.add_argument(*names, type=self.kind, help=self.help, **extra)
+
+    def schema(self) -> dict[str, Any]:
+        names = {str: "string", int: "integer", float: "number", bool: "boolean"}
+        one: dict[str, Any] = {"type": names[self.kind]}
+        if self.choices:
+            one["enum"] = list(self.choices)
+        whole = {"type": "array", "items": one} if self.many else one
+        return whole | {"description": self.help}
+
+
+@dataclass(slots=True)
+class Asked:
+    """One run of a command.  `machine` is None where a command works without a node;
+    `interrupted` is set when the person pressed Ctrl-C; `read_input` fetches standard input."""
+
+    arguments: argparse.Namespace
+    out: Out
+    cwd: Path
+    machine: Machine | None = None
+    loaded: Loaded | None = None
+    interrupted: anyio.Event = field(default_factory=anyio.Event)
+    stop: Callable[[], None] = lambda: None
+    resume: Callable[[Sequence[str]], None] = lambda _: None
+    read_input: Callable[[], Awaitable[bytes]] | None = None
+    by: str = ""
+
+    @property
+    def node(self) -> Machine:
+        if self.machine is None:
+            raise SysError(Code.UNAVAILABLE, "this needs a running node", hint="logos up")
+        return self.machine
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`effect` is read or write; an `idempotent` one may be repeated; a `stream` answers line by
+    line."""
+
+    name: str
+    summary: str
+    run: Callable[[Asked], Awaitable[int]]
+    arguments: tuple[Argument, ...] = ()
+    effect: str = "read"
+    idempotent: bool = True
+    stream: bool = False
+    details: str = ""
+
+    def schema(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "summary": self.summary,
+            "effect": self.effect,
+            "idempotent": self.idempotent,
+            "stream": self.stream,
+            "arguments": {
+                "type": "object",
+                "properties": {a.key: a.schema() for a in self.arguments},
+                "required": [a.key for a in self.arguments if not a.optional],
+                "additionalProperties": False,
+            },
+            "exit_statuses": {"0": "ok"}
+            | {str(m.exit_status): str(code) for code, m in MEANING.items()},
+        }
+
+
+COMMON = (
+    Argument("--json", "print one JSON document (the default when not on a terminal)", bool),
+    Argument("--plain", "print text, without colour, also when not on a terminal", bool),
+    Argument("--describe", "print the JSON Schema of this command", bool),
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors are ours to show."""
+
+    def error(self, message: str) -> NoReturn:
+        raise SysError(Code.INVALID, message, hint=f"logos {self.prog} --help")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        raise SysError(Code.INVALID, message or str(status))
+
+
+def parser(command: Command) -> argparse.ArgumentParser:
+    made = _Parser(
+        prog=command.name,
+        description=command.summary + ("\n\n" + command.details if command.details else ""),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+    )
+    made.add_argument("-h", "--help", action="store_true", help="show this")
+    for argument in (*command.arguments, *COMMON):
+        argument.add(made)
+    return made
+
+
+def find(commands: Mapping[str, Command], words: Sequence[str]) -> tuple[Command, list[str]]:
+    """The command the first one or two words name, and the rest."""
+    for length in (2, 1):
+        name = " ".join(words[:length])
+        if len(words) >= length and name in commands:
+            return commands[name], list(words[length:])
+    said = words[0] if words else ""
+    heads = sorted({name.split()[0] for name in commands})
+    subs = [name for name in commands if name.startswith(f"{said} ")]
+    near = difflib.get_close_matches(said, heads, n=2)
+    hint = f"there are: {', '.join(subs)}" if subs else ""
+    if near and not subs:
+        hint = f"did you mean {' or '.join(near)}?"
+    raise SysError(Code.INVALID, f"there is no command {said!r}", hint=hint or "logos --help")
+
+
+def describe(commands: Mapping[str, Command]) -> dict[str, Any]:
+    return {"v": 1, "commands": [commands[name].schema() for name in sorted(commands)]}

@@ -1,0 +1,75 @@
+"""Run one command: parse, carry out, and turn every way to fail into an exit status.
+
+carry_out(words, asked)    the exit status
+usage()                    the page `logos --help` shows
+"""
+
+import logging
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from logos.abi.errors import Code, SysError
+from logos.cli.commands import COMMANDS, GROUPS
+from logos.cli.registry import Asked, describe, find, parser
+
+log = logging.getLogger("logos.cli")
+
+
+async def carry_out(words: Sequence[str], asked: Asked) -> int:
+    """This is where a command's exception becomes an exit status."""
+    try:
+        return await _dispatch(list(words), asked)
+    except SysError as error:
+        return asked.out.error(error)
+    except Exception as error:  # why: a bug in one command must not take the daemon down
+        log.exception("bug in a command: %s", words)
+        bug = SysError(
+            Code.INTERNAL,
+            f"a bug: {type(error).__name__}: {error}",
+            hint="daemon.log in the home has the trace; please report it",
+        )
+        return asked.out.error(bug)
+
+
+async def _dispatch(words: list[str], asked: Asked) -> int:
+    out = asked.out
+    match words:
+        case [] | ["--help"] | ["-h"] | ["help"]:
+            out.text(usage())
+            return 0
+        case ["--version"]:
+            out.data({"version": version("logos")}, f"logos {version('logos')}")
+            return 0
+        case ["--describe"]:
+            out.json = True
+            out.data(describe(COMMANDS), "")
+            return 0
+        case ["help", *rest]:
+            words = [*rest, "--help"]
+        case _:
+            pass
+    command, rest = find(COMMANDS, words)
+    parsing = parser(command)
+    if "--help" in rest or "-h" in rest:
+        out.text(parsing.format_help())
+        return 0
+    if "--describe" in rest:
+        out.json = True
+        out.data(command.schema(), "")
+        return 0
+    asked.arguments = parsing.parse_args(rest)
+    out.json = asked.arguments.json or (out.json and not asked.arguments.plain)
+    return await command.run(asked)
+
+
+def usage() -> str:
+    lines = ["logos: an operating system for LLM agents", "", "usage: logos COMMAND [ARGUMENTS]"]
+    for title, commands in GROUPS.items():
+        lines += ["", f"{title}:"]
+        lines += (f"  {command.name:14} {command.summary}" for command in commands)
+    lines += [
+        "",
+        "logos COMMAND --help explains one; --json answers in JSON; --describe gives its schema.",
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,117 @@
+"""Events, processes and amounts as people read them."""
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from logos.abi.events import (
+    AnyEvent,
+    Called,
+    Ended,
+    Exited,
+    Failed,
+    Interrupted,
+    Rang,
+    Received,
+    Returned,
+    Signalled,
+    Spawned,
+    Started,
+    Thought,
+    Warned,
+)
+from logos.cli.out import Out
+from logos.kernel import Listed, Told
+
+SECOND = 1_000_000
+MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
+ARGUMENT_CHARS = 60
+
+
+def told_data(told: Told) -> dict[str, Any]:
+    """One event as a line of NDJSON."""
+    row = told.row
+    event = msgspec.to_builtins(told.event)
+    event.pop("event", None)
+    return {"type": row.kind, "pid": row.pid, "seq": row.seq, "at": row.at, **event}
+
+
+def line(event: AnyEvent, out: Out) -> str | None:
+    """One line for people, or None for what they need not see."""
+    shown = _LINES.get(type(event))
+    if shown is None:
+        return None
+    style, text = shown(event)
+    return out.style(text, style) if text else None
+
+
+def _from(event: Received) -> str:
+    return "" if event.sender is None else f" from {event.sender}"
+
+
+def _why(event: Signalled) -> str:
+    return f" ({event.reason})" if event.reason else ""
+
+
+#: How an event looks: a style and a text.
+_LINES: dict[type, Callable[[Any], tuple[str, str]]] = {
+    Spawned: lambda e: ("bold", f"{e.agent.name}: {e.task}"),
+    Thought: lambda e: ("", e.message.text.rstrip()),
+    Called: lambda e: ("blue", "→ " + call_text(e.name, e.call)),
+    Returned: lambda e: ("dim", "← " + summary(e.value)),
+    Failed: lambda e: ("yellow", f"✗ {e.code}: {e.message}"),
+    Interrupted: lambda e: ("yellow", f"… interrupted: {e.message}"),
+    Received: lambda e: ("cyan", f"✉ message{_from(e)}: {e.text}"),
+    Signalled: lambda e: ("yellow", f"! signal {e.signal}{_why(e)}"),
+    Warned: lambda e: ("yellow", f"! {e.text}"),
+    Started: lambda e: ("green", f"+ started process {e.pid}"),
+    Ended: lambda e: ("dim", f"- process {e.pid} ended with {e.status}"),
+    Rang: lambda e: ("cyan", f"⏰ {e.text}"),
+    Exited: lambda e: ("red" if e.status else "green", f"exited with status {e.status}"),
+}
+
+
+def call_text(name: str, call: msgspec.Raw) -> str:
+    arguments = msgspec.json.decode(call)
+    arguments.pop("call", None)
+    shown = ", ".join(f"{key}={_short(value)}" for key, value in arguments.items())
+    return f"{name}({shown})"
+
+
+def _short(value: Any) -> str:
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= ARGUMENT_CHARS else text[: ARGUMENT_CHARS - 1] + "…"
+
+
+def summary(value: msgspec.Raw) -> str:
+    """The first line of a result and how much more there is."""
+    decoded = msgspec.json.decode(value)
+    text = decoded if isinstance(decoded, str) else bytes(value).decode()
+    lines = text.splitlines()
+    first = lines[0] if lines else "(nothing)"
+    if len(first) > 2 * ARGUMENT_CHARS:
+        first = first[: 2 * ARGUMENT_CHARS - 1] + "…"
+    return first + (f"  (+{len(lines) - 1} lines)" if len(lines) > 1 else "")
+
+
+def age(since: int, now: int) -> str:
+    """`3s`, `12m`, `5h`, `2d`."""
+    seconds = max(now - since, 0) / SECOND
+    for size, unit in ((DAY_S, "d"), (HOUR_S, "h"), (MINUTE_S, "m")):
+        if seconds >= size:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{seconds:.0f}s"
+
+
+def money(nano: int) -> str:
+    return f"${nano / 1e9:.4f}" if nano else "-"
+
+
+def moment(at: int) -> str:
+    return dt.datetime.fromtimestamp(at / SECOND, dt.UTC).strftime("%H:%M:%S.%f")[:-3]
+
+
+def listed_data(listed: Listed) -> dict[str, Any]:
+    return listed._asdict()
