@@ -112,8 +112,8 @@ async def test_signature_and_docstring_are_the_declaration() -> None:
     assert move["properties"]["point"] == {"$ref": "#/$defs/Point"}
     assert list(move["$defs"]) == ["Point"]
     assert "key" not in msgspec.json.decode(specs["pay"].schema)["properties"]
-    assert FUNCTIONS.effect("add") is Effect.PURE
-    assert FUNCTIONS.effect("fails") is Effect.EFFECT
+    assert FUNCTIONS.effect(CallTool(tool="add", arguments=msgspec.Raw(b"{}"))) is Effect.PURE
+    assert FUNCTIONS.effect(CallTool(tool="fails", arguments=msgspec.Raw(b"{}"))) is Effect.EFFECT
 
 
 @pytest.mark.parametrize(

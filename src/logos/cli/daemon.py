@@ -36,6 +36,9 @@ log = logging.getLogger("logos.daemon")
 LARGEST_REQUEST = 16 << 20
 ALREADY_RUNNING = 0
 
+GOODBYE_S = 1.0
+"""For a client to close its end after its answer."""
+
 
 def tell(text: str) -> None:
     print(f"logos: {text}", file=sys.stderr, flush=True)
@@ -97,6 +100,7 @@ class _Connection:
         self._input_came = anyio.Event()
         self._interrupted = anyio.Event()
         self._drained = anyio.Event()
+        self._left = anyio.Event()
 
     async def serve(self) -> None:
         by = _peer(self._stream)
@@ -110,6 +114,8 @@ class _Connection:
             self._put(wire.EXIT, str(status).encode())
             self._outgoing.close()
             await self._drained.wait()
+            with anyio.move_on_after(GOODBYE_S):
+                await self._left.wait()
             tasks.cancel_scope.cancel()
         if self._stopping:
             self._stop()
@@ -159,7 +165,9 @@ class _Connection:
                     self._input = payload
                     self._input_came.set()
         except (anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError):
-            scope.cancel()
+            self._left.set()
+            if not self._drained.is_set():
+                scope.cancel()
 
     async def _read_input(self) -> bytes:
         self._put(wire.INPUT, b"")

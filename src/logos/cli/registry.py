@@ -39,7 +39,7 @@ class Argument:
 
     @property
     def optional(self) -> bool:
-        return self.name.startswith("-") or self.default is not None or self.many
+        return self.name.startswith("-") or self.default is not None
 
     def add(self, parser: argparse.ArgumentParser) -> None:
         names = [self.short, self.name] if self.short else [self.name]
@@ -48,7 +48,7 @@ class Argument:
             return
         extra: dict[str, Any] = {"choices": self.choices or None, "default": self.default}
         if not self.name.startswith("-"):
-            extra["nargs"] = "*" if self.many else "?" if self.default is not None else None
+            extra["nargs"] = "+" if self.many else "?" if self.default is not None else None
         elif self.many:
             extra |= {"action": "append", "default": []}
         parser.add_argument(*names, type=self.kind, help=self.help, **extra)

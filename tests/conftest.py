@@ -1,0 +1,112 @@
+"""A real PostgreSQL, always: LOGOS_TEST_PG, or an embedded server for the whole run.
+
+url       a database of the test's own, copied from a migrated template
+parts     what open_kernel needs, with a scripted model and no drivers
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import anyio
+import asyncpg
+import pytest
+
+from logos import config
+from logos.abi.agent import Agent
+from logos.abi.driver import Model
+from logos.abi.errors import Code, SysError
+from logos.kernel import Parts, SystemClock
+from logos.programs import PROGRAMS
+from logos.store import Embedded, Store, migrate
+
+NUMBERS = count(1)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a database one may create others next to."""
+    if given := os.environ.get("LOGOS_TEST_PG"):
+        yield given
+        return
+    embedded = Embedded(tmp_path_factory.mktemp("pg"))
+    yield anyio.run(embedded.url, lambda _: None)
+    anyio.run(embedded.close)
+
+
+@pytest.fixture(scope="session")
+def template(server: str) -> str:
+    name = f"logos_template_{os.getpid()}"
+    anyio.run(_execute, server, f"CREATE DATABASE {name}")
+    anyio.run(migrate, _sibling(server, name))
+    return name
+
+
+@pytest.fixture
+def url(server: str, template: str) -> Iterator[str]:
+    name = f"logos_test_{os.getpid()}_{next(NUMBERS)}"
+    anyio.run(_execute, server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY wal_log")
+    yield _sibling(server, name)
+    anyio.run(_execute, server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def _execute(url: str, statement: str) -> None:
+    db = await asyncpg.connect(url)
+    try:
+        await db.execute(statement)
+    finally:
+        await db.close()
+
+
+def _sibling(url: str, name: str) -> str:
+    """The URL of another database of the same server."""
+    head, _, query = url.partition("?")
+    return f"{head.rpartition('/')[0]}/{name}?{query}"
+
+
+@dataclass
+class World:
+    """What surrounds a kernel in a test: models and agents by name, drivers by call."""
+
+    workspaces: Path
+    models: dict[str, Model] = field(default_factory=dict)
+    agents: dict[str, Agent] = field(default_factory=dict)
+    drivers: dict[type, object] = field(default_factory=dict)
+    place: str = "test"
+
+    async def model(self, name: str) -> Model:
+        if name not in self.models:
+            raise SysError(Code.NOT_FOUND, f"no model {name!r}")
+        return self.models[name]
+
+    def agent(self, name: str) -> Agent:
+        if name not in self.agents:
+            raise SysError(Code.NOT_FOUND, f"no agent {name!r}")
+        return self.agents[name]
+
+    def parts(self, store: Store, settings: config.Node = config.Node()) -> Parts:  # noqa: B008 - frozen
+        return Parts(
+            store=store,
+            settings=settings,
+            clock=SystemClock(),
+            programs=PROGRAMS,
+            models=self.model,
+            drivers=self.drivers,  # type: ignore[arg-type]  # tests plug in what they like
+            functions=dict,
+            agents=self.agent,
+            workspaces=self.workspaces,
+            place=self.place,
+            alone=True,
+        )
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path / "workspaces")
