@@ -33,6 +33,13 @@ AWAY = (
     ssl.SSLError,
 )
 AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+SESSION = {
+    "application_name": "logos",
+    "jit": "off",
+    # each of our statements finds its rows by an index; statistics lag behind a young table
+    "enable_seqscan": "off",
+}
+
 LEAST_PRIVILEGE = """
 DO $$ BEGIN
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'logos_kernel'
@@ -161,9 +168,7 @@ class Store:
                 db.terminate()
 
     async def _connect(self) -> Any:
-        db = await asyncpg.connect(
-            self.url, timeout=10, server_settings={"application_name": "logos", "jit": "off"}
-        )
+        db = await asyncpg.connect(self.url, timeout=10, server_settings=SESSION)
         await db.execute(LEAST_PRIVILEGE)
         return db
 

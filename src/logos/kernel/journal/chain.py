@@ -60,9 +60,12 @@ def before_birth(pid: Pid) -> Head:
 
 
 def link(row: Row) -> bytes:
-    kind = row.kind.encode()
-    header = _HEADER.pack(row.pid, row.seq, row.epoch, row.at, len(kind)) + kind
-    return hashlib.sha256(row.prev + header + row.digest).digest()
+    return _hash(row.prev, (row.pid, row.seq, row.epoch, row.at), row.kind, row.digest)
+
+
+def _hash(prev: bytes, numbers: tuple[int, int, int, int], kind: str, digest: bytes) -> bytes:
+    tag = kind.encode()
+    return hashlib.sha256(prev + _HEADER.pack(*numbers, len(tag)) + tag + digest).digest()
 
 
 def seal(head: Head, at: int, events: Iterable[AnyEvent]) -> tuple[Head, list[Row]]:
@@ -74,9 +77,10 @@ def seal(head: Head, at: int, events: Iterable[AnyEvent]) -> tuple[Head, list[Ro
         body = _ENCODE(event)
         kind = event.__struct_config__.tag
         assert isinstance(kind, str)
-        row = Row(0, pid, seq, epoch, at, kind, body, hashlib.sha256(body).digest(), prev, b"")
-        prev = link(row)
-        rows.append(row._replace(hash=prev))
+        digest = hashlib.sha256(body).digest()
+        own = _hash(prev, (pid, seq, epoch, at), kind, digest)
+        rows.append(Row(0, pid, seq, epoch, at, kind, body, digest, prev, own))
+        prev = own
     return Head(pid, epoch, seq, prev), rows
 
 

@@ -57,7 +57,7 @@ INSERT INTO mail (pid, sender, body)
 SELECT m.receiver, m.sender, m.body
   FROM unnest(:receivers::bigint[], :senders::bigint[], :bodies::bytea[]) WITH ORDINALITY
     AS m (receiver, sender, body, n)
-  JOIN process p ON p.pid = m.receiver AND p.status <> 'exited'
+  JOIN process p ON p.pid = m.receiver AND p.exit_status IS NULL
  ORDER BY m.n;
 
 -- name: take

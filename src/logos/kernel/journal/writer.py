@@ -13,9 +13,10 @@ sent and those it took, because all of that follows in the same transaction.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import anyio
+import anyio.lowlevel
 
 from logos.abi.errors import SysError
 from logos.abi.ids import MailId, NodeId, Pid, Seq
@@ -157,6 +158,7 @@ class Writer:
                 raise
             self._committed([e for e in batch.entries if e.head.pid not in batch.refused])
             batch.done.set()
+            await anyio.lowlevel.checkpoint()  # those just released ride in the next batch
 
     async def _commit(self, batch: Batch) -> None:
         entries = batch.entries
@@ -215,34 +217,38 @@ async def _append(db: Cursor, entries: Sequence[Entry]) -> set[Pid]:
         first.setdefault(entry.head.pid, entry.before)
         last[entry.head.pid] = entry
     pids = sorted(last)  # one order for all nodes: no deadlock
-    heads = [last[pid].head for pid in pids]
-    shown = [last[pid].projection for pid in pids]
-    rows = list(chain.from_iterable(e.rows for e in entries))
+    head = _columns(Head._fields, (last[pid].head for pid in pids))
+    shown = _columns(Projection._fields, (last[pid].projection for pid in pids))
+    rows = _columns(Row._fields, chain.from_iterable(e.rows for e in entries))
     held = await db.all(
         _SQL.append,
         pids=pids,
-        epochs=[h.epoch for h in heads],
+        epochs=head["epoch"],
         befores=[first[pid] for pid in pids],
-        afters=[h.seq for h in heads],
-        hashes=[h.hash for h in heads],
-        statuses=[p.status for p in shown],
-        wakes=[p.wake_at for p in shown],
-        thoughts=[p.thoughts for p in shown],
-        calls=[p.calls for p in shown],
-        tokens=[p.tokens for p in shown],
-        costs=[p.cost for p in shown],
-        exits=[p.exit_status for p in shown],
-        row_pids=[r.pid for r in rows],
-        row_seqs=[r.seq for r in rows],
-        row_epochs=[r.epoch for r in rows],
-        row_ats=[r.at for r in rows],
-        row_kinds=[r.kind for r in rows],
-        row_bodies=[r.body if _inline(r) else None for r in rows],
-        row_digests=[r.digest for r in rows],
-        row_prevs=[r.prev for r in rows],
-        row_hashes=[r.hash for r in rows],
+        afters=head["seq"],
+        hashes=head["hash"],
+        statuses=shown["status"],
+        wakes=shown["wake_at"],
+        thoughts=shown["thoughts"],
+        calls=shown["calls"],
+        tokens=shown["tokens"],
+        costs=shown["cost"],
+        exits=shown["exit_status"],
+        row_pids=rows["pid"],
+        row_seqs=rows["seq"],
+        row_epochs=rows["epoch"],
+        row_ats=rows["at"],
+        row_kinds=rows["kind"],
+        row_bodies=[body if _inline(body) else None for body in rows["body"]],
+        row_digests=rows["digest"],
+        row_prevs=rows["prev"],
+        row_hashes=rows["hash"],
     )
     return {row["pid"] for row in held}
+
+
+def _columns(names: Sequence[str], records: Iterable[Sequence[Any]]) -> dict[str, Sequence[Any]]:
+    return dict(zip(names, zip(*records, strict=True), strict=True))
 
 
 async def _create(db: Cursor, node: NodeId, births: Sequence[Entry]) -> None:
@@ -264,10 +270,10 @@ async def _blobs(db: Cursor, entries: Iterable[Entry]) -> None:
     """Large bodies first: a blob nobody points to is harmless, a pointer to none is not."""
     entries = list(entries)
     rows = chain.from_iterable(e.rows for e in chain(entries, *(e.children for e in entries)))
-    blobs = {r.digest: r.body for r in rows if not _inline(r)}
+    blobs = {r.digest: r.body for r in rows if not _inline(r.body)}
     if blobs:
         await db.run(_SQL.store_blobs, digests=list(blobs), bodies=list(blobs.values()))
 
 
-def _inline(row: Row) -> bool:
-    return row.body is not None and len(row.body) <= BODY_INLINE_BYTES
+def _inline(body: bytes | None) -> bool:
+    return body is not None and len(body) <= BODY_INLINE_BYTES

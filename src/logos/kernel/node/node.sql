@@ -18,12 +18,12 @@ RETURNING (SELECT count(*) FROM node WHERE lease_until > clock_timestamp()) AS a
 -- name: reap
 -- Fence what dead nodes owned.
 UPDATE process SET node = NULL, epoch = epoch + 1
- WHERE status <> 'exited' AND node IN (SELECT id FROM node WHERE lease_until < clock_timestamp());
+ WHERE exit_status IS NULL AND node IN (SELECT id FROM node WHERE lease_until < clock_timestamp());
 
 -- name: claim
 -- Take processes nobody drives: the lease and its fencing token in one statement.
 WITH free AS (
-    SELECT pid FROM process WHERE node IS NULL AND status <> 'exited'
+    SELECT pid FROM process WHERE node IS NULL AND exit_status IS NULL
      ORDER BY pid LIMIT :most FOR UPDATE SKIP LOCKED
 )
 UPDATE process p SET node = :node, epoch = p.epoch + 1 FROM free
@@ -33,7 +33,7 @@ RETURNING p.pid, p.status, p.wake_at;
 
 -- name: release
 -- Leave everything to whoever comes next.
-UPDATE process SET node = NULL, epoch = epoch + 1 WHERE node = :node AND status <> 'exited';
+UPDATE process SET node = NULL, epoch = epoch + 1 WHERE node = :node AND exit_status IS NULL;
 
 -- name: resign
 UPDATE node SET lease_until = clock_timestamp() - interval '1 second' WHERE id = :node;
@@ -41,11 +41,11 @@ UPDATE node SET lease_until = clock_timestamp() - interval '1 second' WHERE id =
 -- name: mine
 -- Where the journals end that this node drives.
 SELECT pid, epoch, head_seq, head_hash FROM process
- WHERE pid = ANY(:pids::bigint[]) AND node = :node AND status <> 'exited';
+ WHERE pid = ANY(:pids::bigint[]) AND node = :node AND exit_status IS NULL;
 
 -- name: with_mail
 SELECT DISTINCT m.pid FROM mail m JOIN process p ON p.pid = m.pid
- WHERE m.taken IS NULL AND p.node = :node AND p.status <> 'exited';
+ WHERE m.taken IS NULL AND p.node = :node AND p.exit_status IS NULL;
 
 -- name: known
 SELECT pid, status, parent, exit_status FROM process WHERE pid = :pid;
@@ -56,7 +56,7 @@ SELECT epoch, head_seq, head_hash FROM process WHERE pid = :pid;
 -- name: post
 -- From outside: a person or a surface.  Nothing comes back when there is nobody to get it.
 INSERT INTO mail (pid, sender, body)
-SELECT pid, :sender, :body FROM process WHERE pid = :pid AND status <> 'exited'
+SELECT pid, :sender, :body FROM process WHERE pid = :pid AND exit_status IS NULL
 RETURNING id;
 
 -- name: notify
@@ -64,11 +64,11 @@ SELECT pg_notify('logos', '');
 
 -- name: list
 -- The process table.  Who has lost its parent belongs to init.
-SELECT p.pid, CASE WHEN q.status = 'exited' THEN 1 ELSE p.parent END AS parent, p.status, p.agent,
+SELECT p.pid, CASE WHEN q.exit_status IS NOT NULL THEN 1 ELSE p.parent END AS parent, p.status, p.agent,
        p.task, p.model, p.spawned_at, p.wake_at, p.thoughts, p.calls, p.tokens, p.cost,
        p.exit_status, p.node, p.head_seq
   FROM process p LEFT JOIN process q ON q.pid = p.parent
- WHERE (:everyone::boolean OR p.status <> 'exited') AND p.pid > :after
+ WHERE (:everyone::boolean OR p.exit_status IS NULL) AND p.pid > :after
  ORDER BY p.pid LIMIT :most;
 
 -- name: pids

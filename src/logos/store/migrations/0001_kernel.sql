@@ -39,9 +39,9 @@ CREATE TABLE process (
     CHECK (epoch >= 0 AND head_seq >= 0 AND octet_length(head_hash) = 32)
 ) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 
-CREATE INDEX process_orphaned ON process (pid)     WHERE node IS NULL AND status <> 'exited';
-CREATE INDEX process_owned    ON process (node)    WHERE status <> 'exited';
-CREATE INDEX process_due      ON process (wake_at) WHERE wake_at IS NOT NULL AND status <> 'exited';
+CREATE INDEX process_orphaned ON process (pid)     WHERE node IS NULL AND exit_status IS NULL;
+CREATE INDEX process_owned    ON process (node)    WHERE exit_status IS NULL;
+CREATE INDEX process_due      ON process (wake_at) WHERE wake_at IS NOT NULL AND exit_status IS NULL;
 CREATE INDEX process_parent   ON process (parent)  WHERE parent IS NOT NULL;
 
 -- hash = SHA-256(prev || header || SHA-256(body)); the header is every other column but `id`.
