@@ -46,7 +46,7 @@ class _Span:
 def answer(question: Question, chunks: Sequence[Chunk]) -> Answer | None:
     weights = _weights(question, chunks)
     found = [
-        (score, -number, span, value(question.kind, span.text))
+        (score, -number, span, value(question, span.text))
         for number, span in enumerate(_spans(question, chunks))
         if (score := _score(question, span, weights)) is not None
     ]
@@ -65,7 +65,7 @@ def best(question: Question, matches: Sequence[Match], count: int) -> list[Match
         text, path = set(terms(match.text.replace("_", " "))), set(terms(match.path))
         near = sum(any(_akin(part, step) for step in path) for part in parts)
         named = sum(last_part(name) in match.text for name in question.names)
-        return len(wanted & text) + 2 * named + len(parts & text) + near
+        return len(wanted & text) + len(wanted & path) + 2 * named + len(parts & text) + near
 
     ranked = sorted(enumerate(matches), key=lambda pair: (-score(pair[1]), pair[0]))
     return [match for _, match in ranked[:count] if score(match) > 0]
@@ -87,7 +87,7 @@ def _spans(question: Question, chunks: Iterable[Chunk]) -> Iterable[_Span]:
                 if not chunk[last].text.strip():
                     break
                 span = _Span(chunk, first, last)
-                if value(question.kind, span.text) and not span.text.rstrip().endswith("?"):
+                if value(question, span.text) and not span.text.rstrip().endswith("?"):
                     yield span
 
 

@@ -85,9 +85,9 @@ def _search(clause: Clause) -> list[Step]:
         bare = re.search(r"\b(?:word|string|text|phrase)\s+([\w.-]+)", clause.text)
         if bare is None:
             return []
-        patterns = [re.escape(bare[1])]
+        patterns = [_literally(bare[1].rstrip(".-"))]
     elif not _meant_as_regex(clause, patterns[0]):
-        patterns[0] = re.escape(patterns[0])
+        patterns[0] = _literally(patterns[0])
     folders = [path for path in clause.paths() if path.startswith("/")] or ["/home"]
     kind = re.search(r"\b(Python|Markdown|text|JSON|YAML) files\b", clause.text)
     kinds = {
@@ -99,6 +99,10 @@ def _search(clause: Clause) -> list[Step]:
     }
     files = (clause.globs() or [kinds[kind[1]] if kind else "*"])[0]
     return [Search(patterns[0], folders[0], files)]
+
+
+def _literally(text: str) -> str:
+    return re.escape(text).replace("\\ ", " ")
 
 
 def _meant_as_regex(clause: Clause, pattern: str) -> bool:

@@ -59,21 +59,31 @@ def _look(asked: Question, progress: Progress, plan: Plan, transcript: Transcrip
     if _counted(asked, progress) or answer.answer(asked, _chunks(plan, transcript)):
         return
     _pages(asked, progress, transcript)
+    if "fs_read" in transcript.tools:
+        for path in asked.paths:
+            progress.cursor.peek("fs_read", {"path": path})
     if progress.waiting or "fs_search" not in transcript.tools:
         return
-    folder = next((name for name in asked.names if name.startswith("/home")), "/home")
-    found: list[Match] = []
-    for pattern in question.patterns(asked):
-        wanted: dict[str, object] = {"pattern": pattern, "path": folder}
-        portion = hits(progress.cursor, wanted, most=1)
-        if portion is None:
-            return
-        own = set(progress.added)
-        found += [match for match in portion if match.path not in own]
-        if found:
-            break
+    folder = next((path for path in asked.paths), "/home")
+    first, *others = question.patterns(asked) or [""]
+    found = _portions([first], folder, progress) if first else []
+    if found is not None and not found:
+        found = _portions(others, folder, progress)
+    if found is None:
+        return
     if "fs_read" in transcript.tools:
         read_around(progress, answer.best(asked, found, 3))
+
+
+def _portions(patterns: list[str], folder: str, progress: Progress) -> list[Match] | None:
+    """The first matches of each; None while some are missing."""
+    portions = [
+        hits(progress.cursor, {"pattern": pattern, "path": folder}, most=1) for pattern in patterns
+    ]
+    if any(portion is None for portion in portions):
+        return None
+    own = set(progress.added)
+    return [match for portion in portions for match in portion or [] if match.path not in own]
 
 
 def _pages(asked: Question, progress: Progress, transcript: Transcript) -> None:
@@ -139,9 +149,11 @@ def _counted(asked: Question, progress: Progress) -> str:
 def _achieved(progress: Progress) -> str:
     said = []
     if progress.searched:
-        said.append(f"{len(progress.matches)} lines match {progress.searched}.")
-    for path, count in progress.added.items():
-        said.append(f"{path} has a line for each of {count}.")
+        count = len(progress.matches)
+        match = "line matches" if count == 1 else "lines match"
+        said.append(f"{count} {match} {progress.searched}.")
+    for path, lines in progress.added.items():
+        said.append(f"{path} has a line for each of the {lines}.")
     return " ".join(said)
 
 

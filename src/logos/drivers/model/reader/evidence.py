@@ -7,6 +7,7 @@
 Files the process has written itself are no evidence: they would only repeat it.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -67,9 +68,19 @@ def _chunks(done: Done, own: set[str]) -> Iterator[Chunk]:
     elif done.tool not in {"fs_write", "fs_append", "fs_search"}:
         yield tuple(
             Line(_label(done), "", n, text)
-            for n, text in enumerate(done.content.splitlines(), 1)
+            for n, text in enumerate(_said(done).splitlines(), 1)
             if text.strip()
         )
+
+
+def _said(done: Done) -> str:
+    """A child's answer is what counts of how it ended."""
+    if done.tool == "process_wait":
+        try:
+            return str(json.loads(done.content)["answer"])
+        except (ValueError, KeyError, TypeError):
+            return done.content
+    return done.content
 
 
 def _numbered(path: str, content: str) -> Iterator[Line]:

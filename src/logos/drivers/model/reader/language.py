@@ -44,6 +44,11 @@ _TELLING = re.compile(
     r"|sources?|about)\b[,:]?\s*)*",
     re.IGNORECASE,
 )
+_GENERIC = re.compile(
+    r"\b(?:what|you|your|have|found|find|results?|answers?|findings|me|it|its|they|the|file|says?|said|back"
+    r"|contains?|there|is|are|was|to|output|contents?|with|and|of)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +145,12 @@ def _question(text: str) -> str | None:
     """The question asked; "" for `answer these questions:`; None when it is something else."""
     told = _TELLING.match(text)
     rest = text[told.end() :].strip() if told else text
+    if told and not _GENERIC.sub("", rest).strip(" .,:;"):
+        return ""
     if rest.endswith("?") or (_ASKING.match(rest) and (told or len(rest.split()) > 2)):  # noqa: PLR2004
         return rest
     if told:
-        generic = re.sub(
-            r"\b(?:what|you|found|find|results?|answers?|findings|me|it|back)\b", "", rest
-        )
-        return rest if re.search(r"\w{3}", generic) else ""
+        return rest
     return None
 
 

@@ -1,7 +1,7 @@
 """What a question asks for.  Pure.
 
 asked       text -> Question: its kind, the names it is about, its other words
-value       kind, text -> the answer's core in that text ("" if it is not there)
+value       Question, text -> the answer's core in that text ("" if it is not there)
 terms       text -> stems
 patterns    Question -> regular expressions to search the workspace for
 """
@@ -19,6 +19,7 @@ class Kind(StrEnum):
     WHEN = "when"
     COUNT = "count"
     PLACE = "place"
+    WHO = "who"
     PLAIN = "plain"
 
 
@@ -30,6 +31,7 @@ class Question:
     kind: Kind
     names: tuple[str, ...]
     words: tuple[str, ...]
+    paths: tuple[str, ...] = ()
 
 
 _STOP_WORDS = """a about above after again all also am an and any are as at be because been before being below
@@ -39,12 +41,13 @@ _STOP_WORDS = """a about above after again all also am an and any are as at be b
     should so some such tell than that the their them then there these they this those through to too
     under until up use used using very was way we were what when where which while who whom why will
     with would you your file files folder workspace module python since version answer exactly name
-    called many much kind sort according document documents text line lines page pages"""
+    called many much kind sort according document documents text page pages"""
 _STOP = frozenset(_STOP_WORDS.split())
 _NAME = re.compile(
     r"`([^`]+)`|\b(\w+(?:\.\w+)*\(\))|(?<![\w.])([A-Za-z]\w*(?:\.[A-Za-z]\w+)+)"
     r"|\b([A-Za-z]\w*_\w+|_\w+)\b|\b([A-Z][a-z]+(?:[A-Z][a-z0-9]+)+)\b"
 )
+_PLACES = re.compile(r"`?/home(?:/[\w.@+-]+)*`?")
 _DATE = re.compile(
     r"\b(?:(?:19|20)\d\d(?:-\d\d(?:-\d\d)?)?|\d{1,2}:\d\d|(?:mon|tues|wednes|thurs|fri|satur|sun)day"
     r"|\d+\.\d+(?:\.\d+)?|tomorrow|today|yesterday"
@@ -61,23 +64,25 @@ _COUNT = re.compile(
 
 def asked(text: str) -> Question:
     kind = _kind(text)
+    paths = tuple(path.strip("`").rstrip(".") for path in _PLACES.findall(text))
+    about = _PLACES.sub(" ", text)
     names = tuple(
         dict.fromkeys(
             name.removesuffix("()")
-            for found in _NAME.findall(text)
+            for found in _NAME.findall(about)
             for name in found
             if name and re.search(r"\w{2}", name)
         )
     )
-    rest = _NAME.sub(" ", text)
+    rest = _NAME.sub(" ", about)
     words = tuple(word for word in dict.fromkeys(terms(rest)))
     if kind is Kind.REMOVAL:
         words = tuple(word for word in words if not word.startswith("remov"))
-    return Question(text.strip(), kind, names, words)
+    return Question(text.strip(), kind, names, words, paths)
 
 
-def value(kind: Kind, text: str) -> str:
-    match kind:
+def value(question: Question, text: str) -> str:
+    match question.kind:
         case Kind.SINCE:
             return since(text)
         case Kind.REMOVAL:
@@ -86,6 +91,10 @@ def value(kind: Kind, text: str) -> str:
             return found[0] if (found := _DATE.search(text)) else ""
         case Kind.COUNT:
             return found[0] if (found := _COUNT.search(text)) else ""
+        case Kind.WHO:
+            known = {*_STOP, *question.text.lower().split()}
+            names = re.findall(r"\b[A-Z][a-z]+\b", text)
+            return " ".join(name for name in names if name.lower() not in known)
         case Kind.PLACE | Kind.PLAIN:
             return text.strip()
 
@@ -99,6 +108,8 @@ def terms(text: str) -> list[str]:
 
 
 def stem(word: str) -> str:
+    if word.startswith("defin"):
+        return "def"  # what code calls it
     for ending in (
         "ations",
         "ation",
@@ -132,11 +143,11 @@ def patterns(question: Question) -> list[str]:
     words = sorted(question.words, key=lambda word: (-len(word), word))
     if not words:
         return []
-    wide = r"(?i)\b(?:" + "|".join(map(re.escape, words[:6])) + ")"
+    single = [rf"(?i)\b{re.escape(word)}" for word in words[:3]]
     if len(words) == 1:
-        return [wide]
+        return single
     first, second = map(re.escape, words[:2])
-    return [rf"(?i)\b{first}.*\b{second}|\b{second}.*\b{first}", wide]
+    return [rf"(?i)\b{first}.*\b{second}|\b{second}.*\b{first}", *single]
 
 
 def _kind(text: str) -> Kind:
@@ -160,4 +171,4 @@ def _kind(text: str) -> Kind:
         r"\W*(?:(?:in )?(?:which|what) (?:\w+ )?(?:file|module|folder|document)s?|where)\b", lower
     ):
         return Kind.PLACE
-    return Kind.PLAIN
+    return Kind.WHO if re.match(r"\W*(?:by )?who(?:m|se)?\b", lower) else Kind.PLAIN
