@@ -54,6 +54,7 @@ async def test_list(tmp_path: Path) -> None:
     assert (error.code, error.hint) == (Code.NOT_FOUND, "did you mean a?")
 
 
+@pytest.mark.slow
 async def test_list_is_bounded(tmp_path: Path) -> None:
     for n in range(2005):
         (tmp_path / f"{n:04}").touch()
