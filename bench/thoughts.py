@@ -88,8 +88,8 @@ async def on_kernel(url: str, models: str, place: Path, agents: int, thoughts: i
         began = time.perf_counter()
 
         async def one() -> None:
-            pid = await running.spawn(agent, TASK)
-            await running.records.wait(pid)
+            ended = await running.records.wait(await running.spawn(agent, TASK))
+            assert ended.status == 0, ended.answer
 
         await together([one] * agents)
         return agents * thoughts / (time.perf_counter() - began)

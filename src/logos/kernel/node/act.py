@@ -57,6 +57,7 @@ class Actor:
         self._lost = lost
 
     async def act(self, resident: Resident) -> None:
+        """What must wait for another of these calls stays proposed, and its turn comes."""
         for proposal in resident.process.proposed:
             try:
                 await self._begin(resident, proposal)
@@ -79,6 +80,8 @@ class Actor:
             called = msgspec.structs.replace(called, effect=tool.effect(call))
         job = _job(resident, called.id, call)
         if isinstance(tool, Reconciler) and called.effect is Effect.EFFECT:
+            if any(other.name == name for other in process.open):
+                return  # what `prepare` sees must not be what another call is about to change
             called = msgspec.structs.replace(called, prepared=await tool.prepare(job))
         batch = resident.append(called)
         self._start(resident, tool, job, called.id, None if called.effect is Effect.PURE else batch)

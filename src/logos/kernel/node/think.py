@@ -106,13 +106,13 @@ class Thinker:
 
 def _affordable(process: Process, profile: Profile, prompt: int, output: int) -> int:
     """How many tokens of answer the budget still pays for.  Raise `budget` for too few."""
-    rest = left(process)
+    rest, least = left(process), min(LEAST_OUTPUT, output)
     if rest.tokens is not None:
         output = min(output, rest.tokens - prompt)
     if rest.cost is not None and profile.price.output:
         affordable = (rest.cost - prompt * profile.price.input) // profile.price.output
         output = min(output, affordable)
-    if output < LEAST_OUTPUT:
+    if output < least:
         raise SysError(
             Code.BUDGET,
             f"what is left does not pay for another thought (its prompt has {prompt} tokens)",
