@@ -8,6 +8,7 @@ authentication flows, decoding) costs a third of a request and is not wanted her
 Invariant: when an Answer is left, its connection is either back in the pool or closed.
 """
 
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Self
@@ -88,8 +89,11 @@ class Wire:
         limits = httpx2.Limits(
             max_connections=pool, max_keepalive_connections=pool, keepalive_expiry=KEEPALIVE_S
         )
-        self._transport = httpx2.AsyncHTTPTransport(limits=limits)
         self._url = _checked(url)
+        # Loading the machine's certificates takes 50 ms: not where nobody needs them.
+        plain = self._url.scheme == "http"
+        trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else True
+        self._transport = httpx2.AsyncHTTPTransport(limits=limits, verify=trust)
         patience = endpoint.timeout_s
         timeouts = {"connect": min(CONNECT_S, patience), "read": patience, "write": patience}
         self._extensions = {"timeout": {**timeouts, "pool": patience}}
