@@ -278,6 +278,15 @@ async def test_a_kept_connection_is_used_again(line: Line) -> None:
     assert [seen.connection for seen in line.server.seen] == [1, 1, 1]
 
 
+async def test_there_are_no_more_connections_than_thoughts_at_once(line: Line) -> None:
+    line.server.replies += [stream(line.spelling.events(Say("ok")))] * 6
+    driver = line.open(concurrency=2)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(6):
+            tasks.start_soon(think, driver)
+    assert line.server.connections <= 2
+
+
 async def test_a_kept_connection_that_dies_before_the_first_byte_costs_nothing(line: Line) -> None:
     answer = stream(line.spelling.events(Say("ok")))
     line.server.replies += [answer, slam(), answer]
