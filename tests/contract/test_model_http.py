@@ -16,7 +16,7 @@ from model_rigs import KEY, asking
 from model_server import JSON, Loopback, loopback, raw, slam, stream, whole
 
 from logos.abi.errors import Code, SysError
-from logos.abi.messages import AnyDelta, Finish, TextDelta, gather
+from logos.abi.messages import AnyDelta, Finish, TextDelta, Usage, gather
 from logos.drivers.model import Driver, Endpoint, Patience, Retry, Say, open_model
 
 pytestmark = pytest.mark.anyio
@@ -293,6 +293,24 @@ async def test_a_kept_connection_that_dies_before_the_first_byte_costs_nothing(l
     await think(line.driver)
     assert gather(await think(line.driver))[0].text == "ok"
     assert [seen.connection for seen in line.server.seen] == [1, 1, 2]
+
+
+async def test_a_stream_that_is_not_closed_after_its_end_holds_nobody_up(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("logos.drivers.model.wire.REST_S", 0.02)
+    line.server.replies.append(line.server.hang(*line.spelling.events(Say("ok"))))
+    with anyio.fail_after(2):  # the driver's patience is 5 s
+        assert gather(await think(line.driver))[1]
+        await line.server.gone.wait()
+
+
+async def test_counting_learns_from_what_is_reported(line: Line) -> None:
+    before = line.driver.count(asking())
+    usage = Usage(input=2 * before, output=1)
+    line.server.replies.append(stream(line.spelling.events(Say("ok", usage=usage))))
+    await think(line.driver)
+    assert line.driver.count(asking()) >= 2 * before
 
 
 async def test_a_server_that_always_hangs_up_is_unavailable(line: Line) -> None:

@@ -2,8 +2,10 @@
 
 import http.client
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import anyio
 import msgspec
@@ -95,6 +97,32 @@ async def test_what_the_engine_cannot_read_is_invalid(model: Local) -> None:
     with pytest.raises(SysError) as caught:
         [delta async for delta in model.think(request)]
     assert caught.value.code in {Code.INVALID, Code.MODEL}
+
+
+class Watched:
+    """The engine, with a record of what it was told after each chunk."""
+
+    def __init__(self, engine: Any) -> None:
+        self.engine = engine
+        self.stops: list[bool] = []
+
+    def handle_chat_completions(self, body: Any, heard: Callable[[Any], bool]) -> None:
+        def told(chunk: Any) -> bool:
+            self.stops.append(heard(chunk))
+            return self.stops[-1]
+
+        self.engine.handle_chat_completions(body, told)
+
+
+async def test_a_closed_thought_stops_the_engine(model: Local) -> None:
+    watched = Watched(model._server)
+    model._server = watched
+    long = msgspec.structs.replace(short(tokens=400), extra={"ignore_eos": msgspec.Raw(b"true")})
+    async with aclosing(model.think(long)) as deltas:
+        await anext(deltas)
+    assert watched.stops[-1] is True
+    assert len(watched.stops) < 400
+    model._server = watched.engine
 
 
 async def test_the_engines_port_is_closed_to_others(model: Local) -> None:

@@ -105,7 +105,7 @@ class Wire:
         self._busy = [0] * len(self._transports)  # requests each of them has now
         self._size = size
         patience = endpoint.timeout_s
-        timeouts = {"connect": min(CONNECT_S, patience), "read": patience, "write": patience}
+        timeouts = {"connect": CONNECT_S, "read": patience, "write": patience}
         self._extensions = {"timeout": {**timeouts, "pool": patience}}
         self._headers = [
             *(
