@@ -24,8 +24,8 @@ from logos.abi.messages import (
     ToolSpec,
 )
 
-LETTERS_A_TOKEN = 3.6
-SIGNS_A_TOKEN = 1.6
+LETTERS_A_TOKEN = 3.2
+SIGNS_A_TOKEN = 1.3
 BYTES_A_TOKEN = 2.0
 IMAGE_TOKENS = 1600
 MESSAGE_TOKENS = 5

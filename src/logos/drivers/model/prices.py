@@ -17,7 +17,7 @@ import msgspec
 from logos.abi.driver import Price
 from logos.abi.messages import Usage
 
-_DATED = re.compile(r"(?:[-@](?:latest|\d{8}|\d{4}-\d\d-\d\d))?(?:-v\d+(?::\d+)?)?")
+_DATED = re.compile(r"(?:[-@](?:latest|\d{8}|\d{4}-\d\d-\d\d))?(?:-v\d+(?::\d+)?)?$")
 """What may follow a known name and still mean the same model."""
 
 
@@ -72,13 +72,11 @@ _TABLE: dict[str, Price] = {
 
 
 def find(name: str) -> Price | None:
-    """The price of the longest known name that `name` starts with, after its providers'
-    prefixes; a date or version may follow.  Another word means another model: None."""
+    """The price of a name, without the providers' prefixes in front and the date or version
+    behind.  Any other word means another model: None."""
     plain = name.rpartition("/")[2]
-    for known in sorted(_TABLE, key=len, reverse=True):
-        if plain.startswith(known) and _DATED.fullmatch(plain, len(known)):
-            return _TABLE[known]
-    return None
+    dated = _DATED.search(plain)
+    return _TABLE.get(plain[: dated.start()] if dated else plain)
 
 
 def cost(usage: Usage, price: Price) -> int:

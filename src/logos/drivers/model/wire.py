@@ -8,6 +8,7 @@ authentication flows, decoding) costs a third of a request and is not wanted her
 Invariant: when an Answer is left, its connection is either back in the pool or closed.
 """
 
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Self
@@ -34,6 +35,10 @@ FAILURE_BYTES = 64 << 10
 REST_S = 1.0
 """How long the end of an answer that is already complete is waited for, in seconds."""
 
+SHARD = 16
+"""Connections of one transport.  It looks at each of them for each request, so that one of
+256 costs twice the time of sixteen of 16."""
+
 _OK = 200
 
 
@@ -41,10 +46,10 @@ class Answer:
     """The head of an answer, and an iterator over its bytes as they come off the line.
     `json`: it comes whole; else it is a stream of events."""
 
-    __slots__ = ("_response", "_size", "_stream", "json")
+    __slots__ = ("_size", "_stream", "json", "response")
 
     def __init__(self, response: httpx2.Response) -> None:
-        self._response = response
+        self.response = response
         self._stream = response.aiter_raw()
         self._size = 0
         self.json = "json" in response.headers.get("content-type", "")
@@ -76,7 +81,7 @@ class Answer:
 
     async def aclose(self) -> None:
         await self._stream.aclose()
-        await self._response.aclose()
+        await self.response.aclose()
 
 
 class Wire:
@@ -85,13 +90,22 @@ class Wire:
     def __init__(self, endpoint: Endpoint, url: str, headers: Mapping[str, str], pool: int) -> None:
         self._key = endpoint.key
         self._timeout_s = endpoint.timeout_s
-        limits = httpx2.Limits(
-            max_connections=pool, max_keepalive_connections=pool, keepalive_expiry=KEEPALIVE_S
-        )
-        self._transport = httpx2.AsyncHTTPTransport(limits=limits)
         self._url = _checked(url)
+        # Loading the machine's certificates takes 50 ms: not where nobody needs them.
+        plain = self._url.scheme == "http"
+        trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else httpx2.create_ssl_context()
+        shards = -(-pool // SHARD)
+        size = -(-pool // shards)
+        limits = httpx2.Limits(
+            max_connections=size, max_keepalive_connections=size, keepalive_expiry=KEEPALIVE_S
+        )
+        self._transports = [
+            httpx2.AsyncHTTPTransport(limits=limits, verify=trust) for _ in range(shards)
+        ]
+        self._busy = [0] * len(self._transports)  # requests each of them has now
+        self._size = size
         patience = endpoint.timeout_s
-        timeouts = {"connect": min(CONNECT_S, patience), "read": patience, "write": patience}
+        timeouts = {"connect": CONNECT_S, "read": patience, "write": patience}
         self._extensions = {"timeout": {**timeouts, "pool": patience}}
         self._headers = [
             *(
@@ -107,18 +121,30 @@ class Wire:
     @asynccontextmanager
     async def post(self, body: bytes) -> AsyncIterator[Answer]:
         """Send the body.  Raise SysError unless the answer is a stream of events or JSON."""
-        response = await self._send(body)
-        answer = Answer(response)
+        shard = self._shard()
+        self._busy[shard] += 1
         try:
-            await self._check(response, answer)
-            yield answer
+            answer = Answer(await self._send(self._transports[shard], body))
+            try:
+                await self._check(answer)
+                yield answer
+            finally:
+                # Shielded, or a cancelled thought would hold its connection.
+                with anyio.CancelScope(shield=True):
+                    await answer.aclose()
         finally:
-            with anyio.CancelScope(shield=True):  # or a cancelled thought would hold its connection
-                await answer.aclose()
+            self._busy[shard] -= 1
 
-    async def _send(self, body: bytes) -> httpx2.Response:
+    def _shard(self) -> int:
+        """The first that has room, so that warm connections are used; else the least busy."""
+        for shard, busy in enumerate(self._busy):
+            if busy < self._size:
+                return shard
+        return self._busy.index(min(self._busy))
+
+    async def _send(self, transport: httpx2.AsyncHTTPTransport, body: bytes) -> httpx2.Response:
         try:
-            return await self._once(body)
+            return await transport.handle_async_request(self._request(body))
         except (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError):
             # A server may close a kept connection in the moment we pick it up.  No byte of an
             # answer has come, so sending again repeats nothing.
@@ -126,26 +152,26 @@ class Wire:
         except httpx2.TransportError as error:
             raise self.fault(error) from None
         try:
-            return await self._once(body)
+            return await transport.handle_async_request(self._request(body))
         except httpx2.TransportError as error:
             raise self.fault(error) from None
 
-    async def _once(self, body: bytes) -> httpx2.Response:
-        request = httpx2.Request(
+    def _request(self, body: bytes) -> httpx2.Request:
+        return httpx2.Request(
             "POST", self._url, headers=self._headers, content=body, extensions=self._extensions
         )
-        return await self._transport.handle_async_request(request)
 
-    async def _check(self, response: httpx2.Response, answer: Answer) -> None:
-        kind = response.headers.get("content-type", "").partition(";")[0]
-        if response.status_code == _OK and (answer.json or kind == "text/event-stream"):
+    async def _check(self, answer: Answer) -> None:
+        head = answer.response
+        kind = head.headers.get("content-type", "").partition(";")[0]
+        if head.status_code == _OK and (answer.json or kind == "text/event-stream"):
             return
         try:
             said = await answer.head(FAILURE_BYTES)
         except httpx2.TransportError as error:
             raise self.fault(error) from None
-        if response.status_code != _OK:
-            raise refused(response.status_code, response.headers, said, self._key)
+        if head.status_code != _OK:
+            raise refused(head.status_code, head.headers, said, self._key)
         raise SysError(
             Code.MODEL,
             f"the model's provider answered with {kind or 'no content type'}",
@@ -172,7 +198,8 @@ class Wire:
                 return SysError(Code.UNAVAILABLE, f"{where} closed the connection")
 
     async def aclose(self) -> None:
-        await self._transport.aclose()
+        for transport in self._transports:
+            await transport.aclose()
 
 
 def lost(error: httpx2.TransportError) -> bool:

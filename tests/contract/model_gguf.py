@@ -1,0 +1,89 @@
+"""A language model of random weights, written as a GGUF file.  It speaks gibberish, and
+everything around the speaking is real."""
+
+import random
+import struct
+from array import array
+from pathlib import Path
+from typing import Any
+
+WIDTH, LAYERS, HEADS, INNER, CONTEXT = 64, 2, 4, 128, 8192
+
+_ALIGNMENT = 32
+_U32, _F32, _BOOL, _STRING, _ARRAY = 4, 6, 7, 8, 9
+_FORMATS = {_U32: "<I", _F32: "<f", _BOOL: "<?"}
+_I32 = 5
+_NORMAL, _UNKNOWN, _CONTROL, _BYTE = 1, 2, 3, 6
+
+TEMPLATE = "{% for m in messages %}[{{ m['role'] }}] {{ m['content'] }}\n{% endfor %}[assistant] "
+
+
+def write_gguf(path: Path) -> None:
+    """A llama of two layers and a vocabulary of single bytes."""
+    tokens = [b"<unk>", b"<s>", b"</s>", *(b"<0x%02X>" % byte for byte in range(256))]
+    kinds = [_UNKNOWN, _CONTROL, _CONTROL] + [_BYTE] * 256
+    fields = [
+        _field("general.architecture", _STRING, b"llama"),
+        _field("llama.context_length", _U32, CONTEXT),
+        _field("llama.embedding_length", _U32, WIDTH),
+        _field("llama.block_count", _U32, LAYERS),
+        _field("llama.feed_forward_length", _U32, INNER),
+        _field("llama.attention.head_count", _U32, HEADS),
+        _field("llama.attention.layer_norm_rms_epsilon", _F32, 1e-5),
+        _field("llama.rope.dimension_count", _U32, WIDTH // HEADS),
+        _field("tokenizer.ggml.model", _STRING, b"llama"),
+        _list("tokenizer.ggml.tokens", _STRING, b"".join(map(_string, tokens)), len(tokens)),
+        _list(
+            "tokenizer.ggml.scores", _F32, array("f", [0.0] * len(tokens)).tobytes(), len(tokens)
+        ),
+        _list("tokenizer.ggml.token_type", _I32, array("i", kinds).tobytes(), len(tokens)),
+        _field("tokenizer.ggml.bos_token_id", _U32, 1),
+        _field("tokenizer.ggml.eos_token_id", _U32, 2),
+        _field("tokenizer.ggml.unknown_token_id", _U32, 0),
+        _field("tokenizer.ggml.add_space_prefix", _BOOL, False),
+        _field("tokenizer.chat_template", _STRING, TEMPLATE.encode()),
+    ]
+    infos, data = _tensors(len(tokens))
+    head = struct.pack("<4sIQQ", b"GGUF", 3, len(infos), len(fields))
+    head += b"".join(fields) + b"".join(infos)
+    path.write_bytes(head + bytes(-len(head) % _ALIGNMENT) + data)
+
+
+def _tensors(vocabulary: int) -> tuple[list[bytes], bytes]:
+    shapes: dict[str, tuple[int, ...]] = {
+        "token_embd.weight": (WIDTH, vocabulary),
+        "output_norm.weight": (WIDTH,),
+        "output.weight": (WIDTH, vocabulary),
+    }
+    for layer in range(LAYERS):
+        block = f"blk.{layer}."
+        shapes |= {f"{block}attn_norm.weight": (WIDTH,), f"{block}ffn_norm.weight": (WIDTH,)}
+        shapes |= {f"{block}attn_{x}.weight": (WIDTH, WIDTH) for x in ("q", "k", "v", "output")}
+        shapes |= {f"{block}ffn_{x}.weight": (WIDTH, INNER) for x in ("gate", "up")}
+        shapes[f"{block}ffn_down.weight"] = (INNER, WIDTH)
+    dice = random.Random(1)
+    infos: list[bytes] = []
+    data = b""
+    for name, shape in shapes.items():
+        size = shape[0] * (shape[1] if len(shape) > 1 else 1)
+        values = [1.0] * size if len(shape) == 1 else [dice.gauss(0, 0.3) for _ in range(size)]
+        infos.append(
+            _string(name.encode())
+            + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, 0, len(data))
+        )
+        data += array("f", values).tobytes()
+        data += bytes(-len(data) % _ALIGNMENT)
+    return infos, data
+
+
+def _string(text: bytes) -> bytes:
+    return struct.pack("<Q", len(text)) + text
+
+
+def _field(name: str, kind: int, value: Any) -> bytes:
+    packed = _string(value) if kind == _STRING else struct.pack(_FORMATS[kind], value)
+    return _string(name.encode()) + struct.pack("<I", kind) + packed
+
+
+def _list(name: str, kind: int, items: bytes, length: int) -> bytes:
+    return _string(name.encode()) + struct.pack("<IIQ", _ARRAY, kind, length) + items
