@@ -161,8 +161,10 @@ async def alone(url: str, models: str, place: Path, thoughts: int) -> tuple[list
     """One agent: seconds of each thought from asking to durable, of a commit, and commits a thought."""
     async with kernel(url, models, place, thoughts=thoughts) as running:
         agent = Agent(name="bench", program="thinker", max_output=16)
+        before = running.commits
         pid = await running.spawn(agent, TASK)
         await running.records.wait(pid)
+        made = (running.commits - before) / thoughts
         times = [t.row.at async for t in running.records.events(pid) if t.row.kind == "asked"]
         each = [(b - a) / 1e6 for a, b in zip(times, times[1:], strict=False)]
         commits: list[float] = []
@@ -171,7 +173,7 @@ async def alone(url: str, models: str, place: Path, thoughts: int) -> tuple[list
             began = time.perf_counter()
             await running.send(Pid(other), TASK)
             commits.append(time.perf_counter() - began)
-        return each, commits, 1.0
+        return each, commits, made
 
 
 async def main() -> None:

@@ -30,10 +30,15 @@ MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
 ARGUMENT_CHARS = 60
 
 
+def plain(value: Any) -> Any:
+    """Dicts, lists and scalars; unlike msgspec.to_builtins, raw JSON inside is decoded too."""
+    return msgspec.json.decode(msgspec.json.encode(value))
+
+
 def told_data(told: Told) -> dict[str, Any]:
     """One event as a line of NDJSON."""
     row = told.row
-    event = msgspec.to_builtins(told.event)
+    event = plain(told.event)
     event.pop("event", None)
     return {"type": row.kind, "pid": row.pid, "seq": row.seq, "at": row.at, **event}
 

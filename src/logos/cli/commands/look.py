@@ -4,14 +4,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
-import msgspec
 
 from logos.abi.events import AnyEvent
 from logos.abi.events import Asked as AskedEvent
 from logos.abi.ids import Pid, Seq
 from logos.cli.commands.work import PID
 from logos.cli.registry import Argument, Asked, Command
-from logos.cli.shown import age, line, listed_data, moment, money, told_data
+from logos.cli.shown import age, line, listed_data, moment, money, plain, told_data
 from logos.kernel import Listed, Told
 
 
@@ -81,11 +80,11 @@ async def show(asked: Asked) -> int:
             f"{_head(asked, turn)}\n{_parts(message)}"
             for turn, message in zip(window.turns, window.messages(), strict=True)
         )
-        data: Any = [msgspec.to_builtins(turn) for turn in window.turns]
+        data: Any = [plain(turn) for turn in window.turns]
         asked.out.data({"pid": pid, "tokens": window.total, "turns": data}, text)
         return 0
     process = await records.process(pid)
-    data = msgspec.to_builtins(process)
+    data = plain(process)
     asked.out.data({"pid": pid} | data, _facts(asked, pid, data))
     return 0
 
@@ -100,7 +99,7 @@ def _head(asked: Asked, turn: Any) -> str:
 
 def _parts(message: Any) -> str:
     lines = []
-    for part in msgspec.to_builtins(message)["content"]:
+    for part in plain(message)["content"]:
         kind = part.pop("part")
         lines.append(str(part.get("text") or part.get("content") or f"{kind} {part}"))
     return "\n".join(lines)
@@ -142,7 +141,7 @@ def _plain(event: AnyEvent) -> str:
         case AskedEvent():
             return f"{event.model}: at most {event.tokens} tokens"
         case _:
-            data = msgspec.to_builtins(event)
+            data = plain(event)
             data.pop("event", None)
             return ", ".join(f"{key}={value}" for key, value in data.items())
 

@@ -73,24 +73,39 @@ async def attach(asked: Asked) -> int:
 
 
 class Screen:
-    """Shows one process.  Text is shown as it is thought, and not again when it is journaled."""
+    """Shows one process.  Text is shown as it is thought, and not again when it is journaled;
+    what is thought before the events that led to it are shown, waits for them."""
 
     def __init__(self, out: Out) -> None:
         self._out = out
-        self._streaming = False
+        self._early: list[str] = []
+        self._thinking = False
+        self._streamed = False
 
     def hear(self, delta: AnyDelta) -> None:
-        if isinstance(delta, TextDelta) and not self._out.json:
-            self._streaming = True
+        if not isinstance(delta, TextDelta) or self._out.json:
+            return
+        if self._thinking:
+            self._streamed = True
             self._out.text(delta.text)
+        else:
+            self._early.append(delta.text)
 
     def show(self, told: Told) -> None:
-        if self._streaming and told.row.kind in ("thought", "interrupted"):
+        kind = told.row.kind
+        if kind == "asked":
+            self._thinking = True
+            early, self._early = self._early, []
+            for text in early:
+                self.hear(TextDelta(text=text))
+        if kind in ("thought", "interrupted"):
+            self._thinking = False
+        if self._streamed and kind == "thought":
             self._out.text("\n")
-        if not (self._streaming and told.row.kind == "thought"):
+        else:
             self._out.item(told_data(told), line(told.event, self._out))
-        if told.row.kind in ("thought", "interrupted"):
-            self._streaming = False
+        if kind in ("thought", "interrupted"):
+            self._streamed = False
 
 
 async def watch(asked: Asked, pid: Pid, after: Seq) -> int:

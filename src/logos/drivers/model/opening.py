@@ -21,6 +21,7 @@ from logos.drivers.model.hosted import Dialect, Hosted
 from logos.drivers.model.local import Local
 from logos.drivers.model.openai import Chat
 from logos.drivers.model.prices import find
+from logos.drivers.model.reader import Reader
 from logos.drivers.model.retry import Patience, Retry
 from logos.drivers.model.scripted import Scripted
 
@@ -58,9 +59,14 @@ def _scripted(name: str, endpoint: Endpoint) -> Driver:
     return Scripted(["This is a script."] * 1000)
 
 
-#: Models inside this process.  A new one is added here and nowhere else:
-#: `builtin/reader` becomes `"builtin/reader": lambda name, endpoint: Reader()`.
+def _reader(name: str, endpoint: Endpoint) -> Driver:
+    del name
+    return Reader() if endpoint.window is None else Reader(window=endpoint.window)
+
+
+#: Models inside this process.  A new one is added here and nowhere else.
 INSIDE: dict[str, Callable[[str, Endpoint], Driver]] = {
+    "builtin/reader": _reader,
     "local": _local,
     "scripted": _scripted,
 }

@@ -114,6 +114,7 @@ class Writer:
         self._work = anyio.Event()
         self._pids: list[Pid] = []
         self._block = 1
+        self.batches = 0
         self._counting = anyio.Lock(fast_acquire=True)  # guards _pids while a block is fetched
 
     def append(self, entry: Entry) -> Batch:
@@ -157,6 +158,7 @@ class Writer:
                 batch.done.set()
                 raise
             self._committed([e for e in batch.entries if e.head.pid not in batch.refused])
+            self.batches += 1
             batch.done.set()
             await anyio.lowlevel.checkpoint()  # those just released ride in the next batch
 

@@ -113,6 +113,11 @@ class Kernel:
         return self._parts.clock.now()
 
     @property
+    def commits(self) -> int:
+        """Batches this node has committed so far."""
+        return self._writer.batches
+
+    @property
     def nodes(self) -> int:
         """How many nodes share the database, as of the last heartbeat."""
         return self._node.peers

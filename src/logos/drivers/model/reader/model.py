@@ -9,7 +9,7 @@ The same request always gives the same deltas.
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 
 import msgspec
 
@@ -39,7 +39,7 @@ class Reader:
     def profile(self) -> Profile:
         return self._profile
 
-    async def think(self, request: Request) -> AsyncIterator[AnyDelta]:
+    async def think(self, request: Request) -> AsyncGenerator[AnyDelta, None]:
         tokens = self.count(request)
         if tokens > self._profile.window:
             raise SysError(
@@ -50,6 +50,9 @@ class Reader:
         decision = decide(read(request))
         for delta in _deltas(decision, request, tokens):
             yield delta
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
 
     def count(self, request: Request) -> int:
         size = sum(len(msgspec.json.encode(message)) for message in request.messages)
