@@ -1,0 +1,230 @@
+"""One sandbox, from start to end: used for one program, then gone with everything in it.
+
+    Cage.start(...)   begin; returns at once
+    await ready()     it is confined and waits
+    await carry(cmd)  hand the program over, collect what it writes, until it ends or must
+    await end()       kill what is left and wait until nothing is
+
+Invariant: after `end` no process of the sandbox exists, not even as a zombie.
+"""
+
+import json
+import os
+import signal
+import subprocess
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+
+from logos.abi.driver import Command, Completed, Mode
+from logos.abi.errors import Code, SysError
+from logos.drivers.sandbox import plan
+from logos.drivers.sandbox.cgroup import Group
+from logos.drivers.sandbox.plan import View
+
+_READY = b"\x06"
+_START_S = 20.0
+_END_S = 20.0
+_CHUNK = 1 << 16
+_FLOOD = 16  # times the bytes kept, and a MiB: nobody reads further
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How to start: the command line, the descriptors it inherits, whom it becomes, and what
+    it is told first.  `info` is where bubblewrap says who its first process is."""
+
+    argv: list[str]
+    orders: list[dict[str, Any]]
+    pass_fds: tuple[int, ...] = ()
+    uid: int | None = None
+    info: int | None = None
+
+
+@dataclass(slots=True)
+class _Output:
+    keep: int
+    kept: bytearray = field(default_factory=bytearray)
+    seen: int = 0
+
+    def add(self, data: bytes) -> None:
+        self.seen += len(data)
+        self.kept += data[: self.keep - len(self.kept)]
+
+    @property
+    def flooded(self) -> bool:
+        return self.seen > _FLOOD * self.keep + (1 << 20)
+
+
+class Cage:
+    def __init__(self, mode: Mode, view: View, group: Group) -> None:
+        self.view = view
+        self._mode = mode
+        self._group = group
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pidfd = -1
+        self._first: tuple[int, int] | None = None  # pid and pidfd of the namespace's first
+        self._info: int | None = None
+        self._fds = ExitStack()
+        self._streams: tuple[int, int, int] = (-1, -1, -1)
+
+    def start(self, how: Start) -> None:
+        """In the thread of the event loop: the kernel kills the child when *this thread* ends."""
+        self._info = how.info
+        if how.info is not None:
+            self._fds.callback(os.close, how.info)
+        process = subprocess.Popen(  # noqa: S603 - the command line is built in plan.py
+            how.argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            cwd="/",
+            env={},
+            pass_fds=how.pass_fds,
+            user=how.uid,
+            group=how.uid,
+            extra_groups=None if how.uid is None else [],
+            start_new_session=True,
+        )
+        self._process = process
+        self._pidfd = os.pidfd_open(process.pid)
+        self._fds.callback(os.close, self._pidfd)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        for stream in (process.stdin, process.stdout, process.stderr):
+            self._fds.callback(stream.close)
+            os.set_blocking(stream.fileno(), False)
+        self._streams = (process.stdin.fileno(), process.stdout.fileno(), process.stderr.fileno())
+        with suppress(BrokenPipeError):  # dead already: `ready` will read why
+            os.write(self._streams[0], b"".join(map(plan.message, how.orders)))
+
+    async def ready(self) -> None:
+        _, out, err = self._streams
+        first = b""
+        with anyio.move_on_after(_START_S):
+            first = await _read(out, 1)
+        if first != _READY:
+            said = b""
+            with anyio.move_on_after(0.5):
+                said = await _read(err, _CHUNK)
+            raise SysError(
+                Code.UNAVAILABLE,
+                f"this machine could not confine a program: {said.decode(errors='replace').strip()}",
+                hint="see `logos doctor`; install bubblewrap, or choose another `sandbox.mode`",
+            )
+        if self._info is not None and self._first is None:
+            pid = json.loads(os.read(self._info, _CHUNK))["child-pid"]
+            with suppress(ProcessLookupError):
+                self._first = (pid, os.pidfd_open(pid))
+
+    def poll(self) -> bool:
+        """Whether it still runs, or waits."""
+        return self._process is not None and self._process.poll() is None
+
+    async def carry(self, command: Command, orders: dict[str, Any]) -> Completed:
+        self._group.limit(memory=command.memory_bytes, tasks=command.processes)
+        outputs = (_Output(command.output_bytes), _Output(command.output_bytes))
+        begun = anyio.current_time()
+        with anyio.move_on_after(command.timeout_s) as deadline:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._feed, plan.message(orders) + command.stdin)
+                for fd, output in zip(self._streams[1:], outputs, strict=True):
+                    tasks.start_soon(self._drain, fd, output)
+                await anyio.wait_readable(self._pidfd)
+                tasks.cancel_scope.cancel()
+        seconds = anyio.current_time() - begun
+        await self._finish()
+        for fd, output in zip(self._streams[1:], outputs, strict=True):
+            await self._drain(fd, output)
+        flooded = any(output.flooded for output in outputs)
+        timed_out = deadline.cancelled_caught and not flooded
+        return Completed(
+            status=self._status(),
+            stdout=bytes(outputs[0].kept),
+            stderr=bytes(outputs[1].kept),
+            seconds=seconds,
+            timed_out=timed_out,
+            truncated=any(output.seen > output.keep for output in outputs),
+            mode=self._mode,
+        )
+
+    def _status(self) -> int:
+        assert self._process is not None
+        code = self._process.returncode
+        return code if code >= 0 else 128 - code
+
+    async def _drain(self, fd: int, output: _Output) -> None:
+        while data := await _read(fd, _CHUNK):
+            output.add(data)
+            if output.flooded:
+                self.kill()
+                return
+
+    async def _feed(self, data: bytes) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[os.write(self._streams[0], view) :]
+            except BlockingIOError:
+                await anyio.wait_writable(self._streams[0])
+            except BrokenPipeError:
+                return
+        self._process.stdin.close()
+
+    def kill(self) -> None:
+        """Everything at once, as surely as this machine can."""
+        self._group.kill()
+        if self._first is not None:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._first[1], signal.SIGKILL)
+        if self._process is None or self._process.returncode is not None:
+            return
+        # A watcher kills and reaps all of it, then ends; bubblewrap ends with its first process.
+        gentle = self._mode is not Mode.FULL
+        if gentle or self._first is None:
+            self._process.send_signal(signal.SIGTERM if gentle else signal.SIGKILL)
+
+    async def end(self) -> None:
+        try:
+            if self._process is not None:
+                await self._finish()
+        finally:
+            if self._first is not None:
+                os.close(self._first[1])
+                self._first = None
+            self._fds.close()
+            self._group.close()
+
+    async def _finish(self) -> None:
+        """Kill, and wait until the last of them is gone."""
+        process = self._process
+        assert process is not None
+        self.kill()
+        with anyio.move_on_after(_END_S) as late:
+            await anyio.wait_readable(self._pidfd)
+            if self._first is not None:
+                await anyio.wait_readable(self._first[1])
+        if late.cancelled_caught:
+            process.kill()
+            raise SysError(Code.INTERNAL, "a sandboxed program does not die")
+        process.wait()
+        if self._first is not None:
+            with suppress(ChildProcessError):  # ours only where we are the first process
+                os.waitpid(self._first[0], os.WNOHANG)
+
+
+async def _read(fd: int, size: int) -> bytes:
+    """Up to `size` bytes; none at the end."""
+    await anyio.lowlevel.checkpoint()  # endless output must not keep the loop to itself
+    while True:
+        try:
+            return os.read(fd, size)
+        except BlockingIOError:
+            await anyio.wait_readable(fd)

@@ -1,0 +1,265 @@
+"""The sandbox: one mode, chosen by the operator, and never a weaker one.
+
+    open_sandbox(Mode.FULL)     -> LocalSandbox
+    await sandbox.run(command)  -> Completed
+    sandbox.layers()            for `logos doctor`
+    await sandbox.aclose()      end the launchers that wait
+
+Commands of one workspace run one after the other, each as that workspace's uid; commands of
+different workspaces run at once, each as a uid of its own.
+
+A waiting launcher (`pool`) is confined already: its namespaces, mounts, uid, Landlock and
+seccomp are those of one workspace, and all it still learns is what to run and within which
+limits, which can only be lowered.  So nothing has to be mounted or granted at hand-over, and a
+launcher is never used twice or for another workspace.
+
+Invariant: a program runs with every layer of the mode in force, or does not run.
+"""
+
+import logging
+import os
+import stat
+import sys
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from logos.abi.driver import Command, Completed, Layer, Mode
+from logos.abi.errors import Code, SysError
+from logos.drivers.sandbox import machine as machines
+from logos.drivers.sandbox import plan
+from logos.drivers.sandbox.beneath import adopt
+from logos.drivers.sandbox.cage import Cage, Start
+from logos.drivers.sandbox.machine import Machine
+from logos.drivers.sandbox.plan import View
+from logos.drivers.sandbox.uids import Lease
+
+STATE = Path("/run/logos")
+_LEAST_MEMORY = 32 << 20
+_REMEMBERED = 4096
+_log = logging.getLogger(__name__)
+
+
+def open_sandbox(wanted: Mode, *, pool: int = 0, state: Path = STATE) -> "LocalSandbox":
+    """A sandbox of this mode.  `pool` is how many confined launchers may wait for their next
+    command, all workspaces together; `state` a folder shared by all drivers of the machine."""
+    machine = machines.look(state)
+    machine.groups.sweep()
+    return LocalSandbox(wanted, machine, pool)
+
+
+@dataclass(slots=True)
+class _Place:
+    """What is kept for one workspace between its runs.  `turn` guards the rest."""
+
+    turn: anyio.Lock = field(default_factory=anyio.Lock)
+    users: int = 0
+    lease: Lease | None = None
+    waiting: Cage | None = None
+
+
+_Orders = dict[str, Any]
+_Key = tuple[int, int]  # device and inode of a workspace: a path may come to mean another folder
+
+
+class LocalSandbox:
+    def __init__(self, mode: Mode, machine: Machine, pool: int) -> None:
+        self._mode = mode
+        self._machine = machine
+        self._pool = pool
+        self._places: OrderedDict[_Key, _Place] = OrderedDict()
+        self._adopted: OrderedDict[_Key, int] = OrderedDict()
+
+    @property
+    def mode(self) -> Mode:
+        return self._mode
+
+    def layers(self) -> tuple[Layer, ...]:
+        return machines.layers(self._machine)
+
+    async def run(self, command: Command) -> Completed:
+        missing = machines.lacking(self._machine, self._mode)
+        if missing:
+            raise SysError(Code.UNAVAILABLE, f"no sandbox of mode {self._mode} here", hint=missing)
+        view = _view(command)
+        async with self._turn(view.workspace) as (place, folder):
+            await self._own(place, folder)
+            cage = await self._take(place, view)
+            try:
+                await cage.ready()
+                orders = plan.request(self._machine, self._mode, view, command)
+                done = await cage.carry(command, orders)
+            finally:
+                with anyio.CancelScope(shield=True):  # nothing may outlive the run
+                    await cage.end()
+            if self._pool:
+                self._refill(place, view)
+            return done
+
+    async def aclose(self) -> None:
+        with anyio.CancelScope(shield=True):
+            for place in self._places.values():
+                await self._dismiss(place)
+
+    @asynccontextmanager
+    async def _turn(self, workspace: Path) -> AsyncIterator[tuple[_Place, int]]:
+        """This workspace's place, and the workspace open, for one command at a time."""
+        with ExitStack() as opened:
+            folder = _open(workspace)
+            opened.callback(os.close, folder)
+            found = os.fstat(folder)
+            key = (found.st_dev, found.st_ino)
+            place = self._places.setdefault(key, _Place())
+            place.users += 1
+            try:
+                async with place.turn:
+                    yield place, folder
+            finally:
+                place.users -= 1
+                self._places.move_to_end(key)
+                with anyio.CancelScope(shield=True):
+                    await self._trim()
+
+    async def _trim(self) -> None:
+        """Let go of what the pool has no room for, longest unused first."""
+        full = [key for key, place in self._places.items() if place.waiting]
+        drop = set(full[: max(0, len(full) - self._pool)])
+        for key, place in list(self._places.items()):
+            if place.users == 0 and (key in drop or place.waiting is None):
+                del self._places[key]
+                await self._dismiss(place)
+
+    async def _dismiss(self, place: _Place) -> None:
+        if place.waiting is not None:
+            cage, place.waiting = place.waiting, None
+            await cage.end()
+        if place.lease is not None:
+            place.lease.close()
+            place.lease = None
+
+    async def _own(self, place: _Place, folder: int) -> None:
+        """Make the workspace its uid's.  Whoever puts files there later gives them to the
+        folder's owner, so the tree is walked once for each owner and driver."""
+        uids = self._machine.uids
+        if uids is None or self._mode is Mode.NONE:
+            return
+        if place.lease is None:
+            place.lease = uids.lease(folder)
+        uid = place.lease.uid
+        found = os.fstat(folder)
+        key = (found.st_dev, found.st_ino)
+        if found.st_uid != uid or self._adopted.get(key) != uid:
+            await anyio.to_thread.run_sync(adopt, folder, uid)
+            self._adopted[key] = uid
+            if len(self._adopted) > _REMEMBERED:
+                self._adopted.popitem(last=False)
+
+    async def _take(self, place: _Place, view: View) -> Cage:
+        cage, place.waiting = place.waiting, None
+        if cage is not None:
+            if cage.view == view and cage.poll():
+                return cage
+            with anyio.CancelScope(shield=True):
+                await cage.end()
+        return self._start(place, view)
+
+    def _refill(self, place: _Place, view: View) -> None:
+        try:
+            place.waiting = self._start(place, view)
+        except SysError as error:  # the command is done; only the next start will be a cold one
+            _log.warning("no sandbox could be made ready: %s", error)
+
+    def _start(self, place: _Place, view: View) -> Cage:
+        """Begin one; it gets ready by itself."""
+        uid = place.lease.uid if place.lease else None
+        try:
+            group = self._machine.groups.make()
+            cage = Cage(self._mode, view, group)
+            with ExitStack() as lent:
+                orders = plan.setup(self._machine, self._mode, view, uid)
+                orders["cgroup"] = [_lend(lent, door) for door in group.doors()]
+                if self._mode is Mode.FULL:
+                    cage.start(self._inside(view, uid, orders, lent))
+                else:
+                    killer = group.killer()
+                    orders["kill"] = None if killer is None else _lend(lent, killer)
+                    cage.start(_outside(orders))
+        except OSError as error:
+            raise SysError(
+                Code.UNAVAILABLE, f"cannot start a sandbox: {error}", hint="see `logos doctor`"
+            ) from error
+        return cage
+
+    def _inside(self, view: View, uid: int | None, orders: _Orders, lent: ExitStack) -> Start:
+        """Through bubblewrap, as the uid from its first instruction: root in a user namespace
+        of root's own could write /proc/sys."""
+        passwd = _lend(lent, _filled(plan.PASSWD))
+        info, told = os.pipe()
+        _lend(lent, told)
+        fds = (*orders["cgroup"], passwd, told)
+        sources = plan.sources(self._machine, view)
+        if uid is None or all(map(_reachable, sources)):
+            argv = plan.bubblewrap(self._machine, view, sources, info=told, passwd=passwd)
+            return Start(argv, [orders], fds, uid, info)
+        # Where the uid may not even look, root binds the folders in a mount namespace first.
+        staged = [f"/tmp/{number}" for number in range(len(sources))]  # noqa: S108
+        argv = plan.bubblewrap(self._machine, view, staged, info=told, passwd=passwd)
+        stage = {"role": "stage", "parent": os.getpid(), "uid": uid, "binds": sources, "argv": argv}
+        return Start(plan.launcher(sys.executable), [stage, orders], fds, None, info)
+
+
+def _outside(orders: _Orders) -> Start:
+    fds = tuple(orders["cgroup"]) + (() if orders["kill"] is None else (orders["kill"],))
+    return Start(plan.launcher(sys.executable), [orders], fds)
+
+
+def _lend(lent: ExitStack, fd: int) -> int:
+    """Ours only until the child has it."""
+    lent.callback(os.close, fd)
+    return fd
+
+
+def _filled(content: bytes) -> int:
+    fd = os.memfd_create("passwd", os.MFD_CLOEXEC)
+    os.write(fd, content)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+def _reachable(path: str) -> bool:
+    """Whether any uid at all may walk there."""
+    return all(parent.stat().st_mode & stat.S_IXOTH for parent in Path(path).parents)
+
+
+def _view(command: Command) -> View:
+    """Refuse what makes no sense, before anything is started."""
+    if not command.argv or not command.argv[0]:
+        raise SysError(Code.INVALID, "no program to run")
+    words = (*command.argv, *command.env.keys(), *command.env.values())
+    if any("\0" in word for word in words) or any("=" in name for name in command.env):
+        raise SysError(Code.INVALID, "an argument or a variable has a character it cannot have")
+    if command.memory_bytes < _LEAST_MEMORY:
+        raise SysError(Code.INVALID, f"memory_bytes is below {_LEAST_MEMORY}")
+    if min(command.timeout_s, command.processes, command.file_bytes + 1) <= 0:
+        raise SysError(Code.INVALID, "a limit is not positive")
+    folders = (command.workspace, *command.readable)
+    if not all(folder.is_absolute() for folder in folders):
+        raise SysError(Code.INVALID, "workspace and readable folders need absolute paths")
+    try:
+        workspace, *readable = (folder.resolve(strict=True) for folder in folders)
+    except OSError as error:
+        raise SysError(Code.NOT_FOUND, f"no such folder: {error.filename}") from error
+    return View(workspace, tuple(readable), command.network)
+
+
+def _open(workspace: Path) -> int:
+    try:
+        return os.open(workspace, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise SysError(Code.NOT_FOUND, f"cannot open the workspace: {error}") from error
