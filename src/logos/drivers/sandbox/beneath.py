@@ -193,7 +193,7 @@ def _empty(top: int, name: str, lifted: Iterator[str]) -> list[str]:
     fd = os.open(name, _FOLDER, dir_fd=top)
     found = []
     try:
-        for entry in os.listdir(fd):
+        for entry in os.listdir(fd):  # noqa: PTH208 - a descriptor
             if _kind(fd, entry) == stat.S_IFDIR:
                 _unlock(fd, entry)
                 found.append(_lift(fd, entry, top, lifted))

@@ -66,7 +66,7 @@ class Cage:
         self._group = group
         self._process: subprocess.Popen[bytes] | None = None
         self._pidfd = -1
-        self._first: tuple[int, int] | None = None  # pid and pidfd of the namespace's first
+        self._first: int | None = None  # pidfd of the namespace's first process
         self._info: int | None = None
         self._fds = ExitStack()
         self._streams: tuple[int, int, int] = (-1, -1, -1)
@@ -120,7 +120,8 @@ class Cage:
         if self._info is not None and self._first is None:
             pid = json.loads(os.read(self._info, _CHUNK))["child-pid"]
             with suppress(ProcessLookupError):
-                self._first = (pid, os.pidfd_open(pid))
+                self._first = os.pidfd_open(pid)
+                self._fds.callback(os.close, self._first)
 
     def poll(self) -> bool:
         """Whether it still runs, or waits."""
@@ -183,10 +184,11 @@ class Cage:
         self._group.kill()
         if self._first is not None:
             with suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._first[1], signal.SIGKILL)
+                signal.pidfd_send_signal(self._first, signal.SIGKILL)
         if self._process is None or self._process.returncode is not None:
             return
-        # A watcher kills and reaps all of it, then ends; bubblewrap ends with its first process.
+        # A watcher kills and reaps all of it, then ends.  Bubblewrap reaps the namespace's first
+        # process, which the kernel lets die last, and ends with it.
         gentle = self._mode is not Mode.FULL
         if gentle or self._first is None:
             self._process.send_signal(signal.SIGTERM if gentle else signal.SIGKILL)
@@ -196,9 +198,6 @@ class Cage:
             if self._process is not None:
                 await self._finish()
         finally:
-            if self._first is not None:
-                os.close(self._first[1])
-                self._first = None
             self._fds.close()
             self._group.close()
 
@@ -209,15 +208,10 @@ class Cage:
         self.kill()
         with anyio.move_on_after(_END_S) as late:
             await anyio.wait_readable(self._pidfd)
-            if self._first is not None:
-                await anyio.wait_readable(self._first[1])
         if late.cancelled_caught:
             process.kill()
             raise SysError(Code.INTERNAL, "a sandboxed program does not die")
         process.wait()
-        if self._first is not None:
-            with suppress(ChildProcessError):  # ours only where we are the first process
-                os.waitpid(self._first[0], os.WNOHANG)
 
 
 async def _read(fd: int, size: int) -> bytes:

@@ -89,7 +89,8 @@ class Groups:
     def make(self) -> Group:
         self.left[:] = [folder for folder in self.left if not _removed(folder)]
         name = f"{_PREFIX}{os.getpid()}-{next(self._numbers)}"
-        group = Group(*(f and f / name for f in (self.pids, self.memory, self.unified)), made=self)
+        pids, memory, unified = (f and f / name for f in (self.pids, self.memory, self.unified))
+        group = Group(pids, memory, unified, self)
         try:
             for folder in group.folders:
                 folder.mkdir()

@@ -72,18 +72,15 @@ def lacking(machine: Machine, mode: Mode) -> str:
     """What the mode needs and the machine has not, with what to do; empty when nothing."""
     if mode is Mode.NONE:
         return ""
-    weaker = "; or choose a weaker `sandbox.mode` yourself"
-    if not machine.seccomp:
-        return f"no seccomp table for {machine.architecture}{weaker}"
-    if not machine.landlock:
-        return f"the kernel has no Landlock: boot with it in `lsm=`{weaker}"
-    if machine.root and machine.uids is None:
-        return f"no range of uids to throw away: map more uids into this container{weaker}"
-    if mode is Mode.FULL and machine.bubblewrap is None:
-        return f"install bubblewrap{weaker}"
-    if mode is Mode.NO_NAMESPACES and not machine.root:
-        return "only root has throw-away uids: use `sandbox.mode` full, or run as root"
-    return ""
+    needs = (
+        (machine.seccomp, f"there is no seccomp table for {machine.architecture}"),
+        (machine.landlock > 0, "the kernel has no Landlock: boot with it in `lsm=`"),
+        (machine.uids or not machine.root, "no uids to throw away: map more into this container"),
+        (machine.bubblewrap or mode is not Mode.FULL, "install bubblewrap"),
+        (machine.root or mode is Mode.FULL, "only root has uids to throw away"),
+    )
+    lacks = [what for had, what in needs if not had]
+    return "; ".join([*lacks, "or set another `sandbox.mode`"]) if lacks else ""
 
 
 def layers(machine: Machine) -> tuple[Layer, ...]:

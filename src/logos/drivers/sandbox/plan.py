@@ -43,7 +43,7 @@ _ETC_NETWORK = (
 _SCRATCH = 64 << 20  # of /tmp and of /dev/shm
 _OPEN_FILES = 1024
 _AF_INET, _AF_INET6 = 2, 10
-_OWN_PROCESSES = 3  # bubblewrap's two, and the launcher before it becomes the program
+_OWN_PROCESSES = 2  # bubblewrap, and the first process of its namespace
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def setup(machine: Machine, mode: Mode, view: View, uid: int | None) -> dict[str
     inside = mode is Mode.FULL
     folder = WORKSPACE if inside else str(view.workspace)
     plan: dict[str, Any] = {
-        "role": "cage" if inside else "watch",
+        "role": "first" if inside else "watch",
         "parent": os.getpid(),
         "uid": uid,
         "folder": folder,
@@ -133,7 +133,14 @@ def bubblewrap(
     line = [
         machine.bubblewrap,
         *("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts"),
-        *("--unshare-cgroup-try", "--hostname", "logos", "--die-with-parent", "--new-session"),
+        *(
+            "--unshare-cgroup-try",
+            "--hostname",
+            "logos",
+            "--die-with-parent",
+            "--new-session",
+            "--as-pid-1",
+        ),
         *("--uid", str(INSIDE_UID), "--gid", str(INSIDE_UID), "--cap-drop", "ALL", "--clearenv"),
         *("--info-fd", str(info), "--ro-bind", "/usr", "/usr"),
     ]
