@@ -1,0 +1,21 @@
+"""The smallest program: one agent, one task, one answer.
+
+The model is the one in your settings; LOGOS_MODEL=openai/gpt-5 (with OPENAI_API_KEY set) picks
+another for one run.  The same holds for every example here.
+"""
+
+import anyio
+
+import logos
+
+
+async def main() -> None:
+    helper = logos.Agent(name="helper", instructions="Answer in one sentence.")
+    async with logos.boot() as machine:
+        pid = await machine.kernel.spawn(helper, "What is a process?")
+        end = await machine.kernel.records.wait(pid)
+        print(f"process {end.pid} exited with {end.status}: {end.answer}")
+
+
+if __name__ == "__main__":
+    anyio.run(main)

@@ -1,0 +1,83 @@
+"""Every example runs, says what it promises, and is short."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+LONGEST = 60
+PATIENCE_S = 60
+
+Answer = str | tuple[str, dict[str, Any]]
+Script = Callable[[list[str]], Answer]
+Door = Callable[[Script], Mapping[str, str]]
+
+
+def hello(texts: list[str]) -> Answer:
+    return f"You asked: {texts[-1]}"
+
+
+def tool(texts: list[str]) -> Answer:
+    return ("area", {"width": 4, "height": 5.5}) if len(texts) == 2 else f"It has {texts[-1]} m2."
+
+
+def two_agents(texts: list[str]) -> Answer:
+    if "capitals" in texts[0]:  # the scribe
+        letter = re.search(r"from process (\d+)\] (\w+)$", texts[-1])
+        if letter is None:
+            return "sent"
+        return "message_send", {"to": int(letter[1]), "text": letter[2].upper()}
+    if answer := re.search(r"\b[A-Z]{7}\b", texts[-1] + texts[-2]):
+        return f"It came back: {answer[0]}"
+    if len(texts) > 2:
+        return "message_receive", {"timeout_s": 1}
+    listener = re.search(r"process (\d+)", texts[1])
+    assert listener is not None
+    return "message_send", {"to": int(listener[1]), "text": "journal"}
+
+
+def survive(texts: list[str]) -> Answer:
+    return ("measure", {}) if len(texts) == 2 else f"The measure is {texts[-1]}."
+
+
+def limits(_: list[str]) -> Answer:
+    return "draw", {}
+
+
+EXPECTED: dict[str, tuple[Script, str]] = {
+    "hello": (hello, r"process 2 exited with 0: You asked: What is a process\?\n"),
+    "tool": (tool, r"It has 22\.0 m2\.\n"),
+    "two_agents": (two_agents, r"It came back: JOURNAL\n"),
+    "survive": (survive, r"The measure is 42, by the same call\.\n"),
+    "limits": (limits, r"drew 3 numbers, then exited with 8: .*\n"),
+    "audit": (hello, r"  1 [0-9a-f]{12} spawned\n(?s:.*) exited\nintact\n"),
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_example(name: str, door: Door, url: str) -> None:
+    script, expected = EXPECTED[name]
+    environ = dict(door(script)) | {"LOGOS_STORE_URL": url}
+    ran = subprocess.run(
+        [sys.executable, EXAMPLES / f"{name}.py"],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert re.fullmatch(expected, ran.stdout), ran.stdout + ran.stderr
+    assert ran.returncode == 0
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_is_short_and_is_run(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) < LONGEST
+    assert path.stem in EXPECTED
