@@ -23,6 +23,7 @@ from logos import config
 from logos.abi.agent import Agent
 from logos.abi.events import Received, Spawned
 from logos.abi.ids import MailId, Pid
+from logos.boot import settle
 from logos.kernel.journal import Birth, Entry, Projection, Writer, before_birth, seal
 from logos.kernel.node.lease import Lease
 from logos.store import open_store
@@ -185,6 +186,7 @@ async def main() -> None:
         rates.setdefault(key, []).append(result[0])
         lats.setdefault(key, []).extend(result[1])
 
+    settle()  # as the daemon does
     with folder() as place:
         async with database(place) as url:
             for number in range(args.rounds):

@@ -30,7 +30,9 @@ ANSWER = {
 
 def whole() -> bytes:
     body = json.dumps(ANSWER).encode()
-    head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    head = (
+        f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
     return head.encode() + body
 
 
@@ -44,9 +46,7 @@ def streamed() -> bytes:
     ]
     events = b"".join(b"data: " + json.dumps(c).encode() + b"\n\n" for c in chunks)
     events += b"data: [DONE]\n\n"
-    head = (
-        f"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {len(events)}\r\n\r\n"
-    )
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {len(events)}\r\n\r\n"
     return head.encode() + events
 
 
@@ -85,9 +85,7 @@ class Server(asyncio.Protocol):
 
 async def main(seconds: float, slow: float) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        lambda: Server(seconds, slow), "127.0.0.1", 0, backlog=1024
-    )
+    server = await loop.create_server(lambda: Server(seconds, slow), "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

@@ -17,13 +17,14 @@ from pathlib import Path
 import anyio
 import httpx2
 import openai
-from common import arguments, database, folder, median, note, percentile, report
 
+from common import arguments, database, folder, median, note, percentile, report
 from logos import config
 from logos.abi.agent import Agent
 from logos.abi.driver import Model
 from logos.abi.ids import Pid
 from logos.abi.process import AnyAction, Finish, Process, Think
+from logos.boot import settle
 from logos.drivers.model import Endpoint, open_model
 from logos.kernel import Kernel, Parts, SystemClock, open_kernel
 from logos.programs import PROGRAMS
@@ -37,7 +38,7 @@ LATENCY_S, SLOW_S = 0.05, 8.0
 @contextmanager
 def server():
     command = [sys.executable, str(HERE / "model_server.py"), str(LATENCY_S), str(SLOW_S)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:  # noqa: S603
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         try:
             yield f"http://127.0.0.1:{running.stdout.readline().strip()}/v1"
@@ -157,7 +158,9 @@ async def head_of_line(url: str, models: str, place: Path) -> float:
         return time.perf_counter() - began
 
 
-async def alone(url: str, models: str, place: Path, thoughts: int) -> tuple[list[float], list[float], float]:
+async def alone(
+    url: str, models: str, place: Path, thoughts: int
+) -> tuple[list[float], list[float], float]:
     """One agent: seconds of each thought from asking to durable, of a commit, and commits a thought."""
     async with kernel(url, models, place, thoughts=thoughts) as running:
         agent = Agent(name="bench", program="thinker", max_output=16)
@@ -181,6 +184,7 @@ async def main() -> None:
     ratios: dict[int, list[float]] = {}
     sdk: list[float] = []
     result: dict[str, float] = {}
+    settle()  # as the daemon does
     with folder() as place, server() as models:
         async with database(place) as url:
             for number in range(args.rounds):

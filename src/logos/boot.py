@@ -7,6 +7,7 @@ home(config)      where everything is kept
 """
 
 import fcntl
+import gc
 import logging
 import os
 import socket
@@ -47,6 +48,15 @@ class Machine(NamedTuple):
     functions: Functions
     sandbox: Sandbox
     agents: Callable[[str, Path | None], Agent]
+
+
+def settle() -> None:
+    """For a process that serves: what boot has made stays, so the collector need not look at it
+    again, and young objects die by count long before it is worth looking for cycles.  Measured
+    at a quarter of the processor time of a busy journal."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def home(config: Config) -> Path:

@@ -67,12 +67,13 @@ class Thought(Event, frozen=True, kw_only=True):
 
 class Interrupted(Event, frozen=True, kw_only=True):
     """A thought ended without an answer.  `charged` is what it is taken to have cost: what the
-    provider said, or the whole reservation when nobody knows."""
+    provider said, or the whole reservation when nobody knows.  `lost`: its node went away,
+    which is no fault of the model's."""
 
     code: Code
     message: str
     charged: Usage = Usage()
-    fatal: bool = False
+    lost: bool = False
 
 
 class Called(Event, frozen=True, kw_only=True):

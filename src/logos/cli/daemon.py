@@ -23,7 +23,7 @@ import anyio.abc
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from logos.abi.errors import Code, SysError
-from logos.boot import Machine, boot, home, load_settings
+from logos.boot import Machine, boot, home, load_settings, settle
 from logos.cli import wire
 from logos.cli.client import socket_path
 from logos.cli.out import Out
@@ -52,6 +52,7 @@ async def serve() -> None:
         await path.unlink(missing_ok=True)
         listener = await anyio.create_unix_listener(path, mode=0o600)
         log.info("serving at %s", path)
+        settle()
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_until_signal, tasks.cancel_scope)

@@ -3,11 +3,13 @@
 -- name: append
 -- Add events to many processes at once.  A process whose epoch or head is not what its writer
 -- says is left out, and its neighbours go in: the fence and the append are one statement.
+-- Numbers and words come as array literals, because the driver takes a microsecond to look at
+-- each element of a list.
 WITH head AS (
     SELECT * FROM unnest(
-        :pids::bigint[], :epochs::bigint[], :befores::bigint[], :afters::bigint[], :hashes::bytea[],
-        :statuses::text[], :wakes::bigint[], :thoughts::bigint[], :calls::bigint[],
-        :tokens::bigint[], :costs::bigint[], :exits::integer[]
+        :pids::text::bigint[], :epochs::text::bigint[], :befores::text::bigint[], :afters::text::bigint[], :hashes::bytea[],
+        :statuses::text::text[], :wakes::text::bigint[], :thoughts::text::bigint[], :calls::text::bigint[],
+        :tokens::text::bigint[], :costs::text::bigint[], :exits::text::integer[]
     ) AS h (pid, epoch, before, after, hash, status, wake, thoughts, calls, tokens, cost, exit)
 ), held AS (
     UPDATE process p
@@ -20,8 +22,8 @@ WITH head AS (
 ), added AS (
     INSERT INTO journal (pid, seq, epoch, at, kind, body, digest, prev, hash)
     SELECT r.* FROM unnest(
-        :row_pids::bigint[], :row_seqs::bigint[], :row_epochs::bigint[], :row_ats::bigint[],
-        :row_kinds::text[], :row_bodies::bytea[], :row_digests::bytea[], :row_prevs::bytea[],
+        :row_pids::text::bigint[], :row_seqs::text::bigint[], :row_epochs::text::bigint[], :row_ats::text::bigint[],
+        :row_kinds::text::text[], :row_bodies::bytea[], :row_digests::bytea[], :row_prevs::bytea[],
         :row_hashes::bytea[]
     ) AS r (pid, seq, epoch, at, kind, body, digest, prev, hash)
     JOIN held ON held.pid = r.pid

@@ -58,8 +58,7 @@ class Birth(NamedTuple):
     model: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """Consecutive events of one process, and what must happen together with them.
 
     `children` are entries of new processes (with a `birth`); `taken` letters are marked read.
@@ -224,23 +223,23 @@ async def _append(db: Cursor, entries: Sequence[Entry]) -> set[Pid]:
     rows = _columns(Row._fields, chain.from_iterable(e.rows for e in entries))
     held = await db.all(
         _SQL.append,
-        pids=pids,
-        epochs=head["epoch"],
-        befores=[first[pid] for pid in pids],
-        afters=head["seq"],
+        pids=_literal(pids),
+        epochs=_literal(head["epoch"]),
+        befores=_literal(first[pid] for pid in pids),
+        afters=_literal(head["seq"]),
         hashes=head["hash"],
-        statuses=shown["status"],
-        wakes=shown["wake_at"],
-        thoughts=shown["thoughts"],
-        calls=shown["calls"],
-        tokens=shown["tokens"],
-        costs=shown["cost"],
-        exits=shown["exit_status"],
-        row_pids=rows["pid"],
-        row_seqs=rows["seq"],
-        row_epochs=rows["epoch"],
-        row_ats=rows["at"],
-        row_kinds=rows["kind"],
+        statuses=_literal(shown["status"]),
+        wakes=_literal(shown["wake_at"]),
+        thoughts=_literal(shown["thoughts"]),
+        calls=_literal(shown["calls"]),
+        tokens=_literal(shown["tokens"]),
+        costs=_literal(shown["cost"]),
+        exits=_literal(shown["exit_status"]),
+        row_pids=_literal(rows["pid"]),
+        row_seqs=_literal(rows["seq"]),
+        row_epochs=_literal(rows["epoch"]),
+        row_ats=_literal(rows["at"]),
+        row_kinds=_literal(rows["kind"]),
         row_bodies=[body if _inline(body) else None for body in rows["body"]],
         row_digests=rows["digest"],
         row_prevs=rows["prev"],
@@ -251,6 +250,11 @@ async def _append(db: Cursor, entries: Sequence[Entry]) -> set[Pid]:
 
 def _columns(names: Sequence[str], records: Iterable[Sequence[Any]]) -> dict[str, Sequence[Any]]:
     return dict(zip(names, zip(*records, strict=True), strict=True))
+
+
+def _literal(values: Iterable[int | str | None]) -> str:
+    """An array of numbers, or of plain words, as PostgreSQL writes it."""
+    return "{" + ",".join(["NULL" if v is None else str(v) for v in values]) + "}"
 
 
 async def _create(db: Cursor, node: NodeId, births: Sequence[Entry]) -> None:

@@ -122,7 +122,9 @@ def _held(process: Process) -> Usage:
 
 def lost_thought(process: Process) -> Interrupted:
     """The node died while this process was thinking."""
-    return Interrupted(code=Code.UNAVAILABLE, message="the node went away", charged=_held(process))
+    return Interrupted(
+        code=Code.UNAVAILABLE, message="the node went away", charged=_held(process), lost=True
+    )
 
 
 def expire(process: Process, now: int) -> list[AnyEvent]:

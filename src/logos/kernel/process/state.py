@@ -157,7 +157,7 @@ def _interrupted(p: Process, event: e.Interrupted) -> Process:
         p,
         reserved=None,
         spent=p.spent + event.charged,
-        failures=p.failures if cancelled else p.failures + 1,
+        failures=p.failures if cancelled or event.lost else p.failures + 1,
         news=p.news if cancelled else p.news + 1,
     )
 
