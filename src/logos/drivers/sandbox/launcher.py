@@ -1,8 +1,9 @@
-"""What stands between the driver and somebody's program.  Run as `python -I -S -c <this>`.
+"""What stands between the driver and somebody's program: a script of its own.
 
-Knows the standard library only, because inside a sandbox there is nothing else of ours.  Its
-orders come by its standard input, as length and `marshal`, first the setup, then the request;
-what follows the request is the program's own input.
+Knows the standard library only, because inside a sandbox there is nothing else of ours.  It
+comes by standard input itself (`plan.BOOT` runs it), compiled already where the interpreter is
+of our version.  After it come its orders, each as length and `marshal`, first the setup, then
+the request; what follows the request is the program's own input.
 
     stage   as root in a new mount namespace: bind folders the uid could not reach, become the
             uid, go on as bubblewrap
