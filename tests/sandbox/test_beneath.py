@@ -189,6 +189,7 @@ def deep(root: Path, depth: int) -> None:
     os.close(fd)
 
 
+@pytest.mark.slow
 def test_depth_is_no_bound(root: Path) -> None:
     deep(root, 3000)
     with beneath.opened(root) as fd:

@@ -343,6 +343,10 @@ async def test_a_layer_that_fails_stops_the_run(
         {"workspace": Path("relative")},
         {"workspace": Path("/no/such/folder")},
         {"readable": (Path("/no/such/folder"),)},
+        {"workspace": Path("/")},
+        {"workspace": Path("/var")},
+        {"workspace": Path("/usr/share/doc")},
+        {"readable": (Path("/"),)},
     ],
     ids=str,
 )

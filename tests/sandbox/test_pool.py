@@ -53,21 +53,30 @@ async def test_the_next_command_uses_the_one_that_waits(
     assert of_uid(uid) == set()
 
 
+def ticks(pids: set[int]) -> int:
+    """Processor time that they have used."""
+    lines = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
+    return sum(int(line[11]) + int(line[12]) for line in lines)
+
+
 @MODES
 async def test_a_waiting_launcher_burns_no_cpu(
     mode: Mode, workspace: Path, open_box: Open, of_uid: Callable[[int], set[int]]
 ) -> None:
-    box = open_box(mode, 1)
+    box, busy = open_box(mode, 1), open_box(mode)
+    other = workspace.parent / "other"
+    other.mkdir()
     try:
         await box.run(shell("true", workspace))
         await settled(box)
-        states = {
-            Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-            for pid in of_uid(workspace.stat().st_uid)
-        }
+        await busy.run(shell("true", other))
+        waiting = of_uid(workspace.stat().st_uid)
+        before = ticks(waiting)
+        await busy.run(shell("sleep 0.2", other))
+        assert waiting
+        assert ticks(waiting) == before
     finally:
         await box.aclose()
-    assert states == {"S"}
 
 
 async def test_a_command_that_sees_other_things_does_not_use_it(

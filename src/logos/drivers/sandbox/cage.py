@@ -37,13 +37,14 @@ _FLOOD = 16  # times the bytes kept, and a MiB: nobody reads further
 @dataclass(frozen=True, slots=True)
 class Start:
     """How to start: the command line, the descriptors it inherits, whom it becomes, and what
-    it is told first.  `info` is where bubblewrap says who its first process is."""
+    it is told first.  `inside`: where bubblewrap says who its first process is, and what that
+    process holds to be our life; both are ours to close."""
 
     argv: list[str]
     orders: bytes
     pass_fds: tuple[int, ...] = ()
     uid: int | None = None
-    info: int | None = None
+    inside: tuple[int, int] | None = None
 
 
 @dataclass(slots=True)
@@ -71,14 +72,16 @@ class Cage:
         self._first: int | None = None  # pidfd of the namespace's first process
         self._info: int | None = None
         self._fds = ExitStack()
+        self._life = ExitStack()
         self._streams: tuple[int, int, int] = (-1, -1, -1)
         self._used = False
 
     def start(self, how: Start) -> None:
         """In the thread of the event loop: the kernel kills the child when *this thread* ends."""
-        self._info = how.info
-        if how.info is not None:
-            self._fds.callback(os.close, how.info)
+        if how.inside is not None:
+            self._info, life = how.inside
+            self._fds.callback(os.close, self._info)
+            self._life.callback(os.close, life)
         process = subprocess.Popen(  # noqa: S603 - the command line is built in plan.py
             how.argv,
             stdin=subprocess.PIPE,
@@ -201,13 +204,11 @@ class Cage:
         if self._first is not None:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._first, signal.SIGKILL)
-        if self._process is None or self._process.returncode is not None:
-            return
-        # A watcher kills and reaps all of it, then ends.  Bubblewrap reaps the namespace's first
-        # process, which the kernel lets die last, and ends with it.
-        gentle = self._mode is not Mode.FULL
-        if gentle or self._first is None:
-            self._process.send_signal(signal.SIGTERM if gentle else signal.SIGKILL)
+        # Bubblewrap reaps the namespace's first process, which the kernel lets die last, and
+        # ends with it; a watcher kills and reaps all of it, then ends.
+        self._life.close()
+        if self._process is not None and self._mode is not Mode.FULL:
+            self._process.send_signal(signal.SIGTERM)
 
     async def end(self) -> None:
         try:
@@ -228,6 +229,7 @@ class Cage:
 
     def forget(self) -> None:
         """Give back what it held, once it has ended or if it never began."""
+        self._life.close()
         self._fds.close()
         self._group.close()
 

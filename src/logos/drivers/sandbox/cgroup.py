@@ -118,7 +118,7 @@ class Groups:
 
 def _mark() -> str:
     """Pids mean something in one pid namespace only, and containers may share a tree."""
-    return f"logos-{Path('/proc/self/ns/pid').stat().st_ino:x}"
+    return f"logosbox-{Path('/proc/self/ns/pid').stat().st_ino:x}"
 
 
 def find(proc: Path = Path("/proc/self")) -> Groups:

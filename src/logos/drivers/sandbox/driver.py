@@ -44,6 +44,8 @@ from logos.drivers.sandbox.uids import Lease
 
 STATE = Path("/run/logos")
 _LEAST_MEMORY = 32 << 20
+_LEAST_DEPTH = 3  # the root, a folder in it, and one in that
+_SYSTEM = frozenset({"bin", "boot", "dev", "etc", "lib", "lib64", "proc", "sbin", "sys", "usr"})
 _REMEMBERED = 4096
 _log = logging.getLogger(__name__)
 
@@ -222,19 +224,22 @@ class LocalSandbox:
         of root's own could write /proc/sys."""
         passwd = _lend(lent, _filled(plan.PASSWD))
         info, told = os.pipe()
-        _lend(lent, told)
-        fds = (*orders["cgroup"], passwd, told)
+        life, held = os.pipe()
+        for fd in (told, life):
+            _lend(lent, fd)
+        orders["life"] = life
+        fds = (*orders["cgroup"], passwd, told, life)
         inner = plan.program(ours=self._machine.same_python) + plan.message(orders)
         sources = plan.sources(self._machine, view)
         if uid is None or all(map(_reachable, sources)):
             argv = plan.bubblewrap(self._machine, view, sources, info=told, passwd=passwd)
-            return Start(argv, inner, fds, uid, info)
+            return Start(argv, inner, fds, uid, (info, held))
         # Where the uid may not even look, root binds the folders in a mount namespace first.
         staged = [f"/tmp/{number}" for number in range(len(sources))]  # noqa: S108
         argv = plan.bubblewrap(self._machine, view, staged, info=told, passwd=passwd)
         stage = {"role": "stage", "parent": os.getpid(), "uid": uid, "binds": sources, "argv": argv}
         outer = plan.program(ours=True) + plan.message(stage)
-        return Start(plan.launcher(sys.executable), outer + inner, fds, None, info)
+        return Start(plan.launcher(sys.executable), outer + inner, fds, None, (info, held))
 
 
 def _outside(orders: _Orders) -> Start:
@@ -279,6 +284,11 @@ def _view(command: Command) -> View:
         workspace, *readable = (folder.resolve(strict=True) for folder in folders)
     except OSError as error:
         raise SysError(Code.NOT_FOUND, f"no such folder: {error.filename}") from error
+    # A workspace is given away to a uid, file by file: never a part of the system.
+    if len(workspace.parts) < _LEAST_DEPTH or workspace.parts[1] in _SYSTEM:
+        raise SysError(Code.INVALID, f"{workspace} cannot be a workspace")
+    if any(len(folder.parts) == 1 for folder in readable):
+        raise SysError(Code.INVALID, "the root cannot be a readable folder")
     return View(workspace, tuple(readable), command.network)
 
 

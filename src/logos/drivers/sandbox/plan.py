@@ -90,6 +90,7 @@ def setup(machine: Machine, mode: Mode, view: View, uid: int | None) -> dict[str
         "folder": folder,
         "cgroup": [],
         "kill": None,
+        "life": None,
         "landlock": None,
         "seccomp": None,
     }
