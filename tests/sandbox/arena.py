@@ -7,6 +7,8 @@ own, so "no process left" means that the very list of processes is the one from 
 Prints one JSON object last.
 """
 
+# ruff: noqa: ASYNC221, PTH208, T201
+
 import json
 import os
 import shutil

@@ -1,12 +1,14 @@
 """Attempts to use up the machine, or to outlive the run: `python -I -S attacks.py <name>`."""
 
+# ruff: noqa: PTH102, PTH123, PTH202, UP031, T201
+
 import os
 import signal
 import sys
 import time
 
 
-def fork_bomb():
+def fork_bomb() -> None:
     count = 0
     while True:
         try:
@@ -19,7 +21,7 @@ def fork_bomb():
         count += 1
 
 
-def fork_for_ever():
+def fork_for_ever() -> None:
     while True:
         try:
             os.fork()
@@ -27,7 +29,7 @@ def fork_for_ever():
             continue
 
 
-def memory_bomb():
+def memory_bomb() -> None:
     kept = []
     try:
         while True:
@@ -36,7 +38,7 @@ def memory_bomb():
         print("stopped", len(kept) * 16, flush=True)
 
 
-def memory_bombs():
+def memory_bombs() -> None:
     children = []
     for _ in range(10):
         pid = os.fork()
@@ -49,16 +51,16 @@ def memory_bombs():
     print("killed", killed, flush=True)
 
 
-def cpu_spin():
+def cpu_spin() -> None:
     while True:
         pass
 
 
-def sleep():
+def sleep() -> None:
     time.sleep(60)
 
 
-def one_big_file():
+def one_big_file() -> None:
     try:
         with open("big", "wb", buffering=0) as file:
             while True:
@@ -67,7 +69,7 @@ def one_big_file():
         print("stopped", os.path.getsize("big"), error.errno, flush=True)
 
 
-def many_files():
+def many_files() -> None:
     count = 0
     try:
         while count < 64:
@@ -78,7 +80,7 @@ def many_files():
         print("stopped", count, error.errno, flush=True)
 
 
-def tmpfs_fill():
+def tmpfs_fill() -> None:
     count = 0
     for folder in ("/tmp", "/dev/shm"):
         try:
@@ -92,12 +94,12 @@ def tmpfs_fill():
     print("written", count, flush=True)
 
 
-def endless_output():
+def endless_output() -> None:
     while True:
         os.write(1, b"x" * 65536)
 
 
-def daemon():
+def daemon() -> None:
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
@@ -110,25 +112,25 @@ def daemon():
     print("parent done", flush=True)
 
 
-def daemon_with_pipe():
+def daemon_with_pipe() -> None:
     if os.fork() == 0:
         os.setsid()
         time.sleep(60)
     print("parent done", flush=True)
 
 
-def ignore_sigterm():
+def ignore_sigterm() -> None:
     for number in range(1, 32):
         if number not in (signal.SIGKILL, signal.SIGSTOP):
             signal.signal(number, signal.SIG_IGN)
     time.sleep(60)
 
 
-def stop_itself():
+def stop_itself() -> None:
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
-def descriptors():
+def descriptors() -> None:
     count = 0
     try:
         while count < 1 << 20:
@@ -138,7 +140,7 @@ def descriptors():
         print("stopped", count, flush=True)
 
 
-def deep_folders():
+def deep_folders() -> None:
     depth = 0
     while depth < 3000:
         os.mkdir("d")

@@ -1,5 +1,7 @@
 """What the sandbox's tests share: a workspace, and hostile programs run in an arena."""
 
+# ruff: noqa: PTH208
+
 import json
 import os
 import shutil
@@ -14,6 +16,7 @@ from typing import Any
 import pytest
 
 from logos.abi.driver import Mode
+from logos.drivers.sandbox import LocalSandbox, open_sandbox
 
 ARENA = Path(__file__).with_name("arena.py")
 
@@ -26,11 +29,41 @@ def anyio_backend() -> str:
 @pytest.fixture
 def workspace() -> Iterator[Path]:
     """Where any uid may walk: pytest's own folders are root's alone."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="logos-test-") as folder:  # noqa: S108
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="logos-test-") as folder:
         Path(folder).chmod(0o755)
         made = Path(folder, "work")
         made.mkdir(mode=0o700)
         yield made
+
+
+@pytest.fixture
+def open_box(tmp_path: Path) -> Callable[..., LocalSandbox]:
+    """A sandbox of a mode, where this machine can have it."""
+
+    def opened(mode: Mode, pool: int = 0) -> LocalSandbox:
+        need(mode)
+        return open_sandbox(mode, pool=pool, state=tmp_path)
+
+    return opened
+
+
+@pytest.fixture(scope="session")
+def of_uid() -> Callable[[int], set[int]]:
+    """The living processes of a uid: of a killed driver's, the dead wait for init."""
+
+    def found(uid: int) -> set[int]:
+        living = set()
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                mine = Path("/proc", name).stat().st_uid == uid
+                state = Path("/proc", name, "stat").read_text().rpartition(")")[2].split()[0]
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if mine and state != "Z":
+                living.add(int(name))
+        return living
+
+    return found
 
 
 def need(mode: Mode) -> None:
@@ -44,7 +77,7 @@ def need(mode: Mode) -> None:
 def in_arena(what: str, mode: Mode) -> dict[str, Any]:
     """Once for all tests of a mode: namespaces of its own, pids far from those of a sandbox."""
     need(mode)
-    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="logos-arena-") as folder:  # noqa: S108
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="logos-arena-") as folder:
         Path(folder).chmod(0o755)
         script = 'echo 7000 >/proc/sys/kernel/ns_last_pid; "$@"; exit $?'
         said = subprocess.run(

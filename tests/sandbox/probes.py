@@ -4,6 +4,9 @@ Prints one JSON object: probe -> [escaped, what happened].  Each probe leaves no
 it may also run where it succeeds.  Knows the standard library only.
 """
 
+# ruff: noqa: PTH102, PTH103, PTH106, PTH108, PTH115, PTH123, PTH207, PTH208, PTH211
+# ruff: noqa: N818, T201, UP031
+
 import ctypes
 import glob
 import json
@@ -13,7 +16,10 @@ import stat
 import struct
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 HOST = json.loads(sys.argv[1])
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -22,70 +28,70 @@ class Refused(Exception):
     pass
 
 
-def must(value, why="nothing there"):
+def must(value: T, why: str = "nothing there") -> T:
     if not value:
         raise Refused(why)
     return value
 
 
-def call(number, *arguments):
-    result = libc.syscall(ctypes.c_long(number), *arguments)
+def call(number: int, *arguments: Any) -> int:
+    result: int = libc.syscall(ctypes.c_long(number), *arguments)
     if result < 0:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))
     return result
 
 
-def read(path):
+def read(path: str) -> bytes:
     with open(path, "rb") as file:
         return file.read(64)
 
 
-def write_file(path):
+def write_file(path: str) -> None:
     with open(path, "w") as file:
         file.write("x")
 
 
-def symlink():
+def symlink() -> bytes:
     os.symlink("/etc/shadow", "link")
     return read("link")
 
 
-def environ(pid):
+def environ(pid: int) -> object:
     with open("/proc/%d/environ" % pid, "rb") as file:
         return must(b"HOSTSECRET" in file.read(), "no secret in it")
 
 
-def host_processes():
+def host_processes() -> object:
     return must([p for p in glob.glob("/proc/[0-9]*") if int(p[6:]) == HOST["pid"]])
 
 
-def ptrace():
+def ptrace() -> None:
     ctypes.set_errno(0)
     if libc.ptrace(0x4206, HOST["pid"], 0, 0) < 0:  # SEIZE: does not stop it
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
-def connect(family, address):
+def connect(family: int, address: Any) -> bytes:
     with socket.socket(family) as s:
         s.settimeout(1)
         s.connect(address)
         return must(s.recv(9))
 
 
-def udp():
+def udp() -> bytes:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.settimeout(1)
         s.sendto(b"x", ("127.0.0.1", HOST["udp"]))
         return s.recv(9)
 
 
-def datagram_pair():
-    a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+def datagram_pair() -> int:
+    a, _ = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     return a.sendto(b"x", HOST["datagram"])
 
 
-def descriptors():
+def descriptors() -> object:
     for fd in range(3, 64):
         try:
             name = os.readlink("/proc/self/fd/%d" % fd)
@@ -101,13 +107,13 @@ def descriptors():
     raise Refused("none")
 
 
-def mount():
+def mount() -> None:
     os.makedirs("mnt", exist_ok=True)
     call(165, b"none", b"mnt", b"tmpfs", 0, 0)
     call(166, b"mnt", 0)
 
 
-def in_child(attempt):
+def in_child(attempt: Callable[[], object]) -> None:
     """The attempt changes this process: let a child make it."""
     pid = os.fork()
     if pid == 0:
@@ -121,7 +127,7 @@ def in_child(attempt):
         raise OSError(status, os.strerror(status))
 
 
-def clone3():
+def clone3() -> None:
     arguments = ctypes.create_string_buffer(struct.pack("<11Q", 0x10000000, 0, 0, 0, 17, *[0] * 6))
     pid = call(435, arguments, ctypes.c_size_t(88))
     if pid == 0:
@@ -129,28 +135,28 @@ def clone3():
     os.waitpid(pid, 0)
 
 
-def perf():
+def perf() -> None:
     attributes = ctypes.create_string_buffer(struct.pack("<IIQ", 1, 112, 0) + b"\0" * 96, 112)
     os.close(call(298, attributes, 0, -1, -1, 0))
 
 
-def mknod():
+def mknod() -> None:
     os.mknod("block", 0o600 | stat.S_IFBLK, os.makedev(254, 0))
     os.unlink("block")
 
 
-def setuid():
+def setuid() -> object:
     os.setuid(0)
     return must(os.listdir("/root"))
 
 
-def set_user_id_program():
+def set_user_id_program() -> object:
     said = subprocess.run([HOST["suid"], "-u"], capture_output=True, check=True).stdout
     uid = int(said)
     return must(uid == 0 or uid != os.getuid(), "ran as %d" % uid)
 
 
-def by_handle():
+def by_handle() -> None:
     handle = ctypes.create_string_buffer(struct.pack("Ii", 128, 0), 136)
     mount_id = ctypes.c_int()
     call(303, -100, b"/usr/lib", handle, ctypes.byref(mount_id), 0)
@@ -161,14 +167,14 @@ def by_handle():
         os.close(folder)
 
 
-def proc_sys():
+def proc_sys() -> None:
     with open("/proc/sys/kernel/core_pattern", "r+"):
         pass
 
 
-def cgroups():
+def cgroups() -> str:
     """A new group, or a file of ours: what a program could loosen its own limits by."""
-    for folder in glob.glob("/sys/fs/cgroup/*") + ["/sys/fs/cgroup"]:
+    for folder in (*glob.glob("/sys/fs/cgroup/*"), "/sys/fs/cgroup"):
         try:
             os.mkdir(folder + "/escaped")
             os.rmdir(folder + "/escaped")
@@ -178,7 +184,13 @@ def cgroups():
     raise Refused("no writable cgroup folder")
 
 
-PROBES = {
+def terminal_input() -> None:
+    """Only EPERM is a refusal: without a terminal the kernel says ENOTTY by itself."""
+    if libc.ioctl(0, 0x5412, b"x") < 0 and ctypes.get_errno() == 1:
+        raise Refused("EPERM")
+
+
+PROBES: dict[str, Callable[[], object]] = {
     "read /etc/shadow": lambda: read("/etc/shadow"),
     "read a 0600 secret": lambda: read(HOST["secret"]),
     "list /root": lambda: must(os.listdir("/root")),
@@ -219,19 +231,13 @@ PROBES = {
     "/dev/kmsg": lambda: os.close(os.open("/dev/kmsg", os.O_RDONLY)),
     # beyond the 38
     "datagram pair to a socket in the workspace": datagram_pair,
-    "terminal input": lambda: fcntl_tiocsti(),
+    "terminal input": terminal_input,
     "x32 call": lambda: call(0x40000000 + 39),
     "kernel log": lambda: call(103, 10, 0, 0),
 }
 
 
-def fcntl_tiocsti():
-    """Only EPERM is a refusal: without a terminal the kernel says ENOTTY by itself."""
-    if libc.ioctl(0, 0x5412, b"x") < 0 and ctypes.get_errno() == 1:
-        raise Refused("EPERM")
-
-
-def main():
+def main() -> None:
     found = {}
     for name, probe in PROBES.items():
         try:

@@ -18,6 +18,7 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
+import anyio.to_thread
 
 from logos.abi.driver import Command, Completed, Mode
 from logos.abi.errors import Code, SysError
@@ -28,6 +29,7 @@ from logos.drivers.sandbox.plan import View
 _READY = b"\x06"
 _START_S = 20.0
 _END_S = 20.0
+_LAST_WORDS_S = 0.5
 _CHUNK = 1 << 16
 _FLOOD = 16  # times the bytes kept, and a MiB: nobody reads further
 
@@ -35,13 +37,14 @@ _FLOOD = 16  # times the bytes kept, and a MiB: nobody reads further
 @dataclass(frozen=True, slots=True)
 class Start:
     """How to start: the command line, the descriptors it inherits, whom it becomes, and what
-    it is told first.  `info` is where bubblewrap says who its first process is."""
+    it is told first.  `inside`: where bubblewrap says who its first process is, and what that
+    process holds to be our life; both are ours to close."""
 
     argv: list[str]
-    orders: list[dict[str, Any]]
+    orders: bytes
     pass_fds: tuple[int, ...] = ()
     uid: int | None = None
-    info: int | None = None
+    inside: tuple[int, int] | None = None
 
 
 @dataclass(slots=True)
@@ -69,13 +72,16 @@ class Cage:
         self._first: int | None = None  # pidfd of the namespace's first process
         self._info: int | None = None
         self._fds = ExitStack()
+        self._life = ExitStack()
         self._streams: tuple[int, int, int] = (-1, -1, -1)
+        self._used = False
 
     def start(self, how: Start) -> None:
         """In the thread of the event loop: the kernel kills the child when *this thread* ends."""
-        self._info = how.info
-        if how.info is not None:
-            self._fds.callback(os.close, how.info)
+        if how.inside is not None:
+            self._info, life = how.inside
+            self._fds.callback(os.close, self._info)
+            self._life.callback(os.close, life)
         process = subprocess.Popen(  # noqa: S603 - the command line is built in plan.py
             how.argv,
             stdin=subprocess.PIPE,
@@ -101,21 +107,20 @@ class Cage:
             os.set_blocking(stream.fileno(), False)
         self._streams = (process.stdin.fileno(), process.stdout.fileno(), process.stderr.fileno())
         with suppress(BrokenPipeError):  # dead already: `ready` will read why
-            os.write(self._streams[0], b"".join(map(plan.message, how.orders)))
+            os.write(self._streams[0], how.orders)
 
     async def ready(self) -> None:
-        _, out, err = self._streams
-        first = b""
+        heard = b""
         with anyio.move_on_after(_START_S):
-            first = await _read(out, 1)
-        if first != _READY:
+            heard = await self._hear()
+        if heard != _READY:
             said = b""
-            with anyio.move_on_after(0.5):
-                said = await _read(err, _CHUNK)
+            with anyio.move_on_after(_LAST_WORDS_S):
+                said = await _read(self._streams[2], _CHUNK)
             raise SysError(
                 Code.UNAVAILABLE,
-                f"this machine could not confine a program: {said.decode(errors='replace').strip()}",
-                hint="see `logos doctor`; install bubblewrap, or choose another `sandbox.mode`",
+                f"could not confine a program: {said.decode(errors='replace').strip()}",
+                hint="see `logos doctor`; install bubblewrap, or set another `sandbox.mode`",
             )
         if self._info is not None and self._first is None:
             pid = json.loads(os.read(self._info, _CHUNK))["child-pid"]
@@ -123,11 +128,25 @@ class Cage:
                 self._first = os.pidfd_open(pid)
                 self._fds.callback(os.close, self._first)
 
+    async def _hear(self) -> bytes:
+        assert self._process is not None
+        out = self._streams[1]
+        heard = b""
+        try:
+            heard = os.read(out, 1)  # it was waiting for us
+        except BlockingIOError:
+            prime, pid = self._group.made.prime, self._process.pid
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(anyio.to_thread.run_sync, prime, pid)
+                heard = await _read(out, 1)
+        return heard
+
     def poll(self) -> bool:
         """Whether it still runs, or waits."""
         return self._process is not None and self._process.poll() is None
 
     async def carry(self, command: Command, orders: dict[str, Any]) -> Completed:
+        self._used = True
         self._group.limit(memory=command.memory_bytes, tasks=command.processes)
         outputs = (_Output(command.output_bytes), _Output(command.output_bytes))
         begun = anyio.current_time()
@@ -185,21 +204,34 @@ class Cage:
         if self._first is not None:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._first, signal.SIGKILL)
-        if self._process is None or self._process.returncode is not None:
-            return
-        # A watcher kills and reaps all of it, then ends.  Bubblewrap reaps the namespace's first
-        # process, which the kernel lets die last, and ends with it.
-        gentle = self._mode is not Mode.FULL
-        if gentle or self._first is None:
-            self._process.send_signal(signal.SIGTERM if gentle else signal.SIGKILL)
+        # Bubblewrap reaps the namespace's first process, which the kernel lets die last, and
+        # ends with it; a watcher kills and reaps all of it, then ends.
+        self._life.close()
+        if self._process is not None and self._mode is not Mode.FULL:
+            self._process.send_signal(signal.SIGTERM)
 
     async def end(self) -> None:
         try:
             if self._process is not None:
+                if not self._used:
+                    await self._dismiss()
                 await self._finish()
         finally:
-            self._fds.close()
-            self._group.close()
+            self.forget()
+
+    async def _dismiss(self) -> None:
+        """At the end of its orders a launcher goes by itself, and everything in good order."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        with anyio.move_on_after(_END_S):
+            await anyio.wait_readable(self._pidfd)
+
+    def forget(self) -> None:
+        """Give back what it held, once it has ended or if it never began."""
+        self._life.close()
+        self._fds.close()
+        self._group.close()
 
     async def _finish(self) -> None:
         """Kill, and wait until the last of them is gone."""

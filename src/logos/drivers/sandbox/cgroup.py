@@ -14,8 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_PREFIX = "logos-"
 _WANTED = frozenset({"pids", "memory"})
+_numbers = itertools.count()  # of the process, however many sandboxes it opens
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,8 @@ class Groups:
     pids: Path | None = None
     memory: Path | None = None
     unified: Path | None = None
+    home: Path | None = None  # the group this process is in itself
     left: list[Path] = field(default_factory=list)
-    _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
     @property
     def kills(self) -> bool:
@@ -88,7 +88,7 @@ class Groups:
 
     def make(self) -> Group:
         self.left[:] = [folder for folder in self.left if not _removed(folder)]
-        name = f"{_PREFIX}{os.getpid()}-{next(self._numbers)}"
+        name = f"{_mark()}-{os.getpid()}-{next(_numbers)}"
         pids, memory, unified = (f and f / name for f in (self.pids, self.memory, self.unified))
         group = Group(pids, memory, unified, self)
         try:
@@ -99,13 +99,26 @@ class Groups:
             raise
         return group
 
+    def prime(self, pid: int) -> None:
+        """Move a process to where it is.  The first move in a while waits for every processor
+        (18 ms measured), those right after it do not: pay that while the sandbox starts."""
+        if self.home is not None:
+            with suppress(OSError):  # it has ended, or the kernel will not: then nothing is won
+                _write(self.home / "cgroup.procs", pid)
+
     def sweep(self) -> None:
         """Remove what a driver that was killed left behind."""
+        mark = f"{_mark()}-"
         for tree in {tree for tree in (self.pids, self.memory, self.unified) if tree}:
-            for folder in tree.glob(f"{_PREFIX}*-*"):
-                owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
+            for folder in tree.glob(f"{mark}*-*"):
+                owner = folder.name.removeprefix(mark).partition("-")[0]
                 if not Path("/proc", owner).exists():
                     _removed(folder)
+
+
+def _mark() -> str:
+    """Pids mean something in one pid namespace only, and containers may share a tree."""
+    return f"logosbox-{Path('/proc/self/ns/pid').stat().st_ino:x}"
 
 
 def find(proc: Path = Path("/proc/self")) -> Groups:
@@ -120,13 +133,13 @@ def find(proc: Path = Path("/proc/self")) -> Groups:
         elif kind == "cgroup2" and "" in mine:
             v2 = _below(mount, root, mine[""])
     if v2 is None:
-        return Groups(trees.get("pids"), trees.get("memory"))
+        return Groups(trees.get("pids"), trees.get("memory"), home=trees.get("pids"))
     for place in dict.fromkeys(
         (v2, v2.parent if v2.parent.joinpath("cgroup.procs").exists() else v2)
     ):
         if not trees and _tried(place, _controlled):
-            return Groups(place, place, place)
-    return Groups(trees.get("pids"), trees.get("memory"), _usable(v2))
+            return Groups(place, place, place, home=v2)
+    return Groups(trees.get("pids"), trees.get("memory"), _usable(v2), home=v2)
 
 
 def _mine(text: str) -> dict[str, str]:
@@ -163,7 +176,7 @@ def _controlled(folder: Path) -> bool:
 
 def _tried(place: Path, test: Callable[[Path], bool]) -> bool:
     """Make a group there and look: nothing else tells whether one can."""
-    folder = place / f"{_PREFIX}{os.getpid()}-probe"
+    folder = place / f"{_mark()}-{os.getpid()}-{next(_numbers)}"
     try:
         folder.mkdir()
     except OSError:

@@ -16,6 +16,7 @@ launcher is never used twice or for another workspace.
 Invariant: a program runs with every layer of the mode in force, or does not run.
 """
 
+import asyncio
 import logging
 import os
 import stat
@@ -36,12 +37,15 @@ from logos.drivers.sandbox import machine as machines
 from logos.drivers.sandbox import plan
 from logos.drivers.sandbox.beneath import adopt
 from logos.drivers.sandbox.cage import Cage, Start
+from logos.drivers.sandbox.cgroup import Group
 from logos.drivers.sandbox.machine import Machine
 from logos.drivers.sandbox.plan import View
 from logos.drivers.sandbox.uids import Lease
 
 STATE = Path("/run/logos")
 _LEAST_MEMORY = 32 << 20
+_LEAST_DEPTH = 3  # the root, a folder in it, and one in that
+_SYSTEM = frozenset({"bin", "boot", "dev", "etc", "lib", "lib64", "proc", "sbin", "sys", "usr"})
 _REMEMBERED = 4096
 _log = logging.getLogger(__name__)
 
@@ -62,6 +66,7 @@ class _Place:
     users: int = 0
     lease: Lease | None = None
     waiting: Cage | None = None
+    due: View | None = None  # what is to wait here, as soon as there is time to start it
 
 
 _Orders = dict[str, Any]
@@ -95,17 +100,24 @@ class LocalSandbox:
                 await cage.ready()
                 orders = plan.request(self._machine, self._mode, view, command)
                 done = await cage.carry(command, orders)
+            except OSError as error:
+                raise SysError(
+                    Code.UNAVAILABLE, f"the sandbox failed: {error}", hint="see `logos doctor`"
+                ) from error
             finally:
                 with anyio.CancelScope(shield=True):  # nothing may outlive the run
                     await cage.end()
             if self._pool:
-                self._refill(place, view)
+                place.due = view
+                # Whoever waits for this command gets its answer first, then the loop has time.
+                asyncio.get_running_loop().call_soon(self._refill, place)
             return done
 
     async def aclose(self) -> None:
+        """Commands that still run go on, as cold ones."""
+        self._pool = 0
         with anyio.CancelScope(shield=True):
-            for place in self._places.values():
-                await self._dismiss(place)
+            await self._trim()
 
     @asynccontextmanager
     async def _turn(self, workspace: Path) -> AsyncIterator[tuple[_Place, int]]:
@@ -128,14 +140,15 @@ class LocalSandbox:
 
     async def _trim(self) -> None:
         """Let go of what the pool has no room for, longest unused first."""
-        full = [key for key, place in self._places.items() if place.waiting]
+        full = [key for key, place in self._places.items() if place.waiting or place.due]
         drop = set(full[: max(0, len(full) - self._pool)])
         for key, place in list(self._places.items()):
-            if place.users == 0 and (key in drop or place.waiting is None):
+            if place.users == 0 and (key in drop or not (place.waiting or place.due)):
                 del self._places[key]
                 await self._dismiss(place)
 
     async def _dismiss(self, place: _Place) -> None:
+        place.due = None
         if place.waiting is not None:
             cage, place.waiting = place.waiting, None
             await cage.end()
@@ -161,7 +174,7 @@ class LocalSandbox:
                 self._adopted.popitem(last=False)
 
     async def _take(self, place: _Place, view: View) -> Cage:
-        cage, place.waiting = place.waiting, None
+        cage, place.waiting, place.due = place.waiting, None, None
         if cage is not None:
             if cage.view == view and cage.poll():
                 return cage
@@ -169,10 +182,13 @@ class LocalSandbox:
                 await cage.end()
         return self._start(place, view)
 
-    def _refill(self, place: _Place, view: View) -> None:
+    def _refill(self, place: _Place) -> None:
+        view, place.due = place.due, None
+        if view is None:  # the next command was faster, or the place was let go
+            return
         try:
             place.waiting = self._start(place, view)
-        except SysError as error:  # the command is done; only the next start will be a cold one
+        except SysError as error:  # nobody's command: the next start will be a cold one
             _log.warning("no sandbox could be made ready: %s", error)
 
     def _start(self, place: _Place, view: View) -> Cage:
@@ -181,42 +197,55 @@ class LocalSandbox:
         try:
             group = self._machine.groups.make()
             cage = Cage(self._mode, view, group)
-            with ExitStack() as lent:
-                orders = plan.setup(self._machine, self._mode, view, uid)
-                orders["cgroup"] = [_lend(lent, door) for door in group.doors()]
-                if self._mode is Mode.FULL:
-                    cage.start(self._inside(view, uid, orders, lent))
-                else:
-                    killer = group.killer()
-                    orders["kill"] = None if killer is None else _lend(lent, killer)
-                    cage.start(_outside(orders))
+            try:
+                self._begin(cage, group, uid)
+            except OSError:
+                cage.forget()
+                raise
         except OSError as error:
             raise SysError(
                 Code.UNAVAILABLE, f"cannot start a sandbox: {error}", hint="see `logos doctor`"
             ) from error
         return cage
 
+    def _begin(self, cage: Cage, group: Group, uid: int | None) -> None:
+        with ExitStack() as lent:
+            orders = plan.setup(self._machine, self._mode, cage.view, uid)
+            orders["cgroup"] = [_lend(lent, door) for door in group.doors()]
+            if self._mode is Mode.FULL:
+                cage.start(self._inside(cage.view, uid, orders, lent))
+            else:
+                killer = group.killer()
+                orders["kill"] = None if killer is None else _lend(lent, killer)
+                cage.start(_outside(orders))
+
     def _inside(self, view: View, uid: int | None, orders: _Orders, lent: ExitStack) -> Start:
         """Through bubblewrap, as the uid from its first instruction: root in a user namespace
         of root's own could write /proc/sys."""
         passwd = _lend(lent, _filled(plan.PASSWD))
         info, told = os.pipe()
-        _lend(lent, told)
-        fds = (*orders["cgroup"], passwd, told)
+        life, held = os.pipe()
+        for fd in (told, life):
+            _lend(lent, fd)
+        orders["life"] = life
+        fds = (*orders["cgroup"], passwd, told, life)
+        inner = plan.program(ours=self._machine.same_python) + plan.message(orders)
         sources = plan.sources(self._machine, view)
         if uid is None or all(map(_reachable, sources)):
             argv = plan.bubblewrap(self._machine, view, sources, info=told, passwd=passwd)
-            return Start(argv, [orders], fds, uid, info)
+            return Start(argv, inner, fds, uid, (info, held))
         # Where the uid may not even look, root binds the folders in a mount namespace first.
         staged = [f"/tmp/{number}" for number in range(len(sources))]  # noqa: S108
         argv = plan.bubblewrap(self._machine, view, staged, info=told, passwd=passwd)
         stage = {"role": "stage", "parent": os.getpid(), "uid": uid, "binds": sources, "argv": argv}
-        return Start(plan.launcher(sys.executable), [stage, orders], fds, None, info)
+        outer = plan.program(ours=True) + plan.message(stage)
+        return Start(plan.launcher(sys.executable), outer + inner, fds, None, (info, held))
 
 
 def _outside(orders: _Orders) -> Start:
     fds = tuple(orders["cgroup"]) + (() if orders["kill"] is None else (orders["kill"],))
-    return Start(plan.launcher(sys.executable), [orders], fds)
+    first = plan.program(ours=True) + plan.message(orders)
+    return Start(plan.launcher(sys.executable), first, fds)
 
 
 def _lend(lent: ExitStack, fd: int) -> int:
@@ -255,6 +284,11 @@ def _view(command: Command) -> View:
         workspace, *readable = (folder.resolve(strict=True) for folder in folders)
     except OSError as error:
         raise SysError(Code.NOT_FOUND, f"no such folder: {error.filename}") from error
+    # A workspace is given away to a uid, file by file: never a part of the system.
+    if len(workspace.parts) < _LEAST_DEPTH or workspace.parts[1] in _SYSTEM:
+        raise SysError(Code.INVALID, f"{workspace} cannot be a workspace")
+    if any(len(folder.parts) == 1 for folder in readable):
+        raise SysError(Code.INVALID, "the root cannot be a readable folder")
     return View(workspace, tuple(readable), command.network)
 
 

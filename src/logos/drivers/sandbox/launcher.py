@@ -1,8 +1,9 @@
-"""What stands between the driver and somebody's program.  Run as `python -I -S -c <this>`.
+"""What stands between the driver and somebody's program: a script of its own.
 
-Knows the standard library only, because inside a sandbox there is nothing else of ours.  Its
-orders come by its standard input, as length and `marshal`, first the setup, then the request;
-what follows the request is the program's own input.
+Knows the standard library only, because inside a sandbox there is nothing else of ours.  It
+comes by standard input itself (`plan.BOOT` runs it), compiled already where the interpreter is
+of our version.  After it come its orders, each as length and `marshal`, first the setup, then
+the request; what follows the request is the program's own input.
 
     stage   as root in a new mount namespace: bind folders the uid could not reach, become the
             uid, go on as bubblewrap
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # `signal` costs seven milliseconds of enum
 import ctypes
+import fcntl
 import marshal
 import os
 import resource
@@ -200,18 +202,33 @@ def descendants() -> list[int]:
 
 
 def first(setup: dict[str, Any]) -> None:
-    must("prctl", libc.prctl(PR_SET_PDEATHSIG, _signal.SIGKILL, 0, 0, 0))
+    """The driver's death shows as the end of a pipe that only it can write to.  Bubblewrap's
+    own --die-with-parent, used too early, leaves a process that waits for ever."""
     confine(setup)
+    awaited = {_signal.SIGCHLD, _signal.SIGIO}
+    _signal.pthread_sigmask(_signal.SIG_BLOCK, awaited)
+    life = setup["life"]
+    fcntl.fcntl(life, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(life, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
     main = os.fork()
     if main == 0:
+        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, awaited)
         guarded(await_request, setup)
     must("prctl", libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
-    os.closerange(0, 1 << 16)
+    os.closerange(0, life)
+    os.closerange(life + 1, 1 << 16)
     status = None
-    while status is None:
-        pid, how = os.waitpid(-1, 0)
-        status = exit_status(how) if pid == main else None
-    os._exit(status)
+    while status is None and not ended(life):
+        _signal.sigwait(awaited)
+        status = reap(main)
+    os._exit(128 + _signal.SIGKILL if status is None else status)
+
+
+def ended(pipe: int) -> bool:
+    try:
+        return os.read(pipe, 1) == b""
+    except BlockingIOError:
+        return False
 
 
 def cage(setup: dict[str, Any], parent: int) -> None:
@@ -271,6 +288,7 @@ def start(request: dict[str, Any]) -> None:
         resource.setrlimit(which, (amount, amount))
     for ignored in (_signal.SIGPIPE, _signal.SIGXFSZ):  # Python ignores both, and it is inherited
         _signal.signal(ignored, _signal.SIG_DFL)
+    os.umask(0o022)
     for folder in request["folders"]:
         try:
             os.mkdir(folder)

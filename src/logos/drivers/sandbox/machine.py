@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 
 from logos.abi.driver import Layer, Mode
@@ -26,7 +27,8 @@ _PYTHONS = ("/usr/bin/python3", "/usr/local/bin/python3")
 @dataclass(frozen=True, slots=True)
 class Machine:
     """`python` is an interpreter that programs inside namespaces can see: below /usr, or else
-    ours, with `prefix` the folder that must then be shown to them.  `uids` is None unless the
+    ours, with `prefix` the folder that must then be shown to them; `same_python`: it
+    runs code that we compiled.  `uids` is None unless the
     driver is root and may change its uid."""
 
     architecture: str
@@ -34,6 +36,7 @@ class Machine:
     bubblewrap: str | None
     python: str
     prefix: str | None
+    same_python: bool
     landlock: int
     groups: Groups
     uids: Uids | None
@@ -54,6 +57,7 @@ def look(state: Path) -> Machine:
         bubblewrap=shutil.which("bwrap"),
         python=python,
         prefix=prefix,
+        same_python=_magic(python) == MAGIC_NUMBER.hex(),
         landlock=landlock.version(),
         groups=cgroup.find(),
         uids=Uids(state / "uids", numbers) if numbers else None,
@@ -66,6 +70,17 @@ def _python() -> tuple[str, str | None]:
         if found.startswith("/usr/") and os.access(found, os.X_OK):
             return found, None
     return mine, os.path.realpath(sys.base_prefix)
+
+
+def _magic(python: str) -> str:
+    """The version of an interpreter's compiled code; empty where it does not run."""
+    if python == os.path.realpath(sys.executable):
+        return MAGIC_NUMBER.hex()
+    ask = "import _frozen_importlib_external as e; print(e.MAGIC_NUMBER.hex())"
+    said = subprocess.run(  # noqa: S603 - a path we found ourselves
+        [python, "-I", "-S", "-c", ask], capture_output=True, text=True, timeout=_TRY_S, check=False
+    )
+    return said.stdout.strip()
 
 
 def lacking(machine: Machine, mode: Mode) -> str:

@@ -15,14 +15,27 @@ import os
 import resource
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from logos.abi.driver import Command, Mode, Network
 from logos.drivers.sandbox import landlock, seccomp
 from logos.drivers.sandbox.machine import Machine
 
-LAUNCHER = Path(__file__).with_name("launcher.py").read_text()
+_SOURCE = Path(__file__).with_name("launcher.py")
+#: Reads one message and runs it: source or code.  Compiling takes longer than all the rest.
+BOOT = """import marshal, os
+def exactly(n):
+    b = b""
+    while len(b) < n:
+        m = os.read(0, n - len(b))
+        if not m: os._exit(125)
+        b += m
+    return b
+exec(marshal.loads(exactly(int.from_bytes(exactly(8), "little"))))
+"""
 WORKSPACE = "/workspace"
 INSIDE_UID = 1000
 PASSWD = f"agent:x:{INSIDE_UID}:{INSIDE_UID}::{WORKSPACE}:/bin/sh\n".encode()
@@ -55,9 +68,16 @@ class View:
     network: Network
 
 
-def message(content: dict[str, Any]) -> bytes:
+def message(content: dict[str, Any] | str | CodeType) -> bytes:
     body = marshal.dumps(content)
     return len(body).to_bytes(8, "little") + body
+
+
+@cache
+def program(*, ours: bool) -> bytes:
+    """The launcher as a message, for an interpreter of our version or of another."""
+    source = _SOURCE.read_text()
+    return message(compile(source, "launcher", "exec") if ours else source)
 
 
 def setup(machine: Machine, mode: Mode, view: View, uid: int | None) -> dict[str, Any]:
@@ -70,6 +90,7 @@ def setup(machine: Machine, mode: Mode, view: View, uid: int | None) -> dict[str
         "folder": folder,
         "cgroup": [],
         "kill": None,
+        "life": None,
         "landlock": None,
         "seccomp": None,
     }
@@ -121,7 +142,7 @@ def _limits(machine: Machine, mode: Mode, command: Command) -> list[tuple[int, i
 
 
 def launcher(python: str) -> list[str]:
-    return [python, "-I", "-S", "-c", LAUNCHER]
+    return [python, "-I", "-S", "-c", BOOT]
 
 
 def bubblewrap(
