@@ -6,7 +6,7 @@ What an operator may want to change is a setting in config.py instead.
 BODY_INLINE_BYTES = 4096
 """A journal body longer than this is kept as a content-addressed blob."""
 
-BATCH_EVENTS = 2048
+BATCH_EVENTS = 512
 """Events in one group commit at most."""
 
 SNAPSHOT_EVENTS = 500

@@ -1,7 +1,7 @@
 """Group commit: one writer for all processes of a node.
 
     Writer.append(entry)    queue events of one process; returns the batch they ride in
-    Writer.run()            commit batches until cancelled, one at a time
+    Writer.run()            commit batches until cancelled
     Batch.durable(pid)      return when the events are on disk; raise Fenced when they are not
 
 While one batch commits the next one gathers, so a lone process pays one commit and a
@@ -25,6 +25,10 @@ from logos.kernel.journal.chain import Head, Row, genesis
 from logos.store import Cursor, Queries, Store
 
 MOST_PIDS = 256
+
+SECOND_LANE_EVENTS = 256
+"""So many must wait before a second batch is packed while the first one commits: a commit has
+its price, and only a long queue is worth two at once."""
 
 _SQL = Queries("logos.kernel.journal", "journal.sql")
 
@@ -102,6 +106,9 @@ class Batch:
 
 
 class Writer:
+    """`_open` gathers; `_full` waits its turn; the processes of what is being committed are in
+    `_busy`, because two batches under way must not touch the same one."""
+
     def __init__(
         self, store: Store, node: NodeId, committed: Callable[[Sequence[Entry]], None]
     ) -> None:
@@ -110,11 +117,12 @@ class Writer:
         self._committed = committed
         self._open = Batch()
         self._full: list[Batch] = []
+        self._busy: set[Pid] = set()
         self._work = anyio.Event()
         self._pids: list[Pid] = []
         self._block = 1
-        self.batches = 0
         self._counting = anyio.Lock(fast_acquire=True)  # guards _pids while a block is fetched
+        self.batches = 0
 
     def append(self, entry: Entry) -> Batch:
         batch = self._open
@@ -142,24 +150,42 @@ class Writer:
 
     async def run(self) -> None:
         """Return only by cancellation, or by SysError when the database stays away."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._lane, 1)
+            tasks.start_soon(self._lane, SECOND_LANE_EVENTS)
+
+    async def _lane(self, least: int) -> None:
         while True:
-            if not self._full and not self._open.entries:
-                self._work = anyio.Event()
+            batch = self._take(least)
+            if batch is None:
+                if self._work.is_set():
+                    self._work = anyio.Event()
                 await self._work.wait()
-            if self._full:
-                batch = self._full.pop(0)
-            else:
-                batch, self._open = self._open, Batch()
+                continue
+            pids = {entry.head.pid for entry in batch.entries}
+            self._busy |= pids
             try:
                 await self._store.persist(lambda batch=batch: self._commit(batch))  # type: ignore[misc]
             except SysError as error:
                 batch.error = error
                 batch.done.set()
                 raise
+            self._busy -= pids
+            self._work.set()
             self._committed([e for e in batch.entries if e.head.pid not in batch.refused])
             self.batches += 1
             batch.done.set()
             await anyio.lowlevel.checkpoint()  # those just released ride in the next batch
+
+    def _take(self, least: int) -> Batch | None:
+        """The next batch, if it is worth a lane and its processes are free."""
+        batch = self._full[0] if self._full else self._open
+        if batch.events < least or not self._busy.isdisjoint(e.head.pid for e in batch.entries):
+            return None
+        if self._full:
+            return self._full.pop(0)
+        self._open = Batch()
+        return batch
 
     async def _commit(self, batch: Batch) -> None:
         entries = batch.entries
@@ -278,7 +304,8 @@ async def _blobs(db: Cursor, entries: Iterable[Entry]) -> None:
     rows = chain.from_iterable(e.rows for e in chain(entries, *(e.children for e in entries)))
     blobs = {r.digest: r.body for r in rows if not _inline(r.body)}
     if blobs:
-        await db.run(_SQL.store_blobs, digests=list(blobs), bodies=list(blobs.values()))
+        digests = sorted(blobs)  # one order for all lanes and nodes: no deadlock
+        await db.run(_SQL.store_blobs, digests=digests, bodies=[blobs[d] for d in digests])
 
 
 def _inline(body: bytes | None) -> bool:
