@@ -105,6 +105,16 @@ class Listener:
         await gone.wait()
 
 
+async def _roll_back(db: Any) -> None:
+    if db.is_closed():
+        return
+    with anyio.CancelScope(shield=True):  # the connection goes back to the pool
+        try:
+            await db.execute("ROLLBACK")
+        except AWAY:
+            db.terminate()  # the server has rolled back by itself
+
+
 class Store:
     def __init__(self, url: str, settings: config.Store, fault: Fault | None) -> None:
         self.url = url
@@ -127,9 +137,7 @@ class Store:
             try:
                 yield yield_to
             except BaseException:
-                if not db.is_closed():
-                    with anyio.CancelScope(shield=True):  # the connection goes back to the pool
-                        await db.execute("ROLLBACK")
+                await _roll_back(db)
                 raise
             await self._boundary(db, "COMMIT")
 
