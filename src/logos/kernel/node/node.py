@@ -226,9 +226,9 @@ class Node:
         try:
             while self._residents.get(resident.pid) is resident:
                 resident.more_mail = False
+                await resident.durable()  # or what was taken would be read as pending again
                 letters = await journal.pending(self._store, [resident.pid])
                 self._deliver(resident, letters)
-                await resident.durable()  # or it would be read as pending again
                 if not resident.more_mail:
                     break
         except Fenced as fenced:
