@@ -131,7 +131,10 @@ class Node:
                 pids = list(self._loading)[:LOAD]
                 for pid in pids:
                     del self._loading[pid]
+                here = [p for p in pids if p in self._residents]
                 await self._load([p for p in pids if p not in self._residents])
+                for pid in here:  # woken again while it was being loaded
+                    self.wake(pid)
 
     async def _load(self, pids: Sequence[Pid]) -> None:
         if not pids:
