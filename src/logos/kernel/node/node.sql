@@ -31,6 +31,9 @@ UPDATE process p SET node = :node, epoch = p.epoch + 1 FROM free
    AND EXISTS (SELECT FROM node WHERE id = :node AND lease_until > clock_timestamp())
 RETURNING p.pid, p.status, p.wake_at;
 
+-- name: owned
+SELECT pid, status, wake_at FROM process WHERE node = :node AND status <> 'exited';
+
 -- name: release
 -- Leave everything to whoever comes next.
 UPDATE process SET node = NULL, epoch = epoch + 1 WHERE node = :node AND status <> 'exited';
