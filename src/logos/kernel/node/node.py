@@ -30,7 +30,7 @@ from logos.kernel.node.lease import Lease
 from logos.kernel.node.resident import Folded, Resident, load
 from logos.kernel.node.think import Thinker
 from logos.kernel.process import exit_for, wake_at, watch
-from logos.kernel.process.mail import deliver, expire, lost_thought
+from logos.kernel.process.mail import deliver, expire, is_note, listening, lost_thought
 from logos.store import Store
 
 log = logging.getLogger("logos.kernel")
@@ -188,6 +188,10 @@ class Node:
             self._set_timer(at, resident.pid)
         if process.stopped or process.status is Status.EXITED:
             return False
+        if resident.unread and listening(process):
+            resident.unread = False
+            self.wake(resident.pid)  # and wait for it
+            return False
         if process.open:
             return await self._actor.resume(resident)
         if process.paused_until is not None and now < process.paused_until:
@@ -245,6 +249,9 @@ class Node:
             process = resident.process
             if process.status is Status.EXITED:
                 return
+            if is_note(letter.body) and not listening(process):
+                resident.unread = True  # it stays in the mail
+                continue
             events = deliver(process, letter.id, letter.sender, letter.body)
             resident.append(*events)
             after = resident.process

@@ -51,6 +51,7 @@ class Resident:
     running: dict[CallId, anyio.CancelScope] = field(default_factory=dict)
     posting: bool = False
     more_mail: bool = False
+    unread: bool = False
     last: journal.Batch | None = None
     timer: int | None = None
     unsaved: int = 0
