@@ -194,14 +194,18 @@ class Node:
             return False
         if process.open:
             return await self._actor.resume(resident)
+        return await self._next(resident, process)
+
+    async def _next(self, resident: Resident, process: Process) -> bool:
+        now = self._clock.now()
         if process.paused_until is not None and now < process.paused_until:
             return False
         if (warning := watch(process, now)) is not None:
             resident.append(warning)
             return True
-        return await self._next(resident, process)
+        return await self._ask(resident, process)
 
-    async def _next(self, resident: Resident, process: Process) -> bool:
+    async def _ask(self, resident: Resident, process: Process) -> bool:
         program = self._programs.get(process.agent.program)
         if program is None:
             error = SysError(Code.NOT_FOUND, f"there is no program {process.agent.program!r}")
