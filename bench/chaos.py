@@ -31,8 +31,8 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-from lib_chaos.compare import Verdict, compare
 
+from lib_chaos.compare import Verdict, compare
 from logos.store import Embedded, migrate
 
 BENCH = Path(__file__).parent
@@ -142,7 +142,7 @@ async def run(options: argparse.Namespace, home: Path) -> dict[str, Any]:
     began = time.monotonic()
     server, folder = Embedded(home / "store"), home / "world"
     folder.mkdir()
-    url = await server.url(lambda text: None)
+    url = await server.url(lambda _: None)
     try:
         await migrate(url)
 

@@ -306,6 +306,8 @@ def _charged(stage: Stage, pid: Pid, events: list[Any]) -> int:
                 assert event.message.startswith(UNKNOWN)
                 assert written.pop(f"{pid}-{event.id}", 1) == 1, "it happened twice"
                 seen["unknown"] += 1
+            case _:
+                pass
     assert not written, "in the ledger, and the journal does not know it"
     return seen["unknown"]
 
@@ -370,6 +372,8 @@ async def test_a_doubt_stops_the_process_until_a_person_has_looked(stage: Stage)
                         doubts.add(event.reason.partition("(")[2].partition(")")[0])
                     case e.Failed():
                         assert event.id in doubts, "told before it asked"
+                    case _:
+                        pass
         assert stops >= stage.unknown
 
 
