@@ -73,6 +73,8 @@ class Books:
                 self.lost.append(f"{pid}-{event.id} failed: {event.message}")
             case "Received":
                 self.received[event.text] += 1
+            case _:
+                pass
 
     def of(self, tool: str) -> set[str]:
         return {id_ for id_, name in self.called.items() if name == tool}

@@ -68,29 +68,43 @@ async def scalar(url: str, question: str) -> Any:
         await db.close()
 
 
+async def more_than(url: str, events: int) -> int:
+    while (there := await scalar(url, "SELECT count(*) FROM journal")) <= events:  # noqa: ASYNC110
+        await anyio.sleep(0.05)  # why: another process's doing
+    return int(there)
+
+
+def working(url: str, folder: Path) -> "subprocess.Popen[str]":
+    """A node with ten agents at work."""
+    command = [sys.executable, "-m", "lib_chaos.node", "--url", url, "--folder", str(folder)]
+    return subprocess.Popen(
+        [*command, "--processes", "10", "--pace", "0.02"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=ENVIRON,
+    )
+
+
+def compared(url: str, folder: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", "lib_chaos.compare", url, str(folder)]
+    done = subprocess.run(command, check=True, capture_output=True, env=ENVIRON, text=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
 async def test_a_database_that_stops_at_once_and_comes_back(
     embedded: tuple[Path, str], tmp_path: Path
 ) -> None:
     """The node lives, so nothing is even in doubt: it waits and goes on."""
     folder, url = embedded
-    node = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "lib_chaos.node", "--url", url, "--folder", str(tmp_path)),
-            *("--processes", "10", "--pace", "0.02"),
-        ],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=ENVIRON,
-    )
+    node = working(url, tmp_path)
     assert node.stdout is not None
     try:
         assert json.loads(node.stdout.readline())["event"] == "ready"
         seen = 0
         for _ in range(3):
             with anyio.fail_after(60):
-                while (there := await scalar(url, "SELECT count(*) FROM journal")) < seen + 60:
-                    await anyio.sleep(0.05)  # another process's doing
-            seen = there
+                seen = await more_than(url, seen + 60)
             await anyio.to_thread.run_sync(control, folder, "-m", "immediate", "stop")
             await anyio.to_thread.run_sync(start_again, folder)
         (tmp_path / "finish").touch()
@@ -101,9 +115,7 @@ async def test_a_database_that_stops_at_once_and_comes_back(
         node.kill()
         node.wait()
         node.stdout.close()
-    command = [sys.executable, "-m", "lib_chaos.compare", url, str(tmp_path)]
-    done = subprocess.run(command, check=True, capture_output=True, env=ENVIRON, text=True)
-    found = json.loads(done.stdout)
+    found = compared(url, tmp_path)
     assert (found["lost"], found["duplicated"], found["unexplained"]) == ([], [], [])
     assert found["in_doubt"] == 0
 

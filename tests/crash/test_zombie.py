@@ -150,6 +150,68 @@ async def test_without_the_check_it_gets_through(url: str, monkeypatch: pytest.M
     assert await scalar(url, "SELECT count(*) FROM journal WHERE pid = $1", outcome.lost) == 2
 
 
+async def waiting(url: str, number: int) -> None:
+    """Return when so many appends wait for a lock."""
+    await until(
+        url,
+        "SELECT count(*) >= "  # a number of ours
+        + str(number)
+        + " FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%held AS%'",
+    )
+
+
+async def test_a_node_that_only_lost_its_connection_is_no_zombie(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server may finish a statement after its client has gone, and after that client's
+    second attempt has begun: the second is refused, but by the first, not by another node."""
+    connect = Store._connect
+    lock, other = await asyncpg.connect(url), await asyncpg.connect(url)
+    async with open_store(url, config.Store()) as store, half_a_node(store, "slow", 30) as half:
+        entry, resident = await half.entry()
+        await half.writer.append(entry).durable(resident.pid)
+        async with anyio.create_task_group() as tasks:
+
+            async def deaf(self: Store) -> Any:
+                """Sends an append the long way, and hears nothing of it."""
+                db = await connect(self)
+                fetch = db.fetch
+
+                async def lost(text: str, *arguments: object) -> Any:
+                    if "held AS" not in text:
+                        return await fetch(text, *arguments)
+                    monkeypatch.undo()
+                    tasks.start_soon(other.fetch, text, *arguments)
+                    await waiting(url, 1)
+                    db.terminate()
+                    raise asyncpg.ConnectionDoesNotExistError("closed")
+
+                return _Line(db, lost)
+
+            store.close()
+            monkeypatch.setattr(Store, "_connect", deaf)
+            await lock.execute("BEGIN")
+            await lock.fetch("SELECT FROM process WHERE pid = $1 FOR UPDATE", resident.pid)
+            batch = resident.append(Idled())
+            await waiting(url, 2)
+            await lock.execute("COMMIT")
+            with anyio.fail_after(20):
+                await batch.durable(resident.pid)
+        rows = [row async for row in read(store, resident.pid)]
+        assert [row.kind for row in rows] == ["spawned", "idled"]
+    await lock.close()
+    await other.close()
+
+
+class _Line:
+    def __init__(self, db: Any, fetch: Any) -> None:
+        self._db = db
+        self.fetch = fetch
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._db, name)
+
+
 # -- real nodes ----------------------------------------------------------------------------
 
 
@@ -191,8 +253,8 @@ def nodes() -> Iterator[list[Node]]:
 
 async def until(url: str, question: str) -> None:
     with anyio.fail_after(30):
-        while not await scalar(url, question):
-            await anyio.sleep(0.05)  # another process's doing: there is no event to wait for
+        while not await scalar(url, question):  # noqa: ASYNC110 - another process's doing
+            await anyio.sleep(0.05)
 
 
 def compared(url: str, folder: Path) -> dict[str, Any]:
