@@ -152,12 +152,15 @@ def _thought(p: Process, event: e.Thought) -> Process:
 
 
 def _interrupted(p: Process, event: e.Interrupted) -> Process:
+    """Who charges for a thought without an end does not know it: the node went away, which is
+    no failure of the model."""
     cancelled = event.code is Code.CANCELLED
+    failed = not cancelled and not event.charged.tokens
     return replace(
         p,
         reserved=None,
         spent=p.spent + event.charged,
-        failures=p.failures if cancelled else p.failures + 1,
+        failures=p.failures + failed,
         news=p.news if cancelled else p.news + 1,
     )
 
