@@ -114,6 +114,16 @@ class Listener:
         await gone.wait()
 
 
+async def _roll_back(db: Any) -> None:
+    if db.is_closed():
+        return
+    with anyio.CancelScope(shield=True):  # the connection goes back to the pool
+        try:
+            await db.execute("ROLLBACK")
+        except AWAY:
+            db.terminate()  # the server has rolled back by itself
+
+
 class Store:
     def __init__(self, url: str, settings: config.Store, fault: Fault | None) -> None:
         self.url = url
@@ -136,9 +146,7 @@ class Store:
             try:
                 yield yield_to
             except BaseException:
-                if not db.is_closed():
-                    with anyio.CancelScope(shield=True):  # the connection goes back to the pool
-                        await db.execute("ROLLBACK")
+                await _roll_back(db)
                 raise
             await self._boundary(db, "COMMIT")
 
@@ -171,7 +179,11 @@ class Store:
 
     async def _connect(self) -> Any:
         db = await asyncpg.connect(self.url, timeout=10, server_settings=SESSION)
-        await db.execute(LEAST_PRIVILEGE)
+        try:
+            await db.execute(LEAST_PRIVILEGE)
+        except BaseException:
+            db.terminate()
+            raise
         return db
 
     @asynccontextmanager

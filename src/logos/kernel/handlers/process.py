@@ -23,9 +23,11 @@ async def spawn(ctx: Context, call: Spawn) -> Effects:
 
 @TABLE.handles(Wait)
 async def wait(ctx: Context, call: Wait) -> Effects:
+    until = None if call.timeout_s is None else ctx.now + int(call.timeout_s * SECOND)
+    if any(child.pid == call.pid for child in ctx.process.children):
+        return Effects(blocks=True, until=until)  # the news of its end answers, now or later
     known = await _child(ctx, call.pid)
     if known.exit_status is None:
-        until = None if call.timeout_s is None else ctx.now + int(call.timeout_s * SECOND)
         return Effects(blocks=True, until=until)
     answer = await ctx.kernel.answer(call.pid)
     return Effects(value=Exit(pid=call.pid, status=known.exit_status, answer=answer))

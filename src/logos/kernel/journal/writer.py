@@ -189,10 +189,10 @@ class Writer:
 
     async def _commit(self, batch: Batch) -> None:
         entries = batch.entries
-        if batch.tried and (held := await self._went_in(entries)):
+        again, batch.tried = batch.tried, True
+        if again and (held := await self._went_in(entries)):
             batch.refused = {e.head.pid for e in entries} - held
             return  # the answer to an earlier attempt was lost, its commit was not
-        batch.tried = True
         async with self._store.connection() as db:
             await _blobs(db, entries)
         if any(e.birth or e.children or e.letters or e.taken for e in entries):
@@ -201,6 +201,8 @@ class Writer:
         else:
             async with self._store.connection() as db:
                 held = await _append(db, entries)
+        if again and len(held) < len({e.head.pid for e in entries}):
+            held |= await self._went_in(entries)  # the earlier attempt was still under way
         batch.refused = {e.head.pid for e in entries} - held
 
     async def _with_effects(self, db: Cursor, entries: Sequence[Entry]) -> set[Pid]:

@@ -61,10 +61,14 @@ class Actor:
         for proposal in resident.process.proposed:
             try:
                 await self._begin(resident, proposal)
+            except _Overtaken:
+                return
             except SysError as error:
-                resident.append(failed(proposal.id, error))
+                if _may_begin(resident):
+                    resident.append(failed(proposal.id, error))
 
     async def _begin(self, resident: Resident, proposal: ToolCall) -> None:
+        _still(resident)
         process = resident.process
         if (spent := overdrawn(process, resident.clock.now())) is not None:
             raise spent
@@ -83,12 +87,14 @@ class Actor:
             if any(other.name == name for other in process.open):
                 return  # what `prepare` sees must not be what another call is about to change
             called = msgspec.structs.replace(called, prepared=await tool.prepare(job))
+            _still(resident)
         batch = resident.append(called)
         self._start(resident, tool, job, called.id, None if called.effect is Effect.PURE else batch)
 
     async def _kernel_call(self, resident: Resident, called: Called, call: Call[Any]) -> None:
         ctx = Context(resident.pid, resident.process, resident.clock.now(), self._services)
         effects = await self._table[type(call)](ctx, call)
+        _still(resident)
         if effects.blocks:
             answer: Blocked | Returned = Blocked(id=called.id, until=effects.until)
         else:
@@ -117,7 +123,10 @@ class Actor:
                 if isinstance(tool, Reconciler) and open_call.prepared:
                     verdict, value = await tool.reconcile(job, open_call.prepared)
         except SysError as error:
-            resident.append(failed(open_call.id, error))
+            if _is_open(resident, open_call.id):
+                resident.append(failed(open_call.id, error))
+            return True
+        if not _is_open(resident, open_call.id):
             return True
         if verdict is Verdict.DONE:
             resident.append(returned(open_call.id, value))
@@ -156,6 +165,19 @@ class Actor:
                 resident.changed.set()
 
         self._tasks.start_soon(run)
+
+
+class _Overtaken(Exception):  # noqa: N818 - a state of the world, not a mistake
+    """A signal came while a call was being decided on: it was not let in."""
+
+
+def _may_begin(resident: Resident) -> bool:
+    return not resident.process.stopped and resident.process.exit_status is None
+
+
+def _still(resident: Resident) -> None:
+    if not _may_begin(resident):
+        raise _Overtaken
 
 
 def _is_open(resident: Resident, id_: CallId) -> bool:

@@ -157,9 +157,17 @@ class Kernel:
         await self._post(pid, Order(signal, reason))
 
     async def _post(self, pid: Pid, mail: AnyMail) -> None:
+        body = encode(mail)
+
+        async def number() -> int:
+            async with self._store.connection() as db:
+                return int((await db.one(_SQL.mail_id))["id"])
+
+        id_ = await self._store.persist(number)
+
         async def write() -> Any:
             async with self._store.connection() as db:
-                return await db.one(_SQL.post, pid=pid, sender=None, body=encode(mail))
+                return await db.one(_SQL.post, id=id_, pid=pid, body=body)
 
         if await self._store.persist(write) is None:
             if await self.records.known(pid) is None:

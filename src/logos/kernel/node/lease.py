@@ -58,10 +58,16 @@ class Lease:
     async def claim(self, most: int) -> list[Claimed]:
         """First fence what dead nodes left."""
 
+        tried = False
+
         async def reap_and_claim() -> list[Claimed]:
+            nonlocal tried
+            again, tried = tried, True
             async with self._store.connection() as db:
                 await db.run(_SQL.reap)
                 rows = await db.all(_SQL.claim, node=self.node, most=most)
+                if again:  # the answer to an earlier attempt was lost, maybe not its claim
+                    rows = await db.all(_SQL.owned, node=self.node)
             return [Claimed(*row) for row in rows]
 
         return await self._store.persist(reap_and_claim)

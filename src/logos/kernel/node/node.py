@@ -30,7 +30,7 @@ from logos.kernel.node.lease import Lease
 from logos.kernel.node.resident import Folded, Resident, load
 from logos.kernel.node.think import Thinker
 from logos.kernel.process import exit_for, wake_at, watch
-from logos.kernel.process.mail import deliver, expire, lost_thought
+from logos.kernel.process.mail import deliver, expire, is_note, listening, lost_thought
 from logos.store import Store
 
 log = logging.getLogger("logos.kernel")
@@ -131,7 +131,10 @@ class Node:
                 pids = list(self._loading)[:LOAD]
                 for pid in pids:
                     del self._loading[pid]
+                here = [p for p in pids if p in self._residents]
                 await self._load([p for p in pids if p not in self._residents])
+                for pid in here:  # woken again while it was being loaded
+                    self.wake(pid)
 
     async def _load(self, pids: Sequence[Pid]) -> None:
         if not pids:
@@ -185,16 +188,24 @@ class Node:
             self._set_timer(at, resident.pid)
         if process.stopped or process.status is Status.EXITED:
             return False
+        if resident.unread and listening(process):
+            resident.unread = False
+            self.wake(resident.pid)  # and wait for it
+            return False
         if process.open:
             return await self._actor.resume(resident)
+        return await self._next(resident, process)
+
+    async def _next(self, resident: Resident, process: Process) -> bool:
+        now = self._clock.now()
         if process.paused_until is not None and now < process.paused_until:
             return False
         if (warning := watch(process, now)) is not None:
             resident.append(warning)
             return True
-        return await self._next(resident, process)
+        return await self._ask(resident, process)
 
-    async def _next(self, resident: Resident, process: Process) -> bool:
+    async def _ask(self, resident: Resident, process: Process) -> bool:
         program = self._programs.get(process.agent.program)
         if program is None:
             error = SysError(Code.NOT_FOUND, f"there is no program {process.agent.program!r}")
@@ -226,9 +237,9 @@ class Node:
         try:
             while self._residents.get(resident.pid) is resident:
                 resident.more_mail = False
+                await resident.durable()  # or what was taken would be read as pending again
                 letters = await journal.pending(self._store, [resident.pid])
                 self._deliver(resident, letters)
-                await resident.durable()  # or it would be read as pending again
                 if not resident.more_mail:
                     break
         except Fenced as fenced:
@@ -242,6 +253,9 @@ class Node:
             process = resident.process
             if process.status is Status.EXITED:
                 return
+            if is_note(letter.body) and not listening(process):
+                resident.unread = True  # it stays in the mail
+                continue
             events = deliver(process, letter.id, letter.sender, letter.body)
             resident.append(*events)
             after = resident.process

@@ -31,6 +31,9 @@ UPDATE process p SET node = :node, epoch = p.epoch + 1 FROM free
    AND EXISTS (SELECT FROM node WHERE id = :node AND lease_until > clock_timestamp())
 RETURNING p.pid, p.status, p.wake_at;
 
+-- name: owned
+SELECT pid, status, wake_at FROM process WHERE node = :node AND exit_status IS NULL;
+
 -- name: release
 -- Leave everything to whoever comes next.
 UPDATE process SET node = NULL, epoch = epoch + 1 WHERE node = :node AND exit_status IS NULL;
@@ -53,11 +56,19 @@ SELECT pid, status, parent, exit_status FROM process WHERE pid = :pid;
 -- name: head
 SELECT epoch, head_seq, head_hash FROM process WHERE pid = :pid;
 
+-- name: mail_id
+-- A number for a letter from outside, so that it can be posted again after a lost connection.
+SELECT nextval(pg_get_serial_sequence('mail', 'id')) AS id;
+
 -- name: post
 -- From outside: a person or a surface.  Nothing comes back when there is nobody to get it.
-INSERT INTO mail (pid, sender, body)
-SELECT pid, :sender, :body FROM process WHERE pid = :pid AND exit_status IS NULL
-RETURNING id;
+WITH posted AS (
+    INSERT INTO mail (id, pid, body) OVERRIDING SYSTEM VALUE
+    SELECT :id, pid, :body FROM process WHERE pid = :pid AND exit_status IS NULL
+        ON CONFLICT (id) DO NOTHING
+    RETURNING id
+)
+SELECT id FROM posted UNION ALL SELECT id FROM mail WHERE id = :id;
 
 -- name: notify
 SELECT pg_notify('logos', '');

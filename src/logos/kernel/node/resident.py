@@ -28,7 +28,7 @@ from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "node.sql")
 
-FOLD_VERSION = 1
+FOLD_VERSION = 2
 """Raise it when Process, Window or what their folds do changes: old snapshots are not read."""
 
 
@@ -51,6 +51,7 @@ class Resident:
     running: dict[CallId, anyio.CancelScope] = field(default_factory=dict)
     posting: bool = False
     more_mail: bool = False
+    unread: bool = False
     last: journal.Batch | None = None
     timer: int | None = None
     unsaved: int = 0

@@ -58,8 +58,11 @@ class Thinker:
             model = await self._models(process.agent.model)
             request, asked = self._prepare(resident, model)
         except SysError as error:
-            resident.append(exit_for(error))
+            if resident.process.exit_status is None:
+                resident.append(exit_for(error))
             return
+        if resident.process.stopped or resident.process.exit_status is not None:
+            return  # a signal came while the model was opened
         resident.append(asked)
         with anyio.CancelScope() as scope:
             resident.thought = scope
@@ -68,11 +71,13 @@ class Thinker:
                 async with self._slots.slot(model):
                     thought = await self._ask(resident.pid, model, request, process.thoughts + 1)
             except SysError as error:
-                _settle_failure(resident, error)
+                if resident.process.reserved is not None:
+                    _settle_failure(resident, error)
                 return
             finally:
                 resident.thought = None
-            await resident.append(thought).durable(resident.pid)
+            if resident.process.reserved is not None:  # else a signal came first
+                await resident.append(thought).durable(resident.pid)
 
     def _prepare(self, resident: Resident, model: Model) -> tuple[Request, Asked]:
         process, window, profile = resident.process, resident.window, model.profile

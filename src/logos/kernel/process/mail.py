@@ -2,6 +2,7 @@
 
     Note, Order, Death       the bodies of mail
     deliver(process, ...)    the events by which a process takes one piece of mail
+    listening(process)       whether it takes messages now
     expire(process, now)     the events of what has come due
 
 Mail is posted in the sender's transaction and taken in the receiver's, so it arrives once.
@@ -72,6 +73,18 @@ def deliver(process: Process, id_: MailId, sender: Pid | None, body: bytes) -> l
             return [event, *_order(process, signal)]
         case Death() as death:
             return _death(process, id_, Pid(sender or 0), death)
+
+
+def listening(process: Process) -> bool:
+    """Not between a thought and the end of what it proposed: its model hasn't seen the message,
+    and may just have decided to wait for it."""
+    if any(call.name == "message.receive" and call.blocked for call in process.open):
+        return True
+    return not (process.reserved or process.proposed or process.open)
+
+
+def is_note(body: bytes) -> bool:
+    return isinstance(_DECODER.decode(body), Note)
 
 
 def _note(process: Process, note: Received) -> list[AnyEvent]:

@@ -153,11 +153,12 @@ def _thought(p: Process, event: e.Thought) -> Process:
 
 def _interrupted(p: Process, event: e.Interrupted) -> Process:
     cancelled = event.code is Code.CANCELLED
+    failed = not cancelled and not event.lost
     return replace(
         p,
         reserved=None,
         spent=p.spent + event.charged,
-        failures=p.failures if cancelled or event.lost else p.failures + 1,
+        failures=p.failures + failed,
         news=p.news if cancelled else p.news + 1,
     )
 
