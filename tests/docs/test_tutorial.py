@@ -40,7 +40,9 @@ def steps(text: str) -> Iterator[Step]:
         if block[1] == "python":
             yield Step(line, f"cat > {PROGRAM} <<'END OF PROGRAM'\n{block[2]}END OF PROGRAM", "")
             continue
-        for one in re.finditer(r"^\$ (.*\n(?:> .*\n|>\n)*)((?:(?!\$ ).*\n)*)", block[2], re.MULTILINE):
+        for one in re.finditer(
+            r"^\$ (.*\n(?:> .*\n|>\n)*)((?:(?!\$ ).*\n)*)", block[2], re.MULTILINE
+        ):
             command = re.sub(r"^> ?", "", one[1], flags=re.MULTILINE)
             yield Step(line + block[2].count("\n", 0, one.start()), command, one[2])
 
