@@ -4,6 +4,7 @@ A `console` block holds commands after `$ ` (continued after `> `) and their out
 shows it; `…` stands for anything.  A `python` block is the file the next command runs.
 """
 
+import errno
 import os
 import pty
 import re
@@ -67,8 +68,9 @@ def on_terminal(command: str, environ: Mapping[str, str], cwd: Path) -> str:
     try:
         while piece := os.read(outer, 1 << 16):
             shown += piece
-    except OSError as error:  # how Linux says that the other end has been closed
-        assert error.errno == 5, error
+    except OSError as error:
+        if error.errno != errno.EIO:  # how Linux says that the other end has been closed
+            raise
     finally:
         os.close(outer)
     shell.wait(PATIENCE_S)
