@@ -3,6 +3,9 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 BIN := .venv/bin
+# A folder of this run's own: pytest closes the shared one to others whenever it starts, and the
+# embedded database, which as root runs under another account, then loses its files.
+TMP := /tmp/logos-test-$(shell id -u)-$(shell echo $$PPID)
 SHAPE := --gate cycles=0 --gate room_cycles=0 --gate swallowed=0 --gate twins=0 --gate file_max=400 --gate body_max=60 --gate params_max=6
 .PHONY: help setup demo test check format lint types imports shape unit bench up docs clean
 
@@ -18,7 +21,7 @@ demo: setup  ## the main job, shown end to end
 	@$(BIN)/python scripts/demo.py
 
 test: setup  ## all tests
-	@$(BIN)/pytest -q -n 2 --dist loadfile
+	@$(BIN)/pytest -q -n 2 --dist loadfile --basetemp=$(TMP)
 
 check: format lint types imports shape unit  ## what must be clean before a commit
 format: setup  ## formatting
@@ -32,7 +35,7 @@ imports: setup  ## the architecture: who may import whom
 shape: setup  ## sizes and cycles, as gates
 	@$(BIN)/python tools/metrics.py src/logos --tests tests --json .venv/metrics.json $(SHAPE) >.venv/metrics.txt
 unit: setup  ## the tests that need no database
-	@$(BIN)/pytest -q tests/unit tests/arch
+	@$(BIN)/pytest -q --basetemp=$(TMP) tests/unit tests/arch
 
 bench: setup  ## measurements
 	@$(BIN)/python -m bench

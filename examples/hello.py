@@ -1,7 +1,8 @@
 """The smallest program: one agent, one task, one answer.
 
-The model is the one in your settings; LOGOS_MODEL=openai/gpt-5 (with OPENAI_API_KEY set) picks
-another for one run.  The same holds for every example here.
+The model is the one in your settings: `builtin/reader`, which needs no key and only quotes what it
+has read, unless you have set another.  LOGOS_MODEL=openai/gpt-5 (with OPENAI_API_KEY) picks one for
+one run.  The same holds for every example here.
 """
 
 import anyio

@@ -1,5 +1,5 @@
-"""Limits are hard.  This agent would go on for ever; its fourth call is refused, and its next
-thought would be as well, so it ends with the exit status of `budget`.
+"""Limits are hard.  This agent is to draw ten numbers and may make three calls: the fourth
+is refused, and so is its next thought, so it ends with the exit status of `budget`.
 
 What a thought can cost at most is reserved before it starts, so a limit of tokens or dollars is
 never overdrawn, however many descendants share it.
@@ -10,6 +10,8 @@ from itertools import count
 import anyio
 
 import logos
+
+TASK = ", ".join(["Call `draw` with `{}`"] * 10)
 
 functions = logos.Functions()
 numbers = count(1)
@@ -24,13 +26,13 @@ def draw() -> int:
 async def main() -> None:
     gambler = logos.Agent(
         name="gambler",
-        instructions="Draw numbers with the tool, one after another, until you see 1000.",
+        instructions="Draw as many numbers as you are told to.",
         tools=("draw",),
         allow=(logos.Cap(verb="call", path="/tools/draw"),),
         limits=logos.Limits(calls=3, wall_s=60),
     )
     async with logos.boot(functions=functions) as machine:
-        pid = await machine.kernel.spawn(gambler, "Draw.")
+        pid = await machine.kernel.spawn(gambler, TASK)
         end = await machine.kernel.records.wait(pid)
         drawn = (await machine.kernel.records.process(pid)).calls
         print(f"drew {drawn} numbers, then exited with {end.status}: {end.answer}")

@@ -29,16 +29,18 @@ async def measure(call: logos.CallId) -> str:
 
 async def first_life() -> None:
     caps = (logos.Cap(verb="call", path="/tools/measure"),)
-    agent = logos.Agent(name="surveyor", tools=("measure",), allow=caps)
+    agent = logos.Agent(name="measurer", tools=("measure",), allow=caps)
     async with logos.boot(functions=functions) as machine:
-        await machine.kernel.spawn(agent, "Measure, and report.")
-        await anyio.sleep_forever()
+        pid = await machine.kernel.spawn(
+            agent, "Call `measure` with `{}`, and report what it says."
+        )
+        await machine.kernel.records.wait(pid)
 
 
 async def second_life() -> None:
     async with logos.boot(functions=functions) as machine:
         records = machine.kernel.records
-        survivor = next(one for one in await records.list() if one.agent == "surveyor")
+        *_, survivor = [one for one in await records.list(everyone=True) if one.agent == "measurer"]
         print((await records.wait(survivor.pid)).answer)
 
 

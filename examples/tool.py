@@ -8,6 +8,8 @@ import anyio
 
 import logos
 
+TASK = 'How large is a room of 4 by 5.5 metres?  Call `area` with `{"width": 4, "height": 5.5}`.'
+
 functions = logos.Functions()
 
 
@@ -29,7 +31,7 @@ async def main() -> None:
         allow=(logos.Cap(verb="call", path="/tools/area"),),
     )
     async with logos.boot(functions=functions) as machine:
-        pid = await machine.kernel.spawn(surveyor, "How large is a room of 4 by 5.5 metres?")
+        pid = await machine.kernel.spawn(surveyor, TASK)
         end = await machine.kernel.records.wait(pid)
         print(end.answer)
 

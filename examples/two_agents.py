@@ -3,6 +3,8 @@ receiver's, so it arrives once, in order, also when a node dies in between.
 
 The scribe is resident: after an answer it waits for the next message instead of exiting.  The
 author waits in turns, because an answer that comes while it thinks is in its window already.
+This one needs a model that follows instructions; with `builtin/reader` nobody capitalises anything,
+and the author's limit ends it.
 """
 
 import anyio
@@ -24,6 +26,7 @@ author = logos.Agent(
     "then wait with message_receive, a second at a time.",
     tools=("message.send", "message.receive"),
     allow=SEND,
+    limits=logos.Limits(wall_s=30),
 )
 
 

@@ -38,7 +38,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     script: Script
 
-    def do_POST(self) -> None:  # noqa: N802 - the library's name
+    def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         answer = type(self).script([str(m.get("content") or "") for m in asked["messages"]])
         reason = "stop" if isinstance(answer, str) else "tool_calls"

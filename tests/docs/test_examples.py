@@ -30,11 +30,11 @@ def tool(texts: list[str]) -> Answer:
 
 def two_agents(texts: list[str]) -> Answer:
     if "capitals" in texts[0]:  # the scribe
-        letter = re.search(r"from process (\d+)\] (\w+)$", texts[-1])
-        if letter is None:
-            return "sent"
-        return "message_send", {"to": int(letter[1]), "text": letter[2].upper()}
-    if answer := re.search(r"\b[A-Z]{7}\b", texts[-1] + texts[-2]):
+        letters = re.findall(r"from process (\d+)\] (\w+)$", "\n".join(texts), re.MULTILINE)
+        for sender, word in letters[texts.count("null") :]:  # not answered yet
+            return "message_send", {"to": int(sender), "text": word.upper()}
+        return "No more letters."
+    if answer := re.search(r"\b[A-Z]{7}\b", " ".join(texts[2:])):
         return f"It came back: {answer[0]}"
     if len(texts) > 2:
         return "message_receive", {"timeout_s": 1}
