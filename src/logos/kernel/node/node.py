@@ -141,6 +141,8 @@ class Node:
         for letter in await journal.pending(self._store, [f.head.pid for f in folded]):
             letters.setdefault(letter.pid, []).append(letter)
         for one in folded:
+            if one.head.pid in self._residents:
+                continue  # it was born while we read
             resident = self._resident(one)
             self._deliver(resident, letters.get(resident.pid, ()))
             self.hold(resident)
@@ -226,9 +228,8 @@ class Node:
         try:
             while self._residents.get(resident.pid) is resident:
                 resident.more_mail = False
-                letters = await journal.pending(self._store, [resident.pid])
-                self._deliver(resident, letters)
-                await resident.durable()  # or it would be read as pending again
+                await resident.durable()  # or what is taken would be read as pending again
+                self._deliver(resident, await journal.pending(self._store, [resident.pid]))
                 if not resident.more_mail:
                     break
         except Fenced as fenced:
