@@ -19,12 +19,13 @@ WITH head AS (
     RETURNING p.pid
 ), added AS (
     INSERT INTO journal (pid, seq, epoch, at, kind, body, digest, prev, hash)
-    SELECT r.* FROM unnest(
+    SELECT r.pid, r.seq, r.epoch, r.at, r.kind, r.body, r.digest, r.prev, r.hash FROM unnest(
         :row_pids::bigint[], :row_seqs::bigint[], :row_epochs::bigint[], :row_ats::bigint[],
         :row_kinds::text[], :row_bodies::bytea[], :row_digests::bytea[], :row_prevs::bytea[],
         :row_hashes::bytea[]
-    ) AS r (pid, seq, epoch, at, kind, body, digest, prev, hash)
+    ) WITH ORDINALITY AS r (pid, seq, epoch, at, kind, body, digest, prev, hash, n)
     JOIN held ON held.pid = r.pid
+    ORDER BY r.n                                    -- the feed has them in this order
 )
 SELECT pid FROM held;
 
