@@ -130,9 +130,8 @@ class Store:
             try:
                 yield yield_to
             except BaseException:
-                if not db.is_closed():
-                    with anyio.CancelScope(shield=True):  # the connection goes back to the pool
-                        await db.execute("ROLLBACK")
+                with anyio.CancelScope(shield=True):  # the connection goes back to the pool
+                    await _roll_back(db)
                 raise
             await self._boundary(db, "COMMIT")
 
@@ -206,6 +205,13 @@ class Store:
     def close(self) -> None:
         while self._free:
             self._free.pop().terminate()
+
+
+async def _roll_back(db: Any) -> None:
+    try:
+        await db.execute("ROLLBACK")
+    except AWAY:  # the server has done so, or will: what matters is the error that led here
+        db.terminate()
 
 
 @asynccontextmanager

@@ -160,10 +160,10 @@ class Writer:
 
     async def _commit(self, batch: Batch) -> None:
         entries = batch.entries
-        if batch.tried and (held := await self._went_in(entries)):
+        again, batch.tried = batch.tried, True
+        if again and (held := await self._went_in(entries)):
             batch.refused = {e.head.pid for e in entries} - held
             return  # the answer to an earlier attempt was lost, its commit was not
-        batch.tried = True
         async with self._store.connection() as db:
             await _blobs(db, entries)
         if any(e.birth or e.children or e.letters or e.taken for e in entries):
@@ -173,6 +173,8 @@ class Writer:
             async with self._store.connection() as db:
                 held = await _append(db, entries)
         batch.refused = {e.head.pid for e in entries} - held
+        if again and batch.refused:  # the earlier attempt may have gone in while this one waited
+            batch.refused -= await self._went_in(entries)
 
     async def _with_effects(self, db: Cursor, entries: Sequence[Entry]) -> set[Pid]:
         held = await _append(db, [e for e in entries if e.birth is None])
