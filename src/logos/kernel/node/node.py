@@ -178,13 +178,8 @@ class Node:
     async def _step(self, resident: Resident) -> bool:
         """Do one thing.  False: there is nothing to do until something arrives."""
         process, now = resident.process, self._clock.now()
-        if due := expire(process, now):
-            resident.append(*due)
-            _cancel_all(resident)
+        if self._expire(resident, now):
             return True
-        if (at := wake_at(process)) is not None and at != resident.timer:
-            resident.timer = at
-            self._set_timer(at, resident.pid)
         if process.stopped or process.status is Status.EXITED:
             return False
         if process.open:
@@ -195,6 +190,17 @@ class Node:
             resident.append(warning)
             return True
         return await self._next(resident, process)
+
+    def _expire(self, resident: Resident, now: int) -> bool:
+        """What has come due, and a timer for what comes next."""
+        due = expire(resident.process, now)
+        if due:
+            resident.append(*due)
+            _cancel_all(resident)
+        if (at := wake_at(resident.process, now)) is not None and at != resident.timer:
+            resident.timer = at
+            self._set_timer(at, resident.pid)
+        return bool(due)
 
     async def _next(self, resident: Resident, process: Process) -> bool:
         program = self._programs.get(process.agent.program)
@@ -271,6 +277,8 @@ class Node:
             while self._timers and self._timers[0][0] <= now:
                 _, pid = heapq.heappop(self._timers)
                 if (resident := self._residents.get(pid)) is not None:
+                    if resident.thought is not None:
+                        self._expire(resident, now)  # its own task waits for the model
                     resident.changed.set()
                 else:
                     self.wake(pid)

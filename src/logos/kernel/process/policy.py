@@ -3,7 +3,7 @@
     left(process)              what remains of its limits, with what its live children hold set aside
     overdrawn(process, now)    why it may not go on, or None
     grant(process, asked, now) the limits of a child, taken out of the parent's
-    wake_at(process)           when something is due
+    wake_at(process)           when something is due next
     watch(process, now)        what the watchdog has to say
 
 Budgets are hard because nothing is counted twice and nothing is promised twice: a child's
@@ -129,11 +129,17 @@ def _share(name: str, rest: int | None, asked: int | None) -> int | None:
     return asked
 
 
-def wake_at(process: Process) -> int | None:
-    """The next moment at which something is due, in microseconds."""
+def wake_at(process: Process, now: int = 0) -> int | None:
+    """The next moment at which something is due, in microseconds.  A pause that is over stays
+    in the state until the process goes on; `now` leaves it out."""
+    if process.exit_status is not None:
+        return None
     times = [call.until for call in process.open if call.until is not None]
     times += [timer.next for timer in process.timers]
-    times += [t for t in (process.deadline, process.paused_until) if t is not None]
+    if process.deadline is not None:
+        times.append(process.deadline)
+    if process.paused_until is not None and process.paused_until > now:
+        times.append(process.paused_until)
     return min(times, default=None)
 
 
