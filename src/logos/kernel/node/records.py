@@ -15,12 +15,12 @@ import anyio
 
 from logos.abi.calls import Exit
 from logos.abi.errors import Code, SysError
-from logos.abi.events import AnyEvent, Exited, Failed, Received, Returned, Spawned, Thought
+from logos.abi.events import AnyEvent, Exited
 from logos.abi.ids import Pid, Seq
 from logos.abi.process import Process
 from logos.kernel import journal
 from logos.kernel.journal import Entry, Row
-from logos.kernel.memory import Window, render
+from logos.kernel.memory import Window, page_text
 from logos.kernel.node.resident import Folded, fold_all
 from logos.kernel.syscall import Known
 from logos.store import Queries, Store
@@ -186,19 +186,8 @@ class Records:
     async def page(self, pid: Pid, page: Seq) -> str:
         """What one event put into the window, exactly."""
         async for row in journal.read(self._store, pid, Seq(page - 1), page):
-            match event := journal.decode(row):
-                case Returned():
-                    return render(event.value)
-                case Thought():
-                    return event.message.text
-                case Received():
-                    return event.text
-                case Spawned():
-                    return event.task
-                case Failed():
-                    return event.message
-                case _:
-                    break
+            if text := page_text(journal.decode(row)):
+                return text
         raise SysError(
             Code.NOT_FOUND, f"there is no page {page}", hint="use a number you were shown"
         )
