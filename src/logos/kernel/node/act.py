@@ -28,7 +28,7 @@ from logos.abi.process import OpenCall, Signal, Status
 from logos.kernel.journal import Batch, Fenced
 from logos.kernel.node.resident import Resident
 from logos.kernel.process import overdrawn
-from logos.kernel.syscall import Context, Gate, Services, Table
+from logos.kernel.syscall import Context, Effects, Gate, Services, Table
 
 log = logging.getLogger("logos.kernel")
 
@@ -95,8 +95,7 @@ class Actor:
         self._start(resident, tool, job, called.id, None if called.effect is Effect.PURE else batch)
 
     async def _kernel_call(self, resident: Resident, called: Called, call: Call[Any]) -> None:
-        ctx = Context(resident.pid, resident.process, resident.clock.now(), self._services)
-        effects = await self._table[type(call)](ctx, call)
+        effects = await self._effects(resident, call)
         if not _may_act(resident):
             return
         if effects.blocks:
@@ -107,6 +106,15 @@ class Actor:
         resident.append(
             called, *effects.events, answer, children=effects.children, letters=effects.letters
         )
+
+    async def _effects(self, resident: Resident, call: Call[Any]) -> Effects:
+        """Asked again if a child ended meanwhile: else it might be waited for for ever."""
+        while True:
+            process = resident.process
+            ctx = Context(resident.pid, process, resident.clock.now(), self._services)
+            effects = await self._table[type(call)](ctx, call)
+            if not effects.blocks or resident.process.children == process.children:
+                return effects
 
     async def resume(self, resident: Resident) -> bool:
         """Take up what nobody is running.  False: there was nothing."""
