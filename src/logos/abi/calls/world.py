@@ -13,7 +13,6 @@ from logos.abi.calls.fs import absolute
 from logos.abi.driver import Effect
 from logos.abi.errors import Code
 
-
 _IN_BIN = re.compile(r"/usr/bin/[^/]+").fullmatch
 
 
