@@ -3,6 +3,7 @@
     left(process)              what remains of its limits, with what its live children hold set aside
     overdrawn(process, now)    why it may not go on, or None
     grant(process, asked, now) the limits of a child, taken out of the parent's
+    bequeathed(process)        what the parent of one that ends must count as used
     wake_at(process)           when something is due next
     watch(process, now)        what the watchdog has to say
 
@@ -24,6 +25,7 @@ from logos.abi.limits import (
     REPEATED_FAILURES,
     THROTTLE_S,
 )
+from logos.abi.messages import Usage
 from logos.abi.process import Process, Signal
 
 SECOND = 1_000_000
@@ -99,6 +101,16 @@ def grant(parent: Process, asked: Limits, now: int) -> tuple[Limits, int | None]
         wall_s=asked.wall_s,
     )
     return limits, min(deadlines, default=None)
+
+
+def bequeathed(process: Process) -> tuple[Usage, int]:
+    """What the parent of a process that ends must count as used: tokens and money, and calls.
+
+    Live children keep what was set aside for them, so that doesn't come back.
+    """
+    shares = [child.limits for child in process.children]
+    held = Usage(input=sum(s.tokens or 0 for s in shares), cost=sum(s.cost or 0 for s in shares))
+    return process.spent + held, process.calls + sum(s.calls or 0 for s in shares)
 
 
 def _check(asked: Limits) -> None:
