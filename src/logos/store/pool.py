@@ -166,7 +166,11 @@ class Store:
         db = await asyncpg.connect(
             self.url, timeout=10, server_settings={"application_name": "logos", "jit": "off"}
         )
-        await db.execute(LEAST_PRIVILEGE)
+        try:
+            await db.execute(LEAST_PRIVILEGE)
+        except BaseException:
+            db.terminate()
+            raise
         return db
 
     @asynccontextmanager
