@@ -87,20 +87,22 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
     if path is not None and path.exists():
         try:
             raw = msgspec.toml.decode(path.read_bytes())
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeError) as error:
             raise SysError(Code.INVALID, f"{path}: {error}", hint="TOML is expected") from error
         origins |= dict.fromkeys(_leaves(raw), str(path))
     sections = {f.name for f in msgspec.structs.fields(Config)}
-    for variable, value in environ.items():
+    for variable, value in sorted(environ.items()):  # LOGOS_X before LOGOS_X_Y
         if not variable.startswith(PREFIX) or not value:
             continue
         first, _, rest = variable.removeprefix(PREFIX).lower().partition("_")
         if first not in sections:
             continue
-        if rest:
-            raw.setdefault(first, {})[rest] = value
-        else:
+        if not rest:
             raw[first] = value
+        elif isinstance(section := raw.setdefault(first, {}), dict):
+            section[rest] = value
+        else:
+            raise SysError(Code.INVALID, f"settings: {first} is no section", hint=f"see {variable}")
         origins[f"{first}.{rest}".rstrip(".")] = variable
     try:
         return Loaded(msgspec.convert(raw, Config, strict=False), origins)

@@ -2,10 +2,15 @@
 file changes no running process."""
 
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
+from logos.abi.limits import LONGEST_WAIT_S
 from logos.abi.rights import Cap
+
+Amount = Annotated[int, Meta(ge=0)]
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -15,12 +20,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     start; `calls` system calls; `children` live children at once; `depth` generations below.
     """
 
-    tokens: int | None = None
-    cost: int | None = None
-    wall_s: float | None = None
-    calls: int | None = None
-    children: int | None = None
-    depth: int | None = None
+    tokens: Amount | None = None
+    cost: Amount | None = None
+    wall_s: Annotated[float, Meta(ge=0, le=LONGEST_WAIT_S)] | None = None
+    calls: Amount | None = None
+    children: Amount | None = None
+    depth: Amount | None = None
 
 
 class InDoubt(StrEnum):

@@ -44,3 +44,6 @@ CYCLE_REPEATS = 3
 
 THROTTLE_S = 5.0
 """How long the watchdog makes a process pause when telling it did not help."""
+
+LONGEST_WAIT_S = 366 * 86400.0
+"""How long a process may wait for something, or live, when it names a time itself."""

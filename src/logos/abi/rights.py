@@ -46,11 +46,11 @@ def parse(text: str) -> Cap:
             hint=f"write verb:/path, with one of the verbs {', '.join(sorted(VERBS))}",
         )
     segments = path.split("/")
-    if segments[0] or ".." in segments or "**" in segments[:-1]:
+    if path != _normal(path) or ".." in segments or "**" in segments[:-1]:
         raise SysError(
             Code.INVALID,
             f"{path!r} is not a path pattern",
-            hint="start with /, use no .., and ** only at the end",
+            hint="start with /, use no .., . or //, no / at the end, and ** only at the end",
         )
     return Cap(verb=verb, path=path)
 
@@ -60,7 +60,7 @@ def allows(held: Iterable[Cap], verb: str, path: str) -> bool:
 
     The path is normalised first, so `..` cannot climb out of a pattern.
     """
-    wanted = posixpath.normpath(path).split("/")
+    wanted = _normal(path).split("/")
     return any(cap.verb == verb and _covers(cap.path.split("/"), wanted) for cap in held)
 
 
@@ -76,6 +76,11 @@ def attenuates(child: Iterable[Cap], held: Iterable[Cap]) -> frozenset[Cap]:
     )
 
 
+def _normal(path: str) -> str:
+    """One spelling of each path.  (`normpath` leaves two slashes at the start alone.)"""
+    return posixpath.normpath("/" + path.lstrip("/"))
+
+
 def _covers(pattern: list[str], path: list[str]) -> bool:
     """Is everything `path` matches (itself perhaps a pattern) matched by `pattern`?"""
     if pattern[-1] == "**":
@@ -85,4 +90,4 @@ def _covers(pattern: list[str], path: list[str]) -> bool:
 
 
 def _segment(pattern: str, segment: str) -> bool:
-    return segment != "**" if pattern == "*" else pattern == segment
+    return segment not in ("**", "") if pattern == "*" else pattern == segment

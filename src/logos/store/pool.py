@@ -68,7 +68,8 @@ class Cursor:
         await self.all(statement, **args)
 
     async def all(self, statement: Statement, **args: object) -> Sequence[Any]:
-        """The rows.  Raise Lost; SysError `unavailable` when the disk is full."""
+        """The rows.  Raise Lost; SysError `unavailable` when the disk is full, `invalid` for a
+        value no column can hold."""
         if self._fault is not None:
             await self._fault(statement.name)
         try:
@@ -79,6 +80,8 @@ class Cursor:
             raise SysError(
                 Code.UNAVAILABLE, "the database's disk is full", hint="free space, then try again"
             ) from error
+        except asyncpg.DataError as error:  # such as a pid of thirty digits
+            raise SysError(Code.INVALID, f"{statement.name}: {error}") from error
         except (*AWAY, *AGAIN) as error:
             raise Lost(str(error)) from error
         return rows

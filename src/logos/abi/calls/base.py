@@ -7,10 +7,13 @@ from msgspec import Meta
 
 from logos.abi.driver import Effect
 from logos.abi.errors import Code
+from logos.abi.limits import LONGEST_WAIT_S
 
 R_co = TypeVar("R_co", covariant=True)
 
-Seconds = Annotated[float, Meta(description="give up after so many seconds", gt=0)]
+Seconds = Annotated[
+    float, Meta(description="give up after so many seconds", gt=0, le=LONGEST_WAIT_S)
+]
 
 
 class Call(

@@ -8,6 +8,7 @@ from msgspec import Meta
 from logos.abi.calls.base import Call, Seconds
 from logos.abi.errors import Code
 from logos.abi.ids import Pid
+from logos.abi.limits import LONGEST_WAIT_S
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +34,7 @@ class Send(Call[None], tag="message.send", frozen=True, kw_only=True):
 class Receive(Call[Letter], tag="message.receive", frozen=True, kw_only=True):
     """Wait for the next message to you."""
 
-    errors = (Code.TIMEOUT,)
+    errors = (Code.TIMEOUT, Code.CONFLICT)
 
     timeout_s: Seconds | None = None
 
@@ -41,7 +42,7 @@ class Receive(Call[Letter], tag="message.receive", frozen=True, kw_only=True):
 class Sleep(Call[None], tag="time.sleep", frozen=True, kw_only=True):
     """Do nothing for a while.  Costs nothing, and survives restarts."""
 
-    seconds: Annotated[float, Meta(ge=0, le=366 * 86400)]
+    seconds: Annotated[float, Meta(ge=0, le=LONGEST_WAIT_S)]
 
 
 class Schedule(Call[None], tag="time.schedule", frozen=True, kw_only=True):

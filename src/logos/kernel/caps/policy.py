@@ -11,13 +11,17 @@ from logos.abi.errors import Code, SysError
 from logos.abi.process import Process
 from logos.abi.rights import allows
 
+OF_CHILDREN = frozenset({"wait", "signal"})
+"""Verbs whose handlers refuse whatever is no child: an ended one is still one, and its state no
+longer says so."""
+
 
 def check(process: Process, call: Call[Any]) -> None:
     """Raise `denied` with what is missing, so that a model can do something else."""
     verb, target = call.verb, call.target()
     if not verb:
         return
-    if not any(allows(process.caps, verb, path) for path in _names(process, target)):
+    if not any(allows(process.caps, verb, path) for path in _names(process, verb, target)):
         held = ", ".join(sorted(str(cap) for cap in process.caps if cap.verb == verb))
         raise SysError(
             Code.DENIED,
@@ -26,9 +30,12 @@ def check(process: Process, call: Call[Any]) -> None:
         )
 
 
-def _names(process: Process, target: str) -> list[str]:
+def _names(process: Process, verb: str, target: str) -> list[str]:
     names = [target]
-    names += (f"/proc/child/{c.pid}" for c in process.children if target == f"/proc/{c.pid}")
+    if verb in OF_CHILDREN:
+        names.append(target.replace("/proc/", "/proc/child/", 1))
+    else:
+        names += (f"/proc/child/{c.pid}" for c in process.children if target == f"/proc/{c.pid}")
     if process.parent is not None and target == f"/proc/{process.parent}":
         names.append("/proc/parent")
     return names

@@ -43,8 +43,8 @@ async def kill(ctx: Context, call: Kill) -> Effects:
 
 async def _child(ctx: Context, pid: Pid) -> Known:
     known = await ctx.kernel.known(pid)
-    if known is None:
+    if known is None or known.parent != ctx.pid:
         raise SysError(
-            Code.NOT_FOUND, f"there is no process {pid}", hint="use a pid you were given"
+            Code.NOT_FOUND, f"you have no child {pid}", hint="use a pid that process_spawn gave you"
         )
     return known

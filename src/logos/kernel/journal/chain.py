@@ -92,9 +92,11 @@ class Broken(NamedTuple):
     why: str
 
 
-def verify(rows: Sequence[Row], prev: bytes, before: Seq) -> Broken | None:
-    """Check consecutive rows of one process that follow event `before`, whose hash is `prev`."""
-    epoch, last_id = 0, 0
+def verify(
+    rows: Sequence[Row], prev: bytes, before: Seq, *, epoch: int = 0, last_id: int = 0
+) -> Broken | None:
+    """Check consecutive rows of one process that follow event `before`, whose hash is `prev`;
+    `epoch` and `last_id` are its too."""
     for row in rows:
         before = Seq(before + 1)
         if row.seq != before:

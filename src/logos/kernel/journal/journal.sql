@@ -21,12 +21,13 @@ WITH head AS (
     RETURNING p.pid
 ), added AS (
     INSERT INTO journal (pid, seq, epoch, at, kind, body, digest, prev, hash)
-    SELECT r.* FROM unnest(
+    SELECT r.pid, r.seq, r.epoch, r.at, r.kind, r.body, r.digest, r.prev, r.hash FROM unnest(
         :row_pids::text::bigint[], :row_seqs::text::bigint[], :row_epochs::text::bigint[], :row_ats::text::bigint[],
         :row_kinds::text::text[], :row_bodies::bytea[], :row_digests::bytea[], :row_prevs::bytea[],
         :row_hashes::bytea[]
-    ) AS r (pid, seq, epoch, at, kind, body, digest, prev, hash)
+    ) WITH ORDINALITY AS r (pid, seq, epoch, at, kind, body, digest, prev, hash, n)
     JOIN held ON held.pid = r.pid
+    ORDER BY r.n                                    -- the feed has them in this order
 )
 SELECT pid FROM held;
 

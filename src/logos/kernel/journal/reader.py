@@ -104,13 +104,13 @@ class Feed:
 
     Identity numbers are handed out before transactions commit, so a number may be missing
     only because its transaction is still under way.  At a gap the feed waits until every
-    transaction that was open when it was first seen has ended.
+    transaction that had begun when it was seen has ended.
     """
 
     def __init__(self, store: Store, after: int) -> None:
         self._store = store
         self._after = after
-        self._gap: tuple[int, int] | None = None
+        self._gap: tuple[int, int | None] | None = None
 
     async def advance(self) -> list[Row]:
         """The rows that have become certain since the last time; maybe none."""
@@ -131,9 +131,16 @@ class Feed:
         return certain
 
     def _is_dead(self, horizon: Any) -> bool:
+        """A horizon bounds only gaps seen before it was read: whoever filled one seen after it
+        may have begun in between."""
         if self._gap is None or self._gap[0] != self._after:
-            self._gap = (self._after, horizon["next"])
-        return bool(horizon["oldest"] >= self._gap[1])
+            self._gap = (self._after, None)
+            return False
+        after, limit = self._gap
+        if limit is None:
+            limit = horizon["next"]
+            self._gap = (after, limit)
+        return bool(horizon["oldest"] >= limit)
 
 
 async def last_id(store: Store) -> int:

@@ -204,6 +204,8 @@ class Writer:
         if again and len(held) < len({e.head.pid for e in entries}):
             held |= await self._went_in(entries)  # the earlier attempt was still under way
         batch.refused = {e.head.pid for e in entries} - held
+        if again and batch.refused:  # the earlier attempt may have gone in while this one waited
+            batch.refused -= await self._went_in(entries)
 
     async def _with_effects(self, db: Cursor, entries: Sequence[Entry]) -> set[Pid]:
         held = await _append(db, [e for e in entries if e.birth is None])

@@ -3,7 +3,7 @@
     Window.apply(seq, event)   one more event
     Window.fit(room)           page out what does not fit into so many tokens
     Window.messages()          the messages, in order; same journal, same bytes
-    Window.page(seq)           the exact text of a page, resident or not
+    page_text(event)           the exact text of the page that is this event
 
 A page is what one event put into the window, and its number is that event's.  It leaves the
 window as a whole and a stub takes its place, which names the page; nothing is lost and
@@ -78,13 +78,12 @@ class Window(msgspec.Struct):
             case Thought(message=message):
                 self.calls = [call.id for call in message.calls]
                 self._say(seq, message)
-            case Returned(id=id_, value=value):
-                self._answer(seq, ToolResult(id=id_, content=render(value)))
+            case Returned(id=id_):
+                self._answer(seq, ToolResult(id=id_, content=page_text(event)))
             case Failed(id=id_):
-                text = f"{event.code}: {event.message}" + (f" ({event.hint})" if event.hint else "")
-                self._answer(seq, ToolResult(id=id_, content=text, error=True))
+                self._answer(seq, ToolResult(id=id_, content=page_text(event), error=True))
             case _:
-                if text := _news(event):
+                if text := page_text(event):
                     self._tell(
                         Turn(pages=(seq,), message=said(Role.USER, text), tokens=tokens(text))
                     )
@@ -102,9 +101,9 @@ class Window(msgspec.Struct):
             for turn in body:
                 if self.total <= goal:
                     return
-                if not turn.out and turn.message.role in kinds:
+                shrunk = _size(_stub(turn))
+                if not turn.out and turn.message.role in kinds and shrunk < turn.tokens:
                     turn.out = True
-                    shrunk = _size(_stub(turn))
                     self.total -= turn.tokens - shrunk
                     turn.tokens = shrunk
 
@@ -145,6 +144,21 @@ class Window(msgspec.Struct):
                 self._add(turn)
 
 
+def page_text(event: AnyEvent) -> str:
+    """What this event puts into the window, whole; empty: nothing."""
+    match event:
+        case Spawned(task=task):
+            return task
+        case Thought(message=message):
+            return message.text
+        case Returned(value=value):
+            return render(value)
+        case Failed():
+            return f"{event.code}: {event.message}" + (f" ({event.hint})" if event.hint else "")
+        case _:
+            return _news(event)
+
+
 def render(value: msgspec.Raw) -> str:
     """A result as the model reads it: a text as it is, anything else as JSON."""
     decoded = msgspec.json.decode(value)
@@ -178,7 +192,8 @@ def _stub(turn: Turn) -> Message:
             assert isinstance(part, ToolResult)
             parts.append(msgspec.structs.replace(part, content=_label(page, tokens(part.content))))
     else:
-        parts = [Text(text=_label(turn.pages[0], turn.tokens)), *turn.message.calls]
+        label = _label(turn.pages[0], _size(turn.message))
+        parts = [Text(text=label), *turn.message.calls]
     return Message(role=turn.message.role, content=tuple(parts))
 
 

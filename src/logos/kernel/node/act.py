@@ -24,11 +24,11 @@ from logos.abi.errors import Code, SysError
 from logos.abi.events import Blocked, Called, Failed, Returned, Signalled
 from logos.abi.ids import CallId, MailId
 from logos.abi.messages import ToolCall
-from logos.abi.process import OpenCall, Signal
+from logos.abi.process import OpenCall, Signal, Status
 from logos.kernel.journal import Batch, Fenced
 from logos.kernel.node.resident import Resident
 from logos.kernel.process import overdrawn
-from logos.kernel.syscall import Context, Gate, Services, Table
+from logos.kernel.syscall import Context, Effects, Gate, Services, Table
 
 log = logging.getLogger("logos.kernel")
 
@@ -61,14 +61,19 @@ class Actor:
         for proposal in resident.process.proposed:
             try:
                 await self._begin(resident, proposal)
-            except _Overtaken:
-                return
             except SysError as error:
-                if _may_begin(resident):
-                    resident.append(failed(proposal.id, error))
+                failure = failed(proposal.id, error)
+            except Exception as error:  # why: a call that trips over a bug must not stop the node
+                log.exception("bug in %s", proposal.name)
+                failure = _bug(proposal.id, error)
+            else:
+                continue
+            if _may_act(resident):
+                resident.append(failure)
 
     async def _begin(self, resident: Resident, proposal: ToolCall) -> None:
-        _still(resident)
+        if not _may_act(resident):
+            return
         process = resident.process
         if (spent := overdrawn(process, resident.clock.now())) is not None:
             raise spent
@@ -87,14 +92,15 @@ class Actor:
             if any(other.name == name for other in process.open):
                 return  # what `prepare` sees must not be what another call is about to change
             called = msgspec.structs.replace(called, prepared=await tool.prepare(job))
-            _still(resident)
+            if not _may_act(resident):
+                return
         batch = resident.append(called)
         self._start(resident, tool, job, called.id, None if called.effect is Effect.PURE else batch)
 
     async def _kernel_call(self, resident: Resident, called: Called, call: Call[Any]) -> None:
-        ctx = Context(resident.pid, resident.process, resident.clock.now(), self._services)
-        effects = await self._table[type(call)](ctx, call)
-        _still(resident)
+        effects = await self._effects(resident, call)
+        if not _may_act(resident):
+            return
         if effects.blocks:
             answer: Blocked | Returned = Blocked(id=called.id, until=effects.until)
         else:
@@ -103,6 +109,15 @@ class Actor:
         resident.append(
             called, *effects.events, answer, children=effects.children, letters=effects.letters
         )
+
+    async def _effects(self, resident: Resident, call: Call[Any]) -> Effects:
+        """Asked again if a child ended meanwhile: else it might be waited for for ever."""
+        while True:
+            process = resident.process
+            ctx = Context(resident.pid, process, resident.clock.now(), self._services)
+            effects = await self._table[type(call)](ctx, call)
+            if not effects.blocks or resident.process.children == process.children:
+                return effects
 
     async def resume(self, resident: Resident) -> bool:
         """Take up what nobody is running.  False: there was nothing."""
@@ -113,28 +128,38 @@ class Actor:
         return found
 
     async def _resume(self, resident: Resident, open_call: OpenCall) -> bool:
-        call = msgspec.json.decode(open_call.call, type=BY_NAME[open_call.name])
         try:
-            tool = self._driver(call)
-            job = _job(resident, open_call.id, call)
-            verdict, value = Verdict.NOT_DONE, None
-            if open_call.effect is Effect.EFFECT:
-                verdict, value = Verdict.UNKNOWN, None
-                if isinstance(tool, Reconciler) and open_call.prepared:
-                    verdict, value = await tool.reconcile(job, open_call.prepared)
+            outcome: Returned | Failed | None
+            verdict, outcome = await self._look_into(resident, open_call)
         except SysError as error:
-            if _is_open(resident, open_call.id):
-                resident.append(failed(open_call.id, error))
-            return True
-        if not _is_open(resident, open_call.id):
-            return True
-        if verdict is Verdict.DONE:
-            resident.append(returned(open_call.id, value))
+            verdict, outcome = Verdict.DONE, failed(open_call.id, error)
+        except Exception as error:  # why: else it would stop every node that takes the process
+            log.exception("bug in the driver of %s", open_call.name)
+            verdict, outcome = Verdict.DONE, _bug(open_call.id, error)
+        if not _may_act(resident) or not _is_open(resident, open_call.id):
+            return False
+        if outcome is not None:
+            resident.append(outcome)
         elif verdict is Verdict.NOT_DONE:
-            self._start(resident, tool, job, open_call.id, None)
+            call = _decoded(open_call)
+            job = _job(resident, open_call.id, call)
+            self._start(resident, self._driver(call), job, open_call.id, None)
         else:
-            return _in_doubt(resident, open_call)
+            _in_doubt(resident, open_call)
         return True
+
+    async def _look_into(
+        self, resident: Resident, open_call: OpenCall
+    ) -> tuple[Verdict, Returned | None]:
+        """Did it happen?  What may run twice is taken not to have."""
+        call = _decoded(open_call)
+        tool, job = self._driver(call), _job(resident, open_call.id, call)
+        if open_call.effect is not Effect.EFFECT:
+            return Verdict.NOT_DONE, None
+        if not isinstance(tool, Reconciler) or not open_call.prepared:
+            return Verdict.UNKNOWN, None
+        verdict, value = await tool.reconcile(job, open_call.prepared)
+        return verdict, returned(open_call.id, value) if verdict is Verdict.DONE else None
 
     def _driver(self, call: Call[Any]) -> Tool:
         tool = self._drivers.get(type(call))
@@ -167,17 +192,14 @@ class Actor:
         self._tasks.start_soon(run)
 
 
-class _Overtaken(Exception):  # noqa: N818 - a state of the world, not a mistake
-    """A signal came while a call was being decided on: it was not let in."""
+def _decoded(open_call: OpenCall) -> Call[Any]:
+    call: Call[Any] = msgspec.json.decode(open_call.call, type=BY_NAME[open_call.name])
+    return call
 
 
-def _may_begin(resident: Resident) -> bool:
-    return not resident.process.stopped and resident.process.exit_status is None
-
-
-def _still(resident: Resident) -> None:
-    if not _may_begin(resident):
-        raise _Overtaken
+def _may_act(resident: Resident) -> bool:
+    """A signal may have stopped or ended it while we waited for something."""
+    return resident.process.status not in (Status.STOPPED, Status.EXITED)
 
 
 def _is_open(resident: Resident, id_: CallId) -> bool:
@@ -196,8 +218,7 @@ async def _outcome(tool: Tool, job: Job, id_: CallId) -> Returned | Failed:
         return Failed(id=id_, code=Code.TIMEOUT, message=f"no answer within {job.deadline_s:.0f} s")
     except Exception as error:  # why: a bug in one driver must not take the node down
         log.exception("bug in the driver of %s", job.call.__struct_config__.tag)
-        message = f"a bug in its driver: {type(error).__name__}: {error}"
-        return Failed(id=id_, code=Code.INTERNAL, message=message)
+        return _bug(id_, error)
 
 
 def _job(resident: Resident, id_: CallId, call: Call[Any]) -> Job:
@@ -214,14 +235,13 @@ def _job(resident: Resident, id_: CallId, call: Call[Any]) -> Job:
     )
 
 
-def _in_doubt(resident: Resident, open_call: OpenCall) -> bool:
+def _in_doubt(resident: Resident, open_call: OpenCall) -> None:
     """The outcome is unknown.  Say so to the process, or stop until a person has looked."""
     if resident.process.agent.in_doubt is InDoubt.TELL:
         resident.append(unknown(open_call.id))
     else:
         reason = f"in doubt: {open_call.name} ({open_call.id}) may or may not have happened"
         resident.append(Signalled(mail=MailId(0), signal=Signal.STOP, reason=reason))
-    return True
 
 
 def settle_doubts(resident: Resident) -> None:
@@ -242,6 +262,11 @@ def unknown(id_: CallId) -> Failed:
 
 def returned(id_: CallId, value: Any) -> Returned:
     return Returned(id=id_, value=msgspec.Raw(msgspec.json.encode(value)))
+
+
+def _bug(id_: CallId, error: Exception) -> Failed:
+    message = f"a bug of ours: {type(error).__name__}: {error}"
+    return Failed(id=id_, code=Code.INTERNAL, message=message)
 
 
 def failed(id_: CallId, error: SysError) -> Failed:

@@ -245,7 +245,8 @@ class Kernel:
 
     def _birth(self, pid: Pid, event: Spawned) -> tuple[Entry, Resident]:
         agent = event.agent
-        birth = Birth(event.parent, agent.name, event.task[:SUMMARY_CHARS], agent.model)
+        task = event.task[:SUMMARY_CHARS].replace("\0", "")  # which a text column cannot hold
+        birth = Birth(event.parent, agent.name, task, agent.model)
         head, rows, window, process = born(pid, event)
         entry = Entry(
             before=journal.START, head=head, rows=rows, projection=project(process), birth=birth

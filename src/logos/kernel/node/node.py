@@ -144,6 +144,8 @@ class Node:
         for letter in await journal.pending(self._store, [f.head.pid for f in folded]):
             letters.setdefault(letter.pid, []).append(letter)
         for one in folded:
+            if one.head.pid in self._residents:
+                continue  # it was born while we read
             resident = self._resident(one)
             self._deliver(resident, letters.get(resident.pid, ()))
             self.hold(resident)
@@ -179,13 +181,8 @@ class Node:
     async def _step(self, resident: Resident) -> bool:
         """Do one thing.  False: there is nothing to do until something arrives."""
         process, now = resident.process, self._clock.now()
-        if due := expire(process, now):
-            resident.append(*due)
-            _cancel_all(resident)
+        if self._expire(resident, now):
             return True
-        if (at := wake_at(process)) is not None and at != resident.timer:
-            resident.timer = at
-            self._set_timer(at, resident.pid)
         if process.stopped or process.status is Status.EXITED:
             return False
         if resident.unread and listening(process):
@@ -204,6 +201,17 @@ class Node:
             resident.append(warning)
             return True
         return await self._ask(resident, process)
+
+    def _expire(self, resident: Resident, now: int) -> bool:
+        """What has come due, and a timer for what comes next."""
+        due = expire(resident.process, now)
+        if due:
+            resident.append(*due)
+            _cancel_all(resident)
+        if (at := wake_at(resident.process, now)) is not None and at != resident.timer:
+            resident.timer = at
+            self._set_timer(at, resident.pid)
+        return bool(due)
 
     async def _ask(self, resident: Resident, process: Process) -> bool:
         program = self._programs.get(process.agent.program)
@@ -237,9 +245,8 @@ class Node:
         try:
             while self._residents.get(resident.pid) is resident:
                 resident.more_mail = False
-                await resident.durable()  # or what was taken would be read as pending again
-                letters = await journal.pending(self._store, [resident.pid])
-                self._deliver(resident, letters)
+                await resident.durable()  # or what is taken would be read as pending again
+                self._deliver(resident, await journal.pending(self._store, [resident.pid]))
                 if not resident.more_mail:
                     break
         except Fenced as fenced:
@@ -284,6 +291,8 @@ class Node:
             while self._timers and self._timers[0][0] <= now:
                 _, pid = heapq.heappop(self._timers)
                 if (resident := self._residents.get(pid)) is not None:
+                    if resident.thought is not None:
+                        self._expire(resident, now)  # its own task waits for the model
                     resident.changed.set()
                 else:
                     self.wake(pid)

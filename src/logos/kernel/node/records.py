@@ -15,12 +15,12 @@ import anyio
 
 from logos.abi.calls import Exit
 from logos.abi.errors import Code, SysError
-from logos.abi.events import AnyEvent, Exited, Failed, Received, Returned, Spawned, Thought
+from logos.abi.events import AnyEvent, Exited
 from logos.abi.ids import Pid, Seq
 from logos.abi.process import Process
 from logos.kernel import journal
 from logos.kernel.journal import Entry, Row
-from logos.kernel.memory import Window, render
+from logos.kernel.memory import Window, page_text
 from logos.kernel.node.resident import Folded, fold_all
 from logos.kernel.syscall import Known
 from logos.store import Queries, Store
@@ -155,17 +155,31 @@ class Records:
         events = 0
         listed = await self.list(everyone=True)
         for line in listed:
-            seq, prev = journal.START, journal.genesis(line.pid)
+            seq, prev, epoch, id_ = journal.START, journal.genesis(line.pid), 0, 0
             wrong: journal.Broken | None = None
             async for row in journal.read(self._store, line.pid):
-                wrong = wrong or journal.verify([row], prev, seq)
-                seq, prev, events = row.seq, row.hash, events + 1
-            if wrong is None and seq < line.events:
-                wrong = journal.Broken(line.pid, Seq(seq + 1), "missing: the journal ends before")
+                wrong = wrong or journal.verify([row], prev, seq, epoch=epoch, last_id=id_)
+                seq, prev, epoch, id_ = row.seq, row.hash, row.epoch, row.id
+                events += 1
+            wrong = wrong or await self._verify_end(line, seq, prev)
             if wrong is not None:
                 broken.append(wrong)
             tell(events)
         return Audit(len(listed), events, broken)
+
+    async def _verify_end(self, line: Listed, seq: Seq, last: bytes) -> journal.Broken | None:
+        """The process table says where a journal ends.  It may have grown while we read."""
+
+        async def fetch() -> Any:
+            async with self._store.connection() as db:
+                return await db.one(_SQL.head, pid=line.pid)
+
+        if seq < line.events:
+            return journal.Broken(line.pid, Seq(seq + 1), "missing: the journal ends before")
+        head = await self._store.persist(fetch)
+        if head["head_seq"] > seq or head["head_hash"] == last:
+            return None
+        return journal.Broken(line.pid, seq, "is not where the process table says it ends")
 
     async def known(self, pid: Pid) -> Known | None:
         async def fetch() -> Any:
@@ -186,19 +200,8 @@ class Records:
     async def page(self, pid: Pid, page: Seq) -> str:
         """What one event put into the window, exactly."""
         async for row in journal.read(self._store, pid, Seq(page - 1), page):
-            match event := journal.decode(row):
-                case Returned():
-                    return render(event.value)
-                case Thought():
-                    return event.message.text
-                case Received():
-                    return event.text
-                case Spawned():
-                    return event.task
-                case Failed():
-                    return event.message
-                case _:
-                    break
+            if text := page_text(journal.decode(row)):
+                return text
         raise SysError(
             Code.NOT_FOUND, f"there is no page {page}", hint="use a number you were shown"
         )

@@ -22,7 +22,7 @@ from logos.abi.process import Process
 from logos.kernel import journal
 from logos.kernel.journal import Entry, Head, Letter, Projection, Row, Snapshot, Writer
 from logos.kernel.memory import Window
-from logos.kernel.process import apply, wake_at
+from logos.kernel.process import apply, bequeathed, wake_at
 from logos.kernel.process.mail import Death, encode, taken
 from logos.store import Queries, Store
 
@@ -100,12 +100,8 @@ class Resident:
         last, parent = events[-1], self.process.parent
         if not isinstance(last, Exited) or parent in (None, INIT):
             return []
-        body = Death(
-            status=last.status,
-            answer=last.answer,
-            used=self.process.spent,
-            calls=self.process.calls,
-        )
+        used, calls = bequeathed(self.process)
+        body = Death(status=last.status, answer=last.answer, used=used, calls=calls)
         assert parent is not None
         return [Letter(parent, self.pid, encode(body))]
 

@@ -7,6 +7,7 @@ budget is never overdrawn, however many processes share it.  A signal cancels th
 `resident.thought` after it has journaled why.
 """
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
@@ -17,12 +18,23 @@ from logos.abi.driver import Model, Profile
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Asked, Interrupted, Thought
 from logos.abi.ids import CallId, Pid
-from logos.abi.messages import AnyDelta, AnyPart, Message, Request, ToolCall, gather
+from logos.abi.messages import (
+    AnyDelta,
+    AnyPart,
+    Finished,
+    Message,
+    Request,
+    ToolCall,
+    Usage,
+    gather,
+)
 from logos.abi.process import Process
 from logos.kernel.node.resident import Resident
-from logos.kernel.process import exit_for, left, overdrawn
+from logos.kernel.process import SECOND, exit_for, left, overdrawn
 from logos.kernel.sched import Slots
 from logos.kernel.syscall import Gate
+
+log = logging.getLogger("logos.kernel")
 
 Models: TypeAlias = Callable[[str], Awaitable[Model]]
 """A model by name.  Raise SysError `not_found` or what its driver says."""
@@ -56,27 +68,34 @@ class Thinker:
             return
         try:
             model = await self._models(process.agent.model)
+            if resident.process is not process:
+                return  # something arrived meanwhile: its program decides anew
             request, asked = self._prepare(resident, model)
         except SysError as error:
-            if resident.process.exit_status is None:
+            if resident.process is process:
                 resident.append(exit_for(error))
             return
-        if resident.process.stopped or resident.process.exit_status is not None:
-            return  # a signal came while the model was opened
         resident.append(asked)
+        heard: list[AnyDelta] = []
         with anyio.CancelScope() as scope:
             resident.thought = scope
             try:
-                await anyio.sleep(_pause_s(process.failures))
+                pause = int(_pause_s(process.failures) * SECOND)
+                await resident.clock.sleep_until(resident.clock.now() + pause)
                 async with self._slots.slot(model):
-                    thought = await self._ask(resident.pid, model, request, process.thoughts + 1)
+                    await self._ask(resident.pid, model, request, heard)
+                thought = _thought(heard, process.thoughts + 1)
             except SysError as error:
-                if resident.process.reserved is not None:
-                    _settle_failure(resident, error)
+                _settle_failure(resident, error, heard)
+                return
+            except Exception as error:  # why: a bug in one driver must not take the node down
+                log.exception("bug in the driver of %s", request.model)
+                message = f"a bug in its driver: {type(error).__name__}: {error}"
+                _settle_failure(resident, SysError(Code.INTERNAL, message), heard)
                 return
             finally:
                 resident.thought = None
-            if resident.process.reserved is not None:  # else a signal came first
+            if resident.process.reserved is not None:  # else a signal has just settled it
                 await resident.append(thought).durable(resident.pid)
 
     def _prepare(self, resident: Resident, model: Model) -> tuple[Request, Asked]:
@@ -96,17 +115,21 @@ class Thinker:
         asked = Asked(model=profile.name, tokens=prompt + output, cost=cost, room=room)
         return msgspec.structs.replace(request, max_output=output), asked
 
-    async def _ask(self, pid: Pid, model: Model, request: Request, number: int) -> Thought:
-        deltas: list[AnyDelta] = []
+    async def _ask(self, pid: Pid, model: Model, request: Request, heard: list[AnyDelta]) -> None:
         async for delta in model.think(request):
-            deltas.append(delta)
+            heard.append(delta)
             self._listener(pid, delta)
-        message, finished = gather(deltas)
-        if finished is None:
-            raise SysError(Code.MODEL, "the answer ended in the middle", hint="it is asked again")
-        return Thought(
-            message=_numbered(message, number), usage=finished.usage, finish=finished.reason
-        )
+
+
+def _thought(heard: list[AnyDelta], number: int) -> Thought:
+    message, finished = gather(heard)
+    if finished is None:
+        raise SysError(Code.MODEL, "the answer ended in the middle", hint="it is asked again")
+    thought = Thought(
+        message=_numbered(message, number), usage=finished.usage, finish=finished.reason
+    )
+    msgspec.json.encode(thought)  # raises for text that is no Unicode: better here than later
+    return thought
 
 
 def _affordable(process: Process, profile: Profile, prompt: int, output: int) -> int:
@@ -138,9 +161,18 @@ def _numbered(message: Message, number: int) -> Message:
     return Message(role=message.role, content=tuple(parts))
 
 
-def _settle_failure(resident: Resident, error: SysError) -> None:
-    """An error of the driver: nothing came back, so nothing is charged."""
-    interrupted = Interrupted(code=error.code, message=f"{error.message} {error.hint}".strip())
+def _settle_failure(resident: Resident, error: SysError, heard: list[AnyDelta]) -> None:
+    """An error of the driver.  If nothing came back nothing is charged; half an answer costs
+    nobody knows how much."""
+    if (held := resident.process.reserved) is None:
+        return  # a signal has just settled it
+    finished = [d.usage for d in heard if isinstance(d, Finished)]
+    charged = Usage(input=held.tokens, cost=held.cost) if heard else Usage()
+    interrupted = Interrupted(
+        code=error.code,
+        message=f"{error.message} {error.hint}".strip(),
+        charged=finished[-1] if finished else charged,
+    )
     if error.code in FATAL or resident.process.failures + 1 >= MOST_FAILURES:
         resident.append(interrupted, exit_for(error))
     else:

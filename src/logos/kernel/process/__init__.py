@@ -3,17 +3,28 @@
 fold, apply              events -> Process
 status_of                the status that follows from the facts
 left, overdrawn, grant   budgets of a process and its tree
+bequeathed               what one that ends leaves its parent to pay
 wake_at, watch           what is due; when it is going in circles
 exit_for                 an error -> how a process ends because of it
 """
 
-from logos.kernel.process.policy import SECOND, exit_for, grant, left, overdrawn, wake_at, watch
+from logos.kernel.process.policy import (
+    SECOND,
+    bequeathed,
+    exit_for,
+    grant,
+    left,
+    overdrawn,
+    wake_at,
+    watch,
+)
 from logos.kernel.process.state import ALLOWED, apply, fold, status_of
 
 __all__ = [
     "ALLOWED",
     "SECOND",
     "apply",
+    "bequeathed",
     "exit_for",
     "fold",
     "grant",

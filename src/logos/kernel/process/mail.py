@@ -98,11 +98,11 @@ def _note(process: Process, note: Received) -> list[AnyEvent]:
 def _order(process: Process, signal: Signal) -> list[AnyEvent]:
     match signal:
         case Signal.KILL:
-            return [Exited(status=KILLED, answer="killed", code=Code.CANCELLED)]
-        case Signal.INT if process.reserved is not None:
-            return [Interrupted(code=Code.CANCELLED, message="interrupted", charged=_held(process))]
+            killed = Exited(status=KILLED, answer="killed", code=Code.CANCELLED)
+            return [*_given_up(process, "killed"), killed]
         case Signal.INT:
-            return [_cancelled(call, "interrupted") for call in process.open]
+            calls = [_cancelled(call, "interrupted") for call in process.open]
+            return [*_given_up(process, "interrupted"), *calls]
         case Signal.TERM:
             blocked = [call for call in process.open if call.blocked]
             return [_cancelled(call, "asked to end") for call in blocked]
@@ -127,6 +127,13 @@ def _awaits(call: OpenCall, child: Pid) -> bool:
     return call.name == "process.wait" and msgspec.json.decode(call.call)["pid"] == child
 
 
+def _given_up(process: Process, why: str) -> list[AnyEvent]:
+    """The thought in flight, charged: its answer may be on its way."""
+    if process.reserved is None:
+        return []
+    return [Interrupted(code=Code.CANCELLED, message=why, charged=_held(process))]
+
+
 def _held(process: Process) -> Usage:
     """What a thought nobody saw the end of is taken to have cost."""
     held = process.reserved
@@ -146,7 +153,7 @@ def expire(process: Process, now: int) -> list[AnyEvent]:
         return []
     if process.deadline is not None and now >= process.deadline:
         error = SysError(Code.BUDGET, "its time is up", hint="start it with a longer wall time")
-        return [exit_for(error)]
+        return [*_given_up(process, "its time is up"), exit_for(error)]
     events: list[AnyEvent] = [
         _due(call)
         for call in process.open

@@ -3,7 +3,8 @@
     left(process)              what remains of its limits, with what its live children hold set aside
     overdrawn(process, now)    why it may not go on, or None
     grant(process, asked, now) the limits of a child, taken out of the parent's
-    wake_at(process)           when something is due
+    bequeathed(process)        what the parent of one that ends must count as used
+    wake_at(process)           when something is due next
     watch(process, now)        what the watchdog has to say
 
 Budgets are hard because nothing is counted twice and nothing is promised twice: a child's
@@ -11,11 +12,20 @@ limits are set aside in its parent when it starts and what it did not use comes 
 ends, so the sum over a tree never exceeds what its root was given.
 """
 
+import math
+
 from logos.abi.agent import Limits
 from logos.abi.errors import MEANING, Code, SysError
 from logos.abi.events import Exited, Signalled, Warned
 from logos.abi.ids import MailId
-from logos.abi.limits import CALL_CYCLE, CYCLE_REPEATS, REPEATED_FAILURES, THROTTLE_S
+from logos.abi.limits import (
+    CALL_CYCLE,
+    CYCLE_REPEATS,
+    LONGEST_WAIT_S,
+    REPEATED_FAILURES,
+    THROTTLE_S,
+)
+from logos.abi.messages import Usage
 from logos.abi.process import Process, Signal
 
 SECOND = 1_000_000
@@ -65,9 +75,10 @@ def grant(parent: Process, asked: Limits, now: int) -> tuple[Limits, int | None]
     """The child's limits and deadline (microseconds).
 
     Of what the parent has a limit for and the child asks nothing, the child gets half of the
-    rest.  Raise `budget` when it asks for more than is left, `limit` for too many children or
-    generations.
+    rest; the call that starts it is the parent's own.  Raise `budget` when it asks for more than
+    is left, `limit` for too many children or generations, `invalid` for less than nothing.
     """
+    _check(asked)
     rest = left(parent)
     if rest.children is not None and rest.children <= 0:
         raise SysError(
@@ -84,16 +95,36 @@ def grant(parent: Process, asked: Limits, now: int) -> tuple[Limits, int | None]
     limits = Limits(
         tokens=_share("tokens", rest.tokens, asked.tokens),
         cost=_share("cost", rest.cost, asked.cost),
-        calls=_share("calls", rest.calls, asked.calls),
-        children=asked.children if asked.children is not None else parent.limits.children,
-        depth=depth
-        if asked.depth is None
-        else asked.depth
-        if depth is None
-        else min(depth, asked.depth),
+        calls=_share("calls", None if rest.calls is None else rest.calls - 1, asked.calls),
+        children=_least(parent.limits.children, asked.children),
+        depth=_least(depth, asked.depth),
         wall_s=asked.wall_s,
     )
     return limits, min(deadlines, default=None)
+
+
+def bequeathed(process: Process) -> tuple[Usage, int]:
+    """What the parent of a process that ends must count as used: tokens and money, and calls.
+
+    Live children keep what was set aside for them, so that doesn't come back.
+    """
+    shares = [child.limits for child in process.children]
+    held = Usage(input=sum(s.tokens or 0 for s in shares), cost=sum(s.cost or 0 for s in shares))
+    return process.spent + held, process.calls + sum(s.calls or 0 for s in shares)
+
+
+def _check(asked: Limits) -> None:
+    """Less than nothing would be taken from the child and given to the parent."""
+    for name in asked.__struct_fields__:
+        amount = getattr(asked, name)
+        if amount is not None and not 0 <= amount <= (
+            LONGEST_WAIT_S if name == "wall_s" else math.inf
+        ):
+            raise SysError(Code.INVALID, f"a limit of {amount} {name} makes no sense")
+
+
+def _least(a: int | None, b: int | None) -> int | None:
+    return min((n for n in (a, b) if n is not None), default=None)
 
 
 def _share(name: str, rest: int | None, asked: int | None) -> int | None:
@@ -110,11 +141,17 @@ def _share(name: str, rest: int | None, asked: int | None) -> int | None:
     return asked
 
 
-def wake_at(process: Process) -> int | None:
-    """The next moment at which something is due, in microseconds."""
+def wake_at(process: Process, now: int = 0) -> int | None:
+    """The next moment at which something is due, in microseconds.  A pause that is over stays
+    in the state until the process goes on; `now` leaves it out."""
+    if process.exit_status is not None:
+        return None
     times = [call.until for call in process.open if call.until is not None]
     times += [timer.next for timer in process.timers]
-    times += [t for t in (process.deadline, process.paused_until) if t is not None]
+    if process.deadline is not None:
+        times.append(process.deadline)
+    if process.paused_until is not None and process.paused_until > now:
+        times.append(process.paused_until)
     return min(times, default=None)
 
 

@@ -82,11 +82,11 @@ class Gate:
                 f"the arguments of {proposal.name} are wrong: {error}",
                 hint=self._usage(proposal.name),
             ) from error
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise SysError(
                 Code.INVALID,
                 f"the arguments of {proposal.name} are not JSON: {error}",
-                hint="send one JSON object",
+                hint=f"send one JSON object; {self._usage(proposal.name)}",
             ) from error
         return CallTool(tool=proposal.name, arguments=msgspec.Raw(msgspec.json.encode(arguments)))
 

@@ -95,13 +95,19 @@ CREATE TRIGGER journal_append_only BEFORE UPDATE OR DELETE ON journal
     FOR EACH ROW EXECUTE FUNCTION refuse_rewriting();
 CREATE TRIGGER journal_not_emptied BEFORE TRUNCATE ON journal
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_rewriting();
+CREATE TRIGGER journal_not_emptied BEFORE TRUNCATE ON journal_default
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_rewriting();  -- not inherited, unlike the other
 CREATE TRIGGER blob_unchanged BEFORE UPDATE ON blob
     FOR EACH ROW EXECUTE FUNCTION refuse_rewriting();
 
 -- The kernel works as this role where it may become it: it can add to the journal, and no more.
 DO $$ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'logos_kernel') THEN
-        CREATE ROLE logos_kernel NOLOGIN;
+        BEGIN
+            CREATE ROLE logos_kernel NOLOGIN;
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN
+            NULL;                                  -- another database of this server was first
+        END;
     END IF;
     GRANT SELECT, INSERT ON journal, journal_default TO logos_kernel;
     GRANT SELECT, INSERT, DELETE ON blob TO logos_kernel;

@@ -1,0 +1,536 @@
+"""Agents that think, call and exit, on a real database with a scripted model."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import anyio
+import msgspec
+import pytest
+
+from logos.abi.agent import Agent, Limits
+from logos.abi.calls import Read, Run
+from logos.abi.driver import Job, Price, Profile
+from logos.abi.errors import MEANING, Code, SysError
+from logos.abi.events import (
+    AnyEvent,
+    Asked,
+    Blocked,
+    Ended,
+    Failed,
+    Idled,
+    Interrupted,
+    Rang,
+    Received,
+    Returned,
+    Signalled,
+    Warned,
+)
+from logos.abi.ids import INIT, CallId, Pid
+from logos.abi.messages import Request, Role, ToolCall, Usage
+from logos.abi.process import Signal
+from logos.abi.rights import EVERYTHING, parse
+from logos.drivers.model import After, Cut, Fail, Say, Scripted
+from logos.kernel import Kernel
+
+pytestmark = pytest.mark.anyio
+
+ALL = tuple(EVERYTHING)
+PATIENCE_S = 20.0
+
+
+def agent(*tools: str, **given: Any) -> Agent:
+    return Agent(**{"name": "a", "model": "m", "tools": tools, "allow": ALL} | given)
+
+
+def calls(*wanted: tuple[str, dict[str, Any]], text: str = "", **given: Any) -> Say:
+    return Say(
+        text,
+        tuple(ToolCall(id=CallId("x"), name=n, arguments=json.dumps(a)) for n, a in wanted),
+        **given,
+    )
+
+
+async def events(kernel: Kernel, pid: Pid) -> list[AnyEvent]:
+    return [told.event async for told in kernel.records.events(pid)]
+
+
+async def until(kernel: Kernel, pid: Pid, kind: type, n: int = 1) -> Any:
+    """The n-th event of a kind."""
+    with anyio.fail_after(PATIENCE_S):
+        async for told in kernel.records.follow(pid):
+            if isinstance(told.event, kind):
+                n -= 1
+                if not n:
+                    return told.event
+    raise AssertionError(f"it exited without {kind.__name__}")
+
+
+async def ended(kernel: Kernel, pid: Pid) -> Any:
+    with anyio.fail_after(PATIENCE_S):
+        return await kernel.records.wait(pid)
+
+
+async def status(kernel: Kernel, pid: Pid, wanted: str) -> None:
+    with anyio.fail_after(PATIENCE_S):
+        while True:
+            known = await kernel.records.known(pid)
+            if known is not None and known.status == wanted:
+                return
+            await anyio.sleep(0.005)  # another's task has to write it
+
+
+class Files:
+    """A driver of reads: each answers with its path."""
+
+    async def run(self, job: Job) -> str:
+        return f"text of {job.call.path}"
+
+
+class Together:
+    """Calls that return only when `n` of them run at once."""
+
+    def __init__(self, n: int) -> None:
+        self._missing = n
+        self._all = anyio.Event()
+
+    async def run(self, job: Job) -> str:
+        self._missing -= 1
+        if not self._missing:
+            self._all.set()
+        await self._all.wait()
+        return str(job.call.path)
+
+
+class Hangs:
+    def __init__(self) -> None:
+        self.cancelled = 0
+        self.begun = anyio.Event()
+
+    async def run(self, job: Job) -> str:
+        self.begun.set()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            self.cancelled += 1
+        return ""
+
+
+async def test_an_agent_calls_a_tool_and_exits(node: Any, world: Any) -> None:
+    world.drivers[Read] = Files()
+    model = Scripted([calls(("fs_read", {"path": "x"})), "the answer"])
+    world.models["m"] = model
+    async with node() as kernel:
+        pid = await kernel.spawn(agent("fs.read"), "what does x say?")
+        exit_ = await ended(kernel, pid)
+        assert (exit_.status, exit_.answer) == (0, "the answer")
+        kinds = [type(event).__name__ for event in await events(kernel, pid)]
+        assert kinds == (
+            ["Spawned", "Asked", "Thought", "Called", "Returned", "Asked", "Thought", "Exited"]
+        )
+        assert not (await kernel.records.audit()).broken
+        second = model.requests[1].messages
+        assert [m.role for m in second] == [Role.SYSTEM, Role.USER, Role.ASSISTANT, Role.TOOL]
+        window = await kernel.records.window(pid)
+        assert window.messages()[:4] == second
+
+
+async def test_calls_of_one_thought_run_side_by_side(node: Any, world: Any) -> None:
+    world.drivers[Read] = Together(5)
+    paths = [f"p{n}" for n in range(5)]
+    world.models["m"] = model = Scripted([calls(*(("fs_read", {"path": p}) for p in paths)), "ok"])
+    async with node() as kernel:
+        pid = await kernel.spawn(agent("fs.read"), "t")
+        assert (await ended(kernel, pid)).status == 0
+        results = model.requests[1].messages[-1].content
+        assert [part.content for part in results] == paths  # type: ignore[union-attr]
+
+
+async def test_a_child_is_started_and_waited_for(node: Any, world: Any) -> None:
+    def parent(request: Request) -> Say:
+        said = [m for m in request.messages if m.role is Role.TOOL]
+        if not said:
+            return calls(("process_spawn", {"agent": "kid", "task": "sum"}))
+        last = said[-1].content[0].content  # type: ignore[union-attr]
+        if len(said) == 1:
+            return calls(("process_wait", {"pid": int(last)}))
+        return Say(f"it said {json.loads(last)['answer']}")
+
+    world.models |= {"m": Scripted(parent), "k": Scripted(["42"])}
+    world.agents["kid"] = Agent(name="kid", model="k")
+    async with node() as kernel:
+        pid = await kernel.spawn(agent("process.spawn", "process.wait"), "t")
+        assert (await ended(kernel, pid)).answer == "it said 42"
+        table = {p.pid: p for p in await kernel.records.list(everyone=True)}
+        (kid,) = [p for p in table.values() if p.agent == "kid"]
+        known = await kernel.records.known(kid.pid)
+        assert known is not None
+        assert (known.parent, known.exit_status) == (pid, 0)
+        process = await kernel.records.process(pid)
+        assert process.spent.tokens == table[pid].tokens > kid.tokens > 0
+
+
+async def test_waiting_for_a_child_that_has_ended_needs_no_more_rights(
+    node: Any, world: Any
+) -> None:
+    """`wait:/proc/child/*` covers it although it lives no more."""
+    kid_ended = anyio.Event()
+
+    def parent(request: Request) -> Any:
+        said = [m for m in request.messages if m.role is Role.TOOL]
+        if not said:
+            return calls(("process_spawn", {"agent": "kid", "task": "sum"}))
+        last = said[-1].content[0].content  # type: ignore[union-attr]
+        if len(said) == 1:
+            wait = calls(("process_wait", {"pid": int(last)}))
+            return After(kid_ended.wait, wait)
+        return Say(last)
+
+    world.models |= {"m": Scripted(parent), "k": Scripted(["42"])}
+    world.agents["kid"] = Agent(name="kid", model="k")
+    held = tuple(cap for cap in ALL if cap.verb != "wait")
+    asked = agent("process.spawn", "process.wait", allow=(*held, parse("wait:/proc/child/*")))
+    async with node() as kernel:
+        pid = await kernel.spawn(asked, "t")
+        await until(kernel, pid, Ended)
+        kid_ended.set()
+        assert json.loads((await ended(kernel, pid)).answer)["answer"] == "42"
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "code"),
+    [
+        ("process_wait", {"pid": INIT}, Code.NOT_FOUND),
+        ("process_wait", {"pid": 10**30}, Code.INVALID),
+        ("process_signal", {"pid": INIT, "signal": "kill"}, Code.NOT_FOUND),
+        ("message_send", {"to": 10**30, "text": "x"}, Code.INVALID),
+        ("message_send", {"to": 12345, "text": "x"}, Code.NOT_FOUND),
+        ("memory_read", {"page": 10**30}, Code.INVALID),
+        ("memory_read", {"page": 77}, Code.NOT_FOUND),
+        ("process_spawn", {"agent": "none", "task": "x"}, Code.NOT_FOUND),
+        ("process_spawn", {"agent": "\0", "task": "x"}, Code.NOT_FOUND),
+        ("time_schedule", {"cron": "soon", "text": "x"}, Code.INVALID),
+        ("http_fetch", {"url": "http://x/"}, Code.UNAVAILABLE),
+    ],
+)
+async def test_a_senseless_call_fails_and_the_node_lives(
+    node: Any, world: Any, tool: str, arguments: dict[str, Any], code: Code
+) -> None:
+    names = [
+        "process.wait",
+        "process.signal",
+        "message.send",
+        "memory.read",
+        "process.spawn",
+        "time.schedule",
+        "http.fetch",
+    ]
+    world.models["m"] = Scripted([calls((tool, arguments)), "sorry"])
+    async with node() as kernel:
+        pid = await kernel.spawn(agent(*names), "t")
+        failed = await until(kernel, pid, Failed)
+        assert failed.code is code
+        assert (await ended(kernel, pid)).answer == "sorry"
+        assert await kernel.records.known(INIT) is not None
+
+
+async def test_a_task_may_hold_any_character(node: Any, world: Any) -> None:
+    world.models["m"] = Scripted(["ok"])
+    async with node() as kernel:
+        pid = await kernel.spawn(agent(), "nul \0 and \U0001f600")
+        assert (await ended(kernel, pid)).status == 0
+        assert (await kernel.records.process(pid)).task == "nul \0 and \U0001f600"
+
+
+async def test_a_bug_in_a_driver_fails_its_call_alone(node: Any, world: Any) -> None:
+    class Buggy:
+        async def run(self, job: Job) -> str:
+            raise KeyError(job.id)
+
+    class BuggyToo:
+        async def prepare(self, job: Job) -> bytes:
+            raise KeyError(job.id)
+
+        async def reconcile(self, job: Job, prepared: bytes) -> Any:
+            raise AssertionError
+
+        async def run(self, job: Job) -> str:
+            raise AssertionError
+
+    world.drivers |= {Read: Buggy(), Run: BuggyToo()}
+    both = calls(("fs_read", {"path": "x"}), ("command_run", {"argv": ["x"]}))
+    world.models["m"] = Scripted([both, "ok"])
+    async with node() as kernel:
+        pid = await kernel.spawn(agent("fs.read", "command.run"), "t")
+        assert (await ended(kernel, pid)).status == 0
+        failures = [x for x in await events(kernel, pid) if isinstance(x, Failed)]
+        assert [x.code for x in failures] == [Code.INTERNAL, Code.INTERNAL]
+
+
+# -- messages and time ---------------------------------------------------------------------
+
+
+async def test_messages_arrive_in_order_and_once(node: Any, world: Any) -> None:
+    """Whether a call waits for them or they come while the model thinks."""
+    n = 40
+
+    def receive(request: Request) -> Say:
+        seen = msgspec.json.encode(request.messages).decode()
+        done = all(f"<{k}>" in seen for k in range(n))
+        return Say("all") if done else calls(("message_receive", {"timeout_s": 3600 + len(seen)}))
+
+    world.models["m"] = Scripted(receive)
+    async with node() as kernel:
+        pid = await kernel.spawn(agent("message.receive"), "t")
+        for number in range(n):
+            await kernel.send(pid, f"<{number}>")
+        assert (await ended(kernel, pid)).answer == "all"
+        received = [x for x in await events(kernel, pid) if isinstance(x, Received)]
+        assert [x.text for x in received] == [f"<{number}>" for number in range(n)]
+        window = msgspec.json.encode((await kernel.records.window(pid)).messages()).decode()
+        assert all(window.count(x.text) == 1 for x in received)
+
+
+async def test_a_message_that_came_during_the_thought_is_not_waited_for(
+    node: Any, world: Any
+) -> None:
+    thinking, sent = anyio.Event(), anyio.Event()
+
+    async def wait() -> None:
+        thinking.set()
+        await sent.wait()
+
+    world.models["m"] = model = Scripted([After(wait, calls(("message_receive", {}))), "seen"])
+    async with node() as kernel:
+        pid = await kernel.spawn(agent("message.receive"), "t")
+        await thinking.wait()
+        await kernel.send(pid, "hello")
+        await until(kernel, pid, Received)
+        sent.set()
+        assert (await ended(kernel, pid)).answer == "seen"
+        assert any("hello" in m.text for m in model.requests[1].messages)
+
+
+async def test_a_resident_answers_message_after_message(node: Any, world: Any) -> None:
+    world.models["m"] = Scripted(lambda r: Say(f"to: {r.messages[-1].text}"))
+    async with node() as kernel:
+        pid = await kernel.spawn(agent(resident=True), "hello")
+        for n in range(3):
+            await status(kernel, pid, "waiting")
+            assert (await kernel.records.process(pid)).answer.startswith("to:")
+            await kernel.send(pid, f"m{n}")
+        await status(kernel, pid, "waiting")
+        await kernel.signal(pid, Signal.TERM)
+        assert (await ended(kernel, pid)).status == 143
+
+
+async def test_sleep_and_timeouts_follow_the_clock(node: Any, world: Any, clock: Any) -> None:
+    steps: list[Any] = [
+        calls(("time_sleep", {"seconds": 3600})),
+        calls(("message_receive", {"timeout_s": 60})),
+        "up",
+    ]
+    world.models["m"] = Scripted(steps)
+    async with node(clock=clock) as kernel:
+        pid = await kernel.spawn(agent("time.sleep", "message.receive"), "t")
+        await status(kernel, pid, "waiting")
+        clock.advance(3599)
+        await status(kernel, pid, "waiting")
+        clock.advance(1)
+        await until(kernel, pid, Returned)
+        await until(kernel, pid, Blocked, 2)
+        clock.advance(60)
+        assert (await ended(kernel, pid)).status == 0
+        (late,) = [x for x in await events(kernel, pid) if isinstance(x, Failed)]
+        assert late.code is Code.TIMEOUT
+
+
+async def test_sleep_survives_a_restart(node: Any, world: Any, clock: Any) -> None:
+    world.models["m"] = Scripted([calls(("time_sleep", {"seconds": 50})), "up"])
+    async with node(clock=clock) as kernel:
+        pid = await kernel.spawn(agent("time.sleep"), "t")
+        await status(kernel, pid, "waiting")
+    clock.advance(51)
+    async with node(clock=clock) as kernel:
+        assert (await ended(kernel, pid)).answer == "up"
+
+
+async def test_cron_rings_and_can_be_ended(node: Any, world: Any, clock: Any) -> None:
+    first = calls(("time_schedule", {"cron": "* * * * *", "text": "tick"}))
+    last = calls(("time_schedule", {"cron": "", "text": "tick"}))
+    world.models["m"] = model = Scripted([first, "one", "two", "three", last, "done"])
+    async with node(clock=clock) as kernel:
+        pid = await kernel.spawn(agent("time.schedule", resident=True), "t")
+        for n in range(1, 4):
+            await until(kernel, pid, Idled, n)
+            clock.advance(60)
+            await until(kernel, pid, Rang, n)
+        await until(kernel, pid, Idled, 4)
+        assert not (await kernel.records.process(pid)).timers
+        clock.advance(600)
+        assert len(model.requests) == 6
+        assert sum("[timer] tick" in m.text for m in model.requests[-1].messages) == 3
+
+
+# -- limits --------------------------------------------------------------------------------
+
+PRICED = Profile(name="priced", price=Price(input=10, output=100))
+
+
+@pytest.mark.parametrize(
+    ("limits", "exits", "most"),
+    [
+        (Limits(tokens=3000), Code.BUDGET, Usage(input=3000)),
+        (Limits(cost=60_000), Code.BUDGET, Usage(cost=60_000)),
+        (Limits(calls=2), Code.BUDGET, None),
+        (Limits(tokens=10), Code.BUDGET, Usage(input=10)),
+    ],
+)
+async def test_a_process_ends_within_its_limits(
+    node: Any, world: Any, limits: Limits, exits: Code, most: Usage | None
+) -> None:
+    paths: Iterator[int] = iter(range(1000))
+    world.drivers[Read] = Files()
+    world.models["m"] = Scripted(
+        lambda _: calls(("fs_read", {"path": f"p{next(paths)}"}), text="x" * 300), profile=PRICED
+    )
+    async with node() as kernel:
+        pid = await kernel.spawn(agent("fs.read"), "t", limits=limits)
+        assert (await ended(kernel, pid)).status == MEANING[exits].exit_status
+        process = await kernel.records.process(pid)
+        if most is None:
+            assert process.calls == 2
+        elif most.cost:
+            assert 0 < process.spent.cost <= most.cost
+        else:
+            assert process.spent.tokens <= most.tokens
+
+
+async def test_time_is_up_in_the_middle_of_a_thought(node: Any, world: Any, clock: Any) -> None:
+    began = anyio.Event()
+
+    async def never() -> None:
+        began.set()
+        await anyio.sleep_forever()
+
+    world.models["m"] = Scripted([After(never, Say("too late"))])
+    async with node(clock=clock) as kernel:
+        pid = await kernel.spawn(agent(), "t", limits=Limits(wall_s=30))
+        await began.wait()
+        clock.advance(30)
+        assert (await ended(kernel, pid)).status == MEANING[Code.BUDGET].exit_status
+        assert (await kernel.records.process(pid)).spent.tokens > 0
+
+
+async def test_time_is_up_in_the_middle_of_a_call(node: Any, world: Any, clock: Any) -> None:
+    world.drivers[Read] = hangs = Hangs()
+    world.models["m"] = Scripted([calls(("fs_read", {"path": "x"}))])
+    async with node(clock=clock) as kernel:
+        pid = await kernel.spawn(agent("fs.read"), "t", limits=Limits(wall_s=30))
+        await hangs.begun.wait()
+        clock.advance(31)
+        assert (await ended(kernel, pid)).status == MEANING[Code.BUDGET].exit_status
+    assert hangs.cancelled == 1
+
+
+@pytest.mark.parametrize(
+    ("limits", "asked", "code"),
+    [
+        (Limits(children=1), {}, Code.LIMIT),
+        (Limits(depth=0), {}, Code.LIMIT),
+        (Limits(tokens=50_000), {"tokens": 40_000}, Code.BUDGET),
+    ],
+)
+async def test_a_child_too_many_is_refused(
+    node: Any, world: Any, limits: Limits, asked: dict[str, int], code: Code
+) -> None:
+    spawn = ("process_spawn", {"agent": "kid", "task": "x", "limits": asked})
+    world.models |= {
+        "m": Scripted([calls(spawn, spawn), "enough"]),
+        "k": Scripted([After(anyio.sleep_forever, Say(""))] * 2),
+    }
+    world.agents["kid"] = Agent(name="kid", model="k")
+    async with node() as kernel:
+        pid = await kernel.spawn(agent("process.spawn"), "t", limits=limits)
+        assert (await ended(kernel, pid)).answer == "enough"
+        refused = [x for x in await events(kernel, pid) if isinstance(x, Failed)]
+        assert {x.code for x in refused} == {code}
+
+
+async def test_the_watchdog_stops_who_goes_round_in_circles(
+    node: Any, world: Any, clock: Any
+) -> None:
+    world.models["m"] = Scripted(lambda _: calls(("fs_read", {"path": "x"})))
+    async with node(clock=clock) as kernel:  # without a driver every read fails alike
+        pid = await kernel.spawn(agent("fs.read"), "t")
+        await until(kernel, pid, Warned, 2)
+        await status(kernel, pid, "waiting")
+        clock.advance(5)
+        stop = await until(kernel, pid, Signalled)
+        assert stop.signal is Signal.STOP
+        assert "watchdog" in stop.reason
+        await status(kernel, pid, "stopped")
+        await kernel.signal(pid, Signal.KILL)
+        assert (await ended(kernel, pid)).status == 137
+
+
+# -- models that fail ----------------------------------------------------------------------
+
+
+def _slow_down() -> Fail:
+    return Fail(SysError(Code.LIMIT, "slow down"))
+
+
+@pytest.mark.parametrize(
+    ("step", "code", "charged"),
+    [
+        (_slow_down(), Code.LIMIT, False),
+        (Fail(SysError(Code.UNAVAILABLE, "gone")), Code.UNAVAILABLE, False),
+        (Fail(KeyError("a bug")), Code.INTERNAL, False),  # type: ignore[arg-type]
+        (Cut(Say("half an answer of two")), Code.MODEL, True),
+        (Say("\ud800"), Code.INTERNAL, True),
+    ],
+)
+async def test_a_thought_that_fails_is_had_again(
+    node: Any, world: Any, clock: Any, step: Any, code: Code, *, charged: bool
+) -> None:
+    world.models["m"] = Scripted([step, step, "at last"])
+    async with node(clock=clock) as kernel:
+        pid = await kernel.spawn(agent(), "t")
+        for n, pause in ((1, 0.5), (2, 1.0)):
+            cut = await until(kernel, pid, Interrupted, n)
+            assert cut.code is code
+            assert bool(cut.charged.tokens) == charged
+            await until(kernel, pid, Asked, n + 1)
+            clock.advance(pause)
+        assert (await ended(kernel, pid)).answer == "at last"
+
+
+@pytest.mark.parametrize(
+    ("step", "thoughts", "code"),
+    [
+        (_slow_down(), 6, Code.LIMIT),
+        (Cut(Say("half an answer of two")), 6, Code.MODEL),
+        (Fail(SysError(Code.UNAUTHENTICATED, "who?")), 1, Code.UNAUTHENTICATED),
+        (Fail(SysError(Code.CONTEXT, "too long")), 1, Code.CONTEXT),
+    ],
+)
+async def test_a_model_that_keeps_failing_ends_the_process(
+    node: Any, world: Any, clock: Any, step: Any, thoughts: int, code: Code
+) -> None:
+    world.models["m"] = model = Scripted([step] * 9)
+    async with node(clock=clock) as kernel:
+        pid = await kernel.spawn(agent(), "t")
+        for n in range(1, thoughts):
+            await until(kernel, pid, Asked, n + 1)
+            clock.advance(30)
+        assert (await ended(kernel, pid)).status == MEANING[code].exit_status
+        assert len(model.requests) == thoughts
+
+
+async def test_a_model_that_does_not_exist_is_said_at_once(node: Any) -> None:
+    async with node() as kernel:
+        for wrong in (agent(model="none"), agent("fs.raed"), agent(program="none")):
+            with pytest.raises(SysError) as caught:
+                await kernel.spawn(wrong, "t")
+            assert caught.value.code is Code.NOT_FOUND
