@@ -11,7 +11,7 @@ from msgspec import Meta
 from logos.abi.calls.base import Call
 from logos.abi.calls.fs import absolute
 from logos.abi.driver import Effect
-from logos.abi.errors import Code
+from logos.abi.errors import Code, SysError
 
 _IN_BIN = re.compile(r"/usr/bin/[^/]+").fullmatch
 
@@ -48,7 +48,12 @@ class Fetch(Call[str], tag="http.fetch", frozen=True, kw_only=True):
     url: Annotated[str, Meta(description="http:// or https://", pattern="^https?://")]
 
     def target(self) -> str:
-        parts = urlsplit(self.url)
+        try:
+            parts = urlsplit(self.url)
+        except ValueError as error:
+            raise SysError(
+                Code.INVALID, f"{self.url!r} is not a URL: {error}", hint="write https://host/path"
+            ) from error
         return f"/net/{parts.hostname or ''}{parts.path or '/'}"
 
 
