@@ -1,0 +1,155 @@
+CREATE FUNCTION public.refuse_rewriting() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;
+END $$;
+CREATE TABLE public.blob (
+    digest bytea NOT NULL,
+    body bytea NOT NULL
+);
+ALTER TABLE ONLY public.blob ALTER COLUMN body SET STORAGE EXTERNAL;
+CREATE TABLE public.journal (
+    id bigint NOT NULL,
+    pid bigint NOT NULL,
+    seq bigint NOT NULL,
+    epoch bigint NOT NULL,
+    at bigint NOT NULL,
+    kind text NOT NULL,
+    body bytea,
+    digest bytea NOT NULL,
+    prev bytea NOT NULL,
+    hash bytea NOT NULL,
+    CONSTRAINT journal_seq_check CHECK ((seq > 0))
+)
+PARTITION BY RANGE (pid);
+CREATE TABLE public.journal_default (
+    id bigint CONSTRAINT journal_id_not_null NOT NULL,
+    pid bigint CONSTRAINT journal_pid_not_null NOT NULL,
+    seq bigint CONSTRAINT journal_seq_not_null NOT NULL,
+    epoch bigint CONSTRAINT journal_epoch_not_null NOT NULL,
+    at bigint CONSTRAINT journal_at_not_null NOT NULL,
+    kind text CONSTRAINT journal_kind_not_null NOT NULL,
+    body bytea,
+    digest bytea CONSTRAINT journal_digest_not_null NOT NULL,
+    prev bytea CONSTRAINT journal_prev_not_null NOT NULL,
+    hash bytea CONSTRAINT journal_hash_not_null NOT NULL,
+    CONSTRAINT journal_seq_check CHECK ((seq > 0))
+);
+ALTER TABLE public.journal ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.journal_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.mail (
+    id bigint NOT NULL,
+    pid bigint NOT NULL,
+    sender bigint,
+    body bytea NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    taken bigint
+);
+ALTER TABLE public.mail ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.mail_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.migration (
+    name text NOT NULL
+);
+CREATE TABLE public.node (
+    id bigint NOT NULL,
+    place text NOT NULL,
+    lease_until timestamp with time zone NOT NULL,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+)
+WITH (fillfactor='50');
+ALTER TABLE public.node ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.node_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.process (
+    pid bigint NOT NULL,
+    node bigint,
+    epoch bigint DEFAULT 0 NOT NULL,
+    head_seq bigint DEFAULT 0 NOT NULL,
+    head_hash bytea NOT NULL,
+    status text NOT NULL,
+    parent bigint,
+    agent text NOT NULL,
+    task text DEFAULT ''::text NOT NULL,
+    model text DEFAULT ''::text NOT NULL,
+    spawned_at bigint NOT NULL,
+    wake_at bigint,
+    thoughts bigint DEFAULT 0 NOT NULL,
+    calls bigint DEFAULT 0 NOT NULL,
+    tokens bigint DEFAULT 0 NOT NULL,
+    cost bigint DEFAULT 0 NOT NULL,
+    exit_status integer,
+    CONSTRAINT process_check CHECK (((epoch >= 0) AND (head_seq >= 0) AND (octet_length(head_hash) = 32)))
+)
+WITH (fillfactor='60', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_cost_delay='0');
+CREATE SEQUENCE public.process_pid
+    START WITH 2
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+CREATE TABLE public.snapshot (
+    pid bigint NOT NULL,
+    seq bigint NOT NULL,
+    version integer NOT NULL,
+    hash bytea NOT NULL,
+    body bytea NOT NULL
+);
+ALTER TABLE ONLY public.journal ATTACH PARTITION public.journal_default DEFAULT;
+ALTER TABLE ONLY public.blob
+    ADD CONSTRAINT blob_pkey PRIMARY KEY (digest);
+ALTER TABLE ONLY public.journal
+    ADD CONSTRAINT journal_pkey PRIMARY KEY (pid, seq);
+ALTER TABLE ONLY public.journal_default
+    ADD CONSTRAINT journal_default_pkey PRIMARY KEY (pid, seq);
+ALTER TABLE ONLY public.mail
+    ADD CONSTRAINT mail_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.migration
+    ADD CONSTRAINT migration_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY public.node
+    ADD CONSTRAINT node_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.process
+    ADD CONSTRAINT process_pkey PRIMARY KEY (pid);
+ALTER TABLE ONLY public.snapshot
+    ADD CONSTRAINT snapshot_pkey PRIMARY KEY (pid, seq);
+CREATE INDEX journal_feed ON ONLY public.journal USING btree (id);
+CREATE INDEX journal_default_id_idx ON public.journal_default USING btree (id);
+CREATE INDEX mail_pending ON public.mail USING btree (pid, id) WHERE (taken IS NULL);
+CREATE INDEX process_due ON public.process USING btree (wake_at) WHERE ((wake_at IS NOT NULL) AND (status <> 'exited'::text));
+CREATE INDEX process_orphaned ON public.process USING btree (pid) WHERE ((node IS NULL) AND (status <> 'exited'::text));
+CREATE INDEX process_owned ON public.process USING btree (node) WHERE (status <> 'exited'::text);
+CREATE INDEX process_parent ON public.process USING btree (parent) WHERE (parent IS NOT NULL);
+ALTER INDEX public.journal_feed ATTACH PARTITION public.journal_default_id_idx;
+ALTER INDEX public.journal_pkey ATTACH PARTITION public.journal_default_pkey;
+CREATE TRIGGER blob_unchanged BEFORE UPDATE ON public.blob FOR EACH ROW EXECUTE FUNCTION public.refuse_rewriting();
+CREATE TRIGGER journal_append_only BEFORE DELETE OR UPDATE ON public.journal FOR EACH ROW EXECUTE FUNCTION public.refuse_rewriting();
+CREATE TRIGGER journal_not_emptied BEFORE TRUNCATE ON public.journal FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_rewriting();
+CREATE TRIGGER journal_not_emptied BEFORE TRUNCATE ON public.journal_default FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_rewriting();
+GRANT SELECT,INSERT,DELETE ON TABLE public.blob TO logos_kernel;
+GRANT SELECT,INSERT ON TABLE public.journal TO logos_kernel;
+GRANT SELECT,INSERT ON TABLE public.journal_default TO logos_kernel;
+GRANT USAGE ON SEQUENCE public.journal_id_seq TO logos_kernel;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mail TO logos_kernel;
+GRANT USAGE ON SEQUENCE public.mail_id_seq TO logos_kernel;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.node TO logos_kernel;
+GRANT USAGE ON SEQUENCE public.node_id_seq TO logos_kernel;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.process TO logos_kernel;
+GRANT USAGE ON SEQUENCE public.process_pid TO logos_kernel;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.snapshot TO logos_kernel;
