@@ -90,8 +90,8 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Process(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`seq` is the last event folded in.  `proposed` are calls of the last thought nobody has
     decided on yet; `news` counts what arrived since the last thought (the task, answers,
-    messages), `unread` the messages of it; `answer` is the text of the last thought.  `spent`
-    includes what ended children used; `wrap_up` counts down the thoughts left after `term`."""
+    messages); `answer` is the text of the last thought.  `spent` includes what ended children
+    used; `wrap_up` counts down the thoughts left after `term`."""
 
     status: Status = Status.NONE
     seq: Seq = Seq(0)
@@ -113,7 +113,6 @@ class Process(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     children: tuple[Child, ...] = ()
     timers: tuple[Timer, ...] = ()
     news: int = 0
-    unread: int = 0
     answer: str = ""
     failures: int = 0
     paused_until: int | None = None

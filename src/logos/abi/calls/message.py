@@ -34,7 +34,7 @@ class Send(Call[None], tag="message.send", frozen=True, kw_only=True):
 class Receive(Call[Letter], tag="message.receive", frozen=True, kw_only=True):
     """Wait for the next message to you."""
 
-    errors = (Code.TIMEOUT, Code.CONFLICT)
+    errors = (Code.TIMEOUT,)
 
     timeout_s: Seconds | None = None
 

@@ -22,12 +22,6 @@ async def send(ctx: Context, call: Send) -> Effects:
 
 @TABLE.handles(Receive)
 async def receive(ctx: Context, call: Receive) -> Effects:
-    if ctx.process.unread:  # the model has not seen it, and might wait for what has come already
-        raise SysError(
-            Code.CONFLICT,
-            "a message came while you were thinking",
-            hint="you can see it now; receive again if you need the next one",
-        )
     until = None if call.timeout_s is None else ctx.now + int(call.timeout_s * SECOND)
     return Effects(blocks=True, until=until)
 

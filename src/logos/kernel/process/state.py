@@ -135,7 +135,7 @@ def _spawned(p: Process, event: e.Spawned) -> Process:
 
 def _asked(p: Process, event: e.Asked) -> Process:
     held = Reservation(tokens=event.tokens, cost=event.cost)
-    return replace(p, reserved=held, news=0, unread=0, idle=False, paused_until=None)
+    return replace(p, reserved=held, news=0, idle=False, paused_until=None)
 
 
 def _thought(p: Process, event: e.Thought) -> Process:
@@ -235,7 +235,7 @@ def _remember(watch: Watch, digest: int, failed: int) -> Watch:
 def _received(p: Process, event: e.Received) -> Process:
     if event.answers is not None:
         return p
-    return replace(p, news=p.news + 1, unread=p.unread + 1, idle=False)
+    return replace(p, news=p.news + 1, idle=False)
 
 
 def _signalled(p: Process, event: e.Signalled) -> Process:
