@@ -21,7 +21,7 @@ demo: setup  ## the main job, shown end to end
 	@$(BIN)/python scripts/demo.py
 
 test: setup  ## all tests
-	@$(BIN)/pytest -q -n 2 --dist loadfile --basetemp=$(TMP)
+	@$(BIN)/pytest -q -n 2 --dist loadfile --basetemp=$(TMP) && rm -rf $(TMP)
 
 check: format lint types imports shape unit  ## what must be clean before a commit
 format: setup  ## formatting
@@ -35,7 +35,7 @@ imports: setup  ## the architecture: who may import whom
 shape: setup  ## sizes and cycles, as gates
 	@$(BIN)/python tools/metrics.py src/logos --tests tests --json .venv/metrics.json $(SHAPE) >.venv/metrics.txt
 unit: setup  ## the tests that need no database
-	@$(BIN)/pytest -q --basetemp=$(TMP) tests/unit tests/arch
+	@$(BIN)/pytest -q --basetemp=$(TMP) tests/unit tests/arch && rm -rf $(TMP)
 
 bench: setup  ## measurements
 	@$(BIN)/python -m bench
