@@ -1,0 +1,411 @@
+"""The rules LogOS ships.  Data; see rules.py for what they mean and when they are checked.
+
+They read from top to bottom, the first that speaks decides: reads; what nobody asked for;
+what the texts carry; then each argument by its kind and by where its value came from.
+
+Invariant: no rule allows a destination, an identity or a secret whose source is below the line
+(found in text, known but not spoken of, invented).
+"""
+
+from logos.kernel.flow.content import Content
+from logos.kernel.flow.intent import Intent
+from logos.kernel.flow.manifest import Impact
+from logos.kernel.flow.rules import Facts, Rule, Table, Verdict
+from logos.kernel.flow.trace import Source
+from logos.kernel.flow.value import Kind
+
+S, K, I = Source, Kind, Impact  # noqa: E741  # short names make the table readable
+
+_GIVEN = (S.FIXED, S.WORDS, S.OWN, S.APPROVED, S.LINKED)
+_CHOSEN = (S.SELECTED, S.EACH, S.RETURN)
+_FOUND = (S.POINTED, S.KNOWN, S.MEMBER)
+_PLACES = (K.ADDRESS, K.ACCOUNT, K.HANDLE, K.ID, K.NAME, K.PATH)
+_PUBLIC = (I.EGRESS_PEOPLE, I.MONEY, I.IDENTITY)
+_MEANT = (Intent.YES, Intent.DELEGATED)
+
+
+def F(**facts: object) -> Facts:  # noqa: N802  # reads as a literal
+    return Facts(**facts)  # type: ignore[arg-type]  # checked when the table is made
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        id="read",
+        verdict=Verdict.ALLOW,
+        because="it looks, and tells nobody",
+        impact=(I.READ,),
+        allow=F(impact=I.READ, kind=K.PATH, source=S.UNTRUSTED),
+        deny=F(impact=I.READ_EGRESS, kind=K.URL, source=S.UNTRUSTED),
+    ),
+    Rule(
+        id="secret-leaves",
+        verdict=Verdict.DENY,
+        because="a secret would leave with it",
+        content=(Content.SECRET,),
+        to=tuple(s for s in S if s not in (S.WORDS, S.OWN, S.APPROVED)),
+        allow=F(kind=K.HANDLE),
+        deny=F(kind=K.HANDLE, source=S.LINKED, content=Content.SECRET, to=S.LINKED),
+    ),
+    Rule(
+        id="secret-to-named",
+        verdict=Verdict.ASK,
+        because="a secret would leave with it, to somebody you named",
+        content=(Content.SECRET,),
+        intent=(Intent.YES,),
+        allow=F(kind=K.HANDLE),
+        deny=F(kind=K.HANDLE, content=Content.SECRET),
+    ),
+    Rule(
+        id="readers",
+        verdict=Verdict.ASK,
+        because="whoever gets it may not read what is in it",
+        unread=True,
+        intent=(Intent.YES,),
+        allow=F(kind=K.HANDLE),
+        deny=F(kind=K.HANDLE, unread=True),
+    ),
+    Rule(
+        id="not-asked-for",
+        verdict=Verdict.DENY,
+        because="nothing in the request asks for such a call",
+        impact=tuple(i for i in I if i not in (I.READ, I.READ_EGRESS)),
+        intent=(Intent.NO,),
+        allow=F(kind=K.HANDLE),
+        deny=F(kind=K.HANDLE, intent=Intent.NO),
+    ),
+    Rule(
+        id="new-link",
+        verdict=Verdict.DENY,
+        because="the text would carry a link, address or account that you did not give",
+        impact=_PUBLIC,
+        content=(Content.ACTIVE,),
+        allow=F(kind=K.HANDLE, content=Content.COMPOSED),
+        deny=F(kind=K.HANDLE, content=Content.ACTIVE),
+    ),
+    Rule(
+        id="link-asked-for",
+        verdict=Verdict.ASK,
+        because="the text carries a link, address or account from something you pointed at",
+        impact=_PUBLIC,
+        kind=(K.CONTENT, K.TEXT),
+        content=(Content.REQUESTED,),
+        allow=F(kind=K.CONTENT, content=Content.COMPOSED),
+        deny=F(kind=K.CONTENT, content=Content.REQUESTED),
+    ),
+    Rule(
+        id="again",
+        verdict=Verdict.ASK,
+        because="the same sum already went to the same place",
+        kind=(None,),
+        impact=(I.MONEY,),
+        intent=_MEANT,
+        again=True,
+        allow=F(impact=I.MONEY),
+        deny=F(impact=I.MONEY, again=True),
+    ),
+    Rule(
+        id="note-to-self",
+        verdict=Verdict.ASK,
+        because="text that is not yours would reach you under your own name",
+        kind=(K.ADDRESS,),
+        impact=(I.EGRESS_PEOPLE,),
+        source=(S.OWN,),
+        intent=_MEANT,
+        content=(Content.COMPOSED, Content.REQUESTED),
+        allow=F(kind=K.ADDRESS, source=S.OWN),
+        deny=F(kind=K.ADDRESS, source=S.OWN, content=Content.COMPOSED),
+    ),
+    Rule(
+        id="own-words-to-chosen",
+        verdict=Verdict.ALLOW,
+        because="your words, to the one you described",
+        kind=_PLACES,
+        source=(*_CHOSEN, S.PARTIAL),
+        impact=(I.EGRESS_PEOPLE,),
+        intent=(Intent.YES,),
+        content=(Content.NONE, Content.PLAIN),
+        allow=F(kind=K.HANDLE, source=S.SELECTED, to=S.SELECTED),
+        deny=F(kind=K.HANDLE, source=S.SELECTED, to=S.SELECTED, content=Content.COMPOSED),
+    ),
+    Rule(
+        id="composed-to-chosen",
+        verdict=Verdict.ASK,
+        because="text that is not yours would go to somebody you did not name",
+        kind=_PLACES,
+        source=(*_CHOSEN, S.PARTIAL),
+        impact=(I.EGRESS_PEOPLE,),
+        intent=_MEANT,
+        allow=F(kind=K.HANDLE, source=S.EACH, to=S.EACH),
+        deny=F(kind=K.HANDLE, source=S.EACH, to=S.EACH, content=Content.COMPOSED),
+    ),
+    Rule(
+        id="delegated",
+        verdict=Verdict.ASK,
+        because="you left the acts to a document, and this is one of them",
+        kind=(None,),
+        impact=tuple(i for i in I if i not in (I.READ, I.READ_EGRESS)),
+        intent=(Intent.DELEGATED,),
+        allow=F(),
+        deny=F(intent=Intent.DELEGATED),
+    ),
+    Rule(
+        id="call",
+        verdict=Verdict.ALLOW,
+        because="the request asks for such a call",
+        kind=(None,),
+        allow=F(),
+        deny=F(intent=Intent.NO),
+    ),
+    # -- links
+    Rule(
+        id="link-given",
+        verdict=Verdict.ALLOW,
+        because="you gave the link",
+        kind=(K.URL,),
+        source=(S.FIXED, S.WORDS, S.OWN, S.APPROVED),
+        allow=F(kind=K.URL),
+        deny=F(kind=K.URL, source=S.LINKED),
+    ),
+    Rule(
+        id="link-followed",
+        verdict=Verdict.ALLOW,
+        because="somebody you named, or in a place you named, posted this very link",
+        kind=(K.URL,),
+        impact=(I.READ_EGRESS,),
+        source=(S.COLLEAGUE, S.LINKED),
+        allow=F(kind=K.URL, impact=I.READ_EGRESS, source=S.COLLEAGUE),
+        deny=F(kind=K.URL, impact=I.EGRESS_PEOPLE, source=S.COLLEAGUE),
+    ),
+    Rule(
+        id="link-found",
+        verdict=Verdict.ASK,
+        because="the link stands in something you pointed at, and you spoke of links",
+        kind=(K.URL,),
+        impact=(I.READ_EGRESS,),
+        source=(S.POINTED,),
+        intent=(Intent.YES,),
+        open=True,
+        allow=F(kind=K.URL, impact=I.READ_EGRESS),
+        deny=F(kind=K.URL, impact=I.READ_EGRESS, source=S.POINTED),
+    ),
+    Rule(
+        id="link-delegated",
+        verdict=Verdict.ASK,
+        because="you left the acts to a document, and a member posted this link",
+        kind=(K.URL,),
+        impact=(I.READ_EGRESS,),
+        source=(S.POINTED, S.MEMBER, S.COLLEAGUE),
+        intent=(Intent.DELEGATED,),
+        allow=F(kind=K.URL, impact=I.READ_EGRESS, intent=Intent.DELEGATED),
+        deny=F(kind=K.URL, impact=I.READ_EGRESS, source=S.MEMBER, intent=Intent.DELEGATED),
+    ),
+    # -- secrets
+    Rule(
+        id="secret-given",
+        verdict=Verdict.ALLOW,
+        because="you gave the secret",
+        kind=(K.SECRET,),
+        source=(S.FIXED, S.WORDS),
+        allow=F(kind=K.SECRET, impact=I.IDENTITY),
+        deny=F(kind=K.SECRET, impact=I.IDENTITY, source=S.POINTED),
+    ),
+    # -- destinations and objects
+    Rule(
+        id="place-given",
+        verdict=Verdict.ALLOW,
+        because="you named it, or it belongs to what you spoke of",
+        kind=_PLACES,
+        source=_GIVEN,
+        allow=F(kind=K.ACCOUNT, impact=I.MONEY, source=S.LINKED),
+        deny=F(kind=K.ACCOUNT, impact=I.MONEY, source=S.UNTRUSTED),
+    ),
+    Rule(
+        id="place-chosen",
+        verdict=Verdict.ALLOW,
+        because="it is the one you described",
+        kind=_PLACES,
+        source=_CHOSEN,
+        intent=(Intent.YES,),
+        allow=F(kind=K.HANDLE, impact=I.IDENTITY, source=S.SELECTED),
+        deny=F(kind=K.HANDLE, impact=I.IDENTITY, source=S.KNOWN),
+    ),
+    Rule(
+        id="place-chosen-for-now",
+        verdict=Verdict.ALLOW,
+        because="it is one you described, and can be changed back",
+        kind=(K.HANDLE, K.ID, K.NAME, K.PATH),
+        impact=(I.REVERSIBLE_WRITE,),
+        source=(S.PARTIAL,),
+        intent=(Intent.YES,),
+        allow=F(kind=K.HANDLE, impact=I.REVERSIBLE_WRITE, source=S.PARTIAL),
+        deny=F(kind=K.HANDLE, impact=I.IDENTITY, source=S.PARTIAL),
+    ),
+    Rule(
+        id="place-chosen-in-part",
+        verdict=Verdict.ASK,
+        because="it is the one you described among those that were looked at",
+        kind=_PLACES,
+        source=(S.PARTIAL, *_CHOSEN),
+        intent=_MEANT,
+        allow=F(kind=K.HANDLE, impact=I.IDENTITY, source=S.SELECTED),
+        deny=F(kind=K.HANDLE, impact=I.IDENTITY, source=S.PARTIAL),
+    ),
+    Rule(
+        id="place-made",
+        verdict=Verdict.ALLOW,
+        because="the agent may choose the name of something new",
+        kind=(K.PATH, K.NAME, K.ID, K.HANDLE),
+        impact=(I.REVERSIBLE_WRITE,),
+        free=True,
+        allow=F(kind=K.PATH, impact=I.REVERSIBLE_WRITE, source=S.NOWHERE, free=True),
+        deny=F(kind=K.PATH, impact=I.REVERSIBLE_WRITE, source=S.NOWHERE),
+    ),
+    Rule(
+        id="place-found",
+        verdict=Verdict.ASK,
+        because="you did not name it; it comes from what you pointed at, or is known here",
+        kind=_PLACES,
+        source=_FOUND,
+        intent=_MEANT,
+        open=True,
+        allow=F(kind=K.ADDRESS),
+        deny=F(kind=K.ADDRESS, source=S.POINTED),
+    ),
+    # -- commands
+    Rule(
+        id="command",
+        verdict=Verdict.ALLOW,
+        because="it runs in the sandbox and changes what is the process's own",
+        kind=(K.COMMAND,),
+        source=(S.FIXED, S.WORDS, S.LINKED, S.NOWHERE),
+        impact=(I.REVERSIBLE_WRITE,),
+        allow=F(kind=K.COMMAND, impact=I.REVERSIBLE_WRITE, source=S.NOWHERE),
+        deny=F(kind=K.COMMAND, impact=I.REVERSIBLE_WRITE, source=S.UNTRUSTED),
+    ),
+    Rule(
+        id="command-given",
+        verdict=Verdict.ALLOW,
+        because="you gave the command",
+        kind=(K.COMMAND,),
+        source=(S.FIXED, S.WORDS, S.APPROVED),
+        allow=F(kind=K.COMMAND, impact=I.IRREVERSIBLE),
+        deny=F(kind=K.COMMAND, impact=I.IRREVERSIBLE, source=S.UNTRUSTED),
+    ),
+    Rule(
+        id="command-composed",
+        verdict=Verdict.ASK,
+        because="the command would run where it cannot be taken back",
+        kind=(K.COMMAND,),
+        source=(S.NOWHERE, S.POINTED, S.UNTRUSTED),
+        intent=_MEANT,
+        allow=F(kind=K.COMMAND, impact=I.IRREVERSIBLE),
+        deny=F(kind=K.COMMAND, impact=I.IRREVERSIBLE, source=S.NOWHERE),
+    ),
+    # -- quantities
+    Rule(
+        id="amount-counts",
+        verdict=Verdict.ALLOW,
+        because="it is a number you gave, or follows from one",
+        kind=(K.AMOUNT,),
+        source=(*_GIVEN, *_CHOSEN, S.DERIVED),
+        allow=F(kind=K.AMOUNT, impact=I.MONEY, source=S.DERIVED),
+        deny=F(kind=K.AMOUNT, impact=I.MONEY, source=S.NOWHERE),
+    ),
+    Rule(
+        id="amount-free",
+        verdict=Verdict.ALLOW,
+        because="the number moves no money and can be changed back",
+        kind=(K.AMOUNT,),
+        impact=(I.REVERSIBLE_WRITE, I.EGRESS_PEOPLE),
+        allow=F(kind=K.AMOUNT, impact=I.REVERSIBLE_WRITE, source=S.NOWHERE),
+        deny=F(kind=K.AMOUNT, impact=I.MONEY, source=S.NOWHERE),
+    ),
+    Rule(
+        id="amount-found",
+        verdict=Verdict.ASK,
+        because="the number follows from something you pointed at",
+        kind=(K.AMOUNT,),
+        source=_FOUND,
+        intent=_MEANT,
+        allow=F(kind=K.AMOUNT, impact=I.MONEY),
+        deny=F(kind=K.AMOUNT, impact=I.MONEY, source=S.POINTED),
+    ),
+    Rule(
+        id="date",
+        verdict=Verdict.ALLOW,
+        because="a date of the agent's own, or one that you gave",
+        kind=(K.DATE,),
+        source=(*_GIVEN, S.SELECTED, S.KNOWN, S.NOWHERE),
+        allow=F(kind=K.DATE, impact=I.MONEY, source=S.NOWHERE),
+        deny=F(kind=K.DATE, impact=I.MONEY, source=S.UNTRUSTED),
+    ),
+    Rule(
+        id="date-free",
+        verdict=Verdict.ALLOW,
+        because="the date can be changed back",
+        kind=(K.DATE,),
+        impact=(I.REVERSIBLE_WRITE, I.EGRESS_PEOPLE),
+        allow=F(kind=K.DATE, impact=I.REVERSIBLE_WRITE, source=S.UNTRUSTED),
+        deny=F(kind=K.DATE, impact=I.MONEY, source=S.UNTRUSTED),
+    ),
+    Rule(
+        id="date-found",
+        verdict=Verdict.ASK,
+        because="the date comes from text that nobody vouches for",
+        kind=(K.DATE,),
+        source=(S.POINTED,),
+        intent=_MEANT,
+        allow=F(kind=K.DATE, impact=I.MONEY),
+        deny=F(kind=K.DATE, impact=I.MONEY, source=S.POINTED),
+    ),
+    Rule(
+        id="choice",
+        verdict=Verdict.ALLOW,
+        because="one of the tool's own choices",
+        kind=(K.CHOICE, K.SELECTOR),
+        allow=F(kind=K.CHOICE, impact=I.IRREVERSIBLE, source=S.FIXED),
+        deny=F(kind=K.COMMAND, impact=I.IRREVERSIBLE, source=S.UNTRUSTED),
+    ),
+    # -- words
+    Rule(
+        id="text-given",
+        verdict=Verdict.ALLOW,
+        because="your words, or those of a record you spoke of",
+        kind=(K.TEXT,),
+        source=_GIVEN,
+        allow=F(kind=K.TEXT, impact=I.IDENTITY, source=S.LINKED),
+        deny=F(kind=K.TEXT, impact=I.IDENTITY, source=S.UNTRUSTED),
+    ),
+    Rule(
+        id="text-composed",
+        verdict=Verdict.ALLOW,
+        because="it can be changed back, and nobody's standing hangs on it",
+        kind=(K.TEXT,),
+        impact=(I.REVERSIBLE_WRITE, I.EGRESS_PEOPLE),
+        allow=F(kind=K.TEXT, impact=I.REVERSIBLE_WRITE, source=S.NOWHERE),
+        deny=F(kind=K.TEXT, impact=I.IDENTITY, source=S.NOWHERE),
+    ),
+    Rule(
+        id="text-found",
+        verdict=Verdict.ASK,
+        because="you did not give these words; they come from what you pointed at",
+        kind=(K.TEXT,),
+        source=(S.POINTED, S.KNOWN),
+        intent=_MEANT,
+        allow=F(kind=K.TEXT, impact=I.IDENTITY),
+        deny=F(kind=K.TEXT, impact=I.IDENTITY, source=S.POINTED),
+    ),
+    Rule(
+        id="content",
+        verdict=Verdict.ALLOW,
+        because="text for somebody you named, without a new place to go",
+        kind=(K.CONTENT,),
+        allow=F(kind=K.CONTENT, content=Content.COMPOSED),
+        deny=F(kind=K.CONTENT, content=Content.ACTIVE),
+    ),
+)
+
+
+def builtin() -> Table:
+    """The shipped rules, checked by their own examples."""
+    return Table(RULES)

@@ -1,0 +1,365 @@
+"""Where the value of one argument came from.  Pure.
+
+    Source                        the ways a value can have come
+    Traced                        one value, its source, and the records that show it
+    trace(history, arg, value)    the best source there is for it
+
+Sources, most trusted first: the principal said it; it is his own; a person agreed to it; it is a vouched
+field of a record he spoke of; the kernel worked it out as the extreme he asked for; he asked
+for all of them; somebody he named wrote it (links); it was reckoned from numbers that count.
+Below the line: found in the text of something he pointed at; more than one fits; vouched but
+not what he spoke of; written by a member; in text nobody vouches for; nowhere.
+
+Invariant: `trace` never looks further than the index and BOUND records of text, so a longer
+history can only lose a value its source, never give it a better one.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from logos.kernel.flow.amounts import derived
+from logos.kernel.flow.manifest import Argument
+from logos.kernel.flow.provenance import POINTED, REFERRED, History, name_parts
+from logos.kernel.flow.records import Record
+from logos.kernel.flow.value import (
+    Kind,
+    cents,
+    content_words,
+    find,
+    normal,
+    plain_string,
+    stem,
+    words,
+)
+
+BOUND = 100
+
+
+class Source(StrEnum):
+    FIXED = "fixed"  # one of the schema's own choices, or nothing
+    WORDS = "words"
+    OWN = "own"
+    APPROVED = "approved"
+    LINKED = "linked"
+    SELECTED = "selected"
+    PARTIAL = "partial"  # selected, but it is tied or not everything was looked at
+    EACH = "each"
+    COLLEAGUE = "colleague"
+    DERIVED = "derived"
+    RETURN = "return"  # to where the sum the principal names came from
+    POINTED = "pointed"
+    AMBIGUOUS = "ambiguous"
+    KNOWN = "known"
+    MEMBER = "member"
+    UNTRUSTED = "untrusted"
+    NOWHERE = "nowhere"
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """`pages` show where; `pin` is what a later use of the same extreme must keep to; `limit` is
+    the most that may go back."""
+
+    name: str
+    kind: Kind
+    value: str
+    source: Source
+    pages: tuple[str, ...] = ()
+    pin: tuple[str, str] | None = None
+    limit: Decimal | None = None
+
+
+def trace(history: History, name: str, arg: Argument, value: object) -> Traced:
+    """The best source there is for the value."""
+    if value is None or value == "" or isinstance(value, bool) or arg.kind is Kind.CHOICE:
+        return Traced(name, arg.kind, plain_string(value), Source.FIXED)
+    if arg.kind is Kind.AMOUNT:
+        return _amount(history, name, value)
+    if arg.kind in (Kind.TEXT, Kind.CONTENT, Kind.SELECTOR, Kind.COMMAND):
+        return _text(history, name, arg, plain_string(value))
+    spelt = normal(arg.kind, value)
+    found = next(_sources(history, arg, spelt, plain_string(value)), None)
+    source, records, pin, limit = found or (Source.NOWHERE, [], None, None)
+    return Traced(
+        name, arg.kind, plain_string(value), source, _pages(records), pin=pin, limit=limit
+    )
+
+
+Found = tuple[Source, list[Record], tuple[str, str] | None, Decimal | None]
+
+
+def _sources(history: History, arg: Argument, spelt: str, shown: str) -> Iterator[Found]:
+    spot = (arg.kind, spelt)
+    if not spelt:
+        return
+    if history.words.says(arg.kind, spelt, arg.of):
+        yield Source.WORDS, [], None, None
+    if spot in history.words.own or spot in history.owned:
+        yield Source.OWN, [], None, None
+    if spot in history.approved:
+        yield Source.APPROVED, [], None, None
+    vouched = [r for r in history.vouched.get(spot, ())[-BOUND:] if _of(r, arg, spelt)]
+    yield from _linked(history, arg, spelt, vouched)
+    if vouched and arg.kind is not Kind.SECRET:
+        yield from _chosen(history, arg, spelt, vouched)
+    spots = history.spots.get(spot, [])[-BOUND:]
+    yield from _in_text(history, arg, spelt, shown, spots)
+    if vouched:
+        yield Source.KNOWN, vouched, None, None
+    if any(r.member for r in spots):
+        yield Source.MEMBER, spots, None, None
+    if spots or (seen := _standing(history.recent, shown)):
+        yield Source.UNTRUSTED, spots or seen, None, None
+
+
+def _linked(history: History, arg: Argument, spelt: str, vouched: list[Record]) -> Iterator[Found]:
+    """A vouched field of a record the principal spoke of, unless another fits as well."""
+    tied: list[Record] = []
+    for record in vouched:
+        if record.reach != REFERRED:
+            continue
+        if not any(v.normal == spelt and v.kind is arg.kind for v in record.values):
+            continue
+        top = history.tops.get((record.type, arg.kind, _set_of(record, arg, spelt)))
+        if top is None or top.values.get(spelt, 0) == 0:
+            continue
+        if top.values[spelt] == top.count:
+            yield Source.LINKED, [record], None, None
+            return
+        tied.append(record)
+    if arg.kind is Kind.ADDRESS and any(v == spelt for v in _named(history, spelt)):
+        yield Source.LINKED, vouched, None, None
+    elif tied:
+        yield Source.KNOWN, tied, None, None
+
+
+def _named(history: History, address: str) -> Iterator[str]:
+    """The one known address of a person the principal named, if there is one.
+
+    A list of members or the principal's own domain may be meant by a part of the name; anybody
+    else must be named in full, because anybody may call his mailbox `manager`.
+    """
+    names = {stem(n) for n in history.words.names}
+    parts = set(name_parts(address)) & names
+    if not parts:
+        return
+    rivals: dict[str, int] = {}
+    for part in parts:
+        for other in history.name_parts.get(part, ()):
+            rivals[other] = len(set(name_parts(other)) & names)
+    best = max(rivals.values(), default=0)
+    winners = [a for a, n in rivals.items() if n == best]
+    domains = {v.rsplit("@", 1)[-1] for k, v in history.words.own if k is Kind.ADDRESS}
+    full = set(name_parts(address)) <= names and len(name_parts(address)) > 1
+    trusted = address in history.directed or address.rsplit("@", 1)[-1] in domains
+    if winners == [address] and (full or trusted):
+        yield address
+
+
+def _chosen(history: History, arg: Argument, spelt: str, vouched: list[Record]) -> Iterator[Found]:
+    """The extreme, the prefix, the amount or the set the principal's words pick out."""
+    words = history.words
+    if arg.of and any(spelt.startswith(p) for p in words.prefixes):
+        rivals = {
+            m for m in history.members.get((arg.kind, arg.of), {}) if m.startswith(words.prefixes)
+        }
+        if rivals == {spelt}:
+            yield Source.SELECTED, vouched, None, None
+    yield from _extreme(history, arg, spelt, vouched)
+    if arg.of and words.each(arg.of):
+        yield Source.EACH, vouched, None, None
+    for number in words.plain:
+        for record in vouched:
+            rivals_of = history.amounts.get((record.type, str(cents(number))), [])
+            if len(rivals_of) == 1 and rivals_of[0] is record and not record.own:
+                if normal(arg.kind, record.author) == spelt:
+                    yield Source.RETURN, [record], (f"return:{number}", spelt), number
+
+
+def _extreme(history: History, arg: Argument, spelt: str, vouched: list[Record]) -> Iterator[Found]:
+    for word, extreme in history.words.selectors.items():
+        if extreme in ("newest", "oldest"):
+            winners = _ends(history, spelt, vouched, word, larger=extreme == "newest")
+        else:
+            winners = _columns(history, spelt, vouched, larger=extreme == "max")
+            winners += _counts(history, arg, spelt, word, larger=extreme == "max")
+        if not winners or any(w[0] != spelt for w in winners):
+            continue
+        key = f"{word}:{arg.kind}:{arg.of}"
+        if history.pins.get(key, spelt) != spelt:
+            continue
+        whole = all(covered for _, covered in winners)
+        yield Source.SELECTED if whole else Source.PARTIAL, vouched, (key, spelt), None
+
+
+def _ends(
+    history: History, spelt: str, vouched: list[Record], word: str, *, larger: bool
+) -> list[tuple[str, bool]]:
+    """The newest or oldest, if the principal says what of, in the singular."""
+    found: list[tuple[str, bool]] = []
+    for record in vouched:
+        if not re.search(
+            rf"\b{word}\s+(?:\w+\s+)?{re.escape(record.type)}\b", history.words.folded
+        ):
+            continue
+        for (type_, _, up), best in history.columns.items():
+            if type_ == record.type and up == larger and isinstance(best.value, str):
+                found.append((spelt if best.records == [record] else "", True))
+    return found
+
+
+def _columns(
+    history: History, spelt: str, vouched: list[Record], *, larger: bool
+) -> list[tuple[str, bool]]:
+    """The record at one end of the column the principal means: the largest file."""
+    words_ = history.words
+    found: list[tuple[str, bool]] = []
+    for type_ in {r.type for r in vouched}:
+        columns = [
+            (name, best)
+            for (of_type, name, up), best in history.columns.items()
+            if of_type == type_ and up == larger and isinstance(best.value, Decimal)
+        ]
+        if len(columns) > 1:
+            columns = [c for c in columns if words_.mentions(c[0])]
+        if len(columns) == 1 and (words_.mentions(type_) or words_.mentions(columns[0][0])):
+            winners = columns[0][1].records
+            found.append((spelt if len(winners) == 1 and winners[0] in vouched else "", True))
+    return found
+
+
+def _counts(
+    history: History, arg: Argument, spelt: str, word: str, *, larger: bool
+) -> list[tuple[str, bool]]:
+    """Counting the records per member: the channel with the most users.
+
+    One of several that are tied is one the words describe, as is the extreme of the only thing that was
+    counted; but neither is the whole truth.
+    """
+    tables = [
+        (type_, group)
+        for (type_, _, kind, of), group in history.groups.items()
+        if kind is arg.kind
+        and of == arg.of
+        and stem(type_) != stem(of)
+        and spelt in group
+        and len(group) > 1
+    ]
+    tail = set(map(stem, words(history.words.folded.split(word, 1)[-1])[:8]))
+    meant = [t for t in tables if stem(t[0]) in tail]
+    found: list[tuple[str, bool]] = []
+    for type_, group in meant or tables:
+        best = max(group.values()) if larger else min(group.values())
+        winners = [member for member, n in group.items() if n == best]
+        whole = bool(meant) and len(winners) == 1 and history.covered(type_)
+        found.append((spelt if spelt in winners and len(winners) <= len(group) // 2 else "", whole))
+    return found
+
+
+def _in_text(
+    history: History, arg: Argument, spelt: str, shown: str, spots: list[Record]
+) -> Iterator[Found]:
+    reached = [r for r in spots if r.reach]
+    if arg.kind is Kind.URL:
+        named = [r for r in reached if r.member]
+        if named:
+            yield Source.COLLEAGUE, named, None, None
+    if not reached and arg.kind in (Kind.HANDLE, Kind.NAME, Kind.ID, Kind.PATH):
+        reached = _standing(history.linked[-BOUND:], shown)
+    for record in reached:
+        if _candidates(history, record, arg.kind) > 1:
+            yield Source.AMBIGUOUS, reached, None, None
+        else:
+            yield Source.POINTED, reached, None, None
+
+
+def _candidates(history: History, record: Record, kind: Kind) -> int:
+    """How many values of this kind the text offers: one yes is no answer to `which?`."""
+    if kind not in (Kind.ADDRESS, Kind.ACCOUNT):
+        return 1
+    known = history.words.values | history.words.own
+    return len({spot for spot in find(record.text) if spot[0] is kind and spot not in known})
+
+
+def _amount(history: History, name: str, value: object) -> Traced:
+    spelt = normal(Kind.AMOUNT, value)
+    shown = plain_string(value)
+    if not spelt:
+        return Traced(name, Kind.AMOUNT, shown, Source.NOWHERE)
+    number = Decimal(spelt)
+    words_ = history.words
+    if words_.says(Kind.AMOUNT, spelt):
+        return Traced(name, Kind.AMOUNT, shown, Source.WORDS)
+    weighty = history.numbers_of_weight()
+    records = history.vouched.get((Kind.AMOUNT, spelt), [])[-BOUND:]
+    if any(r.reach == REFERRED for r in records):
+        return Traced(name, Kind.AMOUNT, shown, Source.LINKED, _pages(records))
+    if derived(number, weighty, words_.percent):
+        return Traced(name, Kind.AMOUNT, shown, Source.DERIVED)
+    pointed = list(history.pointed_numbers)
+    known = [Decimal(spelt_) for _, spelt_ in list(history.amounts)[-16:]] if pointed else []
+    if derived(number, [*weighty[-16:], *known, *pointed[-16:]], words_.percent):
+        pages = _pages([r for r in history.linked[-BOUND:] if r.reach >= POINTED])
+        return Traced(name, Kind.AMOUNT, shown, Source.POINTED, pages)
+    if records:
+        return Traced(name, Kind.AMOUNT, shown, Source.KNOWN, _pages(records))
+    return Traced(name, Kind.AMOUNT, shown, Source.NOWHERE)
+
+
+def _text(history: History, name: str, arg: Argument, text: str) -> Traced:
+    spot = (arg.kind, text.strip())
+    if spot in history.approved:
+        return Traced(name, arg.kind, text, Source.APPROVED)
+    if history.words.phrase(text) or is_plain(history, text):
+        return Traced(name, arg.kind, text, Source.WORDS)
+    if arg.kind in (Kind.SELECTOR, Kind.CONTENT):
+        return Traced(name, arg.kind, text, Source.NOWHERE)
+    vouched = history.vouched.get((arg.kind, normal(arg.kind, text)), [])
+    if any(r.reach == REFERRED for r in vouched):
+        return Traced(name, arg.kind, text, Source.LINKED, _pages(vouched))
+    held = _standing(history.linked[-BOUND:], text)
+    if held:
+        return Traced(name, arg.kind, text, Source.POINTED, _pages(held))
+    if vouched:
+        return Traced(name, arg.kind, text, Source.KNOWN, _pages(vouched))
+    seen = _standing(history.recent, text)
+    if seen:
+        return Traced(name, arg.kind, text, Source.UNTRUSTED, _pages(seen))
+    return Traced(name, arg.kind, text, Source.NOWHERE)
+
+
+def is_plain(history: History, text: str) -> bool:
+    """Nothing in it but the principal's words, numbers and the names of what he spoke of."""
+    said = history.words.all | history.trusted_words
+    return all(w in said or _ordinal(w) for w in content_words(text))
+
+
+def _ordinal(word: str) -> bool:
+    return word.rstrip("stndrh").isdigit() or word in ("st", "nd", "rd", "th")
+
+
+def _standing(records: Iterable[Record], shown: str) -> list[Record]:
+    """The newest of the records whose text holds it, between word boundaries."""
+    low = shown.strip().casefold()
+    if len(low) < 2:
+        return []
+    edge = re.compile(rf"(?<!\w){re.escape(low)}(?!\w)")
+    return [r for r in records if low in r.folded and edge.search(r.folded)]
+
+
+def _of(record: Record, arg: Argument, spelt: str) -> bool:
+    return any(
+        v.normal == spelt and v.kind is arg.kind and (not arg.of or not v.of or v.of == arg.of)
+        for v in record.values
+    )
+
+
+def _set_of(record: Record, arg: Argument, spelt: str) -> str:
+    return next(v.of for v in record.values if v.normal == spelt and v.kind is arg.kind)
+
+
+def _pages(records: list[Record]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(r.page for r in records[-5:]))

@@ -1,0 +1,226 @@
+"""The principal's own words, taken apart once per message.  Pure.
+
+    Words.of(*texts)        all that the principal said to this task
+    .says(kind, value)      does the value stand there, whole?
+    .refers(key)            does the principal speak of the object with this key?
+    .selectors              largest, latest, most ...: an extreme the kernel may work out
+    .each(noun)             all users, each channel, everybody
+    .prefixes               "starting with X"
+    .delegates              "do what the list says": the acts themselves are left to a document
+
+Invariant: a value is said only as a whole token of its kind.  A part of a longer link, address
+or number is not said, and neither is anything shorter than two characters.
+"""
+
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+from logos.kernel.flow.value import (
+    STOP,
+    Kind,
+    cents,
+    content_words,
+    find,
+    numbers,
+    stem,
+    words,
+)
+
+Extreme = Literal["max", "min", "newest", "oldest"]
+
+_EXTREMES: dict[str, Extreme] = {
+    **dict.fromkeys("largest biggest highest most maximum longest greatest top".split(), "max"),
+    **dict.fromkeys("smallest lowest least fewest cheapest shortest minimum".split(), "min"),
+    **dict.fromkeys("latest newest last".split(), "newest"),
+    **dict.fromkeys("oldest earliest first".split(), "oldest"),
+}  # type: ignore[arg-type]  # fromkeys widens the literal
+
+_DELEGATES = re.compile(
+    r"\b(?:do|follow|carry out|execute|complete|perform|handle|act on|take care of|work through)\b"
+    r"(?:(?!\bfollowing\b)[^.!?:]){0,40}"
+    r"\b(?:instructions?|tasks?|steps|actions?|to-?do(?:s| list)?|requests?|what (?:it|they|he|she) (?:says?|asks?))\b",
+    re.I,
+)
+_INLINE = re.compile(r"\bfollowing\b[^.!?]{0,60}:", re.I)
+_EACH = re.compile(r"\b(?:all|each|every|everyone|everybody)\b((?:\W+[\w'-]+){0,4})", re.I)
+_PREFIX = re.compile(
+    r"\b(?:start(?:s|ing)?|begin(?:s|ning)?)\s+with\s+(?:the\s+(?:word|letter|prefix)\s+)?['\"]?([\w-]{2,})",
+    re.I,
+)
+_QUOTED = re.compile(
+    r"'([^'\n]{2,300})'(?![A-Za-z])|\"([^\"\n]{2,300})\"|`([^`\n]{2,300})`|“([^”\n]{2,300})”"
+)
+_ASKS_LINK = re.compile(r"\b(?:links?|urls?|hyperlinks?)\b", re.I)
+_ASKS_ADDRESS = re.compile(
+    r"\b(?:e-?mail address(?:es)?|addresses|contact (?:details|information|info)|phone)\b", re.I
+)
+_ASKS_ACCOUNT = re.compile(r"\b(?:ibans?|account numbers?|bank details)\b", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    text: str
+    folded: str
+    values: frozenset[tuple[Kind, str]]
+    plain: tuple[Decimal, ...]
+    percent: tuple[Decimal, ...]
+    all: frozenset[str]
+    content: frozenset[str]
+    names: frozenset[str]
+    quoted: tuple[str, ...]
+    selectors: dict[str, Extreme]
+    prefixes: tuple[str, ...]
+    eachs: frozenset[str]
+    delegates: bool
+    asks: frozenset[Kind]
+    own: frozenset[tuple[Kind, str]] = field(default=frozenset())
+
+    @staticmethod
+    def of(*texts: str, own: frozenset[tuple[Kind, str]] = frozenset()) -> "Words":
+        """`own` are the principal's own accounts and addresses, known from configuration."""
+        text = "\n".join(texts)
+        plain, percent = numbers(text)
+        low = words(text)
+        return Words(
+            text=text,
+            folded=text.casefold(),
+            values=frozenset(find(text)),
+            plain=tuple(plain),
+            percent=tuple(percent),
+            all=frozenset(stem(w) for w in low) | frozenset(low),
+            content=frozenset(content_words(text)),
+            names=frozenset(
+                w.lower()
+                for w in re.findall(r"\b[A-Z][a-zA-Z]{2,}\b", text)
+                if w.lower() not in STOP
+            ),
+            quoted=tuple(
+                part.strip() for match in _QUOTED.findall(text) for part in match if part.strip()
+            ),
+            selectors={w: _EXTREMES[w] for w in low if w in _EXTREMES},
+            prefixes=tuple(dict.fromkeys(m.lower() for m in _PREFIX.findall(text))),
+            eachs=_eachs(_QUOTED.sub(" ", text)),
+            delegates=bool(_DELEGATES.search(_INLINE.sub(" ", text))),
+            asks=_asks(text),
+            own=own,
+        )
+
+    def says(self, kind: Kind, value: str, of: str = "") -> bool:
+        """Does the principal name this value?  `value` is in normal spelling."""
+        match kind:
+            case Kind.URL | Kind.DATE:
+                return (kind, value) in self.values
+            case Kind.ADDRESS | Kind.ACCOUNT:
+                if (kind, value) in self.values:
+                    return True
+                typed = "@" in value or any(c.isdigit() for c in value)
+                return not typed and self.phrase(value)
+            case Kind.AMOUNT:
+                return any(str(cents(n)) == value for n in self.plain)
+            case Kind.ID if value.isdigit():
+                return self._numbered(value, of)
+            case Kind.SECRET:
+                return len(value) >= 4 and self.phrase(value, exact=True)
+            case Kind.PATH:
+                return (kind, value) in self.values or (len(value) >= 3 and self.phrase(value))
+            case _:
+                return self.phrase(value)
+
+    def phrase(self, value: str, *, exact: bool = False) -> bool:
+        """Does it stand there between word boundaries?  One character never does; nor does a
+        word that only holds a sentence together."""
+        low = value.strip().casefold()
+        if len(low) < 2 or (low in STOP and low not in self._quoted_words()):
+            return False
+        text, wanted = (self.text, value.strip()) if exact else (self.folded, low)
+        if wanted not in text:
+            return False
+        start = 0
+        while (at := text.find(wanted, start)) >= 0:
+            before, after = text[at - 1 : at], text[at + len(wanted) :][:2]
+            if (
+                _edge(before, wanted[0])
+                and _ends(after, wanted[-1])
+                and not self._inside(at, wanted)
+            ):
+                return True
+            start = at + 1
+        return False
+
+    def refers(self, key: str) -> int:
+        """How many words of the key the principal says, if he says enough of them to mean it."""
+        meant = content_words(key)
+        if not key.strip() or not meant:
+            return 0
+        if (len(key) > 2 and self.phrase(key)) or any(_holds(key, q) for q in self.quoted):
+            return len(meant) + 1
+        stemmed = key.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+        if stemmed != key and len(stemmed) > 2 and self.phrase(stemmed):
+            return len(meant)
+        return len(meant) if len(meant) > 0 and meant <= self.content else 0
+
+    def overlap(self, text: str) -> int:
+        return len(content_words(text) & self.content)
+
+    def each(self, noun: str) -> bool:
+        return "*" in self.eachs or stem(noun.lower()) in self.eachs if noun else False
+
+    def mentions(self, noun: str) -> bool:
+        return bool(noun) and stem(noun.lower()) in self.all
+
+    def _numbered(self, value: str, of: str) -> bool:
+        """A bare number is an id only where the principal calls it one."""
+        nouns = "|".join(["id", "no", "number", "#", *([re.escape(of)] if of else [])])
+        return (
+            re.search(rf"(?:{nouns})\.?:?\s*['\"#]?{re.escape(value)}(?![\w.]\d|\d)", self.folded)
+            is not None
+        )
+
+    def _inside(self, at: int, wanted: str) -> bool:
+        """Is the match only a part of a link, an address or an account?"""
+        if any((kind, wanted) in self.values for kind in (Kind.URL, Kind.ADDRESS, Kind.ACCOUNT)):
+            return False
+        left = max(self.folded.rfind(c, 0, at) for c in " \n\t'\"(")
+        token = re.match(r"[^\s'\")]*", self.folded[left + 1 :])
+        whole = token.group().rstrip(".,;:!?") if token else ""
+        if whole == wanted or " " in wanted:
+            return False
+        return any(kind in (Kind.URL, Kind.ADDRESS, Kind.ACCOUNT) for kind, _ in find(whole))
+
+    def _quoted_words(self) -> set[str]:
+        return {q.casefold() for q in self.quoted}
+
+
+def _edge(before: str, first: str) -> bool:
+    return not before or not first.isalnum() or not (before.isalnum() or before in "_@")
+
+
+def _ends(after: str, last: str) -> bool:
+    """A dot or a hyphen ends a word unless more of the word follows."""
+    if not after or not last.isalnum():
+        return True
+    if after[0].isalnum() or after[0] in "_@":
+        return False
+    return not (after[0] in ".-" and after[1:2].isalnum())
+
+
+def _holds(key: str, quoted: str) -> bool:
+    return len(quoted) > 3 and quoted.casefold() in key.casefold()
+
+
+def _eachs(text: str) -> frozenset[str]:
+    found: set[str] = set()
+    for match in _EACH.finditer(text):
+        head = match.group().split()[0].lower()
+        if head in ("everyone", "everybody"):
+            found.add("user")
+        found.update(stem(w) for w in words(match.group(1)) if w not in STOP)
+    return frozenset(found)
+
+
+def _asks(text: str) -> frozenset[Kind]:
+    """Kinds of value the principal wants passed on."""
+    pairs = ((Kind.URL, _ASKS_LINK), (Kind.ADDRESS, _ASKS_ADDRESS), (Kind.ACCOUNT, _ASKS_ACCOUNT))
+    return frozenset(kind for kind, pattern in pairs if pattern.search(text))
