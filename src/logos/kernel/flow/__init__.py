@@ -27,9 +27,9 @@ from logos.kernel.flow.label import Integrity, Label, flows, join
 from logos.kernel.flow.manifest import Argument, Field, Impact, Manifest, Result, parse
 from logos.kernel.flow.nearest import nearest
 from logos.kernel.flow.rules import Facts, Rule, Table, Verdict, load
+from logos.kernel.flow.source import Source
 from logos.kernel.flow.task import Task
-from logos.kernel.flow.trace import Source
-from logos.kernel.flow.value import Kind
+from logos.kernel.flow.value import Kind, normal
 from logos.kernel.flow.words import Words
 
 __all__ = [
@@ -64,5 +64,6 @@ __all__ = [
     "join",
     "load",
     "nearest",
+    "normal",
     "parse",
 ]

@@ -11,14 +11,14 @@ from logos.kernel.flow.content import Content
 from logos.kernel.flow.intent import Intent
 from logos.kernel.flow.manifest import Impact
 from logos.kernel.flow.rules import Facts, Rule, Table, Verdict
-from logos.kernel.flow.trace import Source
+from logos.kernel.flow.source import Source
 from logos.kernel.flow.value import Kind
 
 S, K, I = Source, Kind, Impact  # noqa: E741  # short names make the table readable
 
 _GIVEN = (S.FIXED, S.WORDS, S.OWN, S.APPROVED, S.LINKED)
 _CHOSEN = (S.SELECTED, S.EACH, S.RETURN)
-_FOUND = (S.POINTED, S.KNOWN, S.MEMBER)
+_FOUND = (S.ANY, S.POINTED, S.KNOWN, S.MEMBER)
 _PLACES = (K.ADDRESS, K.ACCOUNT, K.HANDLE, K.ID, K.NAME, K.PATH)
 _PUBLIC = (I.EGRESS_PEOPLE, I.MONEY, I.IDENTITY)
 _MEANT = (Intent.YES, Intent.DELEGATED)
@@ -169,10 +169,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         id="link-followed",
         verdict=Verdict.ALLOW,
-        because="somebody you named, or in a place you named, posted this very link",
+        because="it is on a site you named, or was posted where you pointed by a member",
         kind=(K.URL,),
         impact=(I.READ_EGRESS,),
-        source=(S.COLLEAGUE, S.LINKED),
+        source=(S.COLLEAGUE, S.SITE, S.LINKED),
         allow=F(kind=K.URL, impact=I.READ_EGRESS, source=S.COLLEAGUE),
         deny=F(kind=K.URL, impact=I.EGRESS_PEOPLE, source=S.COLLEAGUE),
     ),
@@ -249,6 +249,17 @@ RULES: tuple[Rule, ...] = (
         intent=_MEANT,
         allow=F(kind=K.HANDLE, impact=I.IDENTITY, source=S.SELECTED),
         deny=F(kind=K.HANDLE, impact=I.IDENTITY, source=S.PARTIAL),
+    ),
+    Rule(
+        id="any-of-these",
+        verdict=Verdict.ALLOW,
+        because="you asked for one of these, and it can be changed back",
+        kind=(K.NAME,),
+        impact=(I.REVERSIBLE_WRITE,),
+        source=(S.ANY,),
+        intent=(Intent.YES,),
+        allow=F(kind=K.NAME, impact=I.REVERSIBLE_WRITE, source=S.ANY),
+        deny=F(kind=K.NAME, impact=I.MONEY, source=S.ANY),
     ),
     Rule(
         id="place-made",

@@ -28,8 +28,9 @@ from logos.kernel.flow.nearest import nearest
 from logos.kernel.flow.provenance import History
 from logos.kernel.flow.rules import STRICTNESS, Facts, Rule, Table, Verdict
 from logos.kernel.flow.schema import check
+from logos.kernel.flow.source import Source, Traced
 from logos.kernel.flow.task import Task
-from logos.kernel.flow.trace import Source, Traced, trace
+from logos.kernel.flow.trace import trace
 from logos.kernel.flow.value import FREE, PLACES, Kind, normal
 
 _NARROW = frozenset({Kind.ADDRESS, Kind.ACCOUNT})

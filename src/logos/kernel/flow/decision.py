@@ -16,7 +16,7 @@ import msgspec
 from logos.abi.errors import Code
 from logos.kernel.flow.label import Label
 from logos.kernel.flow.rules import Verdict
-from logos.kernel.flow.trace import Source
+from logos.kernel.flow.source import Source
 from logos.kernel.flow.value import Kind
 
 
@@ -49,16 +49,17 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def leaves(arguments: Mapping[str, Any]) -> list[tuple[str, object]]:
-    """The values of a call by argument: a list is each of its values, an object each of its leaves."""
-    return [(name, leaf) for name, value in arguments.items() for leaf in _leaves(value)]
+    """The values of a call by argument: a list is each of its values, an object each of its
+    leaves, under a dotted name."""
+    return [leaf for name, value in arguments.items() for leaf in _leaves(name, value)]
 
 
-def _leaves(value: object) -> list[object]:
+def _leaves(name: str, value: object) -> list[tuple[str, object]]:
     if isinstance(value, Mapping):
-        return [leaf for part in value.values() for leaf in _leaves(part)]
+        return [leaf for key, part in value.items() for leaf in _leaves(f"{name}.{key}", part)]
     if isinstance(value, list | tuple):
-        return [leaf for part in value for leaf in _leaves(part)]
-    return [value]
+        return [leaf for part in value for leaf in _leaves(name, part)]
+    return [(name, value)]
 
 
 def short(text: str, most: int = 60) -> str:

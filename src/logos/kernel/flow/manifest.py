@@ -70,12 +70,13 @@ class Argument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`vouched`: does the provider itself stand for the value?  "author": only for records whose
     author is the principal or somebody the principal named.  `directory`: this is a list of the
-    members, not of who happened to write.  `secret` is the class of secret it holds."""
+    members, not of who happened to write.  `own`: it is the principal's own.  `secret` is the class of secret it holds."""
 
     kind: Kind
     of: str = ""
     vouched: bool | Literal["author"] = True
     directory: bool = False
+    own: bool = False
     secret: str = ""
 
 
@@ -117,7 +118,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     derived: bool = False
 
     def argument(self, name: str) -> Argument:
-        found = self.arguments[name]
+        """Of an argument, or of a leaf of one: `attachments.file_id`."""
+        found = self.arguments.get(name)
+        if found is None:
+            found = self.arguments[name.split(".", 1)[0]]
         return argument(found) if isinstance(found, str) else found
 
 
@@ -172,7 +176,7 @@ def fit(manifest: Manifest, schema: Mapping[str, Any], *, tool: str, rest: Manif
     """
     there = list(schema.get("properties", {}))
     for name in manifest.arguments:
-        if name not in there:
+        if name.split(".", 1)[0] not in there:
             raise SysError(
                 Code.INVALID,
                 f"the manifest of {tool} names the argument {name!r}, which the tool does not have",
@@ -180,7 +184,7 @@ def fit(manifest: Manifest, schema: Mapping[str, Any], *, tool: str, rest: Manif
             )
     arguments = {
         name: (manifest.argument(name) if name in manifest.arguments else rest.argument(name))
-        for name in there
+        for name in dict.fromkeys((*there, *manifest.arguments))
     }
     _check_result(manifest.result, there, tool)
     result = manifest.result

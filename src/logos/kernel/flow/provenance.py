@@ -149,11 +149,12 @@ class History:
                 record.weak = record.weak or self.words.overlap(value.shown) > 0
             elif value.context and self.words.refers(value.shown):
                 record.reach = POINTED
-        if via:
+        record.claimed = any(self.words.speaks_of(claim) for claim in record.claims)
+        if via or record.claimed:
             record.reach = POINTED
         if keyed or sole:
             record.reach = REFERRED
-        record.score = 10 * keyed
+        record.score = 10 * (keyed or int(record.claimed))
         if record.author and self.words.refers(record.author):
             record.score += self.words.overlap(record.text)
 
@@ -169,8 +170,9 @@ class History:
             self.linked.append(record)
             if not record.own and len(self.pointed_numbers) < _NUMBERS_KEPT:
                 self.pointed_numbers.update(dict.fromkeys(numbers(record.text)[0]))
-        if record.reach == REFERRED:
+        if record.reach == REFERRED or record.claimed:
             self._rank(record)
+        self.owned.update(record.mine)
 
     def _index_value(self, record: Record, value: Value) -> None:
         self.vouched.setdefault((value.kind, value.normal), []).append(record)

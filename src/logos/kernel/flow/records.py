@@ -17,7 +17,7 @@ import msgspec
 from logos.kernel.flow.label import Integrity, Label
 from logos.kernel.flow.manifest import Field, Manifest, Result
 from logos.kernel.flow.manifest import field as as_field
-from logos.kernel.flow.value import Kind, normal, plain_string
+from logos.kernel.flow.value import Kind, normal, numbers, plain_string
 
 MOST = 5_000
 """Records kept of one answer; what is beyond counts as unvouched text."""
@@ -38,7 +38,8 @@ class Value:
 @dataclass(slots=True)
 class Record:
     """`member`: its author belongs to a closed set the server keeps.  `reach`: how the principal's words lead here: 2 by its own key, 1 by its place or through
-    another record, 0 not.  `score` is how well the words fit."""
+    another record, 0 not.  `claims` are names that nobody vouches for (a subject); `claimed`: the
+    principal spoke of one of them word for word.  `score` is how well the words fit."""
 
     number: int
     page: str
@@ -54,6 +55,9 @@ class Record:
     reach: int = 0
     score: int = 0
     weak: bool = False
+    claims: tuple[str, ...] = ()
+    claimed: bool = False
+    mine: tuple[tuple[Kind, str], ...] = ()
     folded: str = ""
 
 
@@ -134,6 +138,8 @@ def _record(spec: Result, context: tuple[Value, ...], key: str | None, raw: obje
         own=own,
         label=label,
         secrets=tuple(draft.secrets),
+        claims=tuple(draft.claims),
+        mine=tuple(draft.mine),
     )
 
 
@@ -146,6 +152,8 @@ class _Draft:
     keys: frozenset[str]
     texts: list[str] = field(default_factory=list)
     secrets: list[tuple[str, str]] = field(default_factory=list)
+    claims: list[str] = field(default_factory=list)
+    mine: list[tuple[Kind, str]] = field(default_factory=list)
 
     def take(self, name: str, spec: Field | str | None, raw: object) -> None:
         if spec is None:
@@ -158,9 +166,13 @@ class _Draft:
         vouched = self.own if found.vouched == "author" else bool(found.vouched)
         if not vouched or found.kind is Kind.CONTENT:
             self.texts.append(flat(raw))
+            if name in self.keys:
+                self.claims += (plain_string(v) for v in _each(raw))
             return
         for value in _each(raw):
-            spelt = normal(found.kind, value)
+            spelt = normal(found.kind, value) or _first_number(found.kind, value)
+            if found.own and spelt:
+                self.mine.append((found.kind, spelt))
             if spelt:
                 self.values.append(
                     Value(
@@ -211,3 +223,11 @@ def flat(raw: object) -> str:
     if isinstance(raw, list | tuple | set):
         return "\n".join(flat(v) for v in raw)
     return plain_string(raw)
+
+
+def _first_number(kind: Kind, value: object) -> str:
+    """`from 120.00 a night` -> 120.00."""
+    if kind is not Kind.AMOUNT:
+        return ""
+    found = numbers(plain_string(value))[0]
+    return normal(kind, found[0]) if found else ""

@@ -22,7 +22,7 @@ from logos.abi.errors import Code, SysError
 from logos.kernel.flow.content import Content
 from logos.kernel.flow.intent import Intent
 from logos.kernel.flow.manifest import Impact
-from logos.kernel.flow.trace import Source
+from logos.kernel.flow.source import Source
 from logos.kernel.flow.value import Kind
 
 

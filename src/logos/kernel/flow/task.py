@@ -21,7 +21,7 @@ from logos.kernel.flow.manifest import Impact
 from logos.kernel.flow.provenance import History
 from logos.kernel.flow.records import Record, Value, context_of, records
 from logos.kernel.flow.rules import Table
-from logos.kernel.flow.trace import Source
+from logos.kernel.flow.source import Source
 from logos.kernel.flow.value import PLACES, Kind, normal, plain_string
 from logos.kernel.flow.words import Words
 

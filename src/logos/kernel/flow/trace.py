@@ -1,7 +1,5 @@
 """Where the value of one argument came from.  Pure.
 
-    Source                        the ways a value can have come
-    Traced                        one value, its source, and the records that show it
     trace(history, arg, value)    the best source there is for it
 
 Sources, most trusted first: the principal said it; it is his own; a person agreed to it; it is a vouched
@@ -16,60 +14,20 @@ history can only lose a value its source, never give it a better one.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
 
 from logos.kernel.flow.amounts import derived
+from logos.kernel.flow.choose import chosen
 from logos.kernel.flow.manifest import Argument
 from logos.kernel.flow.provenance import POINTED, REFERRED, History, name_parts
 from logos.kernel.flow.records import Record
-from logos.kernel.flow.value import (
-    Kind,
-    cents,
-    content_words,
-    find,
-    normal,
-    plain_string,
-    stem,
-    words,
-)
+from logos.kernel.flow.source import Found, Source, Traced
+from logos.kernel.flow.value import Kind, content_words, find, host, normal, plain_string, stem
 
 BOUND = 100
-
-
-class Source(StrEnum):
-    FIXED = "fixed"  # one of the schema's own choices, or nothing
-    WORDS = "words"
-    OWN = "own"
-    APPROVED = "approved"
-    LINKED = "linked"
-    SELECTED = "selected"
-    PARTIAL = "partial"  # selected, but it is tied or not everything was looked at
-    EACH = "each"
-    COLLEAGUE = "colleague"
-    DERIVED = "derived"
-    RETURN = "return"  # to where the sum the principal names came from
-    POINTED = "pointed"
-    AMBIGUOUS = "ambiguous"
-    KNOWN = "known"
-    MEMBER = "member"
-    UNTRUSTED = "untrusted"
-    NOWHERE = "nowhere"
-
-
-@dataclass(frozen=True, slots=True)
-class Traced:
-    """`pages` show where; `pin` is what a later use of the same extreme must keep to; `limit` is
-    the most that may go back."""
-
-    name: str
-    kind: Kind
-    value: str
-    source: Source
-    pages: tuple[str, ...] = ()
-    pin: tuple[str, str] | None = None
-    limit: Decimal | None = None
+_OBJECTS = frozenset({Kind.ID, Kind.NAME, Kind.PATH})
+_LONG = 12
+"""A shorter piece of a command stands in any text by chance."""
 
 
 def trace(history: History, name: str, arg: Argument, value: object) -> Traced:
@@ -88,14 +46,11 @@ def trace(history: History, name: str, arg: Argument, value: object) -> Traced:
     )
 
 
-Found = tuple[Source, list[Record], tuple[str, str] | None, Decimal | None]
-
-
 def _sources(history: History, arg: Argument, spelt: str, shown: str) -> Iterator[Found]:
     spot = (arg.kind, spelt)
     if not spelt:
         return
-    if history.words.says(arg.kind, spelt, arg.of):
+    if history.words.says(arg.kind, spelt, arg.of) and not _elsewhere(history, arg, spelt):
         yield Source.WORDS, [], None, None
     if spot in history.words.own or spot in history.owned:
         yield Source.OWN, [], None, None
@@ -104,7 +59,7 @@ def _sources(history: History, arg: Argument, spelt: str, shown: str) -> Iterato
     vouched = [r for r in history.vouched.get(spot, ())[-BOUND:] if _of(r, arg, spelt)]
     yield from _linked(history, arg, spelt, vouched)
     if vouched and arg.kind is not Kind.SECRET:
-        yield from _chosen(history, arg, spelt, vouched)
+        yield from chosen(history, arg, spelt, vouched)
     spots = history.spots.get(spot, [])[-BOUND:]
     yield from _in_text(history, arg, spelt, shown, spots)
     if vouched:
@@ -115,13 +70,22 @@ def _sources(history: History, arg: Argument, spelt: str, shown: str) -> Iterato
         yield Source.UNTRUSTED, spots or seen, None, None
 
 
+def _elsewhere(history: History, arg: Argument, spelt: str) -> bool:
+    """A member of another set, and not of this one: a user is no channel, whoever said his name."""
+    if arg.kind is not Kind.HANDLE or spelt in history.members.get((Kind.HANDLE, arg.of), ()):
+        return False
+    return any(
+        kind is Kind.HANDLE and of != arg.of and spelt in members
+        for (kind, of), members in history.members.items()
+    )
+
+
 def _linked(history: History, arg: Argument, spelt: str, vouched: list[Record]) -> Iterator[Found]:
     """A vouched field of a record the principal spoke of, unless another fits as well."""
     tied: list[Record] = []
     for record in vouched:
-        if record.reach != REFERRED:
-            continue
-        if not any(v.normal == spelt and v.kind is arg.kind for v in record.values):
+        claimed = record.claimed and arg.kind in _OBJECTS
+        if record.reach != REFERRED and not claimed:
             continue
         top = history.tops.get((record.type, arg.kind, _set_of(record, arg, spelt)))
         if top is None or top.values.get(spelt, 0) == 0:
@@ -159,106 +123,6 @@ def _named(history: History, address: str) -> Iterator[str]:
         yield address
 
 
-def _chosen(history: History, arg: Argument, spelt: str, vouched: list[Record]) -> Iterator[Found]:
-    """The extreme, the prefix, the amount or the set the principal's words pick out."""
-    words = history.words
-    if arg.of and any(spelt.startswith(p) for p in words.prefixes):
-        rivals = {
-            m for m in history.members.get((arg.kind, arg.of), {}) if m.startswith(words.prefixes)
-        }
-        if rivals == {spelt}:
-            yield Source.SELECTED, vouched, None, None
-    yield from _extreme(history, arg, spelt, vouched)
-    if arg.of and words.each(arg.of):
-        yield Source.EACH, vouched, None, None
-    for number in words.plain:
-        for record in vouched:
-            rivals_of = history.amounts.get((record.type, str(cents(number))), [])
-            if len(rivals_of) == 1 and rivals_of[0] is record and not record.own:
-                if normal(arg.kind, record.author) == spelt:
-                    yield Source.RETURN, [record], (f"return:{number}", spelt), number
-
-
-def _extreme(history: History, arg: Argument, spelt: str, vouched: list[Record]) -> Iterator[Found]:
-    for word, extreme in history.words.selectors.items():
-        if extreme in ("newest", "oldest"):
-            winners = _ends(history, spelt, vouched, word, larger=extreme == "newest")
-        else:
-            winners = _columns(history, spelt, vouched, larger=extreme == "max")
-            winners += _counts(history, arg, spelt, word, larger=extreme == "max")
-        if not winners or any(w[0] != spelt for w in winners):
-            continue
-        key = f"{word}:{arg.kind}:{arg.of}"
-        if history.pins.get(key, spelt) != spelt:
-            continue
-        whole = all(covered for _, covered in winners)
-        yield Source.SELECTED if whole else Source.PARTIAL, vouched, (key, spelt), None
-
-
-def _ends(
-    history: History, spelt: str, vouched: list[Record], word: str, *, larger: bool
-) -> list[tuple[str, bool]]:
-    """The newest or oldest, if the principal says what of, in the singular."""
-    found: list[tuple[str, bool]] = []
-    for record in vouched:
-        if not re.search(
-            rf"\b{word}\s+(?:\w+\s+)?{re.escape(record.type)}\b", history.words.folded
-        ):
-            continue
-        for (type_, _, up), best in history.columns.items():
-            if type_ == record.type and up == larger and isinstance(best.value, str):
-                found.append((spelt if best.records == [record] else "", True))
-    return found
-
-
-def _columns(
-    history: History, spelt: str, vouched: list[Record], *, larger: bool
-) -> list[tuple[str, bool]]:
-    """The record at one end of the column the principal means: the largest file."""
-    words_ = history.words
-    found: list[tuple[str, bool]] = []
-    for type_ in {r.type for r in vouched}:
-        columns = [
-            (name, best)
-            for (of_type, name, up), best in history.columns.items()
-            if of_type == type_ and up == larger and isinstance(best.value, Decimal)
-        ]
-        if len(columns) > 1:
-            columns = [c for c in columns if words_.mentions(c[0])]
-        if len(columns) == 1 and (words_.mentions(type_) or words_.mentions(columns[0][0])):
-            winners = columns[0][1].records
-            found.append((spelt if len(winners) == 1 and winners[0] in vouched else "", True))
-    return found
-
-
-def _counts(
-    history: History, arg: Argument, spelt: str, word: str, *, larger: bool
-) -> list[tuple[str, bool]]:
-    """Counting the records per member: the channel with the most users.
-
-    One of several that are tied is one the words describe, as is the extreme of the only thing that was
-    counted; but neither is the whole truth.
-    """
-    tables = [
-        (type_, group)
-        for (type_, _, kind, of), group in history.groups.items()
-        if kind is arg.kind
-        and of == arg.of
-        and stem(type_) != stem(of)
-        and spelt in group
-        and len(group) > 1
-    ]
-    tail = set(map(stem, words(history.words.folded.split(word, 1)[-1])[:8]))
-    meant = [t for t in tables if stem(t[0]) in tail]
-    found: list[tuple[str, bool]] = []
-    for type_, group in meant or tables:
-        best = max(group.values()) if larger else min(group.values())
-        winners = [member for member, n in group.items() if n == best]
-        whole = bool(meant) and len(winners) == 1 and history.covered(type_)
-        found.append((spelt if spelt in winners and len(winners) <= len(group) // 2 else "", whole))
-    return found
-
-
 def _in_text(
     history: History, arg: Argument, spelt: str, shown: str, spots: list[Record]
 ) -> Iterator[Found]:
@@ -267,6 +131,8 @@ def _in_text(
         named = [r for r in reached if r.member]
         if named:
             yield Source.COLLEAGUE, named, None, None
+        if host(spelt) in history.words.sites and not spots:
+            yield Source.SITE, [], None, None
     if not reached and arg.kind in (Kind.HANDLE, Kind.NAME, Kind.ID, Kind.PATH):
         reached = _standing(history.linked[-BOUND:], shown)
     for record in reached:
@@ -315,7 +181,9 @@ def _text(history: History, name: str, arg: Argument, text: str) -> Traced:
         return Traced(name, arg.kind, text, Source.APPROVED)
     if history.words.phrase(text) or is_plain(history, text):
         return Traced(name, arg.kind, text, Source.WORDS)
-    if arg.kind in (Kind.SELECTOR, Kind.CONTENT):
+    if arg.kind in (Kind.SELECTOR, Kind.CONTENT) or (
+        arg.kind is Kind.COMMAND and len(text) < _LONG
+    ):
         return Traced(name, arg.kind, text, Source.NOWHERE)
     vouched = history.vouched.get((arg.kind, normal(arg.kind, text)), [])
     if any(r.reach == REFERRED for r in vouched):

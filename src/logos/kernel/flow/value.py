@@ -209,6 +209,11 @@ def _amount(text: str) -> str:
     return str(cents(number))
 
 
+def host(url: str) -> str:
+    """The host of a link in normal spelling."""
+    return re.split(r"[/?#\\]", url.rsplit("://", 1)[-1], maxsplit=1)[0]
+
+
 def cents(number: Decimal) -> Decimal:
     return number.quantize(Decimal("0.01"))
 

@@ -23,6 +23,7 @@ from logos.kernel.flow.value import (
     cents,
     content_words,
     find,
+    host,
     numbers,
     stem,
     words,
@@ -31,7 +32,9 @@ from logos.kernel.flow.value import (
 Extreme = Literal["max", "min", "newest", "oldest"]
 
 _EXTREMES: dict[str, Extreme] = {
-    **dict.fromkeys("largest biggest highest most maximum longest greatest top".split(), "max"),
+    **dict.fromkeys(
+        "largest biggest highest most maximum longest greatest top best".split(), "max"
+    ),
     **dict.fromkeys("smallest lowest least fewest cheapest shortest minimum".split(), "min"),
     **dict.fromkeys("latest newest last".split(), "newest"),
     **dict.fromkeys("oldest earliest first".split(), "oldest"),
@@ -45,6 +48,9 @@ _DELEGATES = re.compile(
 )
 _INLINE = re.compile(r"\bfollowing\b[^.!?]{0,60}:", re.I)
 _EACH = re.compile(r"\b(?:all|each|every|everyone|everybody)\b((?:\W+[\w'-]+){0,4})", re.I)
+_INDEFINITE = re.compile(
+    r"\b(?:an?|any|some|one of the|recommend|suggest)\s+(?:[\w'-]+\s+){0,3}?([a-z]{3,})\b", re.I
+)
 _PREFIX = re.compile(
     r"\b(?:start(?:s|ing)?|begin(?:s|ning)?)\s+with\s+(?:the\s+(?:word|letter|prefix)\s+)?['\"]?([\w-]{2,})",
     re.I,
@@ -57,6 +63,14 @@ _ASKS_ADDRESS = re.compile(
     r"\b(?:e-?mail address(?:es)?|addresses|contact (?:details|information|info)|phone)\b", re.I
 )
 _ASKS_ACCOUNT = re.compile(r"\b(?:ibans?|account numbers?|bank details)\b", re.I)
+
+_ORDERS = frozenset(
+    "add answer ask book buy cancel change check congrat copy create delete do download edit fill find follow "
+    "forward get give hello hey hi invite join kindly list look make message move note open pay perform "
+    "please post put read remind remove rename reply resolve schedule search send set share show sort summarize "
+    "summarise tell thank transfer update use visit write congrats".split()
+)
+"""Words a request begins with: they name nobody, whatever a member calls himself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +89,8 @@ class Words:
     eachs: frozenset[str]
     delegates: bool
     asks: frozenset[Kind]
+    sites: frozenset[str]
+    indefinite: frozenset[str]
     own: frozenset[tuple[Kind, str]] = field(default=frozenset())
 
     @staticmethod
@@ -104,6 +120,12 @@ class Words:
             eachs=_eachs(_QUOTED.sub(" ", text)),
             delegates=bool(_DELEGATES.search(_INLINE.sub(" ", text))),
             asks=_asks(text),
+            sites=frozenset(
+                host(v) for k, v in (*find(text), *own) if k is Kind.URL and "@" not in host(v)
+            ),
+            indefinite=frozenset(
+                stem(m.lower()) for m in _INDEFINITE.findall(_QUOTED.sub(" ", text))
+            ),
             own=own,
         )
 
@@ -125,6 +147,8 @@ class Words:
                 return len(value) >= 4 and self.phrase(value, exact=True)
             case Kind.PATH:
                 return (kind, value) in self.values or (len(value) >= 3 and self.phrase(value))
+            case Kind.HANDLE:
+                return value not in _ORDERS and self.phrase(value)
             case _:
                 return self.phrase(value)
 
@@ -159,7 +183,12 @@ class Words:
         stemmed = key.rsplit("/", 1)[-1].rsplit(".", 1)[0]
         if stemmed != key and len(stemmed) > 2 and self.phrase(stemmed):
             return len(meant)
-        return len(meant) if len(meant) > 0 and meant <= self.content else 0
+        return len(meant) if meant <= self.content else 0
+
+    def speaks_of(self, key: str) -> bool:
+        """Is the key there word for word, and more than one word or in quotation marks?"""
+        many = len(words(key)) > 1 or any(key.casefold() == q.casefold() for q in self.quoted)
+        return many and self.phrase(key)
 
     def overlap(self, text: str) -> int:
         return len(content_words(text) & self.content)

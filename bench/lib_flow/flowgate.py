@@ -1,14 +1,14 @@
 """The decision function as a gate for a scenario.
 
-    manifests(folder)                   all manifest files of a folder
-    FlowGate(suite, prompt, manifests)  a task of one principal, decided by the shipped rules
+manifests(folder)                   all manifest files of a folder
+FlowGate(suite, prompt, manifests)  a task of one principal, decided by the shipped rules
 """
 
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lib_flow.dojo import SUITES, Verdict, schemas
+from dojo import SUITES, Verdict, schemas
 
 from logos.kernel.flow import Catalogue, Decision, Manifest, Table, Task, builtin, decide, parse
 
@@ -46,7 +46,9 @@ class FlowGate:
             self.task.asked += 1
         self._open = (decision, asks)
         why = "; ".join(
-            f"{v.argument}={v.source}" for v in decision.values if v.verdict is not type(v.verdict).ALLOW
+            f"{v.argument}={v.source}"
+            for v in decision.values
+            if v.verdict is not type(v.verdict).ALLOW
         )
         return decision.verdict.value, f"{decision.rule} {why or decision.message}"
 
