@@ -26,6 +26,7 @@ from logos.kernel.flow.intent import Intent, intents
 from logos.kernel.flow.label import Integrity, Label, flows, join
 from logos.kernel.flow.manifest import Argument, Field, Impact, Manifest, Result, parse
 from logos.kernel.flow.nearest import nearest
+from logos.kernel.flow.own import OWN, own
 from logos.kernel.flow.rules import Facts, Rule, Table, Verdict, load
 from logos.kernel.flow.source import Source
 from logos.kernel.flow.task import Task
@@ -33,6 +34,7 @@ from logos.kernel.flow.value import Kind, normal
 from logos.kernel.flow.words import Words
 
 __all__ = [
+    "OWN",
     "RULES",
     "Argument",
     "Catalogue",
@@ -65,5 +67,6 @@ __all__ = [
     "load",
     "nearest",
     "normal",
+    "own",
     "parse",
 ]

@@ -16,9 +16,7 @@ from enum import StrEnum
 
 from logos.kernel.flow.provenance import REFERRED, History, Spot
 from logos.kernel.flow.trace import is_plain
-from logos.kernel.flow.value import Kind, find
-
-_GUIDES = frozenset({Kind.URL, Kind.ADDRESS, Kind.ACCOUNT})
+from logos.kernel.flow.value import Kind, guides
 
 
 class Content(StrEnum):
@@ -44,11 +42,7 @@ def weigh(history: History, text: str) -> Weight:
     readers = history.secrets.reading(text) if history.secrets else None
     if leaks:
         return Weight(Content.SECRET, tuple(sorted(leaks)), readers)
-    new = [
-        spot
-        for spot in dict.fromkeys(find(text))
-        if spot[0] in _GUIDES and not _given(history, spot)
-    ]
+    new = [spot for spot in dict.fromkeys(guides(text)) if not _given(history, spot)]
     if new:
         asked = all(k in history.words.asks and _pointed(history, (k, v)) for k, v in new)
         found = Content.REQUESTED if asked else Content.ACTIVE

@@ -110,7 +110,7 @@ class _Case:
                 everything.append(part)
                 if arg.kind in FREE:
                     texts.append(part)
-        if manifest.impact is Impact.READ:
+        if manifest.impact is Impact.READ or manifest.private:
             self.weight = Weight(Content.NONE)
         else:
             self.weight = self._weigh("\n".join(texts), everything)

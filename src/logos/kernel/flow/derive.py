@@ -4,7 +4,8 @@
 
 Every guess errs on the side of harm: a verb nobody knows is irreversible, an annotation can
 make a tool worse than its name and never better than an effect its name admits, and nothing a
-tool returns is vouched for.
+tool returns is vouched for.  What was asked for (the page, the file, the channel) is known all
+the same, because the kernel saw the call.
 
 Invariant: a derived manifest never lets through what a written one would refuse for its
 impact; it only asks and refuses more.
@@ -14,7 +15,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from logos.kernel.flow.manifest import Argument, Impact, Manifest
+from logos.kernel.flow.manifest import Argument, Impact, Manifest, Result
 from logos.kernel.flow.value import Kind
 
 _READ = frozenset(
@@ -22,7 +23,7 @@ _READ = frozenset(
     "inspect retrieve download open is has".split()
 )
 _VERBS: tuple[tuple[Impact, frozenset[str]], ...] = (
-    (Impact.MONEY, frozenset("pay transfer wire refund purchase buy donate payment transaction invoice".split())),
+    (Impact.MONEY, frozenset("pay transfer wire refund purchase buy donate payment transaction invoice money".split())),
     (Impact.IDENTITY, frozenset(
         "invite grant revoke permit password credential role member permission profile share unshare "
         "ban promote enroll login user account".split())),
@@ -64,10 +65,17 @@ def derive(
     properties: Mapping[str, Any] = schema.get("properties", {})
     arguments = {key: _argument(key, spec) for key, spec in properties.items()}
     impact = _impact(tokens(name), arguments, annotations or {})
+    if impact is Impact.MONEY:
+        arguments = {
+            k: Argument(kind=Kind.ACCOUNT) if a.kind is Kind.ADDRESS else a
+            for k, a in arguments.items()
+        }
+    places = tuple(k for k, a in arguments.items() if a.kind in _PLACES)
     verbs = tuple(w for w in tokens(description.split(".")[0])[:1] if w)
     return Manifest(
         impact=impact,
         arguments=dict(arguments),
+        result=Result(context=places, keys=places),
         verbs=verbs,
         idempotent=bool((annotations or {}).get("idempotentHint", False)),
         derived=True,
@@ -127,6 +135,7 @@ def _argument(name: str, spec: Mapping[str, Any]) -> Argument:
     return Argument(kind=Kind.TEXT)
 
 
+_PLACES = frozenset({Kind.URL, Kind.PATH, Kind.HANDLE, Kind.ID})
 _NAMED = frozenset({Kind.HANDLE, Kind.ID})
 
 

@@ -105,6 +105,8 @@ def _intent(words: Words, name: str, manifest: Manifest) -> Intent:
     parts = [stem(t) for t in tokens(name.rsplit("/", 1)[-1])]
     verb = next((p for p in parts if p in _VERBS), parts[0] if parts else "")
     verbs = {verb} | _VERBS.get(verb, frozenset()) | _stems(manifest.verbs)
+    if manifest.impact is Impact.MONEY:
+        verbs |= _PAYING
     nouns = _near([p for p in parts if p != verb]) | _stems(manifest.nouns)
     if verbs & words.all and (not nouns or nouns & words.all or _reaches(words, manifest)):
         return Intent.YES

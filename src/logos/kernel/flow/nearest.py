@@ -11,9 +11,10 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import lru_cache
 from itertools import islice
 
-MOST = 2_000
+MOST = 500
 """How many candidates are looked at."""
 
 _TWINS = str.maketrans(
@@ -64,8 +65,11 @@ def nearest(wrong: str, known: Iterable[str], *, at_least: float = 0.6) -> Near:
     return Near(value=best)
 
 
+@lru_cache(maxsize=4_096)
 def skeleton(text: str) -> str:
     """What a reader sees."""
+    if text.isascii() and "xn--" not in text:
+        return text.translate(_TWINS).casefold()
     if "xn--" in text:
         text = ".".join(_unpuny(part) for part in text.split("."))
     flat = unicodedata.normalize("NFKD", text)

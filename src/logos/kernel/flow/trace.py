@@ -22,7 +22,16 @@ from logos.kernel.flow.manifest import Argument
 from logos.kernel.flow.provenance import POINTED, REFERRED, History, name_parts
 from logos.kernel.flow.records import Record
 from logos.kernel.flow.source import Found, Source, Traced
-from logos.kernel.flow.value import Kind, content_words, find, host, normal, plain_string, stem
+from logos.kernel.flow.value import (
+    STOP,
+    WORD,
+    Kind,
+    find,
+    host,
+    normal,
+    plain_string,
+    stem,
+)
 
 BOUND = 100
 _OBJECTS = frozenset({Kind.ID, Kind.NAME, Kind.PATH})
@@ -201,8 +210,15 @@ def _text(history: History, name: str, arg: Argument, text: str) -> Traced:
 
 def is_plain(history: History, text: str) -> bool:
     """Nothing in it but the principal's words, numbers and the names of what he spoke of."""
-    said = history.words.all | history.trusted_words
-    return all(w in said or _ordinal(w) for w in content_words(text))
+    said, trusted = history.words.all, history.trusted_words
+    for match in WORD.finditer(text):
+        word = match.group().replace("’", "'").lower()
+        if len(word) == 1 or word in STOP or word in said:
+            continue
+        root = stem(word)
+        if root not in said and root not in trusted and not _ordinal(root):
+            return False
+    return True
 
 
 def _ordinal(word: str) -> bool:

@@ -3,7 +3,8 @@ in text.  Pure.
 
     Kind             what an argument or a field of a result stands for
     normal(k, v)     the one spelling under which values of a kind are compared; "" if it is none
-    find(text)       every link, address, account, path and date in a text
+    guides(text)     every link, address and account in a text
+    find(text)       those, and every path and date
     numbers(text)    the plain numbers and the percentages in a text
     words(text)      its words in lower case;  content_words: those that mean something
     plain_string(v)  a scalar argument as text
@@ -124,19 +125,33 @@ def normal(kind: Kind, value: object) -> str:
 def find(text: str) -> Iterator[tuple[Kind, str]]:
     """The typed values in a text, in normal spelling."""
     text = ESCAPED.sub(" ", text)
-    for match in URL.finditer(text):
-        yield Kind.URL, _url(GLUED.sub(r"\1", match.group()))
-    for match in ADDRESS.finditer(text):
-        yield Kind.ADDRESS, normal(Kind.ADDRESS, match.group())
-    for match in ACCOUNT.finditer(text):
-        yield Kind.ACCOUNT, normal(Kind.ACCOUNT, match.group())
-    bare = ADDRESS.sub(" ", URL.sub(" ", text))
-    for match in DOMAIN.finditer(bare):
-        yield Kind.URL, _url(match.group())
-    for match in PATH.finditer(bare):
-        yield Kind.PATH, normal(Kind.PATH, match.group())
+    yield from guides(text)
+    bare = text
+    if "@" in text or "://" in text or "www." in text.lower():
+        bare = ADDRESS.sub(" ", URL.sub(" ", text))
+    if "." in text:
+        for match in PATH.finditer(bare):
+            yield Kind.PATH, normal(Kind.PATH, match.group())
     for match in DATE.finditer(text):
         yield Kind.DATE, _date(match.group())
+
+
+def guides(text: str) -> Iterator[tuple[Kind, str]]:
+    """Links, addresses and accounts: what leads a reader somewhere."""
+    bare = text
+    if "://" in text or "www." in text.lower():
+        for match in URL.finditer(text):
+            yield Kind.URL, _url(GLUED.sub(r"\1", match.group()))
+        bare = URL.sub(" ", text)
+    if "@" in text:
+        for match in ADDRESS.finditer(text):
+            yield Kind.ADDRESS, normal(Kind.ADDRESS, match.group())
+        bare = ADDRESS.sub(" ", bare)
+    if "." in bare:
+        for match in DOMAIN.finditer(bare):
+            yield Kind.URL, _url(match.group())
+    for match in ACCOUNT.finditer(text):
+        yield Kind.ACCOUNT, normal(Kind.ACCOUNT, match.group())
 
 
 def numbers(text: str) -> tuple[list[Decimal], list[Decimal]]:
