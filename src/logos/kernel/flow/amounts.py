@@ -11,30 +11,39 @@ Invariant: the answer depends on the set of numbers alone, and at most MOST of t
 from collections.abc import Iterable
 from decimal import Decimal
 
-from logos.kernel.flow.value import cents
-
 MOST = 48
+PARTS = (2, 3, 4)
+COUNTS = range(2, 101)
+_RATES = 4
+_HALF = Decimal("0.5")
 
 
 def derived(x: Decimal, base: Iterable[Decimal], percent: Iterable[Decimal] = ()) -> bool:
-    """Both must be non-negative: nothing turns the direction of a payment round."""
-    kept = list(dict.fromkeys(abs(b) for b in base))[-MOST:]
+    """Nothing negative can be derived: no arithmetic turns a payment round."""
+    kept = list(dict.fromkeys(_cents(abs(b)) for b in base))[-MOST:]
     if x < 0 or not kept:
         return False
-    x = cents(x)
-    terms = _terms(kept, [abs(p) / 100 for p in percent][:4])
-    if x in terms:
+    wanted = _cents(x)
+    terms = _terms(kept, [abs(p) for p in percent][:_RATES])
+    if wanted in terms:
         return True
-    if any(cents(abs(x - t)) in terms or cents(x + t) in terms for t in terms):
+    if any(wanted - t in terms or t - wanted in terms or wanted + t in terms for t in terms):
         return True
-    counts = [b for b in kept if b == b.to_integral_value() and 2 <= b <= 100]
-    return any(cents(n * b) == x for n in counts for b in kept)
+    counts = [b // 100 for b in kept if b % 100 == 0 and b // 100 in COUNTS]
+    return any(n * b == wanted for n in counts for b in kept)
 
 
-def _terms(base: list[Decimal], rates: list[Decimal]) -> set[Decimal]:
-    terms = {cents(b) for b in base}
+def _terms(base: list[int], rates: list[Decimal]) -> set[int]:
+    """What one step gives, rounded to the cent."""
+    terms = set(base)
     for b in base:
-        terms |= {cents(b / k) for k in (2, 3, 4)}
+        for part in PARTS:
+            terms.add((2 * b + part) // (2 * part))
         for rate in rates:
-            terms |= {cents(b * rate), cents(b * (1 + rate)), cents(b * abs(1 - rate))}
-    return terms - {Decimal(0)} | {cents(b) for b in base}
+            share = int((b * rate / 100 + _HALF) // 1)
+            terms |= {share, b + share, abs(b - share)}
+    return terms
+
+
+def _cents(number: Decimal) -> int:
+    return int((number * 100).to_integral_value())

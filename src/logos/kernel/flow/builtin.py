@@ -10,22 +10,15 @@ Invariant: no rule allows a destination, an identity or a secret whose source is
 from logos.kernel.flow.content import Content
 from logos.kernel.flow.intent import Intent
 from logos.kernel.flow.manifest import Impact
-from logos.kernel.flow.rules import Facts, Rule, Table, Verdict
+from logos.kernel.flow.quantities import CHOSEN, FOUND, GIVEN, MEANT, VALUES, F
+from logos.kernel.flow.rules import Rule, Table, Verdict
 from logos.kernel.flow.source import Source
 from logos.kernel.flow.value import Kind
 
 S, K, I = Source, Kind, Impact  # noqa: E741  # short names make the table readable
 
-_GIVEN = (S.FIXED, S.WORDS, S.OWN, S.APPROVED, S.LINKED)
-_CHOSEN = (S.SELECTED, S.EACH, S.RETURN)
-_FOUND = (S.ANY, S.POINTED, S.KNOWN, S.MEMBER)
 _PLACES = (K.ADDRESS, K.ACCOUNT, K.HANDLE, K.ID, K.NAME, K.PATH)
 _PUBLIC = (I.EGRESS_PEOPLE, I.MONEY, I.IDENTITY)
-_MEANT = (Intent.YES, Intent.DELEGATED)
-
-
-def F(**facts: object) -> Facts:  # noqa: N802  # reads as a literal
-    return Facts(**facts)  # type: ignore[arg-type]  # checked when the table is made
 
 
 RULES: tuple[Rule, ...] = (
@@ -98,7 +91,7 @@ RULES: tuple[Rule, ...] = (
         because="the same sum already went to the same place",
         kind=(None,),
         impact=(I.MONEY,),
-        intent=_MEANT,
+        intent=MEANT,
         again=True,
         allow=F(impact=I.MONEY),
         deny=F(impact=I.MONEY, again=True),
@@ -110,7 +103,7 @@ RULES: tuple[Rule, ...] = (
         kind=(K.ADDRESS,),
         impact=(I.EGRESS_PEOPLE,),
         source=(S.OWN,),
-        intent=_MEANT,
+        intent=MEANT,
         content=(Content.COMPOSED, Content.REQUESTED),
         allow=F(kind=K.ADDRESS, source=S.OWN),
         deny=F(kind=K.ADDRESS, source=S.OWN, content=Content.COMPOSED),
@@ -120,7 +113,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.ALLOW,
         because="your words, to the one you described",
         kind=_PLACES,
-        source=(*_CHOSEN, S.PARTIAL),
+        source=(*CHOSEN, S.PARTIAL),
         impact=(I.EGRESS_PEOPLE,),
         intent=(Intent.YES,),
         content=(Content.NONE, Content.PLAIN),
@@ -132,9 +125,9 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.ASK,
         because="text that is not yours would go to somebody you did not name",
         kind=_PLACES,
-        source=(*_CHOSEN, S.PARTIAL),
+        source=(*CHOSEN, S.PARTIAL),
         impact=(I.EGRESS_PEOPLE,),
-        intent=_MEANT,
+        intent=MEANT,
         allow=F(kind=K.HANDLE, source=S.EACH, to=S.EACH),
         deny=F(kind=K.HANDLE, source=S.EACH, to=S.EACH, content=Content.COMPOSED),
     ),
@@ -215,7 +208,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.ALLOW,
         because="you named it, or it belongs to what you spoke of",
         kind=_PLACES,
-        source=_GIVEN,
+        source=GIVEN,
         allow=F(kind=K.ACCOUNT, impact=I.MONEY, source=S.LINKED),
         deny=F(kind=K.ACCOUNT, impact=I.MONEY, source=S.UNTRUSTED),
     ),
@@ -224,7 +217,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.ALLOW,
         because="it is the one you described",
         kind=_PLACES,
-        source=_CHOSEN,
+        source=CHOSEN,
         intent=(Intent.YES,),
         allow=F(kind=K.HANDLE, impact=I.IDENTITY, source=S.SELECTED),
         deny=F(kind=K.HANDLE, impact=I.IDENTITY, source=S.KNOWN),
@@ -245,8 +238,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.ASK,
         because="it is the one you described among those that were looked at",
         kind=_PLACES,
-        source=(S.PARTIAL, *_CHOSEN),
-        intent=_MEANT,
+        source=(S.PARTIAL, *CHOSEN),
+        intent=MEANT,
         allow=F(kind=K.HANDLE, impact=I.IDENTITY, source=S.SELECTED),
         deny=F(kind=K.HANDLE, impact=I.IDENTITY, source=S.PARTIAL),
     ),
@@ -276,144 +269,13 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.ASK,
         because="you did not name it; it comes from what you pointed at, or is known here",
         kind=_PLACES,
-        source=_FOUND,
-        intent=_MEANT,
+        source=FOUND,
+        intent=MEANT,
         open=True,
         allow=F(kind=K.ADDRESS),
         deny=F(kind=K.ADDRESS, source=S.POINTED),
     ),
-    # -- commands
-    Rule(
-        id="command",
-        verdict=Verdict.ALLOW,
-        because="it runs in the sandbox and changes what is the process's own",
-        kind=(K.COMMAND,),
-        source=(S.FIXED, S.WORDS, S.LINKED, S.NOWHERE),
-        impact=(I.REVERSIBLE_WRITE,),
-        allow=F(kind=K.COMMAND, impact=I.REVERSIBLE_WRITE, source=S.NOWHERE),
-        deny=F(kind=K.COMMAND, impact=I.REVERSIBLE_WRITE, source=S.UNTRUSTED),
-    ),
-    Rule(
-        id="command-given",
-        verdict=Verdict.ALLOW,
-        because="you gave the command",
-        kind=(K.COMMAND,),
-        source=(S.FIXED, S.WORDS, S.APPROVED),
-        allow=F(kind=K.COMMAND, impact=I.IRREVERSIBLE),
-        deny=F(kind=K.COMMAND, impact=I.IRREVERSIBLE, source=S.UNTRUSTED),
-    ),
-    Rule(
-        id="command-composed",
-        verdict=Verdict.ASK,
-        because="the command would run where it cannot be taken back",
-        kind=(K.COMMAND,),
-        source=(S.NOWHERE, S.POINTED, S.UNTRUSTED),
-        intent=_MEANT,
-        allow=F(kind=K.COMMAND, impact=I.IRREVERSIBLE),
-        deny=F(kind=K.COMMAND, impact=I.IRREVERSIBLE, source=S.NOWHERE),
-    ),
-    # -- quantities
-    Rule(
-        id="amount-counts",
-        verdict=Verdict.ALLOW,
-        because="it is a number you gave, or follows from one",
-        kind=(K.AMOUNT,),
-        source=(*_GIVEN, *_CHOSEN, S.DERIVED),
-        allow=F(kind=K.AMOUNT, impact=I.MONEY, source=S.DERIVED),
-        deny=F(kind=K.AMOUNT, impact=I.MONEY, source=S.NOWHERE),
-    ),
-    Rule(
-        id="amount-free",
-        verdict=Verdict.ALLOW,
-        because="the number moves no money and can be changed back",
-        kind=(K.AMOUNT,),
-        impact=(I.REVERSIBLE_WRITE, I.EGRESS_PEOPLE),
-        allow=F(kind=K.AMOUNT, impact=I.REVERSIBLE_WRITE, source=S.NOWHERE),
-        deny=F(kind=K.AMOUNT, impact=I.MONEY, source=S.NOWHERE),
-    ),
-    Rule(
-        id="amount-found",
-        verdict=Verdict.ASK,
-        because="the number follows from something you pointed at",
-        kind=(K.AMOUNT,),
-        source=_FOUND,
-        intent=_MEANT,
-        allow=F(kind=K.AMOUNT, impact=I.MONEY),
-        deny=F(kind=K.AMOUNT, impact=I.MONEY, source=S.POINTED),
-    ),
-    Rule(
-        id="date",
-        verdict=Verdict.ALLOW,
-        because="a date of the agent's own, or one that you gave",
-        kind=(K.DATE,),
-        source=(*_GIVEN, S.SELECTED, S.KNOWN, S.NOWHERE),
-        allow=F(kind=K.DATE, impact=I.MONEY, source=S.NOWHERE),
-        deny=F(kind=K.DATE, impact=I.MONEY, source=S.UNTRUSTED),
-    ),
-    Rule(
-        id="date-free",
-        verdict=Verdict.ALLOW,
-        because="the date can be changed back",
-        kind=(K.DATE,),
-        impact=(I.REVERSIBLE_WRITE, I.EGRESS_PEOPLE),
-        allow=F(kind=K.DATE, impact=I.REVERSIBLE_WRITE, source=S.UNTRUSTED),
-        deny=F(kind=K.DATE, impact=I.MONEY, source=S.UNTRUSTED),
-    ),
-    Rule(
-        id="date-found",
-        verdict=Verdict.ASK,
-        because="the date comes from text that nobody vouches for",
-        kind=(K.DATE,),
-        source=(S.POINTED,),
-        intent=_MEANT,
-        allow=F(kind=K.DATE, impact=I.MONEY),
-        deny=F(kind=K.DATE, impact=I.MONEY, source=S.POINTED),
-    ),
-    Rule(
-        id="choice",
-        verdict=Verdict.ALLOW,
-        because="one of the tool's own choices",
-        kind=(K.CHOICE, K.SELECTOR),
-        allow=F(kind=K.CHOICE, impact=I.IRREVERSIBLE, source=S.FIXED),
-        deny=F(kind=K.COMMAND, impact=I.IRREVERSIBLE, source=S.UNTRUSTED),
-    ),
-    # -- words
-    Rule(
-        id="text-given",
-        verdict=Verdict.ALLOW,
-        because="your words, or those of a record you spoke of",
-        kind=(K.TEXT,),
-        source=_GIVEN,
-        allow=F(kind=K.TEXT, impact=I.IDENTITY, source=S.LINKED),
-        deny=F(kind=K.TEXT, impact=I.IDENTITY, source=S.UNTRUSTED),
-    ),
-    Rule(
-        id="text-composed",
-        verdict=Verdict.ALLOW,
-        because="it can be changed back, and nobody's standing hangs on it",
-        kind=(K.TEXT,),
-        impact=(I.REVERSIBLE_WRITE, I.EGRESS_PEOPLE),
-        allow=F(kind=K.TEXT, impact=I.REVERSIBLE_WRITE, source=S.NOWHERE),
-        deny=F(kind=K.TEXT, impact=I.IDENTITY, source=S.NOWHERE),
-    ),
-    Rule(
-        id="text-found",
-        verdict=Verdict.ASK,
-        because="you did not give these words; they come from what you pointed at",
-        kind=(K.TEXT,),
-        source=(S.POINTED, S.KNOWN),
-        intent=_MEANT,
-        allow=F(kind=K.TEXT, impact=I.IDENTITY),
-        deny=F(kind=K.TEXT, impact=I.IDENTITY, source=S.POINTED),
-    ),
-    Rule(
-        id="content",
-        verdict=Verdict.ALLOW,
-        because="text for somebody you named, without a new place to go",
-        kind=(K.CONTENT,),
-        allow=F(kind=K.CONTENT, content=Content.COMPOSED),
-        deny=F(kind=K.CONTENT, content=Content.ACTIVE),
-    ),
+    *VALUES,
 )
 
 

@@ -45,12 +45,19 @@ def chosen(history: History, arg: Argument, spelt: str, vouched: list[Record]) -
         yield Source.EACH, vouched, None, None
     if arg.kind is Kind.NAME and any(r.type in said.indefinite for r in vouched):
         yield Source.ANY, vouched, None, None
-    for number in said.plain:
+    yield from _returned(history, arg, spelt, vouched)
+
+
+def _returned(
+    history: History, arg: Argument, spelt: str, vouched: list[Record]
+) -> Iterator[Found]:
+    """What came in, and only that one sum, may go back to where it came from."""
+    for number in history.words.plain:
         for record in vouched:
-            rivals_of = history.amounts.get((record.type, str(cents(number))), [])
-            if len(rivals_of) == 1 and rivals_of[0] is record and not record.own:
-                if normal(arg.kind, record.author) == spelt:
-                    yield Source.RETURN, [record], (f"return:{number}", spelt), number
+            same = history.amounts.get((record.type, str(cents(number))), [])
+            sole = len(same) == 1 and same[0] is record and not record.own
+            if sole and normal(arg.kind, record.author) == spelt:
+                yield Source.RETURN, [record], (f"return:{number}", spelt), number
 
 
 def _extreme(history: History, arg: Argument, spelt: str, vouched: list[Record]) -> Iterator[Found]:

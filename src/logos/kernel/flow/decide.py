@@ -13,7 +13,9 @@ journal can be decided again and must agree.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -228,10 +230,11 @@ def _hint(history: History, tool: Tool, judged: Judged) -> str:
     if judged.source is not Source.NOWHERE:
         return _HINTS.get(judged.source, "")
     arg = tool.manifest.argument(judged.argument)
-    known = [*history.members.get((arg.kind, arg.of), {}).values()]
-    known += [v for k, v in history.words.values if k is arg.kind]
-    near = nearest(judged.value, (short(k) for k in known)).hint
-    return near or "it was not said and not read anywhere: look it up, or ask the principal"
+    said = (v for k, v in history.words.values if k is arg.kind)
+    known = chain(said, history.members.get((arg.kind, arg.of), {}).values())
+    near = nearest(judged.value, known)
+    hint = replace(near, value=short(near.value)).hint
+    return hint or "it was not said and not read anywhere: look it up, or ask the principal"
 
 
 def _question(name: str, judged: list[tuple[Judged, Rule | None]]) -> str:

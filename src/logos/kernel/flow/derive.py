@@ -16,24 +16,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from logos.kernel.flow.manifest import Argument, Impact, Manifest, Result
-from logos.kernel.flow.value import Kind
+from logos.kernel.flow.value import Kind, among
 
-_READ = frozenset(
+_READ = among(
     "get list read search find show check view count look describe fetch query lookup browse stat "
-    "inspect retrieve download open is has".split()
+    "inspect retrieve download open is has"
 )
 _VERBS: tuple[tuple[Impact, frozenset[str]], ...] = (
-    (Impact.MONEY, frozenset("pay transfer wire refund purchase buy donate payment transaction invoice money".split())),
-    (Impact.IDENTITY, frozenset(
-        "invite grant revoke permit password credential role member permission profile share unshare "
-        "ban promote enroll login user account".split())),
-    (Impact.EGRESS_PEOPLE, frozenset(
-        "send post message email mail reply notify publish forward tweet comment announce push".split())),
-    (Impact.IRREVERSIBLE, frozenset(
-        "delete remove drop purge cancel book reserve order run execute exec erase clear kill deploy".split())),
-    (Impact.REVERSIBLE_WRITE, frozenset(
-        "create add update set edit write append save rename move copy upload mark label schedule "
-        "reschedule put insert change modify star archive".split())),
+    (Impact.MONEY, among("pay transfer wire refund purchase buy donate payment transaction invoice money")),
+    (Impact.IDENTITY, among("invite grant revoke permit password credential role member permission profile share unshare "
+        "ban promote enroll login user account")),
+    (Impact.EGRESS_PEOPLE, among("send post message email mail reply notify publish forward tweet comment announce push")),
+    (Impact.IRREVERSIBLE, among("delete remove drop purge cancel book reserve order run execute exec erase clear kill deploy")),
+    (Impact.REVERSIBLE_WRITE, among("create add update set edit write append save rename move copy upload mark label schedule "
+        "reschedule put insert change modify star archive")),
 )  # fmt: skip
 
 _ARGUMENTS: tuple[tuple[Kind, str], ...] = (
@@ -71,7 +67,7 @@ def derive(
             for k, a in arguments.items()
         }
     places = tuple(k for k, a in arguments.items() if a.kind in _PLACES)
-    verbs = tuple(w for w in tokens(description.split(".")[0])[:1] if w)
+    verbs = tuple(w for w in tokens(description.partition(".")[0])[:1] if w)
     return Manifest(
         impact=impact,
         arguments=dict(arguments),
@@ -90,25 +86,25 @@ def tokens(name: str) -> list[str]:
 def _impact(
     parts: list[str], arguments: Mapping[str, Argument], annotations: Mapping[str, Any]
 ) -> Impact:
+    kinds = {a.kind for a in arguments.values()}
     read = bool(parts) and parts[0] in _READ
     if "readOnlyHint" in annotations:
         read = bool(annotations["readOnlyHint"]) and not _named(parts[:1])
     if read:
-        kinds = {a.kind for a in arguments.values()}
         return Impact.READ_EGRESS if Kind.URL in kinds else Impact.READ
-    kinds = {a.kind for a in arguments.values()}
     if {Kind.ACCOUNT, Kind.AMOUNT} <= kinds:
         return Impact.MONEY
     if Kind.SECRET in kinds:
         return Impact.IDENTITY
-    found = _named(parts)
-    if found is None:
-        return Impact.IRREVERSIBLE
-    if found is Impact.REVERSIBLE_WRITE and annotations.get("destructiveHint"):
-        return Impact.IRREVERSIBLE
-    if found is Impact.REVERSIBLE_WRITE and Kind.ADDRESS in kinds:
+    return _write(_named(parts), kinds, destructive=bool(annotations.get("destructiveHint")))
+
+
+def _write(named: Impact | None, kinds: set[Kind], *, destructive: bool) -> Impact:
+    if named is Impact.REVERSIBLE_WRITE and Kind.ADDRESS in kinds:
         return Impact.EGRESS_PEOPLE
-    return found
+    if named is None or (named is Impact.REVERSIBLE_WRITE and destructive):
+        return Impact.IRREVERSIBLE
+    return named
 
 
 def _named(parts: list[str]) -> Impact | None:

@@ -16,7 +16,7 @@ from enum import StrEnum
 
 from logos.kernel.flow.derive import tokens
 from logos.kernel.flow.manifest import Impact, Manifest
-from logos.kernel.flow.value import Kind, stem
+from logos.kernel.flow.value import Kind, among, stem
 from logos.kernel.flow.words import Words
 
 
@@ -31,9 +31,9 @@ _TALK = (
     "answer ask remind announce share publish drop"
 )
 _VERBS: dict[str, frozenset[str]] = {
-    verb: frozenset(near.split())
+    verb: among(near)
     for verb, near in {
-        **dict.fromkeys("send message email mail reply forward notify".split(), _TALK),
+        **dict.fromkeys(among("send message email mail reply forward notify"), _TALK),
         "post": "post publish put upload write share announce send",
         "publish": "post publish put upload write share announce",
         "pay": "pay settle transfer",
@@ -68,10 +68,10 @@ _VERBS: dict[str, frozenset[str]] = {
     }.items()
 }
 
-_PAYING = frozenset("pay refund reimburse donate wire".split())
+_PAYING = among("pay refund reimburse donate wire")
 
 _NOUNS: tuple[frozenset[str], ...] = tuple(
-    frozenset(group.split())
+    among(group)
     for group in (
         "money payment bill rent transaction amount cash fund invoice fee difference salary",
         "transaction payment order standing subscription rent bill transfer installment",

@@ -17,6 +17,8 @@ from urllib.parse import quote, unquote
 from logos.kernel.flow.value import words
 
 SHORTEST = 4
+_WHOLE = 8
+"""A shorter secret is looked for whole."""
 RUN = 4
 """Guarded text is recognised by so many words in a row."""
 
@@ -38,7 +40,7 @@ class Secrets:
         forms = {text, text[::-1], text.encode().hex(), quote(text, safe="")}
         forms |= {_b64(text), base64.b32encode(text.encode()).decode().rstrip("=")}
         for form in map(_squeeze, forms):
-            size = len(form) if len(form) < 8 else max(6, (len(form) + 1) // 2)
+            size = len(form) if len(form) < _WHOLE else max(6, (len(form) + 1) // 2)
             self._sizes.add(size)
             for start in range(len(form) - size + 1):
                 self._pieces[form[start : start + size]] = label

@@ -22,7 +22,7 @@ from decimal import Decimal
 from logos.kernel.flow.label import TOP_TRUST, Label
 from logos.kernel.flow.leak import Secrets
 from logos.kernel.flow.records import Record, Value
-from logos.kernel.flow.value import Kind, content_words, find, numbers, stem
+from logos.kernel.flow.value import NAME, Kind, content_words, find, numbers, stem
 from logos.kernel.flow.words import Words
 
 Spot = tuple[Kind, str]
@@ -30,6 +30,7 @@ REFERRED, POINTED = 2, 1
 
 _GROUPED = frozenset({Kind.HANDLE, Kind.ADDRESS, Kind.NAME, Kind.ACCOUNT})
 _NUMBERS_KEPT = 64
+_TIE = 2
 
 
 @dataclass(slots=True)
@@ -42,7 +43,7 @@ class Best:
     def offer(self, value: Decimal | str, record: Record, *, larger: bool) -> None:
         if self.value is None or (value > self.value if larger else value < self.value):  # type: ignore[operator]  # a column holds one type
             self.value, self.records = value, [record]
-        elif value == self.value and len(self.records) < 2:
+        elif value == self.value and len(self.records) < _TIE:
             self.records.append(record)
 
 
@@ -227,6 +228,6 @@ class History:
 
 def name_parts(address: str) -> list[str]:
     """`anna.smith@x.org` -> [anna, smith]."""
-    local = address.split("@")[0]
+    local = address.partition("@")[0]
     cleaned = "".join(c if c.isalpha() else " " for c in local)
-    return [stem(p) for p in cleaned.split() if len(p) > 2]
+    return [stem(p) for p in cleaned.split() if len(p) >= NAME]

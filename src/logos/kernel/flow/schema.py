@@ -41,23 +41,31 @@ def _value(
     if branches:
         found = [_value(branch, value, at, root, depth + 1) for branch in branches]
         return None if None in found else found[0]
-    if "const" in spec and value != spec["const"]:
-        return f"{at} must be {spec['const']!r}", ""
-    if "enum" in spec and value not in spec["enum"]:
-        choices = [str(c) for c in spec["enum"]]
-        return f"{at} must be one of {', '.join(choices)}", nearest(str(value), choices).hint
-    wrong = _type(spec, value, at)
-    if wrong is not None:
-        return wrong
+    return (
+        _choice(spec, value, at) or _type(spec, value, at) or _inside(spec, value, at, root, depth)
+    )
+
+
+def _choice(spec: Mapping[str, Any], value: Any, at: str) -> Wrong | None:
+    choices = [spec["const"]] if "const" in spec else spec.get("enum")
+    if choices is None or value in choices:
+        return None
+    known = [str(c) for c in choices]
+    return f"{at} must be one of {', '.join(known)}", nearest(str(value), known).hint
+
+
+def _inside(
+    spec: Mapping[str, Any], value: Any, at: str, root: Mapping[str, Any], depth: int
+) -> Wrong | None:
+    """What the value holds."""
     if isinstance(value, str):
         return _string(spec, value, at)
-    if isinstance(value, list) and isinstance(spec.get("items"), Mapping):
-        for index, item in enumerate(value):
-            wrong = _value(spec["items"], item, f"{at}[{index}]", root, depth + 1)
-            if wrong is not None:
-                return wrong
     if isinstance(value, Mapping) and "properties" in spec:
         return _object(spec, value, at, root, depth + 1)
+    items = spec.get("items")
+    if isinstance(value, list | tuple) and isinstance(items, Mapping):
+        wrong = (_value(items, v, f"{at}[{i}]", root, depth + 1) for i, v in enumerate(value))
+        return next((w for w in wrong if w is not None), None)
     return None
 
 

@@ -104,8 +104,8 @@ class Task:
         self, arguments: Mapping[str, Any], decision: Decision, *, agreed: bool = False
     ) -> None:
         """A call was let in.  `agreed`: a person said yes to exactly these values."""
-        for key, value in decision.pins:
-            self.history.pin(key, value)
+        for key, choice in decision.pins:
+            self.history.pin(key, choice)
         values = self._values(decision.tool, arguments)
         if agreed:
             for kind, _, value in values:

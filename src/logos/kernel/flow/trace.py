@@ -15,14 +15,16 @@ history can only lose a value its source, never give it a better one.
 import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from itertools import islice
 
 from logos.kernel.flow.amounts import derived
 from logos.kernel.flow.choose import chosen
 from logos.kernel.flow.manifest import Argument
-from logos.kernel.flow.provenance import POINTED, REFERRED, History, name_parts
+from logos.kernel.flow.provenance import REFERRED, History, name_parts
 from logos.kernel.flow.records import Record
 from logos.kernel.flow.source import Found, Source, Traced
 from logos.kernel.flow.value import (
+    SHORT,
     STOP,
     WORD,
     Kind,
@@ -31,10 +33,13 @@ from logos.kernel.flow.value import (
     normal,
     plain_string,
     stem,
+    unquoted,
 )
 
 BOUND = 100
 _OBJECTS = frozenset({Kind.ID, Kind.NAME, Kind.PATH})
+_WORDED = frozenset({Kind.TEXT, Kind.CONTENT, Kind.SELECTOR, Kind.COMMAND})
+_FEW = 16
 _LONG = 12
 """A shorter piece of a command stands in any text by chance."""
 
@@ -43,16 +48,16 @@ def trace(history: History, name: str, arg: Argument, value: object) -> Traced:
     """The best source there is for the value."""
     if value is None or value == "" or isinstance(value, bool) or arg.kind is Kind.CHOICE:
         return Traced(name, arg.kind, plain_string(value), Source.FIXED)
-    if arg.kind is Kind.AMOUNT:
-        return _amount(history, name, value)
-    if arg.kind in (Kind.TEXT, Kind.CONTENT, Kind.SELECTOR, Kind.COMMAND):
-        return _text(history, name, arg, plain_string(value))
+    shown = plain_string(value)
     spelt = normal(arg.kind, value)
-    found = next(_sources(history, arg, spelt, plain_string(value)), None)
-    source, records, pin, limit = found or (Source.NOWHERE, [], None, None)
-    return Traced(
-        name, arg.kind, plain_string(value), source, _pages(records), pin=pin, limit=limit
-    )
+    if arg.kind is Kind.AMOUNT:
+        found = _amounts(history, spelt)
+    elif arg.kind in _WORDED:
+        found = _texts(history, arg, shown)
+    else:
+        found = _sources(history, arg, spelt, shown)
+    source, records, pin, limit = next(found, (Source.NOWHERE, [], None, None))
+    return Traced(name, arg.kind, shown, source, _pages(records), pin=pin, limit=limit)
 
 
 def _sources(history: History, arg: Argument, spelt: str, shown: str) -> Iterator[Found]:
@@ -159,60 +164,51 @@ def _candidates(history: History, record: Record, kind: Kind) -> int:
     return len({spot for spot in find(record.text) if spot[0] is kind and spot not in known})
 
 
-def _amount(history: History, name: str, value: object) -> Traced:
-    spelt = normal(Kind.AMOUNT, value)
-    shown = plain_string(value)
-    if not spelt:
-        return Traced(name, Kind.AMOUNT, shown, Source.NOWHERE)
-    number = Decimal(spelt)
-    words_ = history.words
-    if words_.says(Kind.AMOUNT, spelt):
-        return Traced(name, Kind.AMOUNT, shown, Source.WORDS)
-    weighty = history.numbers_of_weight()
+def _amounts(history: History, spelt: str) -> Iterator[Found]:
+    said = history.words
+    if said.says(Kind.AMOUNT, spelt):
+        yield Source.WORDS, [], None, None
+    number = Decimal(spelt or "-1")
+    if number < 0:
+        return
     records = history.vouched.get((Kind.AMOUNT, spelt), [])[-BOUND:]
     if any(r.reach == REFERRED for r in records):
-        return Traced(name, Kind.AMOUNT, shown, Source.LINKED, _pages(records))
-    if derived(number, weighty, words_.percent):
-        return Traced(name, Kind.AMOUNT, shown, Source.DERIVED)
-    pointed = list(history.pointed_numbers)
-    known = [Decimal(spelt_) for _, spelt_ in list(history.amounts)[-16:]] if pointed else []
-    if derived(number, [*weighty[-16:], *known, *pointed[-16:]], words_.percent):
-        pages = _pages([r for r in history.linked[-BOUND:] if r.reach >= POINTED])
-        return Traced(name, Kind.AMOUNT, shown, Source.POINTED, pages)
+        yield Source.LINKED, records, None, None
+    weighty = history.numbers_of_weight()
+    if derived(number, weighty, said.percent):
+        yield Source.DERIVED, [], None, None
+    pointed = list(islice(reversed(history.pointed_numbers), _FEW))
+    known = [Decimal(n) for _, n in islice(reversed(history.amounts), _FEW)] if pointed else []
+    if pointed and derived(number, [*weighty[-_FEW:], *known, *pointed], said.percent):
+        yield Source.POINTED, history.linked[-BOUND:], None, None
     if records:
-        return Traced(name, Kind.AMOUNT, shown, Source.KNOWN, _pages(records))
-    return Traced(name, Kind.AMOUNT, shown, Source.NOWHERE)
+        yield Source.KNOWN, records, None, None
 
 
-def _text(history: History, name: str, arg: Argument, text: str) -> Traced:
-    spot = (arg.kind, text.strip())
-    if spot in history.approved:
-        return Traced(name, arg.kind, text, Source.APPROVED)
+def _texts(history: History, arg: Argument, text: str) -> Iterator[Found]:
+    if (arg.kind, text.strip()) in history.approved:
+        yield Source.APPROVED, [], None, None
     if history.words.phrase(text) or is_plain(history, text):
-        return Traced(name, arg.kind, text, Source.WORDS)
-    if arg.kind in (Kind.SELECTOR, Kind.CONTENT) or (
-        arg.kind is Kind.COMMAND and len(text) < _LONG
-    ):
-        return Traced(name, arg.kind, text, Source.NOWHERE)
-    vouched = history.vouched.get((arg.kind, normal(arg.kind, text)), [])
+        yield Source.WORDS, [], None, None
+    by_chance = arg.kind is Kind.COMMAND and len(text) < _LONG
+    if by_chance or arg.kind in (Kind.SELECTOR, Kind.CONTENT):
+        return
+    vouched = history.vouched.get((arg.kind, normal(arg.kind, text)), [])[-BOUND:]
     if any(r.reach == REFERRED for r in vouched):
-        return Traced(name, arg.kind, text, Source.LINKED, _pages(vouched))
-    held = _standing(history.linked[-BOUND:], text)
-    if held:
-        return Traced(name, arg.kind, text, Source.POINTED, _pages(held))
+        yield Source.LINKED, vouched, None, None
+    if held := _standing(history.linked[-BOUND:], text):
+        yield Source.POINTED, held, None, None
     if vouched:
-        return Traced(name, arg.kind, text, Source.KNOWN, _pages(vouched))
-    seen = _standing(history.recent, text)
-    if seen:
-        return Traced(name, arg.kind, text, Source.UNTRUSTED, _pages(seen))
-    return Traced(name, arg.kind, text, Source.NOWHERE)
+        yield Source.KNOWN, vouched, None, None
+    if seen := _standing(history.recent, text):
+        yield Source.UNTRUSTED, seen, None, None
 
 
 def is_plain(history: History, text: str) -> bool:
     """Nothing in it but the principal's words, numbers and the names of what he spoke of."""
     said, trusted = history.words.all, history.trusted_words
     for match in WORD.finditer(text):
-        word = match.group().replace("’", "'").lower()
+        word = unquoted(match.group())
         if len(word) == 1 or word in STOP or word in said:
             continue
         root = stem(word)
@@ -228,7 +224,7 @@ def _ordinal(word: str) -> bool:
 def _standing(records: Iterable[Record], shown: str) -> list[Record]:
     """The newest of the records whose text holds it, between word boundaries."""
     low = shown.strip().casefold()
-    if len(low) < 2:
+    if len(low) < SHORT:
         return []
     edge = re.compile(rf"(?<!\w){re.escape(low)}(?!\w)")
     return [r for r in records if low in r.folded and edge.search(r.folded)]

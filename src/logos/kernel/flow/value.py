@@ -50,7 +50,7 @@ class Kind(StrEnum):
     ID = "id"
     NAME = "name"
     PATH = "path"
-    SECRET = "secret"
+    SECRET = "secret"  # noqa: S105  # a kind of value
     COMMAND = "command"
     AMOUNT = "amount"
     DATE = "date"
@@ -66,16 +66,27 @@ FREE = frozenset({Kind.SELECTOR, Kind.TEXT, Kind.CONTENT})
 PLACES = frozenset({Kind.ADDRESS, Kind.ACCOUNT, Kind.URL, Kind.HANDLE})
 """Kinds that say where something goes."""
 
+SHORT = 2
+"""Nothing shorter is ever matched in text."""
+NAME = 3
+"""Nothing shorter is taken for a name."""
+
+
+def among(text: str) -> frozenset[str]:
+    """A set of words, written as one line."""
+    return frozenset(text.split())
+
+
 ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:@/]+@[^\s<>()\[\]\"',;:@/]+\.[^\s<>()\[\]\"',;:@/.!?]+")
 ACCOUNT = re.compile(
     r"\b[A-Z]{2}\d{2}(?:[A-Z0-9]{10,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,4})?)\b"
 )
-URL = re.compile(r"(?:[a-z][a-z0-9+.-]*://|www\.)[^\s<>\"'`|]+", re.I)
+URL = re.compile(r"(?:[a-z][a-z0-9+.-]*://|www\.)[^\s<>\"'`|]+", re.IGNORECASE)
 DOMAIN = re.compile(
     r"(?<![\w@/.-])(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:com|net|org|io|co|info|biz|app|dev|ai|me|xyz|"
     r"site|online|top|club|shop|link|page|web|tech|store|live|news|ru|cn|uk|de|ch|fr|eu|it|es|nl|us|in|"
     r"br|jp|tk|ml|ga|cf|gq|to|ly|gg|tv|cc|ws)(?:/[^\s<>\"'`|]*)?(?![\w@-])",
-    re.I,
+    re.IGNORECASE,
 )
 PATH = re.compile(r"(?<![\w@/.-])(?:[\w.~-]*/)*[\w~][\w.~-]*\.[A-Za-z][A-Za-z0-9]{0,4}\b(?![\w@/])")
 DATE = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})\b")
@@ -86,20 +97,21 @@ ESCAPED = re.compile(r"\\[ntr]")
 """White space as a tool that quotes its answer twice writes it."""
 GLUED = re.compile(r"^((?:[a-z]+://)?[\w.-]+\.[a-z]{2,})\.[A-Z][a-z]*$")
 """A link at the end of a sentence whose successor follows without a space."""
-WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+_CURLY = "\u2019"
+WORD = re.compile(rf"[^\W_]+(?:['{_CURLY}][^\W_]+)?")
 
-STOP = frozenset(
+STOP = among(
     "a about above after again all also am an and any are as at be because been before being but by can "
     "could did do does doing done each for from further get give had has have having he her here hers hey "
     "hi him his how i if i'd i'll i'm i've in into is isn't it it's its just let like make may me might "
     "more my need next no not now of off on once only or other our out over own please same she should so "
     "some such than thanks that the their them then there these they they've this those through to too "
     "under until up us very want was we we've were what when where which while who whom why will with "
-    "would yes you you'd you'll you're you've your".split()
+    "would yes you you'd you'll you're you've your"
 )
 
 
-def normal(kind: Kind, value: object) -> str:
+def normal(kind: Kind, value: object) -> str:  # noqa: PLR0911  # one for each kind
     """The spelling under which values of this kind are compared.  "" if it is not one."""
     text = plain_string(value).strip()
     match kind:
@@ -126,32 +138,28 @@ def find(text: str) -> Iterator[tuple[Kind, str]]:
     """The typed values in a text, in normal spelling."""
     text = ESCAPED.sub(" ", text)
     yield from guides(text)
-    bare = text
-    if "@" in text or "://" in text or "www." in text.lower():
-        bare = ADDRESS.sub(" ", URL.sub(" ", text))
-    if "." in text:
-        for match in PATH.finditer(bare):
-            yield Kind.PATH, normal(Kind.PATH, match.group())
+    for match in PATH.finditer(ADDRESS.sub(" ", URL.sub(" ", _pointed(text)))):
+        yield Kind.PATH, normal(Kind.PATH, match.group())
     for match in DATE.finditer(text):
         yield Kind.DATE, _date(match.group())
 
 
 def guides(text: str) -> Iterator[tuple[Kind, str]]:
     """Links, addresses and accounts: what leads a reader somewhere."""
-    bare = text
-    if "://" in text or "www." in text.lower():
-        for match in URL.finditer(text):
-            yield Kind.URL, _url(GLUED.sub(r"\1", match.group()))
-        bare = URL.sub(" ", text)
-    if "@" in text:
-        for match in ADDRESS.finditer(text):
-            yield Kind.ADDRESS, normal(Kind.ADDRESS, match.group())
-        bare = ADDRESS.sub(" ", bare)
-    if "." in bare:
-        for match in DOMAIN.finditer(bare):
-            yield Kind.URL, _url(match.group())
     for match in ACCOUNT.finditer(text):
         yield Kind.ACCOUNT, normal(Kind.ACCOUNT, match.group())
+    text = _pointed(text)
+    for match in URL.finditer(text):
+        yield Kind.URL, _url(GLUED.sub(r"\1", match.group()))
+    for match in ADDRESS.finditer(text):
+        yield Kind.ADDRESS, normal(Kind.ADDRESS, match.group())
+    for match in DOMAIN.finditer(ADDRESS.sub(" ", URL.sub(" ", text))):
+        yield Kind.URL, _url(match.group())
+
+
+def _pointed(text: str) -> str:
+    """The tokens that can hold a link, an address or a file name: the patterns are slow on prose."""
+    return " ".join(t for t in text.split() if "." in t or "@" in t or ":/" in t)
 
 
 def numbers(text: str) -> tuple[list[Decimal], list[Decimal]]:
@@ -170,7 +178,12 @@ def numbers(text: str) -> tuple[list[Decimal], list[Decimal]]:
 
 
 def words(text: str) -> list[str]:
-    return [match.group().replace("’", "'").lower() for match in WORD.finditer(text)]
+    return [unquoted(match.group()) for match in WORD.finditer(text)]
+
+
+def unquoted(word: str) -> str:
+    """In lower case, with the plain apostrophe."""
+    return word.replace(_CURLY, "'").lower()
 
 
 def content_words(text: str) -> set[str]:
@@ -181,9 +194,9 @@ def content_words(text: str) -> set[str]:
 def stem(word: str) -> str:
     """Enough English to see that `rents` and `rent's` are `rent`."""
     word = word.removesuffix("'s")
-    if len(word) > 4 and word.endswith("ies"):
+    if len(word) > SHORT + SHORT and word.endswith("ies"):
         return word[:-3] + "y"
-    if len(word) > 3 and word.endswith("s") and not word.endswith("ss"):
+    if len(word) > NAME and word.endswith("s") and not word.endswith("ss"):
         return word[:-1]
     return word
 

@@ -18,8 +18,11 @@ from decimal import Decimal
 from typing import Literal
 
 from logos.kernel.flow.value import (
+    NAME,
+    SHORT,
     STOP,
     Kind,
+    among,
     cents,
     content_words,
     find,
@@ -32,43 +35,44 @@ from logos.kernel.flow.value import (
 Extreme = Literal["max", "min", "newest", "oldest"]
 
 _EXTREMES: dict[str, Extreme] = {
-    **dict.fromkeys(
-        "largest biggest highest most maximum longest greatest top best".split(), "max"
-    ),
-    **dict.fromkeys("smallest lowest least fewest cheapest shortest minimum".split(), "min"),
-    **dict.fromkeys("latest newest last".split(), "newest"),
-    **dict.fromkeys("oldest earliest first".split(), "oldest"),
-}  # type: ignore[arg-type]  # fromkeys widens the literal
+    **dict.fromkeys(among("largest biggest highest most maximum longest greatest top best"), "max"),
+    **dict.fromkeys(among("smallest lowest least fewest cheapest shortest minimum"), "min"),
+    **dict.fromkeys(among("latest newest last"), "newest"),
+    **dict.fromkeys(among("oldest earliest first"), "oldest"),
+}
 
 _DELEGATES = re.compile(
     r"\b(?:do|follow|carry out|execute|complete|perform|handle|act on|take care of|work through)\b"
     r"(?:(?!\bfollowing\b)[^.!?:]){0,40}"
     r"\b(?:instructions?|tasks?|steps|actions?|to-?do(?:s| list)?|requests?|what (?:it|they|he|she) (?:says?|asks?))\b",
-    re.I,
+    re.IGNORECASE,
 )
-_INLINE = re.compile(r"\bfollowing\b[^.!?]{0,60}:", re.I)
-_EACH = re.compile(r"\b(?:all|each|every|everyone|everybody)\b((?:\W+[\w'-]+){0,4})", re.I)
+_INLINE = re.compile(r"\bfollowing\b[^.!?]{0,60}:", re.IGNORECASE)
+_EACH = re.compile(r"\b(?:all|each|every|everyone|everybody)\b((?:\W+[\w'-]+){0,4})", re.IGNORECASE)
 _INDEFINITE = re.compile(
-    r"\b(?:an?|any|some|one of the|recommend|suggest)\s+(?:[\w'-]+\s+){0,3}?([a-z]{3,})\b", re.I
+    r"\b(?:an?|any|some|one of the|recommend|suggest)\s+(?:[\w'-]+\s+){0,3}?([a-z]{3,})\b",
+    re.IGNORECASE,
 )
 _PREFIX = re.compile(
     r"\b(?:start(?:s|ing)?|begin(?:s|ning)?)\s+with\s+(?:the\s+(?:word|letter|prefix)\s+)?['\"]?([\w-]{2,})",
-    re.I,
+    re.IGNORECASE,
 )
 _QUOTED = re.compile(
     r"'([^'\n]{2,300})'(?![A-Za-z])|\"([^\"\n]{2,300})\"|`([^`\n]{2,300})`|“([^”\n]{2,300})”"
 )
-_ASKS_LINK = re.compile(r"\b(?:links?|urls?|hyperlinks?)\b", re.I)
+_ASKS_LINK = re.compile(r"\b(?:links?|urls?|hyperlinks?)\b", re.IGNORECASE)
 _ASKS_ADDRESS = re.compile(
-    r"\b(?:e-?mail address(?:es)?|addresses|contact (?:details|information|info)|phone)\b", re.I
+    r"\b(?:e-?mail address(?:es)?|addresses|contact (?:details|information|info)|phone)\b",
+    re.IGNORECASE,
 )
-_ASKS_ACCOUNT = re.compile(r"\b(?:ibans?|account numbers?|bank details)\b", re.I)
+_ASKS_ACCOUNT = re.compile(r"\b(?:ibans?|account numbers?|bank details)\b", re.IGNORECASE)
 
-_ORDERS = frozenset(
+_SECRET = 4
+_ORDERS = among(
     "add answer ask book buy cancel change check congrat copy create delete do download edit fill find follow "
     "forward get give hello hey hi invite join kindly list look make message move note open pay perform "
     "please post put read remind remove rename reply resolve schedule search send set share show sort summarize "
-    "summarise tell thank transfer update use visit write congrats".split()
+    "summarise tell thank transfer update use visit write congrats"
 )
 """Words a request begins with: they name nobody, whatever a member calls himself."""
 
@@ -129,7 +133,7 @@ class Words:
             own=own,
         )
 
-    def says(self, kind: Kind, value: str, of: str = "") -> bool:
+    def says(self, kind: Kind, value: str, of: str = "") -> bool:  # noqa: PLR0911  # one for each kind
         """Does the principal name this value?  `value` is in normal spelling."""
         match kind:
             case Kind.URL | Kind.DATE:
@@ -144,9 +148,9 @@ class Words:
             case Kind.ID if value.isdigit():
                 return self._numbered(value, of)
             case Kind.SECRET:
-                return len(value) >= 4 and self.phrase(value, exact=True)
+                return len(value) >= _SECRET and self.phrase(value, exact=True)
             case Kind.PATH:
-                return (kind, value) in self.values or (len(value) >= 3 and self.phrase(value))
+                return (kind, value) in self.values or (len(value) >= NAME and self.phrase(value))
             case Kind.HANDLE:
                 return value not in _ORDERS and self.phrase(value)
             case _:
@@ -156,7 +160,7 @@ class Words:
         """Does it stand there between word boundaries?  One character never does; nor does a
         word that only holds a sentence together."""
         low = value.strip().casefold()
-        if len(low) < 2 or (low in STOP and low not in self._quoted_words()):
+        if len(low) < SHORT or (low in STOP and low not in self._quoted_words()):
             return False
         text, wanted = (self.text, value.strip()) if exact else (self.folded, low)
         if wanted not in text:
@@ -178,10 +182,10 @@ class Words:
         meant = content_words(key)
         if not key.strip() or not meant:
             return 0
-        if (len(key) > 2 and self.phrase(key)) or any(_holds(key, q) for q in self.quoted):
+        if (len(key) >= NAME and self.phrase(key)) or any(_holds(key, q) for q in self.quoted):
             return len(meant) + 1
         stemmed = key.rsplit("/", 1)[-1].rsplit(".", 1)[0]
-        if stemmed != key and len(stemmed) > 2 and self.phrase(stemmed):
+        if stemmed != key and len(stemmed) >= NAME and self.phrase(stemmed):
             return len(meant)
         return len(meant) if meant <= self.content else 0
 
@@ -236,7 +240,7 @@ def _ends(after: str, last: str) -> bool:
 
 
 def _holds(key: str, quoted: str) -> bool:
-    return len(quoted) > 3 and quoted.casefold() in key.casefold()
+    return len(quoted) > NAME and quoted.casefold() in key.casefold()
 
 
 def _eachs(text: str) -> frozenset[str]:
