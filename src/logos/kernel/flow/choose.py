@@ -43,7 +43,7 @@ def chosen(history: History, arg: Argument, spelt: str, vouched: list[Record]) -
     yield from _extreme(history, arg, spelt, vouched)
     if arg.of and said.each(arg.of):
         yield Source.EACH, vouched, None, None
-    if arg.kind is Kind.NAME and any(r.type in said.indefinite for r in vouched):
+    if arg.kind is Kind.NAME and arg.of in said.indefinite:
         yield Source.ANY, vouched, None, None
     yield from _returned(history, arg, spelt, vouched)
 

@@ -1,7 +1,7 @@
 """What a text that is about to leave carries.  Pure.
 
     Content                   plain, composed, active, passed on, secret
-    weigh(history, text)      the worst of what is in it, and what exactly
+    weigh(history, text)      the worst of what is in it, and what exactly (secrets: see decide.py)
 
 `plain` is made of the principal's own words; `composed` may hold anything that was read, but no new
 place to go to; `active` holds a link, address or account that neither the principal nor a record
@@ -37,11 +37,7 @@ class Weight:
 
 def weigh(history: History, text: str) -> Weight:
     """The worst of what the text carries."""
-    leaks = history.secrets.found(text) if history.secrets else frozenset()
-    leaks -= {c for c in leaks if history.words.mentions(c)}
     readers = history.secrets.reading(text) if history.secrets else None
-    if leaks:
-        return Weight(Content.SECRET, tuple(sorted(leaks)), readers)
     new = [spot for spot in dict.fromkeys(guides(text)) if not _given(history, spot)]
     if new:
         asked = all(k in history.words.asks and _pointed(history, (k, v)) for k, v in new)

@@ -120,14 +120,19 @@ class _Case:
     def _weigh(self, text: str, everything: list[str]) -> Weight:
         history = self.task.history
         weight = weigh(history, text) if text else Weight(Content.NONE)
-        if history.secrets and weight.content is not Content.SECRET:
-            said = "\n".join(s for s in everything if not history.words.phrase(s, exact=True))
-            before = self.task.sent.get(self.destination, "")
-            leaks = history.secrets.found(before + said) - history.secrets.found(before)
-            leaks -= {c for c in leaks if history.words.mentions(c)}
-            if leaks:
-                return Weight(Content.SECRET, tuple(sorted(leaks)), weight.readers)
-        return weight
+        leaks = self._leaks(everything) if history.secrets else ()
+        return Weight(Content.SECRET, leaks, weight.readers) if leaks else weight
+
+    def _leaks(self, everything: list[str]) -> tuple[str, ...]:
+        """Classes of secrets that this call gives away, together with what went there before.  A
+        secret that the principal spoke of may go to a place that he named."""
+        history = self.task.history
+        said = "".join(s for s in everything if not history.words.phrase(s, exact=True))
+        before = self.task.sent.get(self.destination, "")
+        leaks = history.secrets.found(before + said) - history.secrets.found(before)
+        if self._to() in (Source.WORDS, Source.OWN, Source.APPROVED):
+            leaks = frozenset(c for c in leaks if not history.words.mentions(c))
+        return tuple(sorted(leaks))
 
     @property
     def destination(self) -> str:

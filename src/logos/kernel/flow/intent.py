@@ -108,7 +108,7 @@ def _intent(words: Words, name: str, manifest: Manifest) -> Intent:
     if manifest.impact is Impact.MONEY:
         verbs |= _PAYING
     nouns = _near([p for p in parts if p != verb]) | _stems(manifest.nouns)
-    if verbs & words.all and (not nouns or nouns & words.all or _reaches(words, manifest)):
+    if verbs & words.acts and (not nouns or nouns & words.all or _reaches(words, manifest)):
         return Intent.YES
     return Intent.DELEGATED if words.delegates else Intent.NO
 
@@ -119,7 +119,7 @@ def _reaches(words: Words, manifest: Manifest) -> bool:
     if manifest.impact is Impact.EGRESS_PEOPLE:
         return bool(kinds & {Kind.HANDLE, Kind.ADDRESS})
     if manifest.impact is Impact.MONEY:
-        return bool(_PAYING & words.all) or any(k is Kind.ACCOUNT for k, _ in words.values)
+        return bool(_PAYING & words.acts) or any(k is Kind.ACCOUNT for k, _ in words.values)
     return False
 
 

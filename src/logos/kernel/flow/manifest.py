@@ -70,7 +70,8 @@ class Argument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`vouched`: does the provider itself stand for the value?  "author": only for records whose
     author is the principal or somebody the principal named.  `directory`: this is a list of the
-    members, not of who happened to write.  `own`: it is the principal's own.  `secret` is the class of secret it holds."""
+    members, not of who happened to write.  `own`: it is the principal's own.  `secret` is the class of secret it holds.  `name` is what it is called where the
+    record does not say."""
 
     kind: Kind
     of: str = ""
@@ -78,6 +79,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     directory: bool = False
     own: bool = False
     secret: str = ""
+    name: str = ""
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,7 +87,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     `at` is the dotted path to the records.  `fields` names what is known of a record; whatever it
     does not name is text nobody vouches for.  `item` is for records that are bare values, `key` for
-    the keys of a table.  `context` are arguments of the call that hold for each record (the channel
+    the keys of a table.  `lines`: the result is a text with one value a line, perhaps after a heading
+    that ends in a colon.  `context` are arguments of the call that hold for each record (the channel
     that was read).  `keys` are the fields and arguments by which a person refers to a record.
     `author` is the field that says who wrote it; `own` what that field says for the principal.
     `secret` is a class of secret the text is in; `readers` who may see it.
@@ -95,6 +98,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     at: str = ""
     fields: dict[str, Field | str] = {}
     item: Field | str | None = None
+    lines: bool = False
     key: Field | str | None = None
     context: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
@@ -119,9 +123,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def argument(self, name: str) -> Argument:
         """Of an argument, or of a leaf of one: `attachments.file_id`."""
-        found = self.arguments.get(name)
-        if found is None:
-            found = self.arguments[name.split(".", 1)[0]]
+        while name not in self.arguments and "." in name:
+            name = name.rpartition(".")[0]
+        found = self.arguments[name]
         return argument(found) if isinstance(found, str) else found
 
 

@@ -26,6 +26,7 @@ from logos.kernel.flow.value import NAME, Kind, content_words, find, numbers, st
 from logos.kernel.flow.words import Words
 
 Spot = tuple[Kind, str]
+Same = tuple[str, tuple[Value, ...], str, int]
 REFERRED, POINTED = 2, 1
 
 _GROUPED = frozenset({Kind.HANDLE, Kind.ADDRESS, Kind.NAME, Kind.ACCOUNT})
@@ -88,6 +89,7 @@ class History:
         self.approved: set[Spot] = set()
         self.owned: set[Spot] = set()
         self.pins: dict[str, str] = {}
+        self._known: Counter[Same] = Counter()
 
     # -- what happened
 
@@ -101,17 +103,24 @@ class History:
         asked: bool,
     ) -> None:
         """`via`: the call's own arguments were found through something the principal pointed at.
-        `asked`: every argument of the call stands in his words."""
+        `asked`: every argument of the call stands in his words.  What an earlier answer held already
+        is not counted again."""
         sole = asked and len(records) == 1
         self._place(context, type_)
+        now: Counter[Same] = Counter()
         for record in records:
             self._reach(record, via=via, sole=sole)
+            same = (type_, record.values, record.text, record.reach)
+            now[same] += 1
+            if now[same] <= self._known[same]:
+                continue
             self._index(record)
             self.label = self.label | record.label
             for label, secret in record.secrets:
                 self.secrets.add(label, secret)
             if record.label.readers is not None:
                 self.secrets.guard(record.label.readers, record.text)
+        self._known |= now
 
     def approve(self, kind: Kind, value: str) -> None:
         self.approved.add((kind, value))

@@ -169,6 +169,8 @@ class _Draft:
             if name in self.keys:
                 self.claims += (plain_string(v) for v in _each(raw))
             return
+        if found.kind is Kind.AMOUNT and not normal(Kind.AMOUNT, raw):
+            self.texts.append(flat(raw))
         for value in _each(raw):
             spelt = normal(found.kind, value) or _first_number(found.kind, value)
             if found.own and spelt:
@@ -176,7 +178,7 @@ class _Draft:
             if spelt:
                 self.values.append(
                     Value(
-                        name=name,
+                        name=found.name or name,
                         kind=found.kind,
                         of=found.of,
                         normal=spelt,
@@ -202,7 +204,10 @@ def _rows(result: object, spec: Result) -> Iterator[tuple[str | None, object]]:
         result = result.get(part) if isinstance(result, Mapping) else None
     if result is None:
         return
-    if isinstance(result, list | tuple):
+    if spec.lines and isinstance(result, str):
+        listed = result.split(": ", 1)[-1].splitlines()
+        yield from ((None, line.strip()) for line in listed if line.strip())
+    elif isinstance(result, list | tuple):
         yield from ((None, item) for item in result)
     elif isinstance(result, Mapping) and spec.key is not None:
         yield from ((str(key), item) for key, item in result.items())

@@ -13,7 +13,7 @@ Invariant: `judge` is total.  Facts no rule speaks of are denied.
 """
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -92,29 +92,45 @@ class Rule(
         )
 
 
+Judgement = tuple[Verdict, Rule | None]
+
+
 class Table:
     """Checked rules.  Answers are remembered: there are few different facts."""
 
     def __init__(self, rules: Sequence[Rule], site: Sequence[Rule] = ()) -> None:
         self.rules = tuple(rules)
         self.site = tuple(site)
-        self._known: dict[Facts, tuple[Verdict, Rule | None]] = {}
-        _check(self)
+        self._known: dict[Facts, Judgement] = {}
+        self._check()
 
-    def judge(self, facts: Facts) -> tuple[Verdict, Rule | None]:
+    def judge(self, facts: Facts) -> Judgement:
         """The verdict and the rule it is by; no rule means denied."""
         known = self._known.get(facts)
         if known is None:
             known = self._known[facts] = self._judge(facts)
         return known
 
-    def _judge(self, facts: Facts) -> tuple[Verdict, Rule | None]:
-        rule = next((r for r in self.rules if r.speaks_of(facts)), None)
-        verdict = Verdict.DENY if rule is None else rule.verdict
+    def _judge(self, facts: Facts) -> Judgement:
+        verdict, rule = self._shipped(facts)
         for extra in self.site:
             if extra.speaks_of(facts) and STRICTNESS[extra.verdict] > STRICTNESS[verdict]:
                 verdict, rule = extra.verdict, extra
         return verdict, rule
+
+    def _shipped(self, facts: Facts) -> Judgement:
+        rule = next((r for r in self.rules if r.speaks_of(facts)), None)
+        return (Verdict.DENY if rule is None else rule.verdict), rule
+
+    def _check(self) -> None:
+        """Every rule against its own examples; a site's rules together with the shipped ones."""
+        ids = [rule.id for rule in (*self.rules, *self.site)]
+        if len(ids) != len(set(ids)):
+            raise SysError(Code.INVALID, "two rules have the same id")
+        for rule in self.rules:
+            _prove(rule, self._shipped)
+        for rule in self.site:
+            _prove(rule, self._judge)
 
 
 def load(text: str) -> tuple[Rule, ...]:
@@ -133,18 +149,14 @@ def load(text: str) -> tuple[Rule, ...]:
     return rules
 
 
-def _check(table: Table) -> None:
-    ids = [rule.id for rule in (*table.rules, *table.site)]
-    if len(ids) != len(set(ids)):
-        raise SysError(Code.INVALID, "two rules have the same id")
-    for rule in (*table.rules, *table.site):
-        own = rule.allow if rule.verdict is Verdict.ALLOW else rule.deny
-        for example, wanted in ((rule.allow, True), (rule.deny, False)):
-            verdict, by = table.judge(example)
-            if (verdict is Verdict.ALLOW) is not wanted or (example is own and by is not rule):
-                raise SysError(
-                    Code.INVALID,
-                    f"the rule {rule.id} fails its {'allow' if wanted else 'deny'} example: "
-                    f"{verdict} by {by.id if by else 'no rule'}",
-                    hint="turn the rule round, or narrow what it speaks of",
-                )
+def _prove(rule: Rule, judge: Callable[[Facts], Judgement]) -> None:
+    own = rule.allow if rule.verdict is Verdict.ALLOW else rule.deny
+    for example, wanted in ((rule.allow, True), (rule.deny, False)):
+        verdict, by = judge(example)
+        if (verdict is Verdict.ALLOW) is not wanted or (example is own and by is not rule):
+            raise SysError(
+                Code.INVALID,
+                f"the rule {rule.id} fails its {'allow' if wanted else 'deny'} example: "
+                f"{verdict} by {by.id if by else 'no rule'}",
+                hint="turn the rule round, or narrow what it speaks of",
+            )

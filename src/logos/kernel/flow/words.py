@@ -4,6 +4,7 @@
     .says(kind, value)      does the value stand there, whole?
     .refers(key)            does the principal speak of the object with this key?
     .selectors              largest, latest, most ...: an extreme the kernel may work out
+    .acts                   words that can be what is to be done
     .each(noun)             all users, each channel, everybody
     .prefixes               "starting with X"
     .delegates              "do what the list says": the acts themselves are left to a document
@@ -67,6 +68,11 @@ _ASKS_ADDRESS = re.compile(
 )
 _ASKS_ACCOUNT = re.compile(r"\b(?:ibans?|account numbers?|bank details)\b", re.IGNORECASE)
 
+_NOUN_NEXT = among(
+    "the a an my your his her its our their this that these those any some each every last first latest new "
+    "unread following of from"
+)
+"""After these comes a thing, also where the word could be an act: the mail, a message, my post."""
 _SECRET = 4
 _ORDERS = among(
     "add answer ask book buy cancel change check congrat copy create delete do download edit fill find follow "
@@ -85,6 +91,7 @@ class Words:
     plain: tuple[Decimal, ...]
     percent: tuple[Decimal, ...]
     all: frozenset[str]
+    acts: frozenset[str]
     content: frozenset[str]
     names: frozenset[str]
     quoted: tuple[str, ...]
@@ -110,6 +117,7 @@ class Words:
             plain=tuple(plain),
             percent=tuple(percent),
             all=frozenset(stem(w) for w in low) | frozenset(low),
+            acts=_acts(words(_QUOTED.sub(" ", text))),
             content=frozenset(content_words(text)),
             names=frozenset(
                 w.lower()
@@ -180,7 +188,7 @@ class Words:
     def refers(self, key: str) -> int:
         """How many words of the key the principal says, if he says enough of them to mean it."""
         meant = content_words(key)
-        if not key.strip() or not meant:
+        if not meant or meant <= _ORDERS:
             return 0
         if (len(key) >= NAME and self.phrase(key)) or any(_holds(key, q) for q in self.quoted):
             return len(meant) + 1
@@ -201,7 +209,7 @@ class Words:
         return "*" in self.eachs or stem(noun.lower()) in self.eachs if noun else False
 
     def mentions(self, noun: str) -> bool:
-        return bool(noun) and stem(noun.lower()) in self.all
+        return bool(noun) and all(stem(w) in self.all for w in words(noun))
 
     def _numbered(self, value: str, of: str) -> bool:
         """A bare number is an id only where the principal calls it one."""
@@ -241,6 +249,16 @@ def _ends(after: str, last: str) -> bool:
 
 def _holds(key: str, quoted: str) -> bool:
     return len(quoted) > NAME and quoted.casefold() in key.casefold()
+
+
+def _acts(said: list[str]) -> frozenset[str]:
+    """Words that can be what is to be done; quoted ones and things are not."""
+    before = ["", *said]
+    return frozenset(
+        word
+        for word, prior in zip(said, before, strict=False)
+        if prior not in _NOUN_NEXT and not prior.endswith("'s")
+    )
 
 
 def _eachs(text: str) -> frozenset[str]:
