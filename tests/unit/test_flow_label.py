@@ -1,6 +1,6 @@
 """Labels are a bounded lattice, and data flows only where it may."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logos.kernel.flow import Integrity, Label, flows, join
@@ -14,6 +14,7 @@ LABELS = st.builds(
 )
 
 
+@settings(deadline=None, max_examples=50)
 @given(LABELS, LABELS, LABELS)
 def test_join_is_a_lattice(a: Label, b: Label, c: Label) -> None:
     assert a | a == a
@@ -25,6 +26,7 @@ def test_join_is_a_lattice(a: Label, b: Label, c: Label) -> None:
         assert a == b
 
 
+@settings(deadline=None, max_examples=50)
 @given(LABELS, LABELS, LABELS)
 def test_more_restricted_data_never_flows_further(a: Label, b: Label, place: Label) -> None:
     if flows(a | b, place):
@@ -32,6 +34,7 @@ def test_more_restricted_data_never_flows_further(a: Label, b: Label, place: Lab
         assert flows(b, place)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(LABELS, max_size=5))
 def test_the_order_of_reading_does_not_matter(labels: list[Label]) -> None:
     assert join(*labels) == join(*reversed(labels))

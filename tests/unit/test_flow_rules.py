@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logos.abi.errors import Code, SysError
@@ -45,12 +45,14 @@ BELOW = {
 }
 
 
+@settings(deadline=None, max_examples=50)
 @given(FACTS)
 def test_the_table_is_total(facts: Facts) -> None:
     verdict, rule = TABLE.judge(facts)
     assert (rule is None) <= (verdict is Verdict.DENY)
 
 
+@settings(deadline=None, max_examples=50)
 @given(FACTS.filter(lambda f: f.impact is not Impact.READ and f.source in BELOW and not f.free))
 def test_no_destination_or_secret_is_allowed_below_the_line(facts: Facts) -> None:
     if facts.kind in {
@@ -66,6 +68,7 @@ def test_no_destination_or_secret_is_allowed_below_the_line(facts: Facts) -> Non
         assert TABLE.judge(facts)[0] is not Verdict.ALLOW
 
 
+@settings(deadline=None, max_examples=50)
 @given(FACTS.filter(lambda f: f.source in {Source.UNTRUSTED, Source.NOWHERE, Source.AMBIGUOUS}))
 def test_nobody_is_even_asked_about_a_destination_from_nowhere(facts: Facts) -> None:
     if (
@@ -77,12 +80,14 @@ def test_nobody_is_even_asked_about_a_destination_from_nowhere(facts: Facts) -> 
         assert verdict is Verdict.DENY or about_content
 
 
+@settings(deadline=None, max_examples=50)
 @given(FACTS.filter(lambda f: f.impact not in (Impact.READ, Impact.READ_EGRESS)))
 def test_what_was_not_asked_for_is_refused_without_a_question(facts: Facts) -> None:
     silent = msgspec.structs.replace(facts, intent=Intent.NO)
     assert TABLE.judge(silent)[0] is Verdict.DENY
 
 
+@settings(deadline=None, max_examples=50)
 @given(FACTS.filter(lambda f: f.content is Content.SECRET and f.impact is not Impact.READ))
 def test_a_secret_never_leaves_unasked(facts: Facts) -> None:
     assert TABLE.judge(facts)[0] is not Verdict.ALLOW

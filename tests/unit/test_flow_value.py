@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logos.kernel.flow import Kind, Words, nearest, normal
@@ -33,12 +33,14 @@ def test_normal(kind: Kind, value: object, spelt: str) -> None:
     assert normal(kind, value) == spelt
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.sampled_from(Kind), st.text(max_size=60))
 def test_normal_is_stable(kind: Kind, text: str) -> None:
     once = normal(kind, text)
     assert normal(kind, once) == once
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.text(max_size=200))
 def test_finding_never_fails(text: str) -> None:
     list(find(text))
