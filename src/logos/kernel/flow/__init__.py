@@ -1,0 +1,72 @@
+"""The information-flow half of the trust layer: what a call may carry, and where to.
+
+A call that a process proposes passes here after its capabilities and before the journal.
+The room keeps what a principal said to a task, what the task has read, and decides from that
+alone whether the values of a call may have the effect the call has.  It does no I/O, knows no
+clock, and knows no tool but by its manifest.
+
+    Task        one task: words, history, intents, agreements; a fold of the journal
+    decide      may this call be made?  allow, ask or deny, with the rule and the sources
+    Decision    what goes into the journal; `explain` turns it into lines for people
+    Catalogue   tools, their schemas and manifests;  `parse` reads manifests
+    builtin     the shipped rules as a checked table;  `load` reads a site's rules
+    Label       integrity and confidentiality of data;  `join`, `flows`
+
+Invariant: no destination, identity or secret gets its value from text that was read, unless a
+person has agreed to that value.
+"""
+
+from logos.kernel.flow.builtin import RULES, builtin
+from logos.kernel.flow.catalogue import Catalogue, Tool
+from logos.kernel.flow.content import Content
+from logos.kernel.flow.decide import decide
+from logos.kernel.flow.decision import Decision, Judged, explain
+from logos.kernel.flow.derive import derive
+from logos.kernel.flow.intent import Intent, intents
+from logos.kernel.flow.label import Integrity, Label, flows, join
+from logos.kernel.flow.manifest import Argument, Field, Impact, Manifest, Result, parse
+from logos.kernel.flow.nearest import nearest
+from logos.kernel.flow.own import OWN, own
+from logos.kernel.flow.rules import Facts, Rule, Table, Verdict, load
+from logos.kernel.flow.source import Source
+from logos.kernel.flow.task import Task
+from logos.kernel.flow.value import Kind, normal
+from logos.kernel.flow.words import Words
+
+__all__ = [
+    "OWN",
+    "RULES",
+    "Argument",
+    "Catalogue",
+    "Content",
+    "Decision",
+    "Facts",
+    "Field",
+    "Impact",
+    "Integrity",
+    "Intent",
+    "Judged",
+    "Kind",
+    "Label",
+    "Manifest",
+    "Result",
+    "Rule",
+    "Source",
+    "Table",
+    "Task",
+    "Tool",
+    "Verdict",
+    "Words",
+    "builtin",
+    "decide",
+    "derive",
+    "explain",
+    "flows",
+    "intents",
+    "join",
+    "load",
+    "nearest",
+    "normal",
+    "own",
+    "parse",
+]

@@ -1,0 +1,130 @@
+"""One task of one principal: what he said, what was seen, what was agreed to.
+
+    Task(words, catalogue, rules)
+    .heard(text)                  the principal said more
+    .settle(arguments, decision)  a call was let in; `agreed` when a person had to be asked
+    .observe(arguments, decision, result, page)   it returned
+
+The only thing in this room that changes.  All changes are facts from the journal: a task is the
+fold of them, in their order.
+
+Invariant: nothing a tool returned changes the words, the intents or the rules.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from logos.kernel.flow.catalogue import Catalogue
+from logos.kernel.flow.decision import Decision, leaves
+from logos.kernel.flow.intent import Intent, intents
+from logos.kernel.flow.manifest import Impact
+from logos.kernel.flow.provenance import History
+from logos.kernel.flow.records import Record, Value, context_of, records
+from logos.kernel.flow.rules import Table
+from logos.kernel.flow.source import Source
+from logos.kernel.flow.value import PLACES, Kind, normal, plain_string
+from logos.kernel.flow.words import Words
+
+QUESTIONS = 4
+"""The most questions one task may put to its principal."""
+
+_TAIL = 4_096
+_LEADS = frozenset(
+    {
+        Source.LINKED,
+        Source.SELECTED,
+        Source.PARTIAL,
+        Source.COLLEAGUE,
+        Source.APPROVED,
+        Source.POINTED,
+    }
+)
+_LASTING = frozenset({Kind.HANDLE, Kind.ADDRESS, Kind.NAME, Kind.ID, Kind.TEXT, Kind.URL})
+_PAID = frozenset({Kind.ACCOUNT, Kind.ADDRESS, Kind.HANDLE, Kind.AMOUNT, Kind.ID})
+
+
+class Task:
+    def __init__(
+        self,
+        *said: str,
+        catalogue: Catalogue,
+        rules: Table,
+        own: frozenset[tuple[Kind, str]] = frozenset(),
+        questions: int = QUESTIONS,
+    ) -> None:
+        self.catalogue, self.rules, self.questions = catalogue, rules, questions
+        self.own, self._said = own, list(said)
+        self.asked = 0
+        self.sent: dict[str, str] = {}
+        self._done: set[tuple[str, ...]] = set()
+        self._seen: list[tuple[list[Record], tuple[Value, ...], str, bool, bool]] = []
+        self.history = History(Words.of(*said, own=own))
+        self.intents: dict[str, Intent] = intents(self.history.words, catalogue.manifests())
+
+    @property
+    def words(self) -> Words:
+        return self.history.words
+
+    def heard(self, text: str) -> None:
+        """The principal said more: look at everything again in the light of it."""
+        self._said.append(text)
+        old = self.history
+        self.history = History(Words.of(*self._said, own=self.own))
+        self.history.approved |= old.approved
+        self.history.owned |= old.owned
+        self.history.pins.update(old.pins)
+        self.intents = intents(self.words, self.catalogue.manifests())
+        for found, context, type_, via, asked in self._seen:
+            for record in found:
+                record.reach = record.score = 0
+                record.weak = False
+            self.history.observe(found, context=context, type_=type_, via=via, asked=asked)
+
+    def observe(
+        self, arguments: Mapping[str, Any], decision: Decision, result: object, *, page: str
+    ) -> None:
+        """A call that was let in returned: take its answer apart and index it."""
+        name = decision.tool
+        manifest = self.catalogue.tool(name).manifest
+        found = records(manifest, tool=name, arguments=arguments, result=result, page=page)
+        context = context_of(manifest, arguments)
+        reads = manifest.impact in (Impact.READ, Impact.READ_EGRESS)
+        told = [v for v in decision.values if v.argument and v.source is not Source.FIXED]
+        named = any(v.kind is not Kind.AMOUNT for v in told)
+        asked = reads and named and all(v.source is Source.WORDS for v in told)
+        via = reads and any(v.source in _LEADS for v in told)
+        type_ = manifest.result.type or name
+        self._seen.append((found, context, type_, via, asked))
+        self.history.observe(found, context=context, type_=type_, via=via, asked=asked)
+        if not reads:
+            for value in (v for record in found for v in record.values if v.kind is Kind.ID):
+                self.history.own(Kind.ID, value.normal)
+
+    def settle(
+        self, arguments: Mapping[str, Any], decision: Decision, *, agreed: bool = False
+    ) -> None:
+        """A call was let in.  `agreed`: a person said yes to exactly these values."""
+        for key, choice in decision.pins:
+            self.history.pin(key, choice)
+        values = self._values(decision.tool, arguments)
+        if agreed:
+            for kind, _, value in values:
+                if kind in _LASTING:
+                    self.history.approve(kind, normal(kind, value))
+        self._done.add(self._deed(decision.tool, arguments))
+        places = "\n".join(plain_string(v) for k, _, v in values if k in PLACES)
+        texts = "".join(plain_string(v) for k, _, v in values if k not in PLACES)
+        self.sent[places] = (self.sent.get(places, "") + texts)[-_TAIL:]
+
+    def repeats(self, name: str, arguments: Mapping[str, Any]) -> bool:
+        """Was the same sum sent to the same place before?"""
+        return self._deed(name, arguments) in self._done
+
+    def _values(self, name: str, arguments: Mapping[str, Any]) -> list[tuple[Kind, str, object]]:
+        manifest = self.catalogue.tool(name).manifest
+        return [(manifest.argument(a).kind, a, v) for a, v in leaves(arguments)]
+
+    def _deed(self, name: str, arguments: Mapping[str, Any]) -> tuple[str, ...]:
+        """What makes two payments the same: where to, and how much."""
+        values = self._values(name, arguments)
+        return (name, *(f"{a}={normal(k, v)}" for k, a, v in values if k in _PAID))
