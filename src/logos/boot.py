@@ -87,11 +87,13 @@ async def boot(
     loaded: Loaded | None = None,
     *,
     functions: Functions | None = None,
+    models: Mapping[str, Model] | None = None,
     tell: Callable[[str], None] = log.info,
     fault: Fault | None = None,
 ) -> AsyncGenerator[Machine]:
-    """Raise SysError `conflict` when this home has a node already, `unavailable` without a
-    database.  `tell` hears what takes long; `fault` is for tests."""
+    """`functions` are tools of this program's own, `models` models it brings, by name.  `tell`
+    hears what takes long; `fault` is for tests.  Raise SysError `conflict` when this home has a
+    node already, `unavailable` without a database."""
     loaded = loaded or load_settings(os.environ, Path.cwd())
     config = loaded.config
     place = home(config)
@@ -104,8 +106,8 @@ async def boot(
         store = await stack.enter_async_context(open_store(url, config.store, fault))
         sandbox = open_sandbox(config.sandbox.mode, pool=config.sandbox.pool)
         stack.push_async_callback(sandbox.aclose)
-        models = _Models(config, os.environ)
-        stack.push_async_callback(models.close)
+        opened = _Models(config, os.environ, models or {})
+        stack.push_async_callback(opened.close)
 
         def agents(name: str, cwd: Path | None = None) -> Agent:
             return find_agent(name, agent_folders(config, cwd))
@@ -116,7 +118,7 @@ async def boot(
             settings=config.node,
             clock=SystemClock(),
             programs=PROGRAMS,
-            models=models.open,
+            models=opened.open,
             drivers={
                 List: files,
                 Read: files,
@@ -184,13 +186,18 @@ async def _migrated(url: str, tell: Callable[[str], None]) -> None:
 class _Models:
     """Models by name, opened when first asked for and kept."""
 
-    def __init__(self, config: Config, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, config: Config, environ: Mapping[str, str], brought: Mapping[str, Model]
+    ) -> None:
         self._config = config
         self._environ = environ
+        self._brought = brought
         self._opened: dict[str, Driver] = {}
 
     async def open(self, name: str) -> Model:
         name = name or self._config.model
+        if name in self._brought:
+            return self._brought[name]
         if name not in self._opened:
             setting = self._config.models.get(name)
             endpoint = None if setting is None else self._endpoint(setting)

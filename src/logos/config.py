@@ -21,6 +21,9 @@ from logos.abi.errors import Code, SysError
 
 PREFIX = "LOGOS_"
 
+LISTS = frozenset({"agents"})
+"""Settings that are lists: in a variable their items are separated by colons, as in PATH."""
+
 
 class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     url: Annotated[str, Meta(description="PostgreSQL URL; empty: the embedded server")] = ""
@@ -98,7 +101,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
         if first not in sections:
             continue
         if not rest:
-            raw[first] = value
+            raw[first] = value.split(":") if first in LISTS else value
         elif isinstance(section := raw.setdefault(first, {}), dict):
             section[rest] = value
         else:

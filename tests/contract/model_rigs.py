@@ -13,10 +13,10 @@ import msgspec
 import pytest
 from model_dialects import SpelledChat, SpelledMessages, Spelling
 from model_gguf import write_gguf
-from model_server import loopback, stream, whole
 
 from logos.abi.messages import Request, Role, said
 from logos.drivers.model import After, Driver, Endpoint, Say, Scripted, Step, open_model
+from model_server import loopback, stream, whole
 
 KEY = "sk-loopback-0123456789"
 MARK = "mark"

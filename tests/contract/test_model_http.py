@@ -13,11 +13,11 @@ import anyio
 import pytest
 from model_dialects import SpelledChat, SpelledMessages, Spelling
 from model_rigs import KEY, asking
-from model_server import JSON, Loopback, loopback, raw, slam, stream, whole
 
 from logos.abi.errors import Code, SysError
 from logos.abi.messages import AnyDelta, Finish, TextDelta, Usage, gather
 from logos.drivers.model import Driver, Endpoint, Patience, Retry, Say, open_model
+from model_server import JSON, Loopback, loopback, raw, slam, stream, whole
 
 pytestmark = pytest.mark.anyio
 

@@ -140,7 +140,7 @@ def test_fitting_keeps_the_count_and_loses_nothing(events: list[AnyEvent], room:
     for page in window.pages_out():
         assert f"[page {page}:" in text
         assert f"memory_read(page={page})" in text
-        assert page_text(events[page - 1])
+        assert page_text(events[page - 1]) is not None  # an answer may be empty
 
 
 def windowed_total(window: Window) -> int:

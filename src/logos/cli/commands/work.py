@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from logos.abi.agent import Agent, Limits
 from logos.abi.calls import Exit
 from logos.abi.errors import Code, SysError
-from logos.abi.events import Exited
+from logos.abi.events import Exited, Thought
 from logos.abi.ids import Pid, Seq
 from logos.abi.messages import AnyDelta, TextDelta
 from logos.abi.process import Signal
@@ -78,34 +78,35 @@ class Screen:
 
     def __init__(self, out: Out) -> None:
         self._out = out
-        self._early: list[str] = []
-        self._thinking = False
-        self._streamed = False
+        self._early: dict[Seq, list[str]] = {}
+        self._thought: Seq | None = None
+        self._said = ""
 
-    def hear(self, delta: AnyDelta) -> None:
+    def hear(self, began: Seq, delta: AnyDelta) -> None:
         if not isinstance(delta, TextDelta) or self._out.json:
             return
-        if self._thinking:
-            self._streamed = True
-            self._out.text(delta.text)
+        if began == self._thought:
+            self._say(delta.text)
         else:
-            self._early.append(delta.text)
+            self._early.setdefault(began, []).append(delta.text)
+
+    def _say(self, text: str) -> None:
+        self._said += text
+        self._out.text(text)
 
     def show(self, told: Told) -> None:
-        kind = told.row.kind
-        if kind == "asked":
-            self._thinking = True
-            early, self._early = self._early, []
-            for text in early:
-                self.hear(TextDelta(text=text))
-        if kind in ("thought", "interrupted"):
-            self._thinking = False
-        if self._streamed and kind == "thought":
+        row, event = told
+        if row.kind == "asked":
+            self._thought = row.seq
+            for text in self._early.pop(row.seq, ()):
+                self._say(text)
+        whole = isinstance(event, Thought) and self._said == event.message.text
+        if self._said and row.kind in ("thought", "interrupted"):
             self._out.text("\n")
-        else:
-            self._out.item(told_data(told), line(told.event, self._out))
-        if kind in ("thought", "interrupted"):
-            self._streamed = False
+        if not (whole and self._said):
+            self._out.item(told_data(told), line(event, self._out))
+        if row.kind in ("thought", "interrupted"):
+            self._thought, self._said = None, ""
 
 
 async def watch(asked: Asked, pid: Pid, after: Seq) -> int:

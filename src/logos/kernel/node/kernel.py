@@ -11,7 +11,7 @@ the process it concerns.
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import anyio
 import anyio.abc
@@ -46,6 +46,9 @@ SUMMARY_CHARS = 200
 """Of the task, in the process table."""
 
 
+Ear: TypeAlias = Callable[[Seq, AnyDelta], None]
+
+
 class Parts(NamedTuple):
     """What boot hands to the kernel."""
 
@@ -68,7 +71,7 @@ class Kernel:
         self._store = parts.store
         self._lease = Lease(parts.store, parts.settings.lease_s)
         self.records = Records(parts.store)
-        self._ears: dict[Pid, list[Callable[[AnyDelta], None]]] = {}
+        self._ears: dict[Pid, list[Ear]] = {}
         self._gate = Gate(parts.functions, [caps.check])
         self._unborn: dict[Pid, Resident] = {}
         self._writer: Writer
@@ -177,8 +180,9 @@ class Kernel:
             raise SysError(Code.STATE, f"process {pid} has exited", hint=f"see `logos show {pid}`")
         self._node.wake(pid)
 
-    def listen(self, pid: Pid, ear: Callable[[AnyDelta], None]) -> Callable[[], None]:
-        """Hear a process think, as it happens.  Returns how to stop.  Nothing heard is certain."""
+    def listen(self, pid: Pid, ear: Ear) -> Callable[[], None]:
+        """Hear a process think, as it happens: each delta, with the number of the event that began
+        the thought.  Returns how to stop.  Nothing heard is certain."""
         self._ears.setdefault(pid, []).append(ear)
 
         def stop() -> None:
@@ -268,9 +272,9 @@ class Kernel:
         if (resident := self._unborn.pop(pid, None)) is not None:
             self._node.hold(resident)
 
-    def _heard(self, pid: Pid, delta: AnyDelta) -> None:
+    def _heard(self, pid: Pid, began: Seq, delta: AnyDelta) -> None:
         for ear in self._ears.get(pid, ()):
-            ear(delta)
+            ear(began, delta)
 
 
 def _tighter(own: Limits, asked: Limits) -> Limits:

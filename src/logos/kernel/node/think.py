@@ -17,7 +17,7 @@ import msgspec
 from logos.abi.driver import Model, Profile
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Asked, Interrupted, Thought
-from logos.abi.ids import CallId, Pid
+from logos.abi.ids import CallId, Pid, Seq
 from logos.abi.messages import (
     AnyDelta,
     AnyPart,
@@ -39,7 +39,8 @@ log = logging.getLogger("logos.kernel")
 Models: TypeAlias = Callable[[str], Awaitable[Model]]
 """A model by name.  Raise SysError `not_found` or what its driver says."""
 
-Listener: TypeAlias = Callable[[Pid, AnyDelta], None]
+Listener: TypeAlias = Callable[[Pid, Seq, AnyDelta], None]
+"""Told of each delta of a process, and of the event that began the thought."""
 
 EFFECTIVE_WINDOW = 0.65
 """Of the advertised window: beyond it most models miss what is in front of them (RULER)."""
@@ -76,6 +77,7 @@ class Thinker:
                 resident.append(exit_for(error))
             return
         resident.append(asked)
+        began = resident.head.seq
         heard: list[AnyDelta] = []
         with anyio.CancelScope() as scope:
             resident.thought = scope
@@ -83,7 +85,7 @@ class Thinker:
                 pause = int(_pause_s(process.failures) * SECOND)
                 await resident.clock.sleep_until(resident.clock.now() + pause)
                 async with self._slots.slot(model):
-                    await self._ask(resident.pid, model, request, heard)
+                    await self._ask((resident.pid, began), model, request, heard)
                 thought = _thought(heard, process.thoughts + 1)
             except SysError as error:
                 _settle_failure(resident, error, heard)
@@ -115,10 +117,12 @@ class Thinker:
         asked = Asked(model=profile.name, tokens=prompt + output, cost=cost, room=room)
         return msgspec.structs.replace(request, max_output=output), asked
 
-    async def _ask(self, pid: Pid, model: Model, request: Request, heard: list[AnyDelta]) -> None:
+    async def _ask(
+        self, whose: tuple[Pid, Seq], model: Model, request: Request, heard: list[AnyDelta]
+    ) -> None:
         async for delta in model.think(request):
             heard.append(delta)
-            self._listener(pid, delta)
+            self._listener(*whose, delta)
 
 
 def _thought(heard: list[AnyDelta], number: int) -> Thought:

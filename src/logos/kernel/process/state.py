@@ -198,13 +198,17 @@ def _returned(p: Process, event: e.Returned) -> Process:
 
 
 def _failed(p: Process, event: e.Failed) -> Process:
-    """Of an open call, or of one that was only proposed."""
+    """Of an open call, or of one that was only proposed.  A wait that ran out is no failure:
+    waiting again is what a process does that waits."""
     for proposal in p.proposed:
         if proposal.id == event.id:
             what = f"{proposal.name} {proposal.arguments}".encode()
             break
     else:
-        what = bytes(_open_call(p, event.id).call)
+        call = _open_call(p, event.id)
+        if call.blocked:
+            return _answered(p, event.id, p.watch)
+        what = bytes(call.call)
     digest = zlib.crc32(event.code.encode(), zlib.crc32(what))
     return _answered(p, event.id, _remember(p.watch, digest, failed=digest))
 
