@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import anyio
@@ -169,7 +170,7 @@ async def alone(
         await running.records.wait(pid)
         made = (running.commits - before) / thoughts
         times = [t.row.at async for t in running.records.events(pid) if t.row.kind == "asked"]
-        each = [(b - a) / 1e6 for a, b in zip(times, times[1:], strict=False)]
+        each = [(b - a) / 1e6 for a, b in pairwise(times)]
         commits: list[float] = []
         other = await running.spawn(Agent(name="idle", program="init"), "")
         for _ in range(50):

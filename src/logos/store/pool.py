@@ -27,6 +27,7 @@ AWAY = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # used in the instant in which the server closed it
     ConnectionError,
     OSError,
     TimeoutError,
@@ -77,12 +78,13 @@ class Cursor:
                 statement.text, *(args[name] for name in statement.parameters)
             )
         except asyncpg.DiskFullError as error:
-            raise SysError(
-                Code.UNAVAILABLE, "the database's disk is full", hint="free space, then try again"
-            ) from error
+            raise disk_full() from error
         except asyncpg.DataError as error:  # such as a pid of thirty digits
             raise SysError(Code.INVALID, f"{statement.name}: {error}") from error
-        except (*AWAY, *AGAIN) as error:
+        except AWAY as error:
+            self._db.terminate()
+            raise Lost(str(error)) from error
+        except AGAIN as error:
             raise Lost(str(error)) from error
         return rows
 
@@ -151,19 +153,30 @@ class Store:
             except BaseException:
                 await _roll_back(db)
                 raise
-            await self._boundary(db, "COMMIT")
+            try:
+                await self._boundary(db, "COMMIT")
+            except BaseException:
+                db.terminate()  # nobody may borrow it with this transaction open
+                raise
 
     async def _boundary(self, db: Any, text: str) -> None:
         try:
             if self._fault is not None:
                 await self._fault(text)
             await db.execute(text)
-        except (*AWAY, *AGAIN) as error:
+        except AWAY as error:
+            db.terminate()
             raise Lost(str(error)) from error
+        except AGAIN as error:
+            raise Lost(str(error)) from error
+        except asyncpg.DiskFullError as error:
+            raise disk_full() from error
 
     @asynccontextmanager
     async def _borrowed(self) -> AsyncGenerator[Any]:
         try:
+            while self._free and self._free[-1].is_closed():
+                self._free.pop()  # after a restart of the server: all of them
             db = self._free.pop() if self._free else await self._connect()
         except AWAY as error:
             raise Lost(str(error)) from error
@@ -225,6 +238,12 @@ class Store:
     def close(self) -> None:
         while self._free:
             self._free.pop().terminate()
+
+
+def disk_full() -> SysError:
+    return SysError(
+        Code.UNAVAILABLE, "the database's disk is full", hint="free space, then try again"
+    )
 
 
 @asynccontextmanager
