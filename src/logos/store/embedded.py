@@ -41,6 +41,8 @@ PATIENCE_S = 600.0
 
 POLL_S = 0.05
 DATABASE = "logos"
+PID_FILE = "postmaster.pid"
+SOCKET_LOCK = ".s.PGSQL.5432.lock"
 SETTINGS = "-c shared_buffers=64MB -c max_connections=64 -c wal_compression=on -c jit=off"
 
 
@@ -63,26 +65,31 @@ class Embedded:
             fcntl.flock(starting, fcntl.LOCK_EX)
             self._users = (self._folder / "users").open("w")
             fcntl.flock(self._users, fcntl.LOCK_SH)
-            server = get_server(self._data, cleanup_mode=None, start=False)
             try:
-                if not (self._data / "PG_VERSION").exists():
-                    tell("making a database")
-                server.ensure_pgdata_inited()
-                sockets = find_suitable_socket_dir(self._data, server.runtime_path)
-                if server.system_user is not None and sockets != self._data:
-                    sockets.chmod(0o777)
-                if not _answers_at_all(sockets):
-                    options = f"-h '' -k '{sockets}' {SETTINGS}"
-                    arguments = ("-W", "-o", options, "-l", str(server.log), "-D", str(self._data))
-                    pgexec(
-                        "pg_ctl",
-                        (*arguments, "start"),
-                        bin_path=server.bin_path,
-                        user=server.system_user,
-                    )
-            except subprocess.CalledProcessError as error:
-                raise self._refused(str(error)) from error
-            return self._ready(sockets, tell)
+                return self._started(tell)
+            except BaseException as error:
+                self._users.close()
+                self._users = None
+                if isinstance(error, subprocess.CalledProcessError):
+                    raise self._refused(str(error)) from error
+                raise
+
+    def _started(self, tell: Callable[[str], None]) -> str:
+        server = get_server(self._data, cleanup_mode=None, start=False)
+        if not (self._data / "PG_VERSION").exists():
+            tell("making a database")
+        server.ensure_pgdata_inited()
+        sockets = find_suitable_socket_dir(self._data, server.runtime_path)
+        if server.system_user is not None and sockets != self._data:
+            sockets.chmod(0o777)
+        if not _answers_at_all(sockets):
+            _forget_the_dead(self._data / PID_FILE, sockets / SOCKET_LOCK)
+            options = f"-h '' -k '{sockets}' {SETTINGS}"
+            arguments = ("-W", "-o", options, "-l", str(server.log), "-D", str(self._data))
+            pgexec(
+                "pg_ctl", (*arguments, "start"), bin_path=server.bin_path, user=server.system_user
+            )
+        return self._ready(sockets, tell)
 
     def _ready(self, sockets: Path, tell: Callable[[str], None]) -> str:
         """Wait for the server, however long its recovery takes; make our database in it."""
@@ -102,17 +109,9 @@ class Embedded:
 
     def _alive(self) -> bool:
         """Is there a server, or one about to be?"""
-        try:
-            pid = int((self._data / "postmaster.pid").read_text().split()[0])
-        except (FileNotFoundError, IndexError, ValueError):
-            return time.time_ns() - (self._folder / "starting").stat().st_mtime_ns < 10**10
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            return True
-        return True
+        if (self._data / PID_FILE).exists():
+            return _serving(self._data / PID_FILE)
+        return time.time_ns() - (self._folder / "starting").stat().st_mtime_ns < 10**10
 
     def _refused(self, why: str) -> SysError:
         journal = self._data / "log"
@@ -134,14 +133,40 @@ class Embedded:
             except BlockingIOError:
                 users.close()  # somebody else still needs it
                 return
-            server = get_server(self._data, cleanup_mode=None, start=False)
-            pgexec(
-                "pg_ctl",
-                ("-w", "-t", "60", "-m", "fast", "-D", str(self._data), "stop"),
-                bin_path=server.bin_path,
-                user=server.system_user,
-            )
-            users.close()
+            with users:
+                if not _serving(self._data / PID_FILE):
+                    return
+                server = get_server(self._data, cleanup_mode=None, start=False)
+                pgexec(
+                    "pg_ctl",
+                    ("-w", "-t", "60", "-m", "fast", "-D", str(self._data), "stop"),
+                    bin_path=server.bin_path,
+                    user=server.system_user,
+                )
+
+
+def _serving(file: Path) -> bool:
+    """Does this lock file tell the truth?  After a crash its number may be nobody's, a zombie's
+    that nobody buries (a container without an init), or a stranger's."""
+    try:
+        pid = int(file.read_text().split()[0])
+        os.kill(pid, 0)
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (IndexError, ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    except FileNotFoundError:
+        return file.exists() and not Path("/proc/self").exists()  # without /proc: believe it
+    return b"postgres" in command.partition(b"\0")[0]
+
+
+def _forget_the_dead(*files: Path) -> None:
+    """A server takes whoever has its old number for itself, and does not start.  Should backends
+    have outlived it, the shared memory they hold still keeps a new one from starting."""
+    for file in files:
+        if file.exists() and not _serving(file):
+            file.unlink()
 
 
 def _answers_at_all(sockets: Path) -> bool:
