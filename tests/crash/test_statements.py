@@ -158,11 +158,11 @@ def parent_model() -> Scripted:
     return played(
         [
             lambda _: calls(
-                ("fs_list", {}),
                 ("fs_write", {"path": "plan.txt", "text": "one\n"}),
                 ("charge", {"entry": "a"}),
             ),
             lambda _: calls(
+                ("fs_list", {}),
                 ("fs_append", {"path": "diary.txt", "text": "dear diary\n"}),
                 ("charge", {"entry": "b"}),
             ),
@@ -392,9 +392,6 @@ async def test_the_first_start_of_all(server: str, template: str, world: Any) ->
         stage = Stage(f"{base.rpartition('/')[0]}/{name}?{query}", world, Path("/dev/null"))
         died = await _open(stage, Fate(at))
         await _open(stage, Fate())
-        async with stage.kernel(Fate()) as kernel:
-            events = await history(kernel, INIT)
-            assert [type(x) for x in events] == [e.Spawned, e.Idled]
         await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
         if not died:
             break
@@ -408,6 +405,8 @@ async def _open(stage: Stage, fate: Fate) -> str:
             async for _, event in kernel.records.follow(INIT):
                 if isinstance(event, e.Idled):
                     break
+            events = await history(kernel, INIT)
+            assert [type(x) for x in events] == [e.Spawned, e.Idled]
     except* DiedError:
         assert fate.died
     return fate.died
