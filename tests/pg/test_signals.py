@@ -252,8 +252,9 @@ async def test_signals_in_the_instant_a_thought_ends(node: Any, world: Any) -> N
     async def signal(kernel: Any, pid: Pid, signal: Signal) -> None:
         try:
             await kernel.signal(pid, signal)
-        except SysError as error:  # the answer won by so much that the process is gone
-            assert error.code is Code.STATE
+        except SysError as error:
+            if error.code is not Code.STATE:  # the answer may win by so much that it is gone
+                raise
 
     n = 12
     world.models["m"] = Scripted([After(wait, Say("answer"))] * n * 2)
