@@ -54,7 +54,7 @@ def test_a_journal_is_whole(texts: list[str]) -> None:
 FIELDS = [name for name in Row._fields if name != "id"]
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(TEXTS, st.sampled_from(FIELDS), st.data())
 def test_a_flipped_field_is_named(texts: list[str], field: str, data: st.DataObject) -> None:
     rows = journal(texts)

@@ -108,7 +108,7 @@ STEP = st.tuples(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.lists(STEP, max_size=40))
 def test_a_tree_never_uses_more_than_its_root_was_given(
     steps: list[tuple[str, int, tuple[int | None, int | None, int | None]]],

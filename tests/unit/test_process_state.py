@@ -135,7 +135,7 @@ def test_a_life() -> None:
     assert last.seq == 12
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(STEPS)
 def test_the_table_decides(steps: list[tuple[type, int]]) -> None:
     process = fold([spawned()])
@@ -151,7 +151,7 @@ def test_the_table_decides(steps: list[tuple[type, int]]) -> None:
         assert process.seq == before.seq + 1
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(STEPS, st.integers(0, 40))
 def test_a_journal_is_worth_the_same_however_it_is_cut(
     steps: list[tuple[type, int]], cut: int
@@ -162,7 +162,7 @@ def test_a_journal_is_worth_the_same_however_it_is_cut(
     assert fold(events[cut:], snapshot) == process
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(STEPS)
 def test_every_event_survives_the_wire(steps: list[tuple[type, int]]) -> None:
     events, _ = walk(steps)

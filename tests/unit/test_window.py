@@ -69,7 +69,7 @@ def news(n: int, text: str) -> AnyEvent:
     return kinds[n % 5]
 
 
-WORDS = st.integers(0, 3000).map(lambda n: "word " * (n // 5))
+WORDS = st.integers(0, 300).map("word ".__mul__)
 
 
 @st.composite
@@ -89,7 +89,7 @@ def journals(draw: st.DrawFn) -> list[AnyEvent]:
     return events
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(journals(), st.integers(0, 30), st.integers(1, 6000))
 def test_the_same_journal_gives_the_same_bytes(events: list[AnyEvent], cut: int, room: int) -> None:
     once, again = windowed(events), windowed(events)
@@ -106,7 +106,7 @@ def test_the_same_journal_gives_the_same_bytes(events: list[AnyEvent], cut: int,
     assert shown(once) == before
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(journals(), st.integers(1, 6000))
 def test_a_call_has_its_answer_right_behind_it(events: list[AnyEvent], room: int) -> None:
     window = windowed(events)
@@ -122,7 +122,7 @@ def test_a_call_has_its_answer_right_behind_it(events: list[AnyEvent], room: int
             assert after is None or after.role is not Role.TOOL
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(journals(), st.integers(1, 6000))
 def test_fitting_keeps_the_count_and_loses_nothing(events: list[AnyEvent], room: int) -> None:
     window = windowed(events)
@@ -138,9 +138,9 @@ def test_fitting_keeps_the_count_and_loses_nothing(events: list[AnyEvent], room:
         assert probe.pages_out() == window.pages_out() or not candidates
     text = shown(window).decode()
     for page in window.pages_out():
-        assert f"[page {page}:" in text
-        assert f"memory_read(page={page})" in text
-        assert page_text(events[page - 1]) is not None  # an answer may be empty
+        whole = page_text(events[page - 1])
+        named = f"[page {page}:" in text and f"memory_read(page={page})" in text
+        assert msgspec.json.encode(whole).decode()[1:-1] in text or (named and whole)
 
 
 def windowed_total(window: Window) -> int:
@@ -151,6 +151,7 @@ def windowed_total(window: Window) -> int:
     return fresh.total
 
 
+@settings(max_examples=12)
 @given(journals())
 def test_what_is_pinned_and_what_is_new_stays(events: list[AnyEvent]) -> None:
     window = windowed(events)

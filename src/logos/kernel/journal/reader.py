@@ -110,7 +110,7 @@ class Feed:
     def __init__(self, store: Store, after: int) -> None:
         self._store = store
         self._after = after
-        self._gap: tuple[int, int | None] | None = None
+        self._seen: tuple[int, int | None] = (0, None)  # gaps up to here, and what bounds them
 
     async def advance(self) -> list[Row]:
         """The rows that have become certain since the last time; maybe none."""
@@ -123,23 +123,23 @@ class Feed:
         rows, horizon = await self._store.persist(fetch)
         certain: list[Row] = []
         for row in rows:
-            if row["id"] != self._after + 1 and not self._is_dead(horizon):
+            gap = row["id"] != self._after + 1
+            if gap and not self._is_dead(row["id"], rows[-1]["id"], horizon):
                 break
-            self._gap = None
             self._after = row["id"]
             certain.append(Row(*row))
         return certain
 
-    def _is_dead(self, horizon: Any) -> bool:
-        """A horizon bounds only gaps seen before it was read: whoever filled one seen after it
-        may have begun in between."""
-        if self._gap is None or self._gap[0] != self._after:
-            self._gap = (self._after, None)
+    def _is_dead(self, at: int, newest: int, horizon: Any) -> bool:
+        """Has everybody ended who could fill the gap before `at`?  A horizon bounds only gaps seen
+        before it was read: whoever fills one seen after it may have begun in between."""
+        upto, limit = self._seen
+        if at > upto:
+            self._seen = (newest, None)
             return False
-        after, limit = self._gap
         if limit is None:
             limit = horizon["next"]
-            self._gap = (after, limit)
+            self._seen = (upto, limit)
         return bool(horizon["oldest"] >= limit)
 
 

@@ -190,7 +190,9 @@ def _stub(turn: Turn) -> Message:
     if turn.message.role is Role.TOOL:
         for page, part in zip(turn.pages, turn.message.content, strict=True):
             assert isinstance(part, ToolResult)
-            parts.append(msgspec.structs.replace(part, content=_label(page, tokens(part.content))))
+            label = _label(page, tokens(part.content))
+            content = min(label, part.content, key=len)  # what is short stays as it is
+            parts.append(msgspec.structs.replace(part, content=content))
     else:
         label = _label(turn.pages[0], _size(turn.message))
         parts = [Text(text=label), *turn.message.calls]
