@@ -20,7 +20,7 @@ from logos.abi.ids import INIT, Pid
 from logos.abi.messages import Request
 from logos.drivers.model import After, Say, Scripted
 from logos.kernel import Kernel, open_kernel
-from logos.store import Store, open_store
+from logos.store import Lost, Statement, Store, open_store
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -168,3 +168,15 @@ async def test_no_lost_answer_loses_or_repeats_anything(
             lost[kind] += 1
     assert set(lost) == {*KINDS, "any"}
     assert await office.received() == dict.fromkeys(sent, 1)
+
+
+async def test_a_transaction_whose_connection_ends_is_lost(url: str) -> None:
+    """The server says goodbye before it closes: the rollback fails as well, and that the
+    connection was lost must be what the kernel hears, or it does not try again."""
+    goodbye = Statement("goodbye", "SELECT pg_terminate_backend(pg_backend_pid())", ())
+    async with open_store(url, config.Store()) as store:
+        with pytest.raises(Lost):
+            async with store.transaction() as db:
+                await db.run(goodbye)
+        async with store.transaction() as db:
+            assert (await db.one(Statement("one", "SELECT 1 AS one", ())))["one"] == 1
