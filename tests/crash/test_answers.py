@@ -173,10 +173,15 @@ async def test_no_lost_answer_loses_or_repeats_anything(
 async def test_a_transaction_whose_connection_ends_is_lost(url: str) -> None:
     """The server says goodbye before it closes: the rollback fails as well, and that the
     connection was lost must be what the kernel hears, or it does not try again."""
-    goodbye = Statement("goodbye", "SELECT pg_terminate_backend(pg_backend_pid())", ())
-    async with open_store(url, config.Store()) as store:
+    whose = Statement("whose", "SELECT pg_backend_pid() AS pid", ())
+    long = Statement("long", "SELECT pg_sleep(60)", ())
+    admin = await asyncpg.connect(url)
+    async with open_store(url, config.Store()) as store, anyio.create_task_group() as tasks:
         with pytest.raises(Lost):
             async with store.transaction() as db:
-                await db.run(goodbye)
+                pid = (await db.one(whose))["pid"]
+                tasks.start_soon(admin.execute, f"SELECT pg_terminate_backend({pid})")
+                await db.run(long)
         async with store.transaction() as db:
-            assert (await db.one(Statement("one", "SELECT 1 AS one", ())))["one"] == 1
+            assert (await db.one(whose))["pid"] != pid
+    await admin.close()
