@@ -251,9 +251,6 @@ async def seen_through(kernel: Kernel, pid: Pid, since: int) -> None:
                 pass
 
 
-# -- what must be true afterwards ----------------------------------------------------------
-
-
 async def history(kernel: Kernel, pid: Pid) -> list[Any]:
     told = [t async for t in kernel.records.events(pid)]
     assert verify([t.row for t in told], genesis(pid), START) is None
@@ -306,9 +303,6 @@ def _charged(stage: Stage, pid: Pid, events: list[Any]) -> int:
                 pass
     assert not written, "in the ledger, and the journal does not know it"
     return seen["unknown"]
-
-
-# -- the tests -----------------------------------------------------------------------------
 
 
 @pytest.fixture
