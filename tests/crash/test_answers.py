@@ -6,6 +6,7 @@ twice: a process that was claimed is driven, a message a person sent arrives onc
 appended is appended once.
 """
 
+import threading
 from collections import Counter
 from typing import Any
 
@@ -20,7 +21,7 @@ from logos.abi.ids import INIT, Pid
 from logos.abi.messages import Request
 from logos.drivers.model import After, Say, Scripted
 from logos.kernel import Kernel, open_kernel
-from logos.store import Store, open_store
+from logos.store import Lost, Statement, Store, open_store
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -168,3 +169,30 @@ async def test_no_lost_answer_loses_or_repeats_anything(
             lost[kind] += 1
     assert set(lost) == {*KINDS, "any"}
     assert await office.received() == dict.fromkeys(sent, 1)
+
+
+async def _end(url: str, pid: int) -> None:
+    """The server ends that connection.  Return when it has."""
+    admin = await asyncpg.connect(url)
+    await admin.execute(f"SELECT pg_terminate_backend({pid}, 10000)")
+    await admin.close()
+
+
+async def test_a_rollback_that_fails_hides_nothing(url: str) -> None:
+    """A transaction has to be tried again, and before it is rolled back its connection ends,
+    unnoticed yet: what the kernel hears must be that it is lost, or it does not try again."""
+    whose = Statement("whose", "SELECT pg_backend_pid() AS pid", ())
+
+    async def attempt(store: Store) -> None:
+        async with store.transaction() as db:
+            pid = (await db.one(whose))["pid"]
+            other = threading.Thread(target=anyio.run, args=(_end, url, pid))
+            other.start()
+            other.join()  # our own loop stands still and sees nothing of it
+            raise Lost("a deadlock")
+
+    async with open_store(url, config.Store()) as store:
+        with pytest.raises(Lost, match="a deadlock"):
+            await attempt(store)
+        async with store.transaction() as db:
+            assert (await db.one(whose))["pid"]

@@ -13,14 +13,16 @@ import pytest
 from logos import config
 from logos.abi import events as e
 from logos.abi.agent import Agent
-from logos.abi.calls import Append
+from logos.abi.calls import Append, Wait
 from logos.abi.driver import Job, Verdict
 from logos.abi.ids import CallId, Pid
 from logos.abi.messages import Request, Role, ToolCall
-from logos.abi.process import Signal
+from logos.abi.process import Child, Process, Signal
 from logos.abi.rights import parse
 from logos.drivers.model import Say, Scripted
 from logos.kernel import Kernel, open_kernel
+from logos.kernel.handlers.process import wait
+from logos.kernel.syscall import Context
 from logos.store import open_store
 
 pytestmark = pytest.mark.anyio
@@ -85,3 +87,16 @@ async def test_the_node_lives(url: str, world: Any, signal: Signal) -> None:
             assert tool.done == 2
         told = [t.event async for t in kernel.records.events(pid)]
         assert not any(isinstance(event, e.Failed) for event in told)
+
+
+async def test_waiting_for_a_child_whose_end_is_still_in_the_mail(url: str, world: Any) -> None:
+    """The process table has its end already; the parent has not.  Only the news of it settles
+    what the child has spent, so the wait is for the news."""
+    world.models["m"] = Scripted(lambda _: Say("done"))
+    async with open_store(url, config.Store()) as store, open_kernel(world.parts(store)) as kernel:
+        child = await kernel.spawn(Agent(name="a", model="m"), "end")
+        assert (await kernel.records.wait(child)).status == 0
+        parent = Process(children=(Child(pid=child),))
+        assert (await wait(Context(Pid(99), parent, 0, kernel), Wait(pid=child))).blocks
+        told = await wait(Context(Pid(99), Process(), 0, kernel), Wait(pid=child))
+        assert told.value.status == 0

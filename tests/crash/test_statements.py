@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import anyio
 import asyncpg
+import msgspec
 import pytest
 
 from logos import config
@@ -218,13 +218,9 @@ class Stage:
         try:
             async with self.kernel(fate) as kernel:
                 pid = await self._parent(kernel, task)
-                async with anyio.create_task_group() as tasks:
-                    if self.agent.in_doubt is InDoubt.ASK:
-                        tasks.start_soon(_person, kernel, since)
-                    await kernel.records.wait(pid)
-                    tasks.cancel_scope.cancel()
+                await seen_through(kernel, pid, since)
                 unknown = await check(self, kernel, task)
-                self.unknown += unknown
+                self.unknown += unknown  # not in one: a death in between must not count
         except* DiedError:
             assert fate.died
         return fate.died
@@ -237,21 +233,22 @@ class Stage:
         self.acknowledged.add(pid)
         return pid
 
-    async def since(self) -> int:
-        async with open_store(self.url, config.Store()) as store:
-            return await last_id(store)
+
+async def newest(url: str) -> int:
+    async with open_store(url, config.Store()) as store:
+        return await last_id(store)
 
 
-async def _person(kernel: Kernel, since: int) -> None:
-    """Lets whoever stopped because of a doubt go on."""
-    async for _, event in kernel.records.feed(since):
-        if isinstance(event, e.Signalled) and event.signal is Signal.STOP:
-            pid = Pid(_.pid)
-            if (await kernel.records.process(pid)).stopped:
-                await kernel.signal(pid, Signal.CONT)
-
-
-# -- what must be true afterwards ----------------------------------------------------------
+async def seen_through(kernel: Kernel, pid: Pid, since: int) -> None:
+    """Return when it has exited; let whoever stopped because of a doubt go on."""
+    async for row, event in kernel.records.feed(since):
+        match event:
+            case e.Exited() if row.pid == pid:
+                return
+            case e.Signalled(signal=Signal.STOP) if (await kernel.records.process(row.pid)).stopped:
+                await kernel.signal(row.pid, Signal.CONT)
+            case _:
+                pass
 
 
 async def history(kernel: Kernel, pid: Pid) -> list[Any]:
@@ -266,7 +263,9 @@ async def check(stage: Stage, kernel: Kernel, task: str) -> int:
     assert stage.acknowledged <= {line.pid for line in table}, "acknowledged and lost"
     (parent,) = [line for line in table if line.task == task]
     younger = [line for line in table if line.pid > parent.pid]
-    children = [line for line in younger if await _parent_of(kernel, line.pid) == parent.pid]
+    children = [
+        line for line in younger if (await kernel.records.process(line.pid)).parent == parent.pid
+    ]
     above = await history(kernel, parent.pid)
     started = [event.pid for event in above if isinstance(event, e.Started)]
     assert started == [line.pid for line in children], "a child without a spawn, or twice"
@@ -281,12 +280,6 @@ async def check(stage: Stage, kernel: Kernel, task: str) -> int:
     assert (home / "diary.txt").read_text() == "dear diary\n"
     assert (home / "plan.txt").read_text() == "one\n"
     return _charged(stage, parent.pid, above) + _charged(stage, started[0], below)
-
-
-async def _parent_of(kernel: Kernel, pid: Pid) -> Pid | None:
-    """As it was born: the process table shows orphans under init."""
-    known = await kernel.known(pid)
-    return known.parent if known else None
 
 
 def _charged(stage: Stage, pid: Pid, events: list[Any]) -> int:
@@ -312,9 +305,6 @@ def _charged(stage: Stage, pid: Pid, events: list[Any]) -> int:
     return seen["unknown"]
 
 
-# -- the tests -----------------------------------------------------------------------------
-
-
 @pytest.fixture
 def stage(url: str, world: Any, tmp_path: Path) -> Stage:
     return Stage(url, world, tmp_path / "ledger")
@@ -326,7 +316,7 @@ async def every_step(
     """Die at each step, then finish and check.  The names died at."""
     deaths: Counter[str] = Counter()
     for at in range(1, MOST_STEPS, stride):
-        task, since = f"work {only}{at}", await stage.since()
+        task, since = f"work {only}{at}", await newest(stage.url)
         died = await stage.work(Fate(at, only), task, since)
         if twice and died:
             await stage.work(Fate(at // 2 + 1, only), task, since)
@@ -357,8 +347,8 @@ async def test_nor_when_it_dies_again_while_it_recovers(stage: Stage) -> None:
 
 async def test_a_doubt_stops_the_process_until_a_person_has_looked(stage: Stage) -> None:
     """`in_doubt: ask`: the journal names what is in doubt before anybody goes on."""
-    stage.agent = _asking(PARENT)
-    stage.child = _asking(CHILD)
+    stage.agent = msgspec.structs.replace(PARENT, in_doubt=InDoubt.ASK)
+    stage.child = msgspec.structs.replace(CHILD, in_doubt=InDoubt.ASK)
     await every_step(stage, "driver: after a charge")
     assert stage.unknown >= 3
     async with stage.kernel(Fate()) as kernel:
@@ -375,11 +365,6 @@ async def test_a_doubt_stops_the_process_until_a_person_has_looked(stage: Stage)
                     case _:
                         pass
         assert stops >= stage.unknown
-
-
-def _asking(agent: Agent) -> Agent:
-    values = {name: getattr(agent, name) for name in agent.__struct_fields__}
-    return Agent(**values | {"in_doubt": InDoubt.ASK})
 
 
 async def test_the_first_start_of_all(server: str, template: str, world: Any) -> None:
