@@ -5,6 +5,7 @@ parts     what open_kernel needs, with a scripted model and no drivers
 """
 
 import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -31,14 +32,20 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of a database one may create others next to."""
+def server() -> Iterator[str]:
+    """URL of a database one may create others next to.
+
+    Its files are not in pytest's own folder: as root, another run of pytest shuts that to
+    everybody else, the database's account among them.
+    """
     if given := os.environ.get("LOGOS_TEST_PG"):
         yield given
         return
-    embedded = Embedded(tmp_path_factory.mktemp("pg"))
-    yield anyio.run(embedded.url, lambda _: None)
-    anyio.run(embedded.close)
+    with tempfile.TemporaryDirectory(prefix="logos-test-pg-") as folder:
+        Path(folder).chmod(0o755)
+        embedded = Embedded(Path(folder))
+        yield anyio.run(embedded.url, lambda _: None)
+        anyio.run(embedded.close)
 
 
 @pytest.fixture(scope="session")
