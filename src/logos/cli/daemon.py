@@ -30,6 +30,7 @@ from logos.cli.out import Out
 from logos.cli.registry import Asked
 from logos.cli.running import carry_out
 from logos.config import Loaded
+from logos.kernel import Dead
 
 log = logging.getLogger("logos.daemon")
 
@@ -202,6 +203,10 @@ def main() -> int:
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     try:
         anyio.run(serve, backend_options={"use_uvloop": True})
+    except* Dead as group:
+        # the machine slept, say: what this node drove is anybody's now, so be a new node
+        tell(f"{group.exceptions[0]}; starting anew")
+        os.execv(sys.executable, [sys.executable, "-m", "logos.cli.daemon"])  # noqa: S606
     except* SysError as group:
         error = group.exceptions[0]
         while isinstance(error, BaseExceptionGroup):

@@ -215,7 +215,9 @@ async def _outcome(tool: Tool, job: Job, id_: CallId) -> Returned | Failed:
     except SysError as error:
         return failed(id_, error)
     except TimeoutError:
-        return Failed(id=id_, code=Code.TIMEOUT, message=f"no answer within {job.deadline_s:.0f} s")
+        unsure = "" if job.call.effect is Effect.PURE else "look whether it happened all the same"
+        message = f"no answer within {job.deadline_s:.0f} s"
+        return Failed(id=id_, code=Code.TIMEOUT, message=message, hint=unsure)
     except Exception as error:  # why: a bug in one driver must not take the node down
         log.exception("bug in the driver of %s", job.call.__struct_config__.tag)
         return _bug(id_, error)
