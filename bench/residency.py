@@ -22,6 +22,7 @@ from lib_memory import baseline, data, fitting, gating
 from lib_memory.data import Conversation, Question
 from logos.kernel.memory import gate, policy
 from logos.kernel.memory.pager import Ask, Fault, Pager
+from logos.kernel.memory.render import line_cost
 from logos.kernel.memory.scorer import Weights, load
 
 BUDGETS = (256, 512, 1024, 2048, 4096, 8192)
@@ -31,7 +32,9 @@ SEVEN = {
 }  # fmt: skip
 """The BEAM categories paging can serve; ordering and summarization are reported beside them."""
 MODES: dict[str, Callable[[int], Ask]] = {
-    "rank": lambda budget: Ask(budget=budget, mass=2.0, gate=False, rules=gate.Rules(subject=False)),
+    "rank": lambda budget: Ask(
+        budget=budget, mass=2.0, gate=False, rules=gate.Rules(subject=False)
+    ),
     "filter": lambda budget: Ask(budget=budget, mass=2.0, gate=False),
     "gate": lambda budget: Ask(budget=budget, mass=2.0),
     "mass": lambda budget: Ask(budget=budget, gate=False),
@@ -49,7 +52,7 @@ class Row:
     budget: int
     resident: set[str]
     tokens: int
-    precise: int
+    precise: float
     confidence: float
     touched: set[str] = field(default_factory=set)
 
@@ -58,15 +61,23 @@ class Row:
         return len(self.question.evidence & self.resident) / len(self.question.evidence)
 
 
-def row(conversation: Conversation, question: Question, mode: str, budget: int, fault: Fault) -> Row:
+def row(
+    conversation: Conversation, question: Question, mode: str, budget: int, fault: Fault
+) -> Row:
     pages = {page.id for page in fault.pages}
     turns = {page.id: conversation.turn_of[page.id] for page in fault.pages}
     return Row(
         conversation.name, conversation.source, question, mode, budget,
         conversation.resident(pages), fault.tokens,
-        sum(page.tokens for page in fault.pages if turns[page.id] in question.evidence),
+        precision(fault, {id_ for id_, turn in turns.items() if turn in question.evidence}),
         fault.confidence, set(turns.values()),
     )  # fmt: skip
+
+
+def precision(fault: Fault, evidence: set[int]) -> float:
+    """The share of the tokens of the pages (their lines, not the dates above them) that is evidence."""
+    total = sum(line_cost(page) for page in fault.pages)
+    return sum(line_cost(page) for page in fault.pages if page.id in evidence) / max(total, 1)
 
 
 def measure(conversation: Conversation, weights: Weights) -> list[Row]:
@@ -108,7 +119,7 @@ def table(rows: list[Row]) -> dict[str, dict[str, float]]:
             "fraction": _mean(each.hit for each in group),
             "touched": _mean(each.question.evidence <= each.touched for each in group),
             "tokens": round(_mean(each.tokens for each in group), 1),
-            "precision": _mean(each.precise / each.tokens if each.tokens else 0.0 for each in group),
+            "precision": _mean(each.precise for each in group),
         }
         for key, group in sorted(groups.items())
     }
@@ -120,10 +131,14 @@ def _mean(values: object) -> float:
 
 def gates(rows: list[Row], source: str) -> dict[str, float]:
     """How well confidence tells the answerable from the rest, thresholds aside and with them."""
-    here = [each for each in rows if each.source == source and (each.mode, each.budget) == ("gate", 1024)]
+    here = [
+        each
+        for each in rows
+        if each.source == source and (each.mode, each.budget) == ("gate", 1024)
+    ]
     scores = np.array([each.confidence for each in here])
     good = np.array([bool(each.question.evidence) for each in here])
-    if not len(here) or good.all() or not good.any():
+    if not here or good.all() or not good.any():
         return {}
     cut = float(np.quantile(scores[good], 0.05))
     refused = np.array([each.tokens == 0 for each in here])
@@ -137,7 +152,9 @@ def gates(rows: list[Row], source: str) -> dict[str, float]:
 
 def trap(rows: list[Row], mode: str, budget: int) -> float:
     """The share of unanswerable questions with a turn in the window that only looks like the answer."""
-    here = [each for each in rows if each.question.trap and (each.mode, each.budget) == (mode, budget)]
+    here = [
+        each for each in rows if each.question.trap and (each.mode, each.budget) == (mode, budget)
+    ]
     return _mean(bool(each.question.trap & each.touched) for each in here) if here else float("nan")
 
 
@@ -219,7 +236,9 @@ def fitted(conversations: list[Conversation], number: int) -> dict[str, Weights]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--split", type=Path, required=True)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--rows", type=Path)
@@ -241,7 +260,11 @@ def main() -> None:
         figures |= baseline.full_text(conversations)
     if args.rows:
         write(args.rows, rows)
-    out = {"weights": "shipped" if args.shipped else f"{args.folds} folds", "figures": figures, "tables": tables}
+    out = {
+        "weights": "shipped" if args.shipped else f"{args.folds} folds",
+        "figures": figures,
+        "tables": tables,
+    }
     if args.json:
         json.dump(out, sys.stdout, indent=1)
     else:

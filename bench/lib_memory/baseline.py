@@ -1,7 +1,7 @@
 """What others do on the same pages: BM25 alone, and PostgreSQL's full text.
 
-    bm25(conversations, kinds)     whole pages by BM25, in the same budgets
-    full_text(conversations)       ts_rank over any word of the question, in a throw-away PostgreSQL
+bm25(conversations, kinds)     whole pages by BM25, in the same budgets
+full_text(conversations)       ts_rank over any word of the question, in a throw-away PostgreSQL
 """
 
 from collections.abc import Callable, Iterable
@@ -38,7 +38,9 @@ def packed(conversation: Conversation, order: Iterable[int], budget: int) -> set
     return conversation.resident(taken)
 
 
-def _share(conversation: Conversation, order: Ranker, budget: int, kinds: set[str] | None) -> list[bool]:
+def _share(
+    conversation: Conversation, order: Ranker, budget: int, kinds: set[str] | None
+) -> list[bool]:
     return [
         question.evidence <= packed(conversation, order(question), budget)
         for question in conversation.questions

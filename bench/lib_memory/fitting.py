@@ -15,15 +15,19 @@ from lib_memory.data import Conversation, Question
 from logos.kernel.memory import gate
 from logos.kernel.memory.features import NAMES, Measured, measure
 from logos.kernel.memory.page import Kind
+from logos.kernel.memory.pager import DEFAULT_MASS
 from logos.kernel.memory.policy import TRAITS_KEPT, memorable_inputs
 from logos.kernel.memory.query import read
 from logos.kernel.memory.scorer import Scorer, Weights
 from logos.kernel.memory.space import Space, rebuild
+from logos.kernel.memory.table import STREAMS
 
-_NEAR, _FAR = 160, 120
-_FOLDS = 4
+_NEAR, _FAR = 120, 80
+_FOLDS = 3
 KEEP = 0.95
 """The share of answerable questions the gate must let through."""
+FOUND = 0.945
+"""The share of answerable questions for which the default mass must bring in some evidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,8 @@ def _prepare(conversation: Conversation, seed: int) -> Prepared:
         query = read(question.text, space.table.subjects, years=space.years)
         measured = measure(space, query)
         kind = conversation.pages[0].kind
-        example = _example(conversation, question, measured, kind, random)
+        streams = space.table.columns().stream[measured.rows]
+        example = _example(conversation, question, measured, streams, random)
         asked.append(Asked(question, measured, kind, example))
     return Prepared(conversation, space, asked)
 
@@ -62,7 +67,7 @@ def _example(
     conversation: Conversation,
     question: Question,
     measured: Measured,
-    kind: str,
+    streams: np.ndarray,
     random: np.random.Generator,
 ) -> ranking.Example | None:
     turns = [conversation.turn_of[conversation.pages[row].id] for row in measured.rows]
@@ -83,7 +88,7 @@ def _example(
         weight[gold] = 1.0
     return ranking.Example(
         values=measured.values[keep],
-        kind=kind,
+        streams=streams[keep],
         golds=tuple(np.searchsorted(keep, gold) for gold in golds),
         log_weight=np.log(weight[keep]),
         start=6.0 * (measured.own[keep] / max(float(measured.own.max()), 1e-6)),
@@ -92,7 +97,7 @@ def _example(
 
 def fit(prepared: list[Prepared], *, note: str = "") -> Weights:
     weights = _table(_rank(prepared), note)
-    rows, answers = [], []
+    rows, answers, ranked = [], [], []
     for fold in range(min(_FOLDS, len(prepared))):
         rest = [each for i, each in enumerate(prepared) if i % _FOLDS != fold]
         scorer = Scorer(_table(_rank(rest or prepared), note))
@@ -101,13 +106,48 @@ def fit(prepared: list[Prepared], *, note: str = "") -> Weights:
                 if asked.kind == Kind.PEOPLE:
                     rows.append(evidence(scorer, asked.measured, each.space))
                     answers.append(bool(asked.question.evidence))
+                    if asked.question.evidence:
+                        ranked.append(_ordered(scorer, asked, each))
+    weights = replace(weights, temperature=_temperature(ranked))
     return _remember(_gate(weights, np.array(rows), np.array(answers)), prepared)
 
 
+def _ordered(scorer: Scorer, asked: Asked, prepared: Prepared) -> tuple[np.ndarray, int]:
+    """Scores of the pages that may come in, the best first, and where the first evidence stands."""
+    cols, measured = prepared.space.table.columns(), asked.measured
+    scores = scorer.score(measured.values, cols.stream[measured.rows])
+    open_ = np.flatnonzero(gate.refusals(prepared.space.table, measured, gate.Rules()) == 0)
+    order = open_[np.argsort(-scores[open_], kind="stable")]
+    turns = (
+        prepared.conversation.turn_of[prepared.conversation.pages[row].id]
+        for row in measured.rows[order]
+    )
+    first = next((i for i, turn in enumerate(turns) if turn in asked.question.evidence), len(order))
+    return scores[order], first
+
+
+def _temperature(ranked: list[tuple[np.ndarray, int]]) -> float:
+    """The smallest with which the default mass brings a page of evidence in FOUND of the questions."""
+
+    def found(temperature: float) -> float:
+        hits = (
+            first < len(scores)
+            and float(gate.probabilities(scores, temperature)[:first].sum()) < DEFAULT_MASS
+            for scores, first in ranked
+        )
+        return float(np.mean(list(hits)))
+
+    low, high = 0.3, 2.0
+    for _ in range(8):
+        middle = (low + high) / 2
+        low, high = (low, middle) if found(middle) >= FOUND else (middle, high)
+    return round(high, 3) if ranked else 1.0
+
+
 def evidence(scorer: Scorer, measured: Measured, space: Space) -> np.ndarray:
-    kinds = space.table.columns().kind[measured.rows]
-    scores = scorer.score(measured.values, kinds)
-    blind = scorer.score(gate.blinded(measured.values), kinds)
+    streams = space.table.columns().stream[measured.rows]
+    scores = scorer.score(measured.values, streams)
+    blind = scores - scorer.score(measured.values, streams, gate.BLIND)
     return gate.evidence(measured, scores, blind)
 
 
@@ -123,7 +163,7 @@ def _table(linear: ranking.Linear, note: str) -> Weights:
         mean=_numbers(linear.mean),
         scale=_numbers(linear.scale),
         shared=_numbers(linear.shared),
-        deviation={kind: _numbers(values) for kind, values in linear.deviation.items()},
+        deviation={STREAMS[i]: _numbers(values) for i, values in linear.deviation.items()},
     )
 
 
@@ -142,20 +182,26 @@ def _gate(weights: Weights, rows: np.ndarray, answers: np.ndarray) -> Weights:
 
 
 def _remember(weights: Weights, prepared: list[Prepared]) -> Weights:
-    inputs, answers = [], []
-    for each in prepared:
-        gold = {turn for asked in each.asked for turn in asked.question.evidence}
-        inputs.append(memorable_inputs(each.space.table.columns()))
-        answers += [each.conversation.turn_of[page.id] in gold for page in each.conversation.pages]
-    logistic = gating.fit(np.concatenate(inputs).astype(float), np.array(answers, dtype=float), ridge=5.0)
-    assert len(logistic.weights) == len(TRAITS_KEPT)
-    return replace(
-        weights, memorable=_numbers(logistic.weights), memorable_bias=round(logistic.bias, 4)
-    )
+    """Memorability by kind of stream, and of all kinds together for the rest."""
+    out = {}
+    for kind in ["", *sorted({each.conversation.pages[0].kind for each in prepared})]:
+        inputs, answers = [], []
+        for each in (each for each in prepared if kind in ("", each.conversation.pages[0].kind)):
+            gold = {turn for asked in each.asked for turn in asked.question.evidence}
+            inputs.append(memorable_inputs(each.space.table.columns()))
+            turns = (each.conversation.turn_of[page.id] for page in each.conversation.pages)
+            answers += [turn in gold for turn in turns]
+        stacked, wanted = np.concatenate(inputs).astype(np.float64), np.array(answers, dtype=float)
+        logistic = gating.fit(stacked, wanted, ridge=5.0)
+        assert len(logistic.weights) == len(TRAITS_KEPT)
+        out[str(kind)] = (*_numbers(logistic.weights), round(logistic.bias, 4))
+    return replace(weights, memorable=out)
 
 
 def replace(weights: Weights, **changes: object) -> Weights:
-    return Weights(**{**{name: getattr(weights, name) for name in weights.__struct_fields__}, **changes})  # type: ignore[arg-type]
+    return Weights(
+        **{**{name: getattr(weights, name) for name in weights.__struct_fields__}, **changes}
+    )  # type: ignore[arg-type]
 
 
 def _numbers(values: np.ndarray) -> tuple[float, ...]:

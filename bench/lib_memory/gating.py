@@ -1,8 +1,8 @@
 """Logistic fits for the gate and for memorability.
 
-    Logistic               weights, bias and the scale they were fitted on folded in
-    fit(inputs, answers)   by Newton steps with a ridge
-    auroc                  how often a positive is ranked over a negative
+Logistic               weights, bias and the scale they were fitted on folded in
+fit(inputs, answers)   by Newton steps with a ridge
+auroc                  how often a positive is ranked over a negative
 """
 
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ def fit(inputs: Array, answers: Array, *, ridge: float = 1.0, steps: int = 25) -
 
 def auroc(scores: Array, positive: NDArray[np.bool_]) -> float:
     order = np.argsort(scores, kind="stable")
-    values, inverse, counts = np.unique(scores[order], return_inverse=True, return_counts=True)
+    _, inverse, counts = np.unique(scores[order], return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
     ranks = (ends - (counts - 1) / 2)[inverse]
     n, m = int(positive.sum()), int((~positive).sum())

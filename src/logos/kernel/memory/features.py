@@ -51,7 +51,8 @@ _DECAY_DAYS = 7.0
 @dataclass(frozen=True, slots=True)
 class Measured:
     """`rows` are the candidates, `values` their features (rows, NAMES); `own`, `window` and `hit` their
-    lexical scores; `subject` is 1 for pages of the subject asked about, -1 for those of others."""
+    lexical scores; `subject` is 1 for pages of the subject asked about, -1 for those of others;
+    `heard` is the share of the question's terms that anybody used, `said` that the subject did."""
 
     rows: NDArray[np.int64]
     values: Floats
@@ -59,6 +60,8 @@ class Measured:
     window: Floats
     hit: Floats
     subject: Floats
+    heard: float
+    said: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,20 @@ def measure(space: Space, query: Query, *, at: int | None = None) -> Measured:
         found.wanted[rows], found.wanted_window[rows], found.related[rows],
     ]  # fmt: skip
     values = np.stack(columns, axis=1, dtype=np.float32, casting="same_kind")
-    return Measured(rows, values, own, window, found.hit[rows], subject)
+    heard, said = _known(space, cols, query)
+    return Measured(rows, values, own, window, found.hit[rows], subject, heard, said)
+
+
+def _known(space: Space, cols: Columns, query: Query) -> tuple[float, float]:
+    """Shares of the question's weight that stand anywhere, and in what the subject said."""
+    known = [space.table.subjects.get(name, -1) for name in query.subjects]
+    total, heard, said = _SMALL, 0.0, 0.0
+    for term in sorted(set(query.terms)):
+        weight, rows = space.words.idf(term), space.words.rows(term)
+        total += weight
+        heard += weight * bool(len(rows))
+        said += weight * bool(np.isin(cols.subject[rows], known).any() if known else len(rows))
+    return heard / total, said / total
 
 
 def _lexical(space: Space, query: Query) -> _Lexical:
@@ -138,15 +154,16 @@ def _candidates(found: _Lexical, cols: Columns, at: int | None) -> NDArray[np.in
 _PIECES = 16
 
 
-def siblings(
-    among: NDArray[np.int64], rows: NDArray[np.int64], cols: Columns
-) -> NDArray[np.int64]:
+def siblings(among: NDArray[np.int64], rows: NDArray[np.int64], cols: Columns) -> NDArray[np.int64]:
     """`rows`, and those of `among` that are pieces of the same turns, unless a turn is very long."""
     pieces = np.bincount(cols.turn[among], minlength=cols.turns)
     picked = np.zeros(cols.turns, dtype=np.bool_)
     picked[cols.turn[rows]] = True
     picked &= pieces <= _PIECES
-    return np.union1d(rows, among[picked[cols.turn[among]]])
+    out = np.zeros(len(cols.alive), dtype=np.bool_)
+    out[rows] = True
+    out[among[picked[cols.turn[among]]]] = True
+    return np.flatnonzero(out)
 
 
 def _rank(values: Floats) -> Floats:
@@ -192,9 +209,7 @@ def _surroundings(
 
 
 def _subject(space: Space, cols: Columns, rows: NDArray[np.int64], query: Query) -> Floats:
-    known = [
-        space.table.subjects[name] for name in query.subjects if name in space.table.subjects
-    ]
+    known = [space.table.subjects[name] for name in query.subjects if name in space.table.subjects]
     if not known:
         return np.zeros(len(rows), dtype=np.float32)
     who = cols.subject[rows]

@@ -2,10 +2,8 @@
 
     judge      how sure memory is that it holds an answer at all
     evidence   the few numbers it judges by
-    allowed    the candidates whose subject and validity let them in
-    refuse     pages that may not come in, whatever their score, and by which rule
-    units      what comes in together
-    choose     the best of these, until the probability mass or the budget is reached
+    refusals   the candidates that may not come in, whatever their score, and by which rule
+    choose     the best of the rest, until the probability mass or the budget is reached
 
 Wrong context is worse than missing context: what somebody else said about the same thing looks
 exactly like an answer.  So a question that names a known subject is answered from that subject's
@@ -15,29 +13,31 @@ is an answer.
 Invariant: what is chosen never costs more than the budget.
 """
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from logos.kernel.memory.features import NAMES, Floats, Measured
-from logos.kernel.memory.page import Page
-from logos.kernel.memory.render import HEADER_COST, line_cost
+from logos.kernel.memory.features import NAMES, Measured
+from logos.kernel.memory.index import Floats
+from logos.kernel.memory.render import HEADER_COST
 from logos.kernel.memory.scorer import Weights
-from logos.kernel.memory.table import Columns
+from logos.kernel.memory.table import Table
 
 GATE = (
     "own_gap", "window_gap", "hit_gap", "score_gap",
     "own_top", "window_top", "hit_top", "likely", "spread", "lead", "named",
+    "heard", "said",
 )  # fmt: skip
 """What the gate looks at: three gaps of attribution in words and one in scores, how well the best
-page matches, how the probability is spread, and whether a subject was named."""
+page matches, how the probability is spread, whether a subject was named, and how much of the question
+was ever spoken of, by anybody and by the subject."""
 
-_BLIND = [
+BLIND = tuple(
     NAMES.index(name) for name in ("subject", "subject_window", "subject_own", "mentioned")
-]
+)
+"""The features that know who spoke."""
 _MARGIN = 10
 DENSITY = 0.5
 """How much a page's cost counts against it: probability / cost ** DENSITY."""
@@ -49,7 +49,7 @@ def probabilities(scores: Floats, temperature: float) -> Floats:
     if not len(scores):
         return scores
     scaled = np.exp((scores - scores.max()) / np.float32(temperature))
-    return scaled / scaled.sum()
+    return np.asarray(scaled / scaled.sum(), dtype=np.float32)
 
 
 def evidence(measured: Measured, scores: Floats, blind: Floats) -> Floats:
@@ -71,16 +71,10 @@ def evidence(measured: Measured, scores: Floats, blind: Floats) -> Floats:
             _top(measured.own[mine]), _top(measured.window[mine]), _top(measured.hit[mine]),
             float(likely.max(initial=0.0)), spread,
             float(ranked[0] - ranked[min(_MARGIN, len(ranked) - 1)]), float(named),
+            measured.heard, measured.said,
         ],
         dtype=np.float32,
     )  # fmt: skip
-
-
-def blinded(values: Floats) -> Floats:
-    """The same features, as if everything had been said by the subject asked about."""
-    out = values.copy()
-    out[:, _BLIND] = 0
-    return out
 
 
 def judge(found: Floats, weights: Weights) -> float:
@@ -107,87 +101,94 @@ class Rules:
     old: bool = False
 
 
-def allowed(cols: Columns, measured: Measured, rules: Rules) -> NDArray[np.bool_]:
-    """The candidates whose subject and validity let them in."""
-    out = np.ones(len(measured.rows), dtype=np.bool_)
-    if rules.subject and (measured.subject > 0).any():
-        out &= measured.subject >= 0
+REFUSALS = ("", "later", "resident", "label", "superseded", "duplicate", "subject")
+"""Why a page may not come in; the first that applies."""
+
+
+def refusals(table: Table, measured: Measured, rules: Rules) -> NDArray[np.int8]:
+    """For each candidate the number of its refusal in REFUSALS; 0: it may come in."""
+    cols, rows = table.columns(), measured.rows
+    out = np.zeros(len(rows), dtype=np.int8)
+
+    def refuse(where: NDArray[np.bool_], why: str) -> None:
+        out[where & (out == 0)] = REFUSALS.index(why)
+
+    if rules.at is not None:
+        refuse(cols.time[rows] > rules.at, "later")
+    held = [table.row[id_] for id_ in rules.resident if id_ in table.row]
+    if held:
+        refuse(np.isin(cols.copy[rows], cols.copy[held]), "resident")
+    if rules.flows is not None:
+        kept = [number for label, number in table.labels.items() if not rules.flows(label)]
+        refuse(np.isin(cols.label[rows], kept), "label")
     if not rules.old:
-        until = cols.until[measured.rows]
-        out &= until < 0 if rules.at is None else (until < 0) | (until > rules.at)
+        until = cols.until[rows]
+        gone = until >= 0 if rules.at is None else (until >= 0) & (until <= rules.at)
+        refuse(gone, "superseded")
+    if rules.subject and (measured.subject > 0).any():
+        refuse(measured.subject < 0, "subject")
+    refuse(_older(cols.copy[rows], out == 0), "duplicate")
     return out
 
 
-def refuse(pages: Sequence[Page], likely: Floats, rules: Rules) -> list[str]:
-    """For each page the rule that keeps it out, or "".  Of duplicates the newest may come in."""
-    newest = {page.hash: i for i, page in enumerate(pages)}
-    held = {page.hash for page in pages if page.id in rules.resident}
-
-    def rule(i: int, page: Page) -> str:
-        if page.id in rules.resident:
-            return "resident"
-        if rules.flows is not None and not rules.flows(page.label):
-            return "label"
-        return "duplicate" if newest[page.hash] != i or page.hash in held else ""
-
-    return [rule(i, page) for i, page in enumerate(pages)]
+def _older(copies: NDArray[np.int64], open_: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """All but the last of those among `open_` that are copies of one another."""
+    out = open_.copy()
+    here = np.flatnonzero(open_)[::-1]
+    out[here[np.unique(copies[here], return_index=True)[1]]] = False
+    return out
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
-    """What comes in together: a turn, or a piece of one that is too long."""
+class Candidates:
+    """The pages that may come in, one entry each: parallel arrays."""
 
-    rows: list[int]
-    score: float
-    likely: float
-    cost: int
-    group: tuple[str, str]
-
-
-def units(
-    pages: Sequence[Page],
-    turns: NDArray[np.int64],
-    scores: Floats,
-    likely: Floats,
-    *,
-    cap: float,
-) -> list[Unit]:
-    """Pages by turn; a turn that costs more than `cap` falls apart into its pieces."""
-    together: dict[int, list[int]] = {}
-    for i, turn in enumerate(turns.tolist()):
-        together.setdefault(turn, []).append(i)
-    costs = [line_cost(page) for page in pages]
-    out: list[Unit] = []
-    for rows in together.values():
-        whole = sum(costs[i] for i in rows) <= cap
-        for part in [rows] if whole else [[i] for i in rows]:
-            first = pages[part[0]]
-            out.append(
-                Unit(
-                    rows=part,
-                    score=max(float(scores[i]) for i in part),
-                    likely=sum(float(likely[i]) for i in part),
-                    cost=sum(costs[i] for i in part),
-                    group=(first.kind, first.group),
-                )
-            )
-    return out
+    scores: Floats
+    likely: Floats
+    costs: NDArray[np.int64]
+    turns: NDArray[np.int64]
+    groups: NDArray[np.int64]
 
 
-def choose(found: Sequence[Unit], *, budget: int, mass: float) -> tuple[list[Unit], int]:
-    """Units in order of likelihood for their cost, and the tokens they take."""
-    ranked = sorted(found, key=lambda unit: DENSITY * math.log(unit.cost + 1) - unit.score)
-    chosen: list[Unit] = []
-    groups: set[tuple[str, str]] = set()
+def choose(found: Candidates, *, budget: int, mass: float) -> tuple[list[int], int]:
+    """Which come in, in order of likelihood for their cost, and the tokens they take.  A turn comes in
+    whole unless it costs more than WHOLE of the budget; then its pieces stand for themselves."""
+    unit = _units(found, budget * WHOLE)
+    number = int(unit.max(initial=-1)) + 1
+    cost = np.bincount(unit, weights=found.costs, minlength=number)
+    likely = np.bincount(unit, weights=found.likely, minlength=number)
+    score = np.full(number, -np.inf, dtype=np.float32)
+    np.maximum.at(score, unit, found.scores)
+    group = np.zeros(number, dtype=np.int64)
+    group[unit] = found.groups
+    order = np.argsort(DENSITY * np.log(cost + 1) - score, kind="stable")
+    chosen: list[int] = []
+    seen: set[int] = set()
     used, reached = 0, 0.0
-    for unit in ranked:
-        cost = unit.cost + (0 if unit.group in groups else HEADER_COST)
-        if used + cost > budget:
-            continue
-        chosen.append(unit)
-        groups.add(unit.group)
-        used += cost
-        reached += unit.likely
-        if reached >= mass:
-            break
-    return chosen, used
+    for i, price, of, chance in zip(
+        order.tolist(),
+        cost[order].tolist(),
+        group[order].tolist(),
+        likely[order].tolist(),
+        strict=True,
+    ):
+        total = int(price) + (0 if of in seen else HEADER_COST)
+        if used + total <= budget:
+            chosen.append(i)
+            seen.add(of)
+            used += total
+            reached += chance
+            if reached >= mass:
+                break
+    rows = np.argsort(unit, kind="stable")
+    starts = np.searchsorted(unit[rows], chosen).tolist()
+    ends = np.searchsorted(unit[rows], chosen, side="right").tolist()
+    return [int(row) for a, b in zip(starts, ends, strict=True) for row in rows[a:b]], used
+
+
+def _units(found: Candidates, cap: float) -> NDArray[np.int64]:
+    """The number of the unit each candidate comes in with."""
+    _, turn = np.unique(found.turns, return_inverse=True)
+    whole = np.bincount(turn, weights=found.costs) <= cap
+    pieces = np.arange(len(turn)) + len(whole)
+    return np.unique(np.where(whole[turn], turn, pieces), return_inverse=True)[1]

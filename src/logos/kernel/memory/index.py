@@ -3,7 +3,7 @@
     Index.add(rows)        append rows, each the terms of one page and its place in its stream
     Index.drop(rows)       take rows out for good: their postings go at once
     Index.score(terms)     BM25 of every row, alone and in the window of its neighbours
-    Index.idf(term)        how rare a term is
+    Index.idf, Index.rows  how rare a term is, and where it stands
 
 Postings are two flat arrays sorted by term, and a short tail of what came since they were last
 sorted.  A window adds to a row what its neighbours say, the nearer the more; it is computed for
@@ -86,6 +86,11 @@ class Index:
     def holds(self, term: str) -> bool:
         number = self._terms.get(term)
         return number is not None and self._df[number] > 0
+
+    def rows(self, term: str) -> Ints:
+        """The rows that hold `term`."""
+        number = self._terms.get(term)
+        return self._postings(number)[0] if number is not None else self._rows[:0]
 
     def add(self, rows: Iterable[Row]) -> None:
         for row in rows:
@@ -191,7 +196,9 @@ class Index:
         tail = [(key, row, tf) for key, items in self._tail.items() for row, tf in items]
         late = np.array(tail, dtype=np.int32).reshape(-1, 3)
         counts = np.diff(self._start)
-        keys = np.concatenate([np.repeat(np.arange(len(counts), dtype=np.int32), counts), late[:, 0]])
+        keys = np.concatenate(
+            [np.repeat(np.arange(len(counts), dtype=np.int32), counts), late[:, 0]]
+        )
         rows = np.concatenate([self._rows, late[:, 1]])
         tf = np.concatenate([self._tf, late[:, 2].astype(np.float32)])
         held = keep[rows]

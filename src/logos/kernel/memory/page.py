@@ -87,7 +87,7 @@ _BOUNDARIES = tuple(
     for pattern in (
         r"\n[ \t]*\n+",  # paragraph
         r"\n",  # line
-        r"(?<=[.!?。！？])[\"')\]]*\s+",  # sentence
+        r"(?<=[.!?\u3002\uff01\uff1f])[\"')\]]*\s+",  # sentence
         r"(?<=[}\]]),\s*|(?<=[\"\d\w]),\s*(?=[\"{\[])",  # element of JSON
         r"(?<=[,;:])\s+",  # clause
         r"\s+",  # word

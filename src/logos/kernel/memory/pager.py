@@ -11,24 +11,27 @@ Invariant: the rendered pages of a fault cost at most its budget.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from logos.abi.errors import Code, SysError
 from logos.kernel.memory import gate
-from logos.kernel.memory.features import Floats, Measured, measure, siblings
+from logos.kernel.memory.features import Measured, measure
+from logos.kernel.memory.gate import Rules
+from logos.kernel.memory.index import Floats
 from logos.kernel.memory.page import Page
 from logos.kernel.memory.query import Query, read
-from logos.kernel.memory.gate import Rules
 from logos.kernel.memory.render import render
 from logos.kernel.memory.scorer import Scorer, Weights, load
 from logos.kernel.memory.space import Space
-from logos.kernel.memory.table import Columns
 
-DEFAULT_MASS = 0.9
-CONTEXT_SHARE_TOKENS = 2048
+DEFAULT_MASS = 0.98
+"""What comes in by default; the temperature is fitted to it."""
+DEFAULT_BUDGET = 2048
+_REFUSED = 8
+"""Refused pages a fault tells of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,11 @@ class Why:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A page that would have come in but for a rule: resident, label, duplicate."""
+    """A page that a rule kept out: one of gate.REFUSALS."""
 
     page: int
     rule: str
-    likely: float
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +78,14 @@ class Ask:
     is doubtful that memory holds an answer: for faults the kernel predicts; who searches on purpose
     wants to see what there is.  `subject` says whom the question is about."""
 
-    budget: int = CONTEXT_SHARE_TOKENS
+    budget: int = DEFAULT_BUDGET
     mass: float = DEFAULT_MASS
     gate: bool = True
     subject: str | None = None
-    rules: Rules = Rules()
+    rules: Rules = field(default_factory=Rules)
+
+
+DEFAULT = Ask()
 
 
 class Pager:
@@ -108,7 +114,7 @@ class Pager:
     def pages(self) -> list[Page]:
         return self._space.pages()
 
-    def fault(self, question: str, ask: Ask = Ask()) -> Fault:
+    def fault(self, question: str, ask: Ask = DEFAULT) -> Fault:
         if ask.budget <= 0:
             raise SysError(Code.INVALID, f"a budget of {ask.budget} tokens holds nothing")
         query = read(
@@ -117,15 +123,15 @@ class Pager:
         measured = measure(self._space, query, at=ask.rules.at)
         if not len(measured.rows):
             return Fault((), 0, abstained=True, confidence=0.0, mass=0.0, subjects=query.subjects)
-        kinds = self._space.table.columns().kind[measured.rows]
-        scores = self._scorer.score(measured.values, kinds)
-        confidence = self._confidence(measured, scores, kinds)
+        streams = self._space.table.columns().stream[measured.rows]
+        scores = self._scorer.score(measured.values, streams)
+        confidence = self._confidence(measured, scores, streams)
         if ask.gate and confidence < self._scorer.weights.threshold:
             return Fault((), 0, True, confidence, 0.0, subjects=query.subjects)
         return self._choose(query, measured, scores, confidence, ask)
 
-    def _confidence(self, measured: Measured, scores: Floats, kinds: NDArray[np.int64]) -> float:
-        blind = self._scorer.score(gate.blinded(measured.values), kinds)
+    def _confidence(self, measured: Measured, scores: Floats, streams: NDArray[np.int64]) -> float:
+        blind = scores - self._scorer.score(measured.values, streams, gate.BLIND)
         return gate.judge(gate.evidence(measured, scores, blind), self._scorer.weights)
 
     def _choose(
@@ -133,48 +139,41 @@ class Pager:
     ) -> Fault:
         table = self._space.table
         cols = table.columns()
-        allowed = gate.allowed(cols, measured, ask.rules)
-        likely = gate.probabilities(
-            np.where(allowed, scores, -np.inf).astype(np.float32), self._scorer.weights.temperature
+        refusals = gate.refusals(table, measured, ask.rules)
+        open_ = np.flatnonzero(refusals == 0)
+        rows = measured.rows[open_]
+        likely = gate.probabilities(scores[open_], self._scorer.weights.temperature)
+        found = gate.Candidates(
+            scores[open_], likely, cols.cost[rows], cols.turn[rows], cols.group[rows]
         )
-        short = self._shortlist(cols, measured, np.where(allowed, scores, -np.inf), ask.budget)
-        pages = [table.page(row) for row in measured.rows[short].tolist()]
-        refused = gate.refuse(pages, likely[short], ask.rules)
-        open_ = [i for i, rule in enumerate(refused) if not rule]
-        keep = short[open_]
-        units = gate.units(
-            [pages[i] for i in open_], cols.turn[measured.rows[keep]], scores[keep], likely[keep],
-            cap=gate.WHOLE * ask.budget,
-        )  # fmt: skip
-        chosen, used = gate.choose(units, budget=ask.budget, mass=ask.mass)
-        picked = [int(keep[i]) for unit in chosen for i in unit.rows]
-        moved = self._scorer.reasons(measured.values[picked], cols.kind[measured.rows[picked]])
-        brought = [table.page(row) for row in measured.rows[picked].tolist()]
+        chosen, used = gate.choose(found, budget=ask.budget, mass=ask.mass)
+        brought = [table.page(row) for row in rows[chosen].tolist()]
+        moved = self._scorer.reasons(measured.values[open_[chosen]], cols.stream[rows[chosen]])
         return Fault(
             pages=tuple(sorted(brought, key=lambda page: table.row[page.id])),
             tokens=used,
             abstained=not brought,
             confidence=confidence,
-            mass=float(likely[picked].sum()),
+            mass=float(likely[chosen].sum()),
             why=tuple(
-                Why(page.id, float(scores[i]), float(likely[i]), because)
-                for page, i, because in zip(brought, picked, moved, strict=True)
+                Why(page.id, float(found.scores[i]), float(likely[i]), because)
+                for page, i, because in zip(brought, chosen, moved, strict=True)
             ),
-            refused=tuple(
-                Refused(page.id, rule, float(likely[i]))
-                for page, rule, i in zip(pages, refused, short, strict=True)
-                if rule
-            ),
+            refused=self._refused(measured, scores, refusals),
             subjects=query.subjects,
         )
 
-    def _shortlist(
-        self, cols: Columns, measured: Measured, scores: Floats, budget: int
-    ) -> NDArray[np.int64]:
-        """Candidates worth looking at one by one: the best, with the pieces of their turns."""
-        most = 96 + budget // 12
-        order = np.flatnonzero(scores > -np.inf)
-        if len(order) > most:
-            order = order[np.argpartition(-scores[order], most)[:most]]
-        rows = siblings(measured.rows[scores > -np.inf], measured.rows[order], cols)
-        return np.searchsorted(measured.rows, rows)
+    def _refused(
+        self, measured: Measured, scores: Floats, refusals: NDArray[np.int8]
+    ) -> tuple[Refused, ...]:
+        """The best of the pages that a rule kept out."""
+        kept_out = np.flatnonzero(refusals > 0)
+        best = kept_out[np.argsort(-scores[kept_out], kind="stable")[:_REFUSED]]
+        return tuple(
+            Refused(
+                self._space.table.page(int(measured.rows[i])).id,
+                gate.REFUSALS[refusals[i]],
+                float(scores[i]),
+            )
+            for i in best
+        )

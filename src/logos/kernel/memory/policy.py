@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from logos.kernel.memory.page import Kind
 from logos.kernel.memory.scorer import Weights
-from logos.kernel.memory.table import ROLES, TRAITS, Columns
+from logos.kernel.memory.table import KINDS, ROLES, TRAITS, Columns
 
 Floats = NDArray[np.float32]
 
@@ -119,19 +119,31 @@ def memorable_inputs(cols: Columns) -> Floats:
 
 def memorability(cols: Columns, weights: Weights) -> Floats:
     """Per row, how likely the page is ever wanted."""
-    if not weights.memorable:
-        return np.ones(len(cols.tokens), dtype=np.float32)
-    sums = memorable_inputs(cols) @ np.array(weights.memorable, dtype=np.float32)
-    return np.asarray(1 / (1 + np.exp(-(sums + np.float32(weights.memorable_bias)))), np.float32)
+    out = np.ones(len(cols.tokens), dtype=np.float32)
+    inputs = memorable_inputs(cols)
+    for number, kind in enumerate(KINDS):
+        here = cols.kind == number
+        table = weights.memorable.get(kind) or weights.memorable.get("")
+        if table and here.any():
+            *slopes, bias = table
+            sums = inputs[here] @ np.array(slopes, dtype=np.float32) + np.float32(bias)
+            out[here] = 1 / (1 + np.exp(-sums))
+    return out
 
 
 def keep(
-    tokens: Mapping[int, int], worth: Mapping[int, float], *, budget: int, pinned: Iterable[int] = ()
+    tokens: Mapping[int, int],
+    worth: Mapping[int, float],
+    *,
+    budget: int,
+    pinned: Iterable[int] = (),
 ) -> frozenset[int]:
     """Pages that stay word for word: the pinned ones, then by worth / cost ** DENSITY while they fit."""
     out = set(pinned)
     used = sum(tokens[page] for page in out)
-    for page in sorted(tokens, key=lambda page: (-worth[page] / (tokens[page] + 1) ** DENSITY, page)):
+    for page in sorted(
+        tokens, key=lambda page: (-worth[page] / (tokens[page] + 1) ** DENSITY, page)
+    ):
         if page not in out and used + tokens[page] <= budget:
             out.add(page)
             used += tokens[page]

@@ -17,6 +17,9 @@ _ANSWERER = re.compile(
     re.IGNORECASE,
 )
 
+_SHORT = 3
+"""Letters a short form of a name has at least."""
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -56,10 +59,10 @@ def read(
 
 def _names(question: str, name: str) -> bool:
     """Whether `name`, its first word, or a short form of it stands in the question."""
-    first = name.split()[0] if name.split() else name
+    first = name.split(maxsplit=1)[0] if name.split() else name
     if re.search(rf"\b{re.escape(first)}\b", question):
         return True
     return any(
-        len(word) >= 3 and first.startswith(word)
+        len(word) >= _SHORT and first.startswith(word)
         for word in re.findall(r"\b[A-Z][a-z]+\b", question)
     )

@@ -16,7 +16,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from logos.kernel.memory.page import Page
-from logos.kernel.memory.tokens import estimate
 
 HEADER_COST = 10
 _FORGED = re.compile(r"^(?=#\s|\d+[ :])", re.MULTILINE)

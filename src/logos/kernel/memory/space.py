@@ -11,14 +11,13 @@ finds kayaking.
 Invariant: a space is a function of the sequence of pages added and not forgotten.
 """
 
-import math
 from collections.abc import Iterable
 
 import msgspec
 
 from logos.kernel.memory.index import Index, Row
 from logos.kernel.memory.page import Kind, Page
-from logos.kernel.memory.table import Table
+from logos.kernel.memory.table import Novelty, Table
 from logos.kernel.memory.text import kinds, terms
 
 
@@ -37,14 +36,19 @@ class Space:
             if page.id in self.table:
                 continue
             found = terms(page.text)
-            fresh = sum(1 for term in set(found) if not self.words.holds(term))
-            row = self.table.add(page, math.log1p(fresh), len(found))
+            kinds_ = kinds(found)
+            row = self.table.add(page, self._novelty(found, len(kinds_)))
             group = self.table.group(row)
             spread = page.kind is Kind.PEOPLE
             self.words.add([Row(found, group, spread)])
-            self.kinds.add([Row(kinds(found), group, spread)])
+            self.kinds.add([Row(kinds_, group, spread)])
             if page.time is not None:
                 self._stretch(page.time)
+
+    def _novelty(self, found: list[str], kinds_: int) -> Novelty:
+        weights = {term: self.words.idf(term) for term in sorted(set(found))}
+        fresh = sum(weight for term, weight in weights.items() if not self.words.holds(term))
+        return Novelty(len(found), fresh, sum(weights.values()), kinds_)
 
     def forget(self, ids: Iterable[int]) -> None:
         rows = [self.table.drop(id_) for id_ in dict.fromkeys(ids) if id_ in self.table]

@@ -1,6 +1,6 @@
 """The page table of one address space: what is known of each page before anybody asks.
 
-    Table.add(page, fresh)    one more row
+    Table.add(page, novelty)  one more row
     Table.drop(id)            forget it
     Table.row, Table.page     between page ids and rows
     Table.columns()           everything as arrays, one entry per row
@@ -10,6 +10,7 @@ A row is a page's number in this space, in the order of arrival.
 Invariant: a row says the same whether its page came alone or with others.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logos.kernel.memory.page import Kind, Page
+from logos.kernel.memory.render import line_cost
 from logos.kernel.memory.text import Traits, traits
 
 Floats = NDArray[np.float32]
@@ -24,19 +26,22 @@ Ints = NDArray[np.int64]
 
 KINDS = tuple(Kind)
 ROLES = ("", "user", "assistant", "system", "tool")
+STREAMS = tuple(f"{kind}/{role}" if role else str(kind) for kind in KINDS for role in ROLES)
+"""Kinds of streams by who speaks: what a deviation of the weights is for."""
 
 TRAITS = (
     "temporal", "numbers", "proper", "questions", "self", "past", "social", "attached", "standing",
-    "length", "fresh",
+    "length", "fresh", "weight", "kinds",
 )  # fmt: skip
 _TRAIT = len(TRAITS)
-_INT = 8
+_INT = 11
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
     """Views of the table: `traits` is (rows, TRAITS); `before` and `after` are the neighbouring
-    turns, -1 where there is none; `time` is -1 where unknown."""
+    turns, -1 where there is none; `time` and `until` are -1 where unknown; pages of equal text have the
+    same `copy`; `cost` is what the page takes in the window."""
 
     alive: NDArray[np.bool_]
     kind: Ints
@@ -47,11 +52,30 @@ class Columns:
     tokens: Ints
     time: Ints
     until: Ints
+    copy: Ints
+    label: Ints
+    cost: Ints
     traits: Floats
     before: Ints
     after: Ints
     turns: int
     groups: int
+
+    @property
+    def stream(self) -> Ints:
+        """The number of each row's stream in STREAMS."""
+        return self.kind * len(ROLES) + self.role
+
+
+@dataclass(frozen=True, slots=True)
+class Novelty:
+    """What a page brought when it came: `length` terms of a total rarity of `weight`, of which `fresh`
+    is in terms never seen before, and `kinds` of things."""
+
+    length: int
+    fresh: float
+    weight: float
+    kinds: int
 
 
 class Table:
@@ -66,6 +90,8 @@ class Table:
         self._groups: dict[tuple[str, str], int] = {}
         self._turns: dict[tuple[int, int], int] = {}
         self._last: dict[int, int] = {}
+        self._copies: dict[bytes, int] = {}
+        self.labels: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._row)
@@ -82,8 +108,8 @@ class Table:
         assert page is not None, f"row {row} was forgotten"
         return page
 
-    def add(self, page: Page, fresh: float, length: int) -> int:
-        """The row of `page`; `fresh` of its `length` terms had not been seen before."""
+    def add(self, page: Page, novelty: Novelty) -> int:
+        """The row of `page`."""
         row = len(self._pages)
         if row == len(self._alive):
             self._grow()
@@ -95,11 +121,13 @@ class Table:
         role = ROLES.index(page.role) if page.role in ROLES else 0
         subject = self.subjects.setdefault(page.subject, len(self.subjects)) if page.subject else -1
         time = -1 if page.time is None else page.time
-        until = -1 if page.valid_to is None else page.valid_to
+        copy = self._copies.setdefault(page.hash, len(self._copies))
+        label = self.labels.setdefault(page.label, len(self.labels))
         self._ints[row] = (
-            KINDS.index(page.kind), role, subject, group, turn, page.tokens, time, until,
+            KINDS.index(page.kind), role, subject, group, turn, page.tokens, time, _until(page),
+            copy, label, line_cost(page),
         )  # fmt: skip
-        self._traits[row] = _row_of(traits(page.text), length, fresh)
+        self._traits[row] = _row_of(traits(page.text), novelty)
         return row
 
     def drop(self, id_: int) -> int:
@@ -112,7 +140,8 @@ class Table:
         """The same page, with its validity changed."""
         row = self._row[page.id]
         self._pages[row] = page
-        self._ints[row, _INT - 1] = -1 if page.valid_to is None else page.valid_to
+        self._ints[row, 7] = _until(page)
+        self._ints[row, 10] = line_cost(page)
 
     def group(self, row: int) -> int:
         return int(self._ints[row, 3])
@@ -120,14 +149,25 @@ class Table:
     def columns(self) -> Columns:
         size, turns = len(self._pages), len(self._turns)
         ints = self._ints[:size]
+        kind, role, subject, group, turn, tokens, time, until, copy, label, cost = ints.T
         return Columns(
-            self._alive[:size],
-            *(ints[:, i] for i in range(_INT)),
-            self._traits[:size],
-            self._near[:turns, 0],
-            self._near[:turns, 1],
-            turns,
-            len(self._groups),
+            alive=self._alive[:size],
+            kind=kind,
+            role=role,
+            subject=subject,
+            group=group,
+            turn=turn,
+            tokens=tokens,
+            time=time,
+            until=until,
+            copy=copy,
+            label=label,
+            cost=cost,
+            traits=self._traits[:size],
+            before=self._near[:turns, 0],
+            after=self._near[:turns, 1],
+            turns=turns,
+            groups=len(self._groups),
         )
 
     def _turn(self, page: Page, group: int) -> int:
@@ -151,7 +191,11 @@ class Table:
         self._alive = np.concatenate([self._alive, np.zeros_like(self._alive)])
 
 
-def _row_of(found: Traits, length: int, fresh: float) -> tuple[float, ...]:
+def _until(page: Page) -> int:
+    return -1 if page.valid_to is None else page.valid_to
+
+
+def _row_of(found: Traits, novelty: Novelty) -> tuple[float, ...]:
     return (
         min(found.temporal, 3),
         min(found.numbers, 3),
@@ -162,6 +206,8 @@ def _row_of(found: Traits, length: int, fresh: float) -> tuple[float, ...]:
         min(found.social, 2),
         min(found.attached, 1),
         min(found.standing, 1),
-        float(np.log1p(length)),
-        fresh,
+        math.log1p(novelty.length),
+        math.log1p(novelty.fresh),
+        math.log1p(novelty.weight),
+        novelty.kinds,
     )

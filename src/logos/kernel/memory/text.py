@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-import Stemmer
+import Stemmer  # type: ignore[import-not-found]
 
 from logos.kernel.memory.lexicon import KINDS
 from logos.kernel.memory.words import BASE, STOP
 
-_WORD = re.compile(r"[^\W_]+(?:['’][a-z]+)?(?:[.,:](?=\d)\d+)*")
+_WORD = re.compile(r"[^\W_]+(?:['\u2019][a-z]+)?(?:[.,:](?=\d)\d+)*")
 _WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _STEMMER = Stemmer.Stemmer("english")
@@ -30,7 +30,7 @@ _STEMMER = Stemmer.Stemmer("english")
 @lru_cache(maxsize=1 << 16)
 def _term(word: str) -> tuple[str, ...]:
     """The terms one word as written stands for."""
-    plain = re.split("['’]", word, maxsplit=1)[0]
+    plain = re.split("['\u2019]", word, maxsplit=1)[0]
     if _WIDE.search(plain):
         return tuple(plain[i : i + 2] for i in range(max(1, len(plain) - 1)))
     lower = plain.lower()
@@ -89,7 +89,7 @@ _NUMBER = re.compile(
     r"|dozen|hundred)\b",
     re.IGNORECASE,
 )
-_PROPER = re.compile(r"(?<=[a-z,;:] )[\"“']?([A-Z][\w'’&-]+(?: [A-Z][\w'’&-]+)*)")
+_PROPER = re.compile(r"(?<=[a-z,;:] )[\"“']?([A-Z][\w'\u2019&-]+(?: [A-Z][\w'\u2019&-]+)*)")
 _SELF = re.compile(r"\b(?:I|my|me|we|our|I'm|I've|I'd)\b")
 _PAST = re.compile(
     r"\b(?:\w+ed|went|got|took|made|bought|began|met|won|lost|saw|found|gave|told|came|had|was)\b"
@@ -126,7 +126,7 @@ def traits(text: str) -> Traits:
         temporal=len(_TEMPORAL.findall(text)),
         numbers=len(_NUMBER.findall(text)),
         proper=len(_PROPER.findall(text)),
-        questions=text.count("?") + text.count("？"),
+        questions=text.count("?") + text.count("\uff1f"),
         self=len(_SELF.findall(text)),
         past=len(_PAST.findall(text)),
         social=len(_SOCIAL.findall(text)),
@@ -140,8 +140,9 @@ def proper(text: str) -> list[str]:
 
 
 _MONTHS = (
-    "january february march april may june july august september october november december".split()
-)
+    "january", "february", "march", "april", "may", "june",
+    "july", "august", "september", "october", "november", "december",
+)  # fmt: skip
 _MONTH = (
     r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
     r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"

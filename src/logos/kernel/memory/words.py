@@ -1,21 +1,20 @@
 """Word lists of English: data only.
 
-    STOP    words that carry no topic
-    BASE    irregular forms -> base form, so that stemming meets them
+STOP    words that carry no topic
+BASE    irregular forms -> base form, so that stemming meets them
 """
 
-STOP = frozenset(
-    """
-    a about above after again against all am an and any are aren as at be because been before
-    being below between both but by can cannot could couldn d did didn do does doesn doing don down
-    during each few for from further had hadn has hasn have haven having he her here hers herself him
-    himself his how i if in into is isn it its itself just let ll m me more most mustn my myself no
-    nor not now o of off on once only or other ought our ours ourselves out over own re s same shan
-    she should shouldn so some such t than that the their theirs them themselves then there these they
-    this those through to too under until up ve very was wasn we were weren what when where which while
-    who whom whose why will with won would wouldn y you your yours yourself yourselves
-    """.split()
-)
+_STOP = """
+a about above after again against all am an and any are aren as at be because been before
+being below between both but by can cannot could couldn d did didn do does doesn doing don down
+during each few for from further had hadn has hasn have haven having he her here hers herself him
+himself his how i if in into is isn it its itself just let ll m me more most mustn my myself no
+nor not now o of off on once only or other ought our ours ourselves out over own re s same shan
+she should shouldn so some such t than that the their theirs them themselves then there these they
+this those through to too under until up ve very was wasn we were weren what when where which while
+who whom whose why will with won would wouldn y you your yours yourself yourselves
+"""
+STOP = frozenset(_STOP.split())
 
 _IRREGULAR = """
     be|is are was were been being am
