@@ -21,8 +21,8 @@ import numpy as np
 from lib_memory import baseline, data, fitting, gating
 from lib_memory.data import Conversation, Question
 from logos.kernel.memory import gate, policy
+from logos.kernel.memory.layout import line_cost
 from logos.kernel.memory.pager import Ask, Fault, Pager
-from logos.kernel.memory.render import line_cost
 from logos.kernel.memory.scorer import Weights, load
 
 BUDGETS = (256, 512, 1024, 2048, 4096, 8192)

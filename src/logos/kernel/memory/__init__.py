@@ -1,1 +1,50 @@
-"""Virtual context memory: pages, the search for them, and the gate they must pass."""
+"""Virtual context memory: pages, the search for them, the gate they must pass, and what leaves.
+
+A page is an immutable piece of context.  A pager holds the pages of one address space in process and
+answers a question with the few it needs, or with none; it is rebuilt from its pages at any time. A
+pure policy says which pages leave the window and what a compaction keeps.
+
+    Page, Kind, Source, new_page, split   what memory is made of
+    Pager, Ask, Rules, Fault           pages in; a question; what may come in; what came, and why
+    render                             pages as the text a model sees
+    Resident, marks, victims           replacement
+    memorability, keep                 compaction
+    Weights, load, parse               what was learned, as data
+    estimate                           what text costs
+
+Nothing here reads a clock, a store, or anything but the table of weights that ships.
+"""
+
+from logos.kernel.memory.gate import Rules
+from logos.kernel.memory.layout import render
+from logos.kernel.memory.page import Kind, Page, Piece, Source, new_page, split
+from logos.kernel.memory.pager import Ask, Fault, Pager, Refused, Why
+from logos.kernel.memory.policy import Marks, Resident, keep, marks, memorability, victims
+from logos.kernel.memory.scorer import Weights, load, parse
+from logos.kernel.memory.tokens import estimate
+
+__all__ = [
+    "Ask",
+    "Fault",
+    "Kind",
+    "Marks",
+    "Page",
+    "Pager",
+    "Piece",
+    "Refused",
+    "Resident",
+    "Rules",
+    "Source",
+    "Weights",
+    "Why",
+    "estimate",
+    "keep",
+    "load",
+    "marks",
+    "memorability",
+    "new_page",
+    "parse",
+    "render",
+    "split",
+    "victims",
+]

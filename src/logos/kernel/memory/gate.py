@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from logos.kernel.memory.features import NAMES, Measured
 from logos.kernel.memory.index import Floats
-from logos.kernel.memory.render import HEADER_COST
+from logos.kernel.memory.layout import HEADER_COST
 from logos.kernel.memory.scorer import Weights
 from logos.kernel.memory.table import Table
 
@@ -101,6 +101,9 @@ class Rules:
     old: bool = False
 
 
+_LEAST = 6
+"""No page costs less."""
+
 REFUSALS = ("", "later", "resident", "label", "superseded", "duplicate", "subject")
 """Why a page may not come in; the first that applies."""
 
@@ -172,6 +175,8 @@ def choose(found: Candidates, *, budget: int, mass: float) -> tuple[list[int], i
         likely[order].tolist(),
         strict=True,
     ):
+        if used + _LEAST > budget:
+            break
         total = int(price) + (0 if of in seen else HEADER_COST)
         if used + total <= budget:
             chosen.append(i)

@@ -21,9 +21,9 @@ from logos.kernel.memory import gate
 from logos.kernel.memory.features import Measured, measure
 from logos.kernel.memory.gate import Rules
 from logos.kernel.memory.index import Floats
+from logos.kernel.memory.layout import render
 from logos.kernel.memory.page import Page
 from logos.kernel.memory.query import Query, read
-from logos.kernel.memory.render import render
 from logos.kernel.memory.scorer import Scorer, Weights, load
 from logos.kernel.memory.space import Space
 

@@ -11,7 +11,6 @@ Evicting rewrites everything after the first page that leaves, so it is done rar
 Invariant: a pinned page and a page in demand are never victims.
 """
 
-import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -45,18 +44,23 @@ class Marks:
     low: int
 
 
+_SHARES = tuple(percent / 100 for percent in range(25, 67))
+_OVERHEAD = 0.1
+
+
 def marks(budget: int, *, uncached: float, cached: float, growth: int) -> Marks:
     """At `high` evict down to `low`.  A token costs `uncached` when the prompt before it changed and
     `cached` when not; `growth` is what a request adds.
 
-    Evicting to a share x of the budget costs a rewrite of x every (1 - x) * budget / growth
-    requests, and carrying what could have been evicted costs `cached` a token and request.  The
-    sum is least where the marks are the square root of the ratio of prices apart; between a third and
-    three quarters, because the model says nothing of pages that are missed."""
-    ratio = max(uncached / max(cached, 1e-12), 1.0)
-    step = math.sqrt(2 * max(growth, 1) * budget * 0.5 * (ratio - 1)) if ratio > 1 else budget / 4
-    low = budget - int(step)
-    return Marks(budget, min(max(low, budget // 3), budget * 3 // 4))
+    Evicting a share x of the budget rewrites the rest, every x * budget / growth requests.  The
+    more leaves at a time the fewer rewrites, and the more is missed afterwards: so as little leaves
+    as keeps rewriting below OVERHEAD of what the window costs anyway; a quarter to two thirds."""
+    for share in _SHARES:
+        rewriting = growth * (uncached - cached) * (1 - share) / share
+        carrying = cached * budget * (1 - share / 2) + uncached * growth
+        if rewriting <= _OVERHEAD * carrying:
+            break
+    return Marks(budget, budget - int(share * budget))
 
 
 def victims(

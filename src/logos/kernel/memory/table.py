@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from logos.kernel.memory.layout import line_cost
 from logos.kernel.memory.page import Kind, Page
-from logos.kernel.memory.render import line_cost
 from logos.kernel.memory.text import Traits, traits
 
 Floats = NDArray[np.float32]
@@ -34,14 +34,14 @@ TRAITS = (
     "length", "fresh", "weight", "kinds",
 )  # fmt: skip
 _TRAIT = len(TRAITS)
-_INT = 11
+_INT = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
     """Views of the table: `traits` is (rows, TRAITS); `before` and `after` are the neighbouring
     turns, -1 where there is none; `time` and `until` are -1 where unknown; pages of equal text have the
-    same `copy`; `cost` is what the page takes in the window."""
+    same `copy`; `cost` is what the page takes in the window; `stream` the number of its stream in STREAMS."""
 
     alive: NDArray[np.bool_]
     kind: Ints
@@ -55,16 +55,12 @@ class Columns:
     copy: Ints
     label: Ints
     cost: Ints
+    stream: Ints
     traits: Floats
     before: Ints
     after: Ints
     turns: int
     groups: int
-
-    @property
-    def stream(self) -> Ints:
-        """The number of each row's stream in STREAMS."""
-        return self.kind * len(ROLES) + self.role
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +78,7 @@ class Table:
     def __init__(self) -> None:
         self._pages: list[Page | None] = []
         self._row: dict[int, int] = {}
-        self._ints = np.zeros((64, _INT), dtype=np.int64)
+        self._ints = np.zeros((_INT, 64), dtype=np.int64)
         self._traits = np.zeros((64, _TRAIT), dtype=np.float32)
         self._alive = np.zeros(64, dtype=np.bool_)
         self._near = np.full((64, 2), -1, dtype=np.int64)
@@ -123,9 +119,10 @@ class Table:
         time = -1 if page.time is None else page.time
         copy = self._copies.setdefault(page.hash, len(self._copies))
         label = self.labels.setdefault(page.label, len(self.labels))
-        self._ints[row] = (
-            KINDS.index(page.kind), role, subject, group, turn, page.tokens, time, _until(page),
-            copy, label, line_cost(page),
+        kind = KINDS.index(page.kind)
+        self._ints[:, row] = (
+            kind, role, subject, group, turn, page.tokens, time, _until(page),
+            copy, label, line_cost(page), kind * len(ROLES) + role,
         )  # fmt: skip
         self._traits[row] = _row_of(traits(page.text), novelty)
         return row
@@ -140,16 +137,16 @@ class Table:
         """The same page, with its validity changed."""
         row = self._row[page.id]
         self._pages[row] = page
-        self._ints[row, 7] = _until(page)
-        self._ints[row, 10] = line_cost(page)
+        self._ints[7, row] = _until(page)
+        self._ints[10, row] = line_cost(page)
 
     def group(self, row: int) -> int:
-        return int(self._ints[row, 3])
+        return int(self._ints[3, row])
 
     def columns(self) -> Columns:
         size, turns = len(self._pages), len(self._turns)
-        ints = self._ints[:size]
-        kind, role, subject, group, turn, tokens, time, until, copy, label, cost = ints.T
+        ints = self._ints[:, :size]
+        kind, role, subject, group, turn, tokens, time, until, copy, label, cost, stream = ints
         return Columns(
             alive=self._alive[:size],
             kind=kind,
@@ -163,6 +160,7 @@ class Table:
             copy=copy,
             label=label,
             cost=cost,
+            stream=stream,
             traits=self._traits[:size],
             before=self._near[:turns, 0],
             after=self._near[:turns, 1],
@@ -186,7 +184,7 @@ class Table:
         return number
 
     def _grow(self) -> None:
-        self._ints = np.concatenate([self._ints, np.zeros_like(self._ints)])
+        self._ints = np.concatenate([self._ints, np.zeros_like(self._ints)], axis=1)
         self._traits = np.concatenate([self._traits, np.zeros_like(self._traits)])
         self._alive = np.concatenate([self._alive, np.zeros_like(self._alive)])
 
