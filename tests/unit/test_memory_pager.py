@@ -110,6 +110,19 @@ def test_the_future_is_not_known() -> None:
     assert {each.id for each in found.pages} == {1, 2, 3, 4}
 
 
+def test_a_fact_is_not_known_before_it_holds() -> None:
+    fact = new_page(
+        9, "Ann lives in Porto.", kind=Kind.FACT, subject="Ann", valid_from=50, valid_to=90
+    )
+    pager = Pager.rebuild([fact])
+
+    def known(at: int) -> bool:
+        found = pager.fault("Where does Ann live?", Ask(gate=False, rules=Rules(at=at)))
+        return bool(found.pages)
+
+    assert [known(at) for at in (49, 50, 89, 90)] == [False, True, True, False]
+
+
 def test_of_copies_the_newest_comes_in() -> None:
     pager = Pager.rebuild(
         [*talk(), new_page(50, SAID[2][1], kind=Kind.PEOPLE, subject="Ann", group="9", turn=50)]

@@ -117,7 +117,7 @@ def refusals(table: Table, measured: Measured, rules: Rules) -> NDArray[np.int8]
         out[where & (out == 0)] = REFUSALS.index(why)
 
     if rules.at is not None:
-        refuse(cols.time[rows] > rules.at, "later")
+        refuse((cols.time[rows] > rules.at) | (cols.since[rows] > rules.at), "later")
     held = [table.row[id_] for id_ in rules.resident if id_ in table.row]
     if held:
         refuse(np.isin(cols.copy[rows], cols.copy[held]), "resident")

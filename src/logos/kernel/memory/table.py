@@ -34,13 +34,13 @@ TRAITS = (
     "length", "fresh", "weight", "kinds",
 )  # fmt: skip
 _TRAIT = len(TRAITS)
-_INT = 12
+_INT = 13
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
     """Views of the table: `traits` is (rows, TRAITS); `before` and `after` are the neighbouring
-    turns, -1 where there is none; `time` and `until` are -1 where unknown; pages of equal text have the
+    turns, -1 where there is none; `time`, `since` and `until` are -1 where unknown; pages of equal text have the
     same `copy`; `cost` is what the page takes in the window; `stream` the number of its stream in STREAMS."""
 
     alive: NDArray[np.bool_]
@@ -51,6 +51,7 @@ class Columns:
     turn: Ints
     tokens: Ints
     time: Ints
+    since: Ints
     until: Ints
     copy: Ints
     label: Ints
@@ -117,12 +118,13 @@ class Table:
         role = ROLES.index(page.role) if page.role in ROLES else 0
         subject = self.subjects.setdefault(page.subject, len(self.subjects)) if page.subject else -1
         time = -1 if page.time is None else page.time
+        since = -1 if page.valid_from is None else page.valid_from
         copy = self._copies.setdefault(page.hash, len(self._copies))
         label = self.labels.setdefault(page.label, len(self.labels))
         kind = KINDS.index(page.kind)
         self._ints[:, row] = (
             kind, role, subject, group, turn, page.tokens, time, _until(page),
-            copy, label, line_cost(page), kind * len(ROLES) + role,
+            copy, label, line_cost(page), kind * len(ROLES) + role, since,
         )  # fmt: skip
         self._traits[row] = _row_of(traits(page.text), novelty)
         return row
@@ -146,7 +148,9 @@ class Table:
     def columns(self) -> Columns:
         size, turns = len(self._pages), len(self._turns)
         ints = self._ints[:, :size]
-        kind, role, subject, group, turn, tokens, time, until, copy, label, cost, stream = ints
+        kind, role, subject, group, turn, tokens, time, until, copy, label, cost, stream, since = (
+            ints
+        )
         return Columns(
             alive=self._alive[:size],
             kind=kind,
@@ -156,6 +160,7 @@ class Table:
             turn=turn,
             tokens=tokens,
             time=time,
+            since=since,
             until=until,
             copy=copy,
             label=label,
