@@ -25,7 +25,7 @@ from logos.abi.messages import (
     Usage,
 )
 from logos.abi.process import Signal
-from logos.kernel.memory import Window, page_text, render
+from logos.kernel.memory import Window, page_text, render_result
 from logos.kernel.memory.window import CHARS_A_TOKEN, RECENT
 
 SPAWNED = e.Spawned(agent=Agent(name="a", instructions="be good"), task="the task", at=1)
@@ -203,4 +203,4 @@ def test_a_long_answer_says_where_the_rest_is() -> None:
     ("raw", "text"), [(b'"as it is\\n"', "as it is\n"), (b'{"a":1}', '{"a":1}'), (b"null", "null")]
 )
 def test_how_a_result_is_read(raw: bytes, text: str) -> None:
-    assert render(msgspec.Raw(raw)) == text
+    assert render_result(msgspec.Raw(raw)) == text

@@ -1,10 +1,58 @@
-"""Virtual context memory: what of a process's history its model sees.  Pure.
+"""Virtual context memory: pages, the search for them, the gate they must pass, and what leaves.
 
-Window      the fold of a journal that a prompt is made of; pages out what does not fit
-page_text   the exact text of a page, resident or not
-render      a result as the model reads it
+A page is an immutable piece of context.  A pager holds the pages of one address space in process and
+answers a question with the few it needs, or with none; it is rebuilt from its pages at any time. A
+pure policy says which pages leave the window and what a compaction keeps.
+
+    Window                             the fold of a journal that a prompt is made of
+    Page, Kind, Source, new_page, split   what memory is made of
+    Pager, Ask, Rules, Fault           pages in; a question; what may come in; what came, and why
+    render                             pages as the text a model sees
+    Resident, marks, victims           replacement
+    memorability, keep                 compaction
+    Weights, load, parse               what was learned, as data
+    estimate                           what text costs
+    page_text                          the exact text of a page of the window
+    render_result                      an answer of a call as the model reads it
+
+Nothing here reads a clock, a store, or anything but the table of weights that ships.
 """
 
-from logos.kernel.memory.window import Turn, Window, page_text, render
+from logos.kernel.memory.gate import Rules
+from logos.kernel.memory.layout import render
+from logos.kernel.memory.page import Kind, Page, Piece, Source, new_page, split
+from logos.kernel.memory.pager import Ask, Fault, Pager, Refused, Why
+from logos.kernel.memory.policy import Marks, Resident, keep, marks, memorability, victims
+from logos.kernel.memory.scorer import Weights, load, parse
+from logos.kernel.memory.tokens import estimate
+from logos.kernel.memory.window import Turn, Window, page_text, render_result
 
-__all__ = ["Turn", "Window", "page_text", "render"]
+__all__ = [
+    "Ask",
+    "Fault",
+    "Kind",
+    "Marks",
+    "Page",
+    "Pager",
+    "Piece",
+    "Refused",
+    "Resident",
+    "Rules",
+    "Source",
+    "Turn",
+    "Weights",
+    "Why",
+    "Window",
+    "estimate",
+    "keep",
+    "load",
+    "marks",
+    "memorability",
+    "new_page",
+    "page_text",
+    "parse",
+    "render",
+    "render_result",
+    "split",
+    "victims",
+]

@@ -152,14 +152,14 @@ def page_text(event: AnyEvent) -> str:
         case Thought(message=message):
             return message.text
         case Returned(value=value):
-            return render(value)
+            return render_result(value)
         case Failed():
             return f"{event.code}: {event.message}" + (f" ({event.hint})" if event.hint else "")
         case _:
             return _news(event)
 
 
-def render(value: msgspec.Raw) -> str:
+def render_result(value: msgspec.Raw) -> str:
     """A result as the model reads it: a text as it is, anything else as JSON."""
     decoded = msgspec.json.decode(value)
     return decoded if isinstance(decoded, str) else bytes(value).decode()

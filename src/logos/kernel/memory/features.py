@@ -1,0 +1,237 @@
+"""What is known of a page given a question, as numbers.
+
+    measure(space, query)    the candidates and one row of features for each
+    NAMES                    what the columns are
+
+Lexical scores are divided by the most the question could earn, so that they mean the same in a small
+and in a large memory; divided by the best in memory (`..._best`) they say how a page stands
+among its rivals.
+
+Invariant: apart from the two ranks, a feature depends on the page, its neighbours and the totals of
+the space, never on which other pages are candidates.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logos.kernel.memory.index import Floats, Scores
+from logos.kernel.memory.query import Query
+from logos.kernel.memory.space import Space
+from logos.kernel.memory.table import ROLES, TRAITS, Columns
+from logos.kernel.memory.text import DAY, terms
+
+CANDIDATES = 768
+"""Pages that are scored in full."""
+
+NAMES = (
+    # words
+    "window", "window_best", "hit", "rare", "window_rank", "own_rank",
+    # neighbours: the turn before and after; an answer follows a question
+    "before_best", "after_best", "answers_best", "asks_window",
+    # the whole turn the page is a piece of, and its conversation
+    "turn_best", "turn_size", "opens_turn", "group_best",
+    # who
+    "subject", "subject_window", "subject_own", "mentioned", "user", "user_own", "answerer", "user_standing",
+    # when
+    "inside", "shortly_after", "shortly_before",
+    # what the text is like, whatever the question
+    *TRAITS,
+    # kinds of things
+    "wanted", "wanted_window", "related",
+)  # fmt: skip
+_USER, _ASSISTANT = ROLES.index("user"), ROLES.index("assistant")
+_STANDING, _QUESTIONS = TRAITS.index("standing"), TRAITS.index("questions")
+_SMALL = 1e-6
+_OWN_MOST, _WINDOW_MOST = 1.9, 2.2
+_DECAY_DAYS = 7.0
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """`rows` are the candidates, `values` their features (rows, NAMES); `own`, `window` and `hit` their
+    lexical scores; `subject` is 1 for pages of the subject asked about, -1 for those of others;
+    `heard` is the share of the question's terms that anybody used, `said` that the subject did."""
+
+    rows: NDArray[np.int64]
+    values: Floats
+    own: Floats
+    window: Floats
+    hit: Floats
+    subject: Floats
+    heard: float
+    said: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Lexical:
+    """Scores of every row, made comparable between questions."""
+
+    own: Floats
+    window: Floats
+    hit: Floats
+    rare: Floats
+    wanted: Floats
+    wanted_window: Floats
+    related: Floats
+
+
+def measure(space: Space, query: Query, *, at: int | None = None) -> Measured:
+    """Without what came after `at` (microseconds), when given."""
+    cols = space.table.columns()
+    found = _lexical(space, query)
+    rows = _candidates(found, cols, at)
+    subject = _subject(space, cols, rows, query)
+    window, own = found.window[rows], found.own[rows]
+    best, wide = _most(found.own), _most(found.window)
+    user = (cols.role[rows] == _USER).astype(np.float32)
+    traits = cols.traits[rows]
+    columns = [
+        window, window / wide, found.hit[rows], found.rare[rows] / 8, _rank(window), _rank(own),
+        *_neighbours(found, cols, rows, best),
+        *_surroundings(found, cols, rows, best, wide),
+        subject, subject * window / wide, subject * own / best,
+        _mentioned(space, query, rows) * (subject < 0),
+        user, user * own / best,
+        (cols.role[rows] == _ASSISTANT) * np.float32(query.answerer),
+        user * traits[:, _STANDING],
+        *_dates(cols.time[rows], query),
+        *traits.T,
+        found.wanted[rows], found.wanted_window[rows], found.related[rows],
+    ]  # fmt: skip
+    values = np.stack(columns, axis=1, dtype=np.float32, casting="same_kind")
+    heard, said = _known(space, cols, query)
+    return Measured(rows, values, own, window, found.hit[rows], subject, heard, said)
+
+
+def _known(space: Space, cols: Columns, query: Query) -> tuple[float, float]:
+    """Shares of the question's weight that stand anywhere, and in what the subject said."""
+    known = [space.table.subjects.get(name, -1) for name in query.subjects]
+    total, heard, said = _SMALL, 0.0, 0.0
+    for term in sorted(set(query.terms)):
+        weight, rows = space.words.idf(term), space.words.rows(term)
+        total += weight
+        heard += weight * bool(len(rows))
+        said += weight * bool(np.isin(cols.subject[rows], known).any() if known else len(rows))
+    return heard / total, said / total
+
+
+def _lexical(space: Space, query: Query) -> _Lexical:
+    words = space.words.score(query.terms)
+    asked = space.kinds.score(query.wanted)
+    other = space.kinds.score(query.related, window=False)
+    return _Lexical(
+        own=words.own / _full(words, _OWN_MOST),
+        window=words.window / _full(words, _WINDOW_MOST),
+        hit=words.hit / _full(words, 1.0),
+        rare=words.rare,
+        wanted=asked.own / _full(asked, _OWN_MOST),
+        wanted_window=asked.window / _full(asked, _WINDOW_MOST),
+        related=other.own / _full(other, _OWN_MOST),
+    )
+
+
+def _full(scores: Scores, most: float) -> np.float32:
+    return np.float32(max(scores.mass * most, _SMALL))
+
+
+def _most(values: Floats) -> np.float32:
+    return np.float32(max(float(values.max(initial=0.0)), _SMALL))
+
+
+def _candidates(found: _Lexical, cols: Columns, at: int | None) -> NDArray[np.int64]:
+    live = cols.alive if at is None else cols.alive & (cols.time <= at)
+    rows = np.flatnonzero(live)
+    if len(rows) <= CANDIDATES:
+        return rows
+    quick = found.own + found.window + found.wanted * np.float32(0.3)
+    quick = quick + (cols.role == _USER) * np.float32(0.05)
+    cut = np.argpartition(-quick[rows], CANDIDATES)[:CANDIDATES]
+    return siblings(rows, rows[cut], cols)
+
+
+_PIECES = 16
+
+
+def siblings(among: NDArray[np.int64], rows: NDArray[np.int64], cols: Columns) -> NDArray[np.int64]:
+    """`rows`, and those of `among` that are pieces of the same turns, unless a turn is very long."""
+    pieces = np.bincount(cols.turn[among], minlength=cols.turns)
+    picked = np.zeros(cols.turns, dtype=np.bool_)
+    picked[cols.turn[rows]] = True
+    picked &= pieces <= _PIECES
+    out = np.zeros(len(cols.alive), dtype=np.bool_)
+    out[rows] = True
+    out[among[picked[cols.turn[among]]]] = True
+    return np.flatnonzero(out)
+
+
+def _rank(values: Floats) -> Floats:
+    order = np.empty(len(values), dtype=np.float32)
+    order[np.argsort(-values, kind="stable")] = np.arange(len(values), dtype=np.float32)
+    return np.log1p(order)
+
+
+def _neighbours(
+    found: _Lexical, cols: Columns, rows: NDArray[np.int64], best: np.float32
+) -> tuple[Floats, ...]:
+    """How well the turns before and after match; -1, no such turn, reads the spare last entry."""
+    turn = cols.turn[rows]
+    own = np.zeros(cols.turns + 1, dtype=np.float32)
+    held = np.flatnonzero(found.own)
+    np.maximum.at(own, cols.turn[held], found.own[held])
+    asks = np.zeros(cols.turns + 1, dtype=np.float32)
+    questions = cols.traits[:, _QUESTIONS] > 0
+    asks[cols.turn[questions]] = 1
+    before, after = cols.before[turn], cols.after[turn]
+    return (
+        own[before] / best,
+        own[after] / best,
+        asks[before] * own[before] / best,
+        questions[rows] * found.window[rows],
+    )
+
+
+def _surroundings(
+    found: _Lexical, cols: Columns, rows: NDArray[np.int64], best: np.float32, wide: np.float32
+) -> tuple[Floats, ...]:
+    """The page's whole turn, and its whole conversation."""
+    turn = cols.turn[rows]
+    own = np.zeros(cols.turns, dtype=np.float32)
+    hit = np.flatnonzero(found.own)
+    np.maximum.at(own, cols.turn[hit], found.own[hit])
+    size = np.bincount(cols.turn, weights=cols.tokens, minlength=cols.turns).astype(np.float32)
+    opens = ((rows == 0) | (cols.turn[rows - 1] != turn)).astype(np.float32)
+    group = np.zeros(cols.groups, dtype=np.float32)
+    held = np.flatnonzero(found.window)
+    np.maximum.at(group, cols.group[held], found.window[held])
+    return own[turn] / best, np.log1p(size[turn]), opens, group[cols.group[rows]] / wide
+
+
+def _subject(space: Space, cols: Columns, rows: NDArray[np.int64], query: Query) -> Floats:
+    known = [space.table.subjects[name] for name in query.subjects if name in space.table.subjects]
+    if not known:
+        return np.zeros(len(rows), dtype=np.float32)
+    who = cols.subject[rows]
+    sign = np.where(np.isin(who, known), 1, np.where(who < 0, 0, -1))
+    return sign.astype(np.float32)
+
+
+def _mentioned(space: Space, query: Query, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    names = [term for name in query.subjects for term in terms(name)]
+    if not names:
+        return np.zeros(len(rows), dtype=np.bool_)
+    return space.words.score(names, window=False).hit[rows] > 0
+
+
+def _dates(time: NDArray[np.int64], query: Query) -> tuple[Floats, ...]:
+    inside, later, earlier = (np.zeros(len(time), dtype=np.float32) for _ in range(3))
+    for start, end in query.spans:
+        since = np.exp(-np.maximum(time - end, 0) / (DAY * _DECAY_DAYS))
+        until = np.exp(-np.maximum(start - time, 0) / (DAY * _DECAY_DAYS))
+        inside = np.maximum(inside, ((time >= start) & (time < end)).astype(np.float32))
+        later = np.maximum(later, np.where(time >= start, since, 0).astype(np.float32))
+        earlier = np.maximum(
+            earlier, np.where((time >= 0) & (time < end), until, 0).astype(np.float32)
+        )
+    return inside, later, earlier

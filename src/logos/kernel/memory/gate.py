@@ -1,0 +1,199 @@
+"""What may come into the window, and how much of it.
+
+    judge      how sure memory is that it holds an answer at all
+    evidence   the few numbers it judges by
+    refusals   the candidates that may not come in, whatever their score, and by which rule
+    choose     the best of the rest, until the probability mass or the budget is reached
+
+Wrong context is worse than missing context: what somebody else said about the same thing looks
+exactly like an answer.  So a question that names a known subject is answered from that subject's
+pages, and the gap between their best match and the best match of everybody else says whether there
+is an answer.
+
+Invariant: what is chosen never costs more than the budget.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logos.kernel.memory.features import NAMES, Measured
+from logos.kernel.memory.index import Floats
+from logos.kernel.memory.layout import HEADER_COST
+from logos.kernel.memory.scorer import Weights
+from logos.kernel.memory.table import Table
+
+GATE = (
+    "own_gap", "window_gap", "hit_gap", "score_gap",
+    "own_top", "window_top", "hit_top", "likely", "spread", "lead", "named",
+    "heard", "said",
+)  # fmt: skip
+"""What the gate looks at: three gaps of attribution in words and one in scores, how well the best
+page matches, how the probability is spread, whether a subject was named, and how much of the question
+was ever spoken of, by anybody and by the subject."""
+
+BLIND = tuple(
+    NAMES.index(name) for name in ("subject", "subject_window", "subject_own", "mentioned")
+)
+"""The features that know who spoke."""
+_MARGIN = 10
+DENSITY = 0.5
+"""How much a page's cost counts against it: probability / cost ** DENSITY."""
+WHOLE = 0.6
+"""A turn that costs up to this share of the budget comes in whole."""
+
+
+def probabilities(scores: Floats, temperature: float) -> Floats:
+    if not len(scores):
+        return scores
+    scaled = np.exp((scores - scores.max()) / np.float32(temperature))
+    return np.asarray(scaled / scaled.sum(), dtype=np.float32)
+
+
+def evidence(measured: Measured, scores: Floats, blind: Floats) -> Floats:
+    """The GATE features of a question.  `blind` are scores that ignore who spoke."""
+    mine, others = measured.subject >= 0, measured.subject < 0
+    named = bool(others.any()) and bool((measured.subject > 0).any())
+    if named:
+        mine = measured.subject > 0
+    likely = probabilities(np.where(mine, scores, -np.inf).astype(np.float32), 1.0)
+    ranked = np.sort(scores[mine])[::-1] if mine.any() else np.zeros(1, dtype=np.float32)
+
+    def gap(values: Floats) -> float:
+        return _top(values[mine]) - _top(values[others]) if named else 0.0
+
+    spread = -float((likely * np.log(likely + 1e-12)).sum()) / np.log(max(len(likely), 2))
+    return np.array(
+        [
+            gap(measured.own), gap(measured.window), gap(measured.hit), gap(blind),
+            _top(measured.own[mine]), _top(measured.window[mine]), _top(measured.hit[mine]),
+            float(likely.max(initial=0.0)), spread,
+            float(ranked[0] - ranked[min(_MARGIN, len(ranked) - 1)]), float(named),
+            measured.heard, measured.said,
+        ],
+        dtype=np.float32,
+    )  # fmt: skip
+
+
+def judge(found: Floats, weights: Weights) -> float:
+    """How likely an answer is in memory, between 0 and 1."""
+    if not weights.gate:
+        return 1.0
+    return float(1 / (1 + np.exp(-(float(found @ np.array(weights.gate)) + weights.gate_bias))))
+
+
+def _top(values: Floats) -> float:
+    return float(values.max()) if len(values) else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What keeps a page out.  `subject`: others than the subject asked about may not answer; `at`: the
+    moment asked from, nothing later and what was valid then; `resident`: in the window already;
+    `flows`: where a label may go; `old`: superseded pages too."""
+
+    subject: bool = True
+    at: int | None = None
+    resident: frozenset[int] = frozenset()
+    flows: Callable[[str], bool] | None = None
+    old: bool = False
+
+
+_LEAST = 6
+"""No page costs less."""
+
+REFUSALS = ("", "later", "resident", "label", "superseded", "duplicate", "subject")
+"""Why a page may not come in; the first that applies."""
+
+
+def refusals(table: Table, measured: Measured, rules: Rules) -> NDArray[np.int8]:
+    """For each candidate the number of its refusal in REFUSALS; 0: it may come in."""
+    cols, rows = table.columns(), measured.rows
+    out = np.zeros(len(rows), dtype=np.int8)
+
+    def refuse(where: NDArray[np.bool_], why: str) -> None:
+        out[where & (out == 0)] = REFUSALS.index(why)
+
+    if rules.at is not None:
+        refuse((cols.time[rows] > rules.at) | (cols.since[rows] > rules.at), "later")
+    held = [table.row[id_] for id_ in rules.resident if id_ in table.row]
+    if held:
+        refuse(np.isin(cols.copy[rows], cols.copy[held]), "resident")
+    if rules.flows is not None:
+        kept = [number for label, number in table.labels.items() if not rules.flows(label)]
+        refuse(np.isin(cols.label[rows], kept), "label")
+    if not rules.old:
+        until = cols.until[rows]
+        gone = until >= 0 if rules.at is None else (until >= 0) & (until <= rules.at)
+        refuse(gone, "superseded")
+    if rules.subject and (measured.subject > 0).any():
+        refuse(measured.subject < 0, "subject")
+    refuse(_older(cols.copy[rows], out == 0), "duplicate")
+    return out
+
+
+def _older(copies: NDArray[np.int64], open_: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """All but the last of those among `open_` that are copies of one another."""
+    out = open_.copy()
+    here = np.flatnonzero(open_)[::-1]
+    out[here[np.unique(copies[here], return_index=True)[1]]] = False
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The pages that may come in, one entry each: parallel arrays."""
+
+    scores: Floats
+    likely: Floats
+    costs: NDArray[np.int64]
+    turns: NDArray[np.int64]
+    groups: NDArray[np.int64]
+
+
+def choose(found: Candidates, *, budget: int, mass: float) -> tuple[list[int], int]:
+    """Which come in, in order of likelihood for their cost, and the tokens they take.  A turn comes in
+    whole unless it costs more than WHOLE of the budget; then its pieces stand for themselves."""
+    unit = _units(found, budget * WHOLE)
+    number = int(unit.max(initial=-1)) + 1
+    cost = np.bincount(unit, weights=found.costs, minlength=number)
+    likely = np.bincount(unit, weights=found.likely, minlength=number)
+    score = np.full(number, -np.inf, dtype=np.float32)
+    np.maximum.at(score, unit, found.scores)
+    group = np.zeros(number, dtype=np.int64)
+    group[unit] = found.groups
+    order = np.argsort(DENSITY * np.log(cost + 1) - score, kind="stable")
+    chosen: list[int] = []
+    seen: set[int] = set()
+    used, reached = 0, 0.0
+    for i, price, of, chance in zip(
+        order.tolist(),
+        cost[order].tolist(),
+        group[order].tolist(),
+        likely[order].tolist(),
+        strict=True,
+    ):
+        if used + _LEAST > budget:
+            break
+        total = int(price) + (0 if of in seen else HEADER_COST)
+        if used + total <= budget:
+            chosen.append(i)
+            seen.add(of)
+            used += total
+            reached += chance
+            if reached >= mass:
+                break
+    rows = np.argsort(unit, kind="stable")
+    starts = np.searchsorted(unit[rows], chosen).tolist()
+    ends = np.searchsorted(unit[rows], chosen, side="right").tolist()
+    return [int(row) for a, b in zip(starts, ends, strict=True) for row in rows[a:b]], used
+
+
+def _units(found: Candidates, cap: float) -> NDArray[np.int64]:
+    """The number of the unit each candidate comes in with."""
+    _, turn = np.unique(found.turns, return_inverse=True)
+    whole = np.bincount(turn, weights=found.costs) <= cap
+    pieces = np.arange(len(turn)) + len(whole)
+    return np.unique(np.where(whole[turn], turn, pieces), return_inverse=True)[1]

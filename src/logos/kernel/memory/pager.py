@@ -1,0 +1,179 @@
+"""Virtual context memory of one address space: pages in, and for a question the pages it needs.
+
+    Pager.add, forget, supersede    keep the space current
+    Pager.fault(question, ...)      -> Fault: pages with reasons, or a statement that there are none
+    Pager.rebuild(pages)            the same pager from its pages
+
+A fault is a search (index, kinds), a score (features, weights) and a gate (who may come in, how much).
+Nothing here reads a clock or a store; the same pages and the same question give the same fault.
+
+Invariant: the rendered pages of a fault cost at most its budget.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logos.abi.errors import Code, SysError
+from logos.kernel.memory import gate
+from logos.kernel.memory.features import Measured, measure
+from logos.kernel.memory.gate import Rules
+from logos.kernel.memory.index import Floats
+from logos.kernel.memory.layout import render
+from logos.kernel.memory.page import Page
+from logos.kernel.memory.query import Query, read
+from logos.kernel.memory.scorer import Scorer, Weights, load
+from logos.kernel.memory.space import Space
+
+DEFAULT_MASS = 0.98
+"""What comes in by default; the temperature is fitted to it."""
+DEFAULT_BUDGET = 2048
+_REFUSED = 8
+"""Refused pages a fault tells of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why a page came in: its score, the probability it was wanted, the features that moved it."""
+
+    page: int
+    score: float
+    likely: float
+    moved: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A page that a rule kept out: one of gate.REFUSALS."""
+
+    page: int
+    rule: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """`confidence` is how likely memory holds an answer; `mass` the probability of what came in;
+    `pages` are in the order they were said, `why` in the order they were chosen."""
+
+    pages: tuple[Page, ...]
+    tokens: int
+    abstained: bool
+    confidence: float
+    mass: float
+    why: tuple[Why, ...] = ()
+    refused: tuple[Refused, ...] = ()
+    subjects: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        return render(self.pages)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """How to answer a fault.  `mass` 1 spends the whole budget.  With `gate` nothing comes in when it
+    is doubtful that memory holds an answer: for faults the kernel predicts; who searches on purpose
+    wants to see what there is.  `subject` says whom the question is about."""
+
+    budget: int = DEFAULT_BUDGET
+    mass: float = DEFAULT_MASS
+    gate: bool = True
+    subject: str | None = None
+    rules: Rules = field(default_factory=Rules)
+
+
+DEFAULT = Ask()
+
+
+class Pager:
+    def __init__(self, weights: Weights | None = None) -> None:
+        self._space = Space()
+        self._scorer = Scorer(load() if weights is None else weights)
+
+    def __len__(self) -> int:
+        return len(self._space)
+
+    @classmethod
+    def rebuild(cls, pages: Iterable[Page], weights: Weights | None = None) -> "Pager":
+        pager = cls(weights)
+        pager.add(pages)
+        return pager
+
+    def add(self, pages: Iterable[Page]) -> None:
+        self._space.add(pages)
+
+    def forget(self, ids: Iterable[int]) -> None:
+        self._space.forget(ids)
+
+    def supersede(self, id_: int, at: int) -> None:
+        self._space.supersede(id_, at)
+
+    def pages(self) -> list[Page]:
+        return self._space.pages()
+
+    def fault(self, question: str, ask: Ask = DEFAULT) -> Fault:
+        if ask.budget <= 0:
+            raise SysError(Code.INVALID, f"a budget of {ask.budget} tokens holds nothing")
+        query = read(
+            question, self._space.table.subjects, subject=ask.subject, years=self._space.years
+        )
+        measured = measure(self._space, query, at=ask.rules.at)
+        if not len(measured.rows):
+            return Fault((), 0, abstained=True, confidence=0.0, mass=0.0, subjects=query.subjects)
+        streams = self._space.table.columns().stream[measured.rows]
+        scores = self._scorer.score(measured.values, streams)
+        confidence = self._confidence(measured, scores, streams)
+        if ask.gate and confidence < self._scorer.weights.threshold:
+            return Fault((), 0, True, confidence, 0.0, subjects=query.subjects)
+        return self._choose(query, measured, scores, confidence, ask)
+
+    def _confidence(self, measured: Measured, scores: Floats, streams: NDArray[np.int64]) -> float:
+        blind = scores - self._scorer.score(measured.values, streams, gate.BLIND)
+        return gate.judge(gate.evidence(measured, scores, blind), self._scorer.weights)
+
+    def _choose(
+        self, query: Query, measured: Measured, scores: Floats, confidence: float, ask: Ask
+    ) -> Fault:
+        table = self._space.table
+        cols = table.columns()
+        refusals = gate.refusals(table, measured, ask.rules)
+        open_ = np.flatnonzero(refusals == 0)
+        rows = measured.rows[open_]
+        likely = gate.probabilities(scores[open_], self._scorer.weights.temperature)
+        found = gate.Candidates(
+            scores[open_], likely, cols.cost[rows], cols.turn[rows], cols.group[rows]
+        )
+        chosen, used = gate.choose(found, budget=ask.budget, mass=ask.mass)
+        brought = [table.page(row) for row in rows[chosen].tolist()]
+        moved = self._scorer.reasons(measured.values[open_[chosen]], cols.stream[rows[chosen]])
+        return Fault(
+            pages=tuple(sorted(brought, key=lambda page: table.row[page.id])),
+            tokens=used,
+            abstained=not brought,
+            confidence=confidence,
+            mass=float(likely[chosen].sum()),
+            why=tuple(
+                Why(page.id, float(found.scores[i]), float(likely[i]), because)
+                for page, i, because in zip(brought, chosen, moved, strict=True)
+            ),
+            refused=self._refused(measured, scores, refusals),
+            subjects=query.subjects,
+        )
+
+    def _refused(
+        self, measured: Measured, scores: Floats, refusals: NDArray[np.int8]
+    ) -> tuple[Refused, ...]:
+        """The best of the pages that a rule kept out."""
+        kept_out = np.flatnonzero(refusals > 0)
+        best = kept_out[np.argsort(-scores[kept_out], kind="stable")[:_REFUSED]]
+        return tuple(
+            Refused(
+                self._space.table.page(int(measured.rows[i])).id,
+                gate.REFUSALS[refusals[i]],
+                float(scores[i]),
+            )
+            for i in best
+        )

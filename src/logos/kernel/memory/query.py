@@ -1,0 +1,68 @@
+"""What a question gives away before anything is looked up.
+
+    read    a question -> Query: its terms, the kinds it asks for, whom it names, and when
+
+Invariant: the subject's name is not among the terms; who spoke is asked of the table, not of the text.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from logos.kernel.memory.text import kinds, spans, terms, wanted
+
+_ANSWERER = re.compile(
+    r"\b(?:did|have|had|do) you\b|\byour (?:recommend|suggest|advice)"
+    r"|\byou (?:recommend|suggest|explain|advis|provid|propos|help)",
+    re.IGNORECASE,
+)
+
+_SHORT = 3
+"""Letters a short form of a name has at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """`wanted` are kinds of things the question asks for, `related` those it mentions; `subjects`
+    the known subjects it names; `spans` intervals of microseconds it speaks of; `answerer`: it asks
+    what the assistant itself said."""
+
+    terms: tuple[str, ...]
+    wanted: tuple[str, ...]
+    related: tuple[str, ...]
+    subjects: tuple[str, ...]
+    spans: tuple[tuple[int, int], ...]
+    answerer: bool
+
+
+def read(
+    question: str,
+    subjects: Iterable[str] = (),
+    *,
+    subject: str | None = None,
+    years: range = range(0),
+) -> Query:
+    """`subject` says whom the question is about when the caller knows better."""
+    named = [subject] if subject else [name for name in subjects if _names(question, name)]
+    mine = {term for name in named for term in terms(name)}
+    found = [term for term in terms(question) if term not in mine]
+    asked = wanted(found)
+    return Query(
+        terms=tuple(found),
+        wanted=tuple(asked),
+        related=tuple(kind for kind in kinds(found) if kind not in asked),
+        subjects=tuple(named),
+        spans=tuple(spans(question, years)),
+        answerer=bool(_ANSWERER.search(question)),
+    )
+
+
+def _names(question: str, name: str) -> bool:
+    """Whether `name`, its first word, or a short form of it stands in the question."""
+    first = name.split(maxsplit=1)[0] if name.split() else name
+    if re.search(rf"\b{re.escape(first)}s?\b", question):
+        return True
+    return any(
+        len(word) >= _SHORT and first.startswith(word)
+        for word in re.findall(r"\b[A-Z][a-z]+\b", question)
+    )

@@ -1,0 +1,78 @@
+"""One address space in memory: its page table and its two inverted indexes.
+
+    Space.add(pages)      in order of arrival; a page whose id is known already is ignored
+    Space.forget(ids)     out of the table and out of every posting
+    Space.pages()         what is held, in order of arrival
+    rebuild(pages)        the same space from its pages alone
+
+One index holds words, the other kinds of things ("sport", "relative"), so that a question for a sport
+finds kayaking.
+
+Invariant: a space is a function of the sequence of pages added and not forgotten.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from logos.kernel.memory.index import Index, Row
+from logos.kernel.memory.page import Kind, Page
+from logos.kernel.memory.table import Novelty, Table
+from logos.kernel.memory.text import kinds, terms
+
+
+class Space:
+    def __init__(self) -> None:
+        self.table = Table()
+        self.words = Index()
+        self.kinds = Index()
+        self.years = range(0)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def add(self, pages: Iterable[Page]) -> None:
+        for page in pages:
+            if page.id in self.table:
+                continue
+            found = terms(page.text)
+            kinds_ = kinds(found)
+            row = self.table.add(page, self._novelty(found, len(kinds_)))
+            group = self.table.group(row)
+            spread = page.kind is Kind.PEOPLE
+            self.words.add([Row(found, group, spread)])
+            self.kinds.add([Row(kinds_, group, spread)])
+            if page.time is not None:
+                self._stretch(page.time)
+
+    def _novelty(self, found: list[str], kinds_: int) -> Novelty:
+        weights = {term: self.words.idf(term) for term in sorted(set(found))}
+        fresh = sum(weight for term, weight in weights.items() if not self.words.holds(term))
+        return Novelty(len(found), fresh, sum(weights.values()), kinds_)
+
+    def forget(self, ids: Iterable[int]) -> None:
+        rows = [self.table.drop(id_) for id_ in dict.fromkeys(ids) if id_ in self.table]
+        if rows:
+            self.words.drop(rows)
+            self.kinds.drop(rows)
+
+    def pages(self) -> list[Page]:
+        return [self.table.page(row) for row in sorted(self.table.row.values())]
+
+    def supersede(self, id_: int, at: int) -> None:
+        """From `at` (microseconds) on the page is no longer true."""
+        page = self.table.page(self.table.row[id_])
+        self.table.replace(msgspec.structs.replace(page, valid_to=at))
+
+    def _stretch(self, time: int) -> None:
+        year = 1970 + int(time // 31_556_952_000_000)
+        if not self.years:
+            self.years = range(year, year + 1)
+        elif year not in self.years:
+            self.years = range(min(self.years.start, year), max(self.years.stop, year + 1))
+
+
+def rebuild(pages: Iterable[Page]) -> Space:
+    space = Space()
+    space.add(pages)
+    return space

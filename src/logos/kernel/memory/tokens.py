@@ -1,0 +1,59 @@
+"""What text costs, without a tokenizer.
+
+    estimate    tokens of a text, a little high on purpose
+
+The figures below were fitted to the cl100k vocabulary on English prose, Markdown and source
+code: over whole conversations the estimate is some 3 % high, and a budget kept by it
+is kept in truth.  A caller who knows the backend's own count gives that instead.
+"""
+
+import re
+
+_UNIT = re.compile(
+    r"'(?:s|t|re|ve|ll|d|m)\b|[A-Za-z]+| ?[0-9]+|[^\S\n]{2,}|\n+|[!-/:-@\[-`{-~]+|[^\sA-Za-z0-9]"
+)
+
+
+def estimate(text: str) -> int:
+    """About what `text` costs; 0 only for the empty text."""
+    total = 0.0
+    for unit in _UNIT.findall(text):
+        total += _cost(unit)
+    return int(total * 1.03 + 0.999) if total else int(bool(text))
+
+
+def _cost(unit: str) -> float:
+    size = len(unit)
+    first = unit[0]
+    if first.isalpha() and first.isascii():
+        return _WORD[size] if size < len(_WORD) else size / 2.5
+    if unit[-1].isdigit() and unit.isascii():
+        return (size + 2) // 3 + 0.2 if first != " " else (size + 1) // 3 + 1.0
+    if first == "\n":
+        return 0.8
+    if first.isspace():
+        return 1.1
+    if first.isascii():
+        return 1.0 if first == "'" and unit[-1].isalpha() else 0.55 + 0.25 * size
+    return 1.3 if first.isalpha() else 2.0
+
+
+_WORD = (
+    0.0,
+    1.03,
+    1.03,
+    1.03,
+    1.03,
+    1.04,
+    1.06,
+    1.08,
+    1.1,
+    1.2,
+    1.25,
+    1.25,
+    1.3,
+    1.4,
+    1.6,
+    1.9,
+    2.2,
+)

@@ -1,0 +1,201 @@
+"""Pages in, and for a question the pages it needs."""
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from logos.abi.errors import Code, SysError
+from logos.kernel.memory import Ask, Kind, Page, Pager, Rules, estimate, load, new_page, parse
+
+EXAMPLES = 30
+
+DAY = 86_400_000_000
+SAID = (
+    ("Ann", "Good morning! How was the weekend?"),
+    ("Bob", "Lovely, I went kayaking on the lake with my sister."),
+    ("Ann", "Nice. I baked sourdough bread and burned the first loaf."),
+    ("Bob", "Ha! My new puppy Rex ate half of my lunch."),
+    ("Ann", "Oh no. I am flying to Lisbon in March for a conference."),
+    ("Bob", "I have been learning the cello since January."),
+    ("Ann", "My brother plays the cello in an orchestra."),
+    ("Bob", "I paid 40 dollars for the strings."),
+)
+
+
+def talk(times: int = 1) -> list[Page]:
+    return [
+        new_page(
+            i + 1,
+            text if i < len(SAID) else f"{text} Note {i}.",
+            kind=Kind.PEOPLE,
+            subject=who,
+            group=str(i // 4),
+            turn=i + 1,
+            time=(19_000 + i // 4) * DAY,
+        )
+        for i, (who, text) in enumerate(SAID * times)
+    ]
+
+
+def texts(pages: tuple[Page, ...]) -> str:
+    return "\n".join(each.text for each in pages)
+
+
+OPEN = Ask(gate=False, mass=0.5)
+
+
+def test_the_page_asked_for_comes_in_first() -> None:
+    pager = Pager.rebuild(talk())
+    found = pager.fault("What did Ann bake?", OPEN)
+    assert found.why[0].page == 3
+    assert found.subjects == ("Ann",)
+    assert found.why[0].moved
+    assert not found.abstained
+
+
+def test_a_kind_of_thing_finds_its_members() -> None:
+    assert Pager.rebuild(talk()).fault("Which outdoor sport does Bob do?", OPEN).why[0].page == 2
+
+
+def test_nobody_answers_for_somebody_else() -> None:
+    pager = Pager.rebuild(talk())
+    found = pager.fault("What has Ann learned on the cello?", Ask(gate=False, mass=2.0))
+    assert {each.subject for each in found.pages} == {"Ann"}
+    assert (6, "subject") in {(each.page, each.rule) for each in found.refused}
+    free = pager.fault(
+        "What has Ann learned on the cello?", Ask(gate=False, mass=2.0, rules=Rules(subject=False))
+    )
+    assert {each.subject for each in free.pages} == {"Ann", "Bob"}
+
+
+def test_confidence_is_higher_when_the_subject_said_it() -> None:
+    pager = Pager.rebuild(talk())
+    right = pager.fault("How much did Bob pay for the strings?").confidence
+    wrong = pager.fault("How much did Ann pay for the strings?").confidence
+    assert right > wrong
+
+
+def test_doubt_brings_nothing_when_the_gate_is_on() -> None:
+    doubting = msgspec.structs.replace(load(), threshold=2.0)
+    found = Pager.rebuild(talk(), doubting).fault("What did Ann bake?")
+    assert found.abstained
+    assert found.pages == ()
+
+
+def test_what_is_forgotten_is_gone() -> None:
+    pager = Pager.rebuild(talk())
+    pager.forget([3, 3, 99])
+    assert "sourdough" not in texts(
+        pager.fault("What did Ann bake?", Ask(gate=False, mass=2)).pages
+    )
+    assert len(pager) == len(SAID) - 1
+    assert 3 not in {each.id for each in pager.pages()}
+
+
+def test_superseded_pages_stay_out_and_time_travel_brings_them_back() -> None:
+    pager = Pager.rebuild(talk())
+    pager.supersede(3, at=19_010 * DAY)
+    question = "What did Ann bake?"
+    assert 3 not in {each.id for each in pager.fault(question, Ask(gate=False, mass=2)).pages}
+    then = Ask(gate=False, rules=Rules(at=19_005 * DAY))
+    assert pager.fault(question, then).why[0].page == 3
+    old = pager.fault(question, Ask(gate=False, rules=Rules(old=True)))
+    assert "Ann (superseded)" in old.text
+
+
+def test_the_future_is_not_known() -> None:
+    early = Ask(gate=False, mass=2.0, rules=Rules(at=19_000 * DAY, subject=False))
+    found = Pager.rebuild(talk()).fault("Who plays the cello?", early)
+    assert {each.id for each in found.pages} == {1, 2, 3, 4}
+
+
+def test_a_fact_is_not_known_before_it_holds() -> None:
+    fact = new_page(
+        9, "Ann lives in Porto.", kind=Kind.FACT, subject="Ann", valid_from=50, valid_to=90
+    )
+    pager = Pager.rebuild([fact])
+
+    def known(at: int) -> bool:
+        found = pager.fault("Where does Ann live?", Ask(gate=False, rules=Rules(at=at)))
+        return bool(found.pages)
+
+    assert [known(at) for at in (49, 50, 89, 90)] == [False, True, True, False]
+
+
+def test_of_copies_the_newest_comes_in() -> None:
+    pager = Pager.rebuild(
+        [*talk(), new_page(50, SAID[2][1], kind=Kind.PEOPLE, subject="Ann", group="9", turn=50)]
+    )
+    found = pager.fault("What did Ann bake?", Ask(gate=False, mass=2.0))
+    ids = [each.id for each in found.pages]
+    assert 50 in ids
+    assert 3 not in ids
+
+
+def test_resident_pages_and_their_copies_do_not_come_in_again() -> None:
+    pager = Pager.rebuild(talk())
+    found = pager.fault("What did Ann bake?", Ask(gate=False, rules=Rules(resident=frozenset({3}))))
+    assert 3 not in {each.id for each in found.pages}
+    assert (3, "resident") in {(each.page, each.rule) for each in found.refused}
+
+
+def test_labels_decide_where_a_page_may_flow() -> None:
+    pages = [
+        msgspec.structs.replace(each, label="secret" if each.id == 3 else "") for each in talk()
+    ]
+    shut = Rules(flows=lambda label: label != "secret")
+    found = Pager.rebuild(pages).fault("What did Ann bake?", Ask(gate=False, mass=2, rules=shut))
+    assert 3 not in {each.id for each in found.pages}
+
+
+@settings(max_examples=EXAMPLES)
+@given(
+    st.integers(1, 400), st.sampled_from(["What did Ann bake?", "cello", "zzz", "", "How is Bob?"])
+)
+def test_what_comes_in_fits(budget: int, question: str) -> None:
+    found = PAGER.fault(question, Ask(budget=budget, mass=2.0, gate=False))
+    assert found.tokens <= budget
+    assert estimate(found.text) <= budget
+    assert found.abstained == (not found.pages)
+
+
+PAGER = Pager.rebuild(talk(3))
+
+
+@settings(max_examples=EXAMPLES)
+@given(st.permutations(range(4)), st.integers(1, 7))
+def test_the_same_pages_give_the_same_fault(order: list[int], cut: int) -> None:
+    pages = talk()
+    apart = Pager()
+    for i in range(0, len(pages), cut):
+        apart.add(pages[i : i + cut])
+        apart.fault("anything", OPEN)
+    apart.add([pages[i] for i in order])  # known already
+    ask = Ask(gate=False, mass=2.0)
+    assert apart.fault("What did Ann bake?", ask) == Pager.rebuild(pages).fault(
+        "What did Ann bake?", ask
+    )
+
+
+def test_an_empty_memory_has_nothing() -> None:
+    assert Pager().fault("What did Ann bake?").abstained
+
+
+def test_a_budget_must_hold_something() -> None:
+    with pytest.raises(SysError) as caught:
+        Pager().fault("x", Ask(budget=0))
+    assert caught.value.code is Code.INVALID
+
+
+def test_weights_for_other_features_are_refused() -> None:
+    raw = msgspec.json.encode(msgspec.structs.replace(load(), names=("other",)))
+    with pytest.raises(SysError, match="other features"):
+        parse(raw)
+    with pytest.raises(SysError, match="not a table"):
+        parse(b"{}")
+
+
+def test_the_shipped_weights_say_where_they_came_from() -> None:
+    assert "fit_pager" in load().note
+    assert parse(msgspec.json.encode(load())) == load()
