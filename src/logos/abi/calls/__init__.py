@@ -18,7 +18,7 @@ from logos.abi.calls.base import Call, name, result_type, tool_name
 from logos.abi.calls.fs import Append, List, Read, Search, Write
 from logos.abi.calls.message import Letter, Receive, Schedule, Send, Sleep
 from logos.abi.calls.process import Exit, Kill, Spawn, Wait
-from logos.abi.calls.world import CallTool, Fetch, ReadPage, Run
+from logos.abi.calls.world import CallTool, Fetch, ReadPage, Run, SearchMemory
 
 CALLS: tuple[type[Call[Any]], ...] = (
     List,
@@ -30,6 +30,7 @@ CALLS: tuple[type[Call[Any]], ...] = (
     Fetch,
     CallTool,
     ReadPage,
+    SearchMemory,
     Spawn,
     Wait,
     Kill,
@@ -61,6 +62,7 @@ __all__ = [
     "Run",
     "Schedule",
     "Search",
+    "SearchMemory",
     "Send",
     "Sleep",
     "Spawn",

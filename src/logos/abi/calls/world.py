@@ -71,6 +71,19 @@ class CallTool(Call[msgspec.Raw], tag="tool.call", frozen=True, kw_only=True):
         return f"/tools/{self.tool}"
 
 
+class SearchMemory(Call[str], tag="memory.search", frozen=True, kw_only=True):
+    """Find what was said, read or returned earlier in this process, also what left the window.
+
+    Returns the pages that fit the question best, each with its number for memory.read; says so
+    when there is nothing.
+    """
+
+    question: Annotated[
+        str, Meta(description="what you want to know, in plain words", min_length=1)
+    ]
+    tokens: Annotated[int, Meta(description="how much to bring in at most", ge=64, le=8000)] = 1024
+
+
 class ReadPage(Call[str], tag="memory.read", frozen=True, kw_only=True):
     """Bring back a page that has left the window, exactly as it was.  `offset` counts characters."""
 

@@ -1,6 +1,6 @@
 """memory.*"""
 
-from logos.abi.calls import ReadPage
+from logos.abi.calls import ReadPage, SearchMemory
 from logos.abi.ids import Seq
 from logos.kernel.handlers.table import TABLE
 from logos.kernel.syscall import Context, Effects
@@ -10,3 +10,8 @@ from logos.kernel.syscall import Context, Effects
 async def read(ctx: Context, call: ReadPage) -> Effects:
     text = await ctx.kernel.page(ctx.pid, Seq(call.page))
     return Effects(value=text[call.offset :])
+
+
+@TABLE.handles(SearchMemory)
+async def search(ctx: Context, call: SearchMemory) -> Effects:
+    return Effects(value=await ctx.kernel.search(ctx.pid, call.question, call.tokens))

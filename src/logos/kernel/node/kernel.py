@@ -206,6 +206,9 @@ class Kernel:
     async def page(self, pid: Pid, page: Seq) -> str:
         return await self.records.page(pid, page)
 
+    async def search(self, pid: Pid, question: str, tokens: int) -> str:
+        return await self.records.search(pid, question, tokens)
+
     async def born(
         self, agent: Agent, task: str, limits: Limits, *, pid: Pid, parent: Process
     ) -> tuple[Entry, Limits]:

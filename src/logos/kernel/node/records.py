@@ -3,6 +3,7 @@
     Records.list, known, process, window    now
     Records.events, follow, feed            what happened, and what happens next
     Records.wait                            the end of a process
+    Records.search                          what a process has seen that fits a question
     Records.audit                           every chain recomputed
 
 Reads only; works for any process, whoever drives it.
@@ -12,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, NamedTuple
 
 import anyio
+import anyio.to_thread
 
 from logos.abi.calls import Exit
 from logos.abi.errors import Code, SysError
@@ -20,7 +22,7 @@ from logos.abi.ids import Pid, Seq
 from logos.abi.process import Process
 from logos.kernel import journal
 from logos.kernel.journal import Entry, Row
-from logos.kernel.memory import Window, page_text
+from logos.kernel.memory import Recall, Window, page_text
 from logos.kernel.node.resident import Folded, fold_all
 from logos.kernel.syscall import Known
 from logos.store import Queries, Store
@@ -31,6 +33,9 @@ POLL_S = 0.5
 """How often a follower looks by itself: events of other nodes come without a wake-up."""
 
 PAGE = 1000
+
+RECALLS = 32
+"""Processes whose memory stays indexed."""
 
 
 class Listed(NamedTuple):
@@ -73,6 +78,7 @@ class Records:
         self._store = store
         self._changed: dict[Pid, anyio.Event] = {}
         self._any = anyio.Event()
+        self._recalls: dict[Pid, Recall] = {}  # the one asked longest ago first
 
     async def list(self, *, everyone: bool = False) -> list[Listed]:
         """The process table, by pid."""
@@ -205,6 +211,23 @@ class Records:
         raise SysError(
             Code.NOT_FOUND, f"there is no page {page}", hint="use a number you were shown"
         )
+
+    async def search(self, pid: Pid, question: str, tokens: int) -> str:
+        """What a process has seen that fits a question.  The index of each process that asked
+        lately is kept; its journal tells it what is new."""
+        recall = self._recalls.pop(pid, None) or Recall()
+        new = [told async for told in self.events(pid, recall.seq)]
+
+        def find() -> str:
+            for row, event in new:
+                recall.add(row.seq, row.at, event)
+            return recall.search(question, tokens)
+
+        found = await anyio.to_thread.run_sync(find)
+        self._recalls[pid] = recall
+        if len(self._recalls) > RECALLS:
+            del self._recalls[next(iter(self._recalls))]
+        return found
 
     def committed(self, entries: Sequence[Entry]) -> None:
         """Wake who follows these processes."""

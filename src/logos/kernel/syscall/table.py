@@ -37,6 +37,8 @@ class Services(Protocol):
 
     async def page(self, pid: Pid, page: Seq) -> str: ...
 
+    async def search(self, pid: Pid, question: str, tokens: int) -> str: ...
+
     async def born(
         self, agent: Agent, task: str, limits: Limits, *, pid: Pid, parent: Process
     ) -> tuple[Entry, Limits]:
