@@ -253,7 +253,8 @@ async def test_signals_in_the_instant_a_thought_ends(node: Any, world: Any) -> N
         try:
             await kernel.signal(pid, signal)
         except SysError as error:  # the answer won by so much that the process is gone
-            assert error.code is Code.STATE
+            if error.code is not Code.STATE:
+                raise
 
     n = 12
     world.models["m"] = Scripted([After(wait, Say("answer"))] * n * 2)
