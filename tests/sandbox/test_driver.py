@@ -14,9 +14,12 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from logos.abi.driver import Command, Completed, Mode, Network
-from logos.drivers.sandbox import LocalSandbox, write_regular
+from logos.abi.calls import Write
+from logos.abi.driver import Command, Completed, Job, Mode, Network
+from logos.abi.ids import CallId, Pid
+from logos.drivers.sandbox import LocalSandbox
 from logos.drivers.sandbox import machine as machines
+from logos.drivers.workspace import Workspace
 
 MODES = pytest.mark.parametrize("mode", [Mode.FULL, Mode.NO_NAMESPACES])
 Open = Callable[..., LocalSandbox]
@@ -99,7 +102,8 @@ async def test_files_stay_and_the_next_run_can_change_them(
     box = open_box(mode)
     (workspace / "ours").write_text("0")
     await box.run(shell("mkdir d; echo 1 > d/f; chmod 600 d/f; echo 1 > ours", workspace))
-    write_regular(workspace, "d/put", b"0")
+    put = Write(path="d/put", text="0")
+    await Workspace().run(Job(id=CallId("2.1"), pid=Pid(2), call=put, workspace=workspace))
     another = open_box(mode)
     done = await another.run(shell("echo 2 >> d/f && echo 2 > ours && echo 2 >d/put", workspace))
     assert done.status == 0, done.stderr

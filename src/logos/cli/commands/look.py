@@ -8,7 +8,7 @@ import anyio
 from logos.abi.events import AnyEvent
 from logos.abi.events import Asked as AskedEvent
 from logos.abi.ids import Pid, Seq
-from logos.cli.commands.work import PID
+from logos.cli.commands.work import FROM, PID
 from logos.cli.registry import Argument, Asked, Command
 from logos.cli.shown import age, line, listed_data, moment, money, plain, told_data
 from logos.kernel import Listed, Told
@@ -187,7 +187,7 @@ JOURNAL = Command(
     "journal",
     "every event of a process, with its place in the hash chain",
     journal,
-    (PID, Argument("--from", "after this event", int, default=0)),
+    (PID, FROM),
     stream=True,
 )
 LOGS = Command(

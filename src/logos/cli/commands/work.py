@@ -18,6 +18,7 @@ from logos.cli.shown import line, told_data
 from logos.kernel import Told
 
 PID = Argument("pid", "number of the process", int)
+FROM = Argument("--from", "after this event", int, default=0)
 NANO = 1_000_000_000
 
 
@@ -215,7 +216,7 @@ ATTACH = Command(
     "attach",
     "watch a process from its beginning on; Ctrl-C leaves it running",
     attach,
-    (PID, Argument("--from", "after this event", int, default=0)),
+    (PID, FROM),
     stream=True,
 )
 SEND = Command(

@@ -33,9 +33,9 @@ import anyio.to_thread
 
 from logos.abi.driver import Command, Completed, Layer, Mode
 from logos.abi.errors import Code, SysError
+from logos.beneath import adopt
 from logos.drivers.sandbox import machine as machines
 from logos.drivers.sandbox import plan
-from logos.drivers.sandbox.beneath import adopt
 from logos.drivers.sandbox.cage import Cage, Start
 from logos.drivers.sandbox.cgroup import Group
 from logos.drivers.sandbox.machine import Machine

@@ -1,13 +1,11 @@
 """The files of a process: fs.list, fs.read, fs.search, fs.write and fs.append on its own folder.
 
     Workspace   the Tool (and, for fs.append, the Reconciler)
-    beneath     opening files that stay below a folder whatever links hostile code has planted
 
 `/home` is the folder a Job names.  No path, link or race leads out of it: every file is
 opened relative to that folder by the operating system's own rule.
 """
 
-from logos.drivers.workspace import beneath
 from logos.drivers.workspace.driver import Workspace
 
-__all__ = ["Workspace", "beneath"]
+__all__ = ["Workspace"]

@@ -11,13 +11,15 @@ import hashlib
 import os
 import stat
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
+from logos import beneath
 from logos.abi.driver import Verdict
 from logos.abi.errors import Code, SysError
-from logos.drivers.workspace import beneath
 from logos.drivers.workspace.places import FULL
 
 _TAIL_BYTES = 4096
@@ -29,13 +31,15 @@ def replace(workspace: Path, place: str, data: bytes, *, key: str) -> None:
     folder, _, name = place.rpartition("/")
     temporary = temporary_name(key, name)
     with beneath.root(workspace) as at:
-        owner = _owner(at)
-        beneath.make_folders(at, folder, owner)
+        beneath.make_folders(at, folder)
         with beneath.open_folder(at, folder) as parent:
             mode = _mode(parent, name)
             _discard(parent, temporary)
             try:
-                _fill(parent, temporary, data, mode, owner)
+                with _fresh(parent, temporary, mode) as file:
+                    _fill(file, data)
+                    beneath.give(at, file)
+                    os.fsync(file)
                 os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
             except BaseException:
                 _discard(parent, temporary)
@@ -71,13 +75,12 @@ class Appends:
     def append(self, workspace: Path, place: str, data: bytes) -> None:
         folder = place.rpartition("/")[0]
         with beneath.root(workspace) as at:
-            owner = _owner(at)
-            beneath.make_folders(at, folder, owner)
+            beneath.make_folders(at, folder)
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
             with beneath.open_file(at, place, flags) as file, self._lock(file):
                 about = os.fstat(file)
-                if owner is not None and about.st_size == 0 and about.st_uid == 0:
-                    os.fchown(file, *owner)
+                if about.st_size == 0 and about.st_uid == 0:
+                    beneath.give(at, file)
                 _grow(file, about.st_size, data)
             with beneath.open_folder(at, folder) as parent:
                 os.fsync(parent)
@@ -134,17 +137,21 @@ def _tail(file: int, end: int) -> bytes:
     return hashlib.sha256(os.pread(file, end - start, start)).digest()
 
 
-def _fill(parent: int, name: str, data: bytes, mode: int, owner: tuple[int, int] | None) -> None:
+@contextmanager
+def _fresh(parent: int, name: str, mode: int) -> Iterator[int]:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(name, flags, mode, dir_fd=parent)
-    with os.fdopen(descriptor, "wb", buffering=0) as file:
-        left = memoryview(data)
-        while left:
-            left = left[file.write(left) :]
+    try:
         os.fchmod(descriptor, mode)
-        if owner is not None:
-            os.fchown(descriptor, *owner)
-        os.fsync(descriptor)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _fill(file: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(file, left) :]
 
 
 def _mode(parent: int, name: str) -> int:
@@ -166,11 +173,3 @@ def _discard(parent: int, name: str) -> None:
         pass
     except IsADirectoryError as error:
         raise SysError(Code.CONFLICT, f"a folder {name} is in the way", hint="remove it") from error
-
-
-def _owner(at: int) -> tuple[int, int] | None:
-    """Whom new files are given to: a root daemon works for the owner of the workspace."""
-    about = os.fstat(at)
-    if os.geteuid() == 0 and about.st_uid != 0:
-        return about.st_uid, about.st_gid
-    return None

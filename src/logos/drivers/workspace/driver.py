@@ -7,6 +7,7 @@
 What is done to a file is done in a thread; what is searched, in a process of its own.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Callable
@@ -16,11 +17,12 @@ import anyio
 import anyio.to_thread
 import msgspec
 
+from logos import beneath
 from logos.abi.calls import Append, List, Read, Search, Write
 from logos.abi.driver import Job, Verdict
 from logos.abi.errors import Code, SysError
 from logos.abi.limits import FILE_BYTES, READ_LINES
-from logos.drivers.workspace import beneath, text
+from logos.drivers.workspace import text
 from logos.drivers.workspace.change import Appends, Before, replace
 from logos.drivers.workspace.places import below, failing
 from logos.drivers.workspace.search import find
@@ -98,7 +100,7 @@ def _list(job: Job, call: List) -> str:
     with failing(path, job.workspace), beneath.root(job.workspace) as at:
         try:
             with beneath.open_folder(at, place) as folder, os.scandir(folder) as entries:
-                shown = sorted(map(_entry, entries))
+                shown = sorted(filter(None, map(_entry, entries)))
         except NotADirectoryError:
             with beneath.open_file(at, place):  # raises when a folder on the way is the file
                 pass
@@ -109,8 +111,12 @@ def _list(job: Job, call: List) -> str:
 
 
 def _entry(entry: os.DirEntry[str]) -> str:
+    """One line, or nothing for what has gone since the folder was read."""
     name = entry.name.encode("utf-8", "backslashreplace").decode().replace("\n", "\\n")
-    about = entry.stat(follow_symlinks=False)
+    try:
+        about = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return ""
     if stat.S_ISDIR(about.st_mode):
         return f"{name}/"
     if stat.S_ISREG(about.st_mode):
@@ -121,19 +127,17 @@ def _entry(entry: os.DirEntry[str]) -> str:
 def _read(job: Job, call: Read) -> str:
     path = call.target()
     place = below(path)
-    with (
-        failing(path, job.workspace),
-        beneath.root(job.workspace) as at,
-        beneath.open_file(at, place) as descriptor,
-        os.fdopen(descriptor, "rb", closefd=False, buffering=0) as file,
-    ):
-        data = file.read(FILE_BYTES + 1) or b""
-    if len(data) > FILE_BYTES:
-        raise SysError(
-            Code.LIMIT,
-            f"{path} is larger than {FILE_BYTES >> 20} MiB",
-            hint="find the part you need with fs.search",
-        )
+    with failing(path, job.workspace), beneath.root(job.workspace) as at:
+        try:
+            data = beneath.read_file(at, place, FILE_BYTES)
+        except OSError as error:
+            if error.errno != errno.EFBIG:
+                raise
+            raise SysError(
+                Code.LIMIT,
+                f"{path} is larger than {FILE_BYTES >> 20} MiB",
+                hint="find the part you need with fs.search",
+            ) from error
     content = text.decode(data)
     if content is None:
         raise SysError(

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from logos import beneath
 from logos.abi.errors import Code, SysError
-from logos.drivers.workspace import beneath
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -69,6 +69,9 @@ _SENTENCES = {
     errno.EISDIR: (Code.INVALID, "is a folder", "list it with fs.list"),
     errno.EINVAL: (Code.INVALID, "is not a regular file", "pipes and devices are not read"),
     errno.ENXIO: (Code.INVALID, "is not a regular file", "pipes and devices are not read"),
+    errno.EMLINK: (
+        Code.INVALID, "has a second name, which may lie outside", "copy it, and use the copy"
+    ),
     errno.ENAMETOOLONG: (Code.INVALID, "is too long a name", "use a shorter one"),
     errno.EXDEV: (Code.DENIED, "leads out of the workspace", "files are in /home"),
     errno.EACCES: (Code.DENIED, "is closed to us by its permissions", "change its mode"),

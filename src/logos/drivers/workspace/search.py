@@ -16,10 +16,10 @@ from typing import Any
 import anyio
 import msgspec
 
+from logos import beneath
 from logos.abi.calls import Search
 from logos.abi.driver import Job
 from logos.abi.errors import Code, SysError
-from logos.drivers.workspace import beneath
 from logos.drivers.workspace.places import below, failing
 
 _PROGRAM = Path(__file__).with_name("searcher.py")
@@ -30,7 +30,7 @@ async def find(job: Job, call: Search, within_s: float) -> str:
     place = below(target)
     with failing(target, job.workspace), beneath.root(job.workspace) as at:
         owner = os.fstat(at)
-        descriptor = beneath.open_at(at, place, os.O_RDONLY | os.O_NONBLOCK)
+        descriptor = beneath.open_at(at, place)
     try:
         kind = os.fstat(descriptor).st_mode
         if not (stat.S_ISDIR(kind) or stat.S_ISREG(kind)):

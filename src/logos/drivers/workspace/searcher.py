@@ -53,7 +53,7 @@ def search(asked: dict[str, Any], pattern: re.Pattern[str]) -> dict[str, Any]:
     literals = [text.encode() for text in required(pattern)]
     matches: list[str] = []
     total = files = 0
-    skipped = {"binary": 0, "large": 0, "unreadable": 0, "deep": 0}
+    skipped = {"binary": 0, "large": 0, "linked": 0, "unreadable": 0, "deep": 0}
     for path, descriptor in _files(asked, skipped):
         data = _content(descriptor, skipped)
         if data is None:
@@ -199,6 +199,9 @@ def _content(descriptor: int, skipped: dict[str, int]) -> bytes | None:
     with os.fdopen(descriptor, "rb", buffering=0) as file:
         about = os.fstat(descriptor)
         if not stat.S_ISREG(about.st_mode):
+            return None
+        if about.st_nlink > 1:  # the other name may lie outside
+            skipped["linked"] += 1
             return None
         if about.st_size > FILE_BYTES:
             skipped["large"] += 1
