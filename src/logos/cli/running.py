@@ -1,6 +1,7 @@
 """Run one command: parse, carry out, and turn every way to fail into an exit status.
 
 carry_out(words, asked)    the exit status
+first_of(group)            the error in a group of errors
 usage()                    the page `logos --help` shows
 """
 
@@ -22,6 +23,8 @@ async def carry_out(words: Sequence[str], asked: Asked) -> int:
     except SysError as error:
         return asked.out.error(error)
     except Exception as error:  # why: a bug in one command must not take the daemon down
+        if isinstance(error, ExceptionGroup) and (known := error.split(SysError)[0]):
+            return asked.out.error(first_of(known))
         log.exception("bug in a command: %s", words)
         bug = SysError(
             Code.INTERNAL,
@@ -29,6 +32,14 @@ async def carry_out(words: Sequence[str], asked: Asked) -> int:
             hint="daemon.log in the home has the trace; please report it",
         )
         return asked.out.error(bug)
+
+
+def first_of(group: BaseExceptionGroup[SysError]) -> SysError:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, SysError)
+    return error
 
 
 async def _dispatch(words: list[str], asked: Asked) -> int:
@@ -59,6 +70,8 @@ async def _dispatch(words: list[str], asked: Asked) -> int:
         return 0
     asked.arguments = parsing.parse_args(rest)
     out.json = asked.arguments.json or (out.json and not asked.arguments.plain)
+    if command.effect == "read" and not command.stream:
+        asked.resume([*words, "--json" if out.json else "--plain"])
     return await command.run(asked)
 
 

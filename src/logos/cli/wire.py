@@ -1,13 +1,14 @@
 """How the client and the daemon talk.  Imported by the client: nothing but built-ins here.
 
-The client sends one request, then may send `INTERRUPT` and `INPUT`; the daemon sends frames
-until `EXIT`.  A frame is one byte of kind, four bytes of length (big-endian), then so many
+The client sends one request, then may send `INTERRUPT` and `INPUT`; the daemon sends `TAKEN`
+before it does anything, then frames until `EXIT`.  A request that was not taken has done
+nothing: it may be sent to the next daemon.  A frame is one byte of kind, four bytes of length (big-endian), then so many
 bytes.  After `RESUME` a client that loses the daemon starts it again and sends these
 arguments instead: that is how a running command survives the death of its daemon.
 """
 
-EXIT, OUT, ERR, RESUME = b"x", b"o", b"e", b"r"
-REQUEST, INTERRUPT, INPUT = b"q", b"i", b"t"
+TAKEN, EXIT, OUT, ERR, RESUME = b"t", b"x", b"o", b"e", b"r"
+REQUEST, INTERRUPT, INPUT = b"q", b"i", b"s"
 
 SEPARATOR = "\0"
 HEADER_BYTES = 5

@@ -149,6 +149,8 @@ def _plain(event: AnyEvent) -> str:
 async def logs(asked: Asked) -> int:
     """Without a pid: what everybody does, as it happens."""
     records, pid = asked.node.kernel.records, asked.arguments.pid
+    if pid:
+        await records.process(Pid(pid))  # says so when there is none
     if pid and not asked.arguments.follow:
         async for told in records.events(Pid(pid)):
             _logged(asked, told)

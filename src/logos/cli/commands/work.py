@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from logos.abi.agent import Agent, Limits
 from logos.abi.calls import Exit
-from logos.abi.errors import Code, SysError
+from logos.abi.errors import MEANING, Code, SysError
 from logos.abi.events import Exited, Thought
 from logos.abi.ids import Pid, Seq
 from logos.abi.messages import AnyDelta, TextDelta
@@ -53,7 +53,9 @@ async def run(asked: Asked) -> int:
 def _agent(asked: Asked, name: str) -> Agent:
     """By name, or by the path of its file."""
     if name.endswith(".md"):
-        path = asked.cwd / name
+        path = asked.cwd / Path(name).expanduser()
+        if not path.is_file():
+            raise SysError(Code.NOT_FOUND, f"there is no file {path}", hint="see `logos agents`")
         agent = asked.node.agents(path.stem, path.parent)
     else:
         agent = asked.node.agents(name, asked.cwd)
@@ -70,7 +72,9 @@ def _folder(asked: Asked, name: str) -> Path | None:
 
 
 async def attach(asked: Asked) -> int:
-    return await watch(asked, Pid(asked.arguments.pid), Seq(getattr(asked.arguments, "from")))
+    pid = Pid(asked.arguments.pid)
+    await asked.node.kernel.records.process(pid)  # says so when there is none
+    return await watch(asked, pid, Seq(getattr(asked.arguments, "from")))
 
 
 class Screen:
@@ -162,12 +166,15 @@ async def kill(asked: Asked) -> int:
 
 async def wait(asked: Asked) -> int:
     pids = [Pid(pid) for pid in asked.arguments.pid]
+    for pid in pids:
+        await asked.node.kernel.records.process(pid)  # says so when there is none
     asked.resume(["wait", *map(str, pids), *_same(asked)])
     ended = []
     for pid in pids:
         exit_ = await _unless_interrupted(asked, pid)
         if exit_ is None:
-            return 0
+            asked.out.note(f"not waiting any more: process {pid} goes on")
+            return MEANING[Code.CANCELLED].exit_status
         ended.append(exit_)
     text = "\n".join(f"process {e.pid} exited with {e.status}: {e.answer}" for e in ended)
     data = [{"pid": e.pid, "status": e.status, "answer": e.answer} for e in ended]
@@ -233,7 +240,13 @@ KILL = Command(
     kill,
     (
         Argument("pid", "processes", int, many=True),
-        Argument("--signal", "which", choices=tuple(Signal), default=Signal.TERM.value, short="-s"),
+        Argument(
+            "--signal",
+            "which",
+            choices=tuple(s.value for s in Signal),
+            default=Signal.TERM.value,
+            short="-s",
+        ),
     ),
     effect="write",
 )

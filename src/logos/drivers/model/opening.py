@@ -104,6 +104,13 @@ def _hosted(name: str, endpoint: Endpoint, provider: Provider) -> Hosted:
             f"{name!r} has no model" if dialect else f"no dialect {endpoint.dialect!r}",
             hint=f"provider/model, and one of the dialects {', '.join(sorted(DIALECTS))}",
         )
+    if provider.paid and not (endpoint.key or endpoint.url or endpoint.headers):
+        variable = f"{name.partition('/')[0].upper()}_API_KEY"
+        raise SysError(
+            Code.UNAUTHENTICATED,
+            f"there is no key for {name!r}",
+            hint=f"`logos down`, set {variable}, and start again; or set models.<name>.key",
+        )
     endpoint = msgspec.structs.replace(endpoint, url=endpoint.url or provider.url)
     if provider.paid and endpoint.price is None and find(endpoint.model) is None:
         _log.warning("no price is known for %s: its thoughts count as free", name)
