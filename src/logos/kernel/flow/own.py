@@ -66,6 +66,11 @@ impact = "read"
 arguments = { page = "selector", offset = "selector" }
 result = { type = "memory" }
 
+["memory.search"]
+impact = "read"
+arguments = { question = "selector", tokens = "choice" }
+result = { type = "memory" }
+
 ["process.spawn"]
 impact = "reversible_write"
 private = true
