@@ -14,6 +14,7 @@ from pathlib import Path
 import anyio
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from logos import config
 from logos.abi.agent import Agent
@@ -24,6 +25,10 @@ from logos.programs import PROGRAMS
 from logos.store import Embedded, Store, migrate
 
 NUMBERS = count(1)
+
+# how long an example takes says what else the machine does, not whether the code is right
+settings.register_profile("logos", deadline=None)
+settings.load_profile("logos")
 
 
 @pytest.fixture

@@ -38,6 +38,7 @@ VALID: dict[str, dict[str, Any]] = {
     "http_fetch": {"url": "https://example.org/x"},
     "tool_call": {"tool": "weigh", "arguments": {}},
     "memory_read": {"page": 3},
+    "memory_search": {"question": "who pays?", "tokens": 500},
     "process_spawn": {"agent": "b", "task": "t", "limits": {"tokens": 5}},
     "process_wait": {"pid": 3, "timeout_s": 1.5},
     "process_signal": {"pid": 3, "signal": "kill"},
