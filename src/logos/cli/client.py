@@ -28,6 +28,7 @@ SHARED = "/tmp/logos-"  # noqa: S108 - checked to be ours
 """Where the socket of a home with a long path is."""
 
 ANYWHERE = {"--describe", "--help", "-h"}
+"""With one of these a command only explains itself."""
 
 LOCAL = {"", "--help", "-h", "--version", "help", "config", "doctor", "--describe"}
 """Commands that need no daemon."""
@@ -49,6 +50,7 @@ def main() -> int:
     try:
         return run(sys.argv[1:])
     except KeyboardInterrupt:
+        show(2, b"\n")
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # no second complaint at exit
@@ -100,7 +102,7 @@ def run(arguments: list[str]) -> int:
             return 0
         connection = start()
     status = keep_on(connection, arguments)
-    if first == "down" and status == 0:
+    if first == "down" and status == 0 and ANYWHERE.isdisjoint(arguments):
         wait_until_gone()
     return status
 
