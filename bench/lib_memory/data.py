@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from logos.kernel.memory.page import Kind, Page, new_page, split
+from logos.kernel.memory.page import Kind, Page, page_of, split
 
 _FORMATS = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d", "%B-%d-%Y", "%b-%d-%Y")
 _ROLES = {"user", "assistant", "system", "tool"}
@@ -69,7 +69,7 @@ def conversation(raw: dict[str, Any]) -> Conversation:
 def _add(out: Conversation, turn: dict[str, Any], number: int, kind: Kind) -> None:
     for piece in split(turn["text"], kind):
         out.pages.append(
-            new_page(
+            page_of(
                 len(out.pages) + 1,
                 turn["text"][piece.start : piece.end],
                 tokens=piece.tokens,

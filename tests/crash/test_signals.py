@@ -15,7 +15,7 @@ from logos.abi import events as e
 from logos.abi.agent import Agent
 from logos.abi.calls import Append, Wait
 from logos.abi.driver import Job, Verdict
-from logos.abi.ids import CallId, Pid
+from logos.abi.ids import INIT, CallId, Pid
 from logos.abi.messages import Request, Role, ToolCall
 from logos.abi.process import Child, Process, Signal
 from logos.abi.rights import parse
@@ -97,6 +97,6 @@ async def test_waiting_for_a_child_whose_end_is_still_in_the_mail(url: str, worl
         child = await kernel.spawn(Agent(name="a", model="m"), "end")
         assert (await kernel.records.wait(child)).status == 0
         parent = Process(children=(Child(pid=child),))
-        assert (await wait(Context(Pid(99), parent, 0, kernel), Wait(pid=child))).blocks
-        told = await wait(Context(Pid(99), Process(), 0, kernel), Wait(pid=child))
+        assert (await wait(Context(INIT, parent, 0, kernel), Wait(pid=child))).blocks
+        told = await wait(Context(INIT, Process(), 0, kernel), Wait(pid=child))
         assert told.value.status == 0

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logos.abi.errors import Code, SysError
-from logos.kernel.memory import Ask, Kind, Page, Pager, Rules, estimate, load, new_page, parse
+from logos.kernel.memory import Ask, Kind, Page, Pager, Rules, estimate, load, page_of, parse
 
 EXAMPLES = 30
 
@@ -25,7 +25,7 @@ SAID = (
 
 def talk(times: int = 1) -> list[Page]:
     return [
-        new_page(
+        page_of(
             i + 1,
             text if i < len(SAID) else f"{text} Note {i}.",
             kind=Kind.PEOPLE,
@@ -111,7 +111,7 @@ def test_the_future_is_not_known() -> None:
 
 
 def test_a_fact_is_not_known_before_it_holds() -> None:
-    fact = new_page(
+    fact = page_of(
         9, "Ann lives in Porto.", kind=Kind.FACT, subject="Ann", valid_from=50, valid_to=90
     )
     pager = Pager.rebuild([fact])
@@ -125,7 +125,7 @@ def test_a_fact_is_not_known_before_it_holds() -> None:
 
 def test_of_copies_the_newest_comes_in() -> None:
     pager = Pager.rebuild(
-        [*talk(), new_page(50, SAID[2][1], kind=Kind.PEOPLE, subject="Ann", group="9", turn=50)]
+        [*talk(), page_of(50, SAID[2][1], kind=Kind.PEOPLE, subject="Ann", group="9", turn=50)]
     )
     found = pager.fault("What did Ann bake?", Ask(gate=False, mass=2.0))
     ids = [each.id for each in found.pages]

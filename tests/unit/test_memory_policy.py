@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logos.kernel.memory import Kind, Resident, keep, load, marks, memorability, new_page, victims
+from logos.kernel.memory import Kind, Resident, keep, load, marks, memorability, page_of, victims
 from logos.kernel.memory.space import rebuild
 
 EXAMPLES = 30
@@ -84,8 +84,8 @@ def test_a_compaction_fits_and_keeps_what_is_pinned(tokens: dict[int, int], budg
 def test_news_is_more_memorable_than_thanks() -> None:
     space = rebuild(
         [
-            new_page(1, "Wow, that sounds great! Thanks.", kind=Kind.PEOPLE, subject="Ann"),
-            new_page(2, "Last week I adopted a puppy in Lisbon.", kind=Kind.PEOPLE, subject="Bob"),
+            page_of(1, "Wow, that sounds great! Thanks.", kind=Kind.PEOPLE, subject="Ann"),
+            page_of(2, "Last week I adopted a puppy in Lisbon.", kind=Kind.PEOPLE, subject="Bob"),
         ]
     )
     thanks, news = memorability(space.table.columns(), load())

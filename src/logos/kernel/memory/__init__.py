@@ -6,7 +6,7 @@ pure policy says which pages leave the window and what a compaction keeps.
 
     Recall                             all a process has seen, searchable
     Window                             the fold of a journal that a prompt is made of
-    Page, Kind, Source, new_page, split   what memory is made of
+    Page, Kind, Source, page_of, split   what memory is made of
     Pager, Ask, Rules, Fault           pages in; a question; what may come in; what came, and why
     render                             pages as the text a model sees
     Resident, marks, victims           replacement
@@ -21,7 +21,7 @@ Nothing here reads a clock, a store, or anything but the table of weights that s
 
 from logos.kernel.memory.gate import Rules
 from logos.kernel.memory.layout import render
-from logos.kernel.memory.page import Kind, Page, Piece, Source, new_page, split
+from logos.kernel.memory.page import Kind, Page, Piece, Source, page_of, split
 from logos.kernel.memory.pager import Ask, Fault, Pager, Refused, Why
 from logos.kernel.memory.policy import Marks, Resident, keep, marks, memorability, victims
 from logos.kernel.memory.recall import Recall
@@ -51,7 +51,7 @@ __all__ = [
     "load",
     "marks",
     "memorability",
-    "new_page",
+    "page_of",
     "page_text",
     "parse",
     "render",

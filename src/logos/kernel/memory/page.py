@@ -3,7 +3,7 @@
     Page      one piece of context: text, what it costs, who said it, when, and where it came from
     Kind      the kind of stream a page belongs to; policies differ by it
     Source    where the exact bytes came from
-    new_page  a Page with its hash and its cost filled in
+    page_of  a Page with its hash and its cost filled in
     split     text -> pieces on natural boundaries
 
 Invariant: the pieces of a text, in order, concatenate to exactly that text.
@@ -66,7 +66,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pair: str = ""
 
 
-def new_page(id_: int, text: str, *, tokens: int | None = None, **fields: Any) -> Page:
+def page_of(id_: int, text: str, *, tokens: int | None = None, **fields: Any) -> Page:
     """A Page of `text`; without `tokens` its cost is estimated."""
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
     cost = estimate(text) if tokens is None else tokens

@@ -10,7 +10,7 @@ back is not taken in again: it would be found instead of its source.
 from logos.abi.events import AnyEvent, Called, Received, Returned, Spawned, Thought
 from logos.abi.ids import CallId, Seq
 from logos.abi.messages import Role
-from logos.kernel.memory.page import Kind, Page, Source, new_page, split
+from logos.kernel.memory.page import Kind, Page, Source, page_of, split
 from logos.kernel.memory.pager import Ask, Pager
 from logos.kernel.memory.text import terms
 from logos.kernel.memory.window import page_text
@@ -51,7 +51,7 @@ class Recall:
             source = Source(seq=seq, start=piece.start, end=piece.end)
             part = text[piece.start : piece.end]
             pages.append(
-                new_page(
+                page_of(
                     self._next,
                     part,
                     tokens=piece.tokens,

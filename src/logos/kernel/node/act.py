@@ -11,7 +11,7 @@ is in doubt, and only a call that may run twice is ever run twice.
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 import msgspec
@@ -35,7 +35,17 @@ log = logging.getLogger("logos.kernel")
 DEADLINE_S = 120.0
 """For a call that names no time of its own."""
 
+STALE_PAUSE_S = 0.05
+"""A node that was stopped must not act before it knows that nobody has taken its place."""
+
 Drivers = Mapping[type[Call[Any]], Tool]
+
+
+class Hold(NamedTuple):
+    """The node's hold on what it drives: whether it is sure now, and whom to tell of its loss."""
+
+    sure: Callable[[], bool]
+    lost: Callable[[Fenced], None]
 
 
 class Actor:
@@ -47,14 +57,14 @@ class Actor:
         drivers: Drivers,
         services: Services,
         tasks: TaskGroup,
-        lost: Callable[[Fenced], None],
+        hold: Hold,
     ) -> None:
         self._gate = gate
         self._table = table
         self._drivers = drivers
         self._services = services
         self._tasks = tasks
-        self._lost = lost
+        self._hold = hold
 
     async def act(self, resident: Resident) -> None:
         """What must wait for another of these calls stays proposed, and its turn comes."""
@@ -180,11 +190,13 @@ class Actor:
                 with scope:
                     if intent is not None:
                         await intent.durable(resident.pid)
+                    while not self._hold.sure():  # noqa: ASYNC110 - until the next heartbeat, or our end
+                        await anyio.sleep(STALE_PAUSE_S)
                     outcome = await _outcome(tool, job, id_)
                 if not scope.cancelled_caught and _is_open(resident, id_):
                     resident.append(outcome)
             except Fenced as fenced:
-                self._lost(fenced)
+                self._hold.lost(fenced)
             finally:
                 resident.running.pop(id_, None)
                 resident.changed.set()

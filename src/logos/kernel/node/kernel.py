@@ -28,7 +28,7 @@ from logos.abi.rights import EVERYTHING, attenuates
 from logos.kernel import caps, journal
 from logos.kernel.handlers import TABLE
 from logos.kernel.journal import Birth, Entry, Writer
-from logos.kernel.node.act import Actor, Drivers
+from logos.kernel.node.act import Actor, Drivers, Hold
 from logos.kernel.node.lease import Lease
 from logos.kernel.node.node import Node
 from logos.kernel.node.records import Records
@@ -94,7 +94,7 @@ class Kernel:
             drivers=self._parts.drivers,
             services=self,
             tasks=tasks,
-            lost=self._node.lost,
+            hold=Hold(lambda: self._lease.fresh, self._node.lost),
         )
         thinker = Thinker(self._parts.models, Slots(), self._gate, self._heard)
         await self._node.run(thinker, actor, tasks)

@@ -2,6 +2,7 @@
 
     Lease.take(place)     register this node
     Lease.beat()          prolong; how many nodes are alive; raise Dead when it came too late
+    Lease.fresh           whether it surely holds at this moment
     Lease.claim(most)     processes nobody drives are this node's now
     Lease.resign()        leave everything to others
 
@@ -9,6 +10,7 @@ One row per node, whatever it drives.  All times are the database's.  A node who
 out is dead for ever: it registers again as another one.
 """
 
+import time
 from typing import Any, NamedTuple
 
 from logos.abi.ids import NodeId, Pid
@@ -31,28 +33,40 @@ class Lease:
     def __init__(self, store: Store, lease_s: float) -> None:
         self._store = store
         self._lease_s = lease_s
+        self._until = 0.0
         self.node = NodeId(0)
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the lease surely holds: counted from before the database was asked for it.  A
+        node that was stopped and goes on finds it stale at once, before it has done anything."""
+        return time.monotonic() < self._until
 
     async def take(self, place: str, *, alone: bool) -> NodeId:
         """`alone`: this process holds the lock of its place, so an earlier node there is dead."""
 
-        async def register() -> Any:
+        async def register() -> tuple[float, Any]:
             async with self._store.transaction() as db:
                 if alone:
                     await db.run(_SQL.succeed, place=place)
-                return await db.one(_SQL.register, place=place, lease=self._lease_s)
+                asked = time.monotonic()
+                return asked, await db.one(_SQL.register, place=place, lease=self._lease_s)
 
-        self.node = NodeId((await self._store.persist(register))["id"])
+        asked, row = await self._store.persist(register)
+        self._until = asked + self._lease_s
+        self.node = NodeId(row["id"])
         return self.node
 
     async def beat(self) -> int:
-        async def prolong() -> Any:
+        async def prolong() -> tuple[float, Any]:
+            asked = time.monotonic()
             async with self._store.connection() as db:
-                return await db.one(_SQL.heartbeat, node=self.node, lease=self._lease_s)
+                return asked, await db.one(_SQL.heartbeat, node=self.node, lease=self._lease_s)
 
-        row = await self._store.persist(prolong)
+        asked, row = await self._store.persist(prolong)
         if row is None:
             raise Dead(f"node {self.node} was silent for more than {self._lease_s} s")
+        self._until = asked + self._lease_s
         return int(row["alive"])
 
     async def claim(self, most: int) -> list[Claimed]:
