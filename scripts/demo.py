@@ -24,6 +24,9 @@ PLACE = ROOT / ".demo"
 HOME, WORKSPACE = PLACE / "home", PLACE / "workspace"
 LEDGER = WORKSPACE / "ledger.md"
 LOGOS = Path(sysconfig.get_path("scripts")) / "logos"
+KILLED: list[float] = []
+"""When the node was killed."""
+
 KILL_AT = (8, 24)
 """Lines in the ledger at which the node is killed."""
 
@@ -77,6 +80,7 @@ def lines() -> list[str]:
 def kill_node(number: int) -> None:
     pid = json.loads(logos("status", "--json"))["data"]["pid"]
     os.kill(pid, signal.SIGKILL)
+    KILLED.append(time.time())  # noqa: TID251 - compared with the journal, which has its own
     print(f"\n*** kill -9 {pid}: the node is dead (the ledger has {number} lines) ***", flush=True)
 
 
@@ -107,9 +111,13 @@ def show_results() -> bool:
     listed = json.loads(logos("ps", "--all", "--json"))["data"]
     pid = max(one["pid"] for one in listed)
     events = [json.loads(line) for line in logos("journal", str(pid), "--json").splitlines()]
-    for event in events:
-        if event["type"] in ("interrupted", "signalled", "warned"):
-            print(f"  event {event['seq']}: {event['type']}: {event.get('message', '')}")
+    for number, moment in enumerate(KILLED, 1):
+        before = [e for e in events if e["at"] / 1e6 <= moment]
+        if len(before) < len(events):
+            last, first = before[-1], events[len(before)]
+            gap = (first["at"] - last["at"]) / 1e6
+            print(f"  kill {number}: the last event is {last['seq']} ({last['type']});", end=" ")
+            print(f"{gap:.1f} s later the next node adds {first['seq']} ({first['type']})")
     counts = {kind: sum(e["type"] == kind for e in events) for kind in ("thought", "called")}
     print(f"  {len(events)} events, {counts['thought']} thoughts, {counts['called']} calls")
     say("logos audit verify")

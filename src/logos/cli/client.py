@@ -28,6 +28,7 @@ SHARED = "/tmp/logos-"  # noqa: S108 - checked to be ours
 """Where the socket of a home with a long path is."""
 
 ANYWHERE = {"--describe", "--help", "-h"}
+"""With one of these a command only explains itself."""
 
 LOCAL = {"", "--help", "-h", "--version", "help", "config", "doctor", "--describe"}
 """Commands that need no daemon."""
@@ -41,6 +42,10 @@ NAMES = {2: "invalid", 3: "not_found", 4: "denied"}
 """Of statuses; whatever else keeps a daemon from answering is `unavailable`."""
 
 
+UNENDED: set[int] = set()
+"""Descriptors whose last line has not ended: a thought was cut off."""
+
+
 class Failure(Exception):  # noqa: N818 - one of ours is SysError, in the daemon
     """Ends the client: a message, a hint, and an exit status."""
 
@@ -49,6 +54,7 @@ def main() -> int:
     try:
         return run(sys.argv[1:])
     except KeyboardInterrupt:
+        show(2, b"\n")
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # no second complaint at exit
@@ -76,6 +82,9 @@ def answer_error(message: str, hint: str, status: int) -> None:
 
 
 def complain(message: str, hint: str = "") -> None:
+    if UNENDED:
+        show(2, b"\n")
+        UNENDED.clear()
     show(2, f"logos: {message}\n".encode("utf-8", "surrogateescape"))
     if hint:
         show(2, f"hint: {hint}\n".encode("utf-8", "surrogateescape"))
@@ -100,7 +109,7 @@ def run(arguments: list[str]) -> int:
             return 0
         connection = start()
     status = keep_on(connection, arguments)
-    if first == "down" and status == 0:
+    if first == "down" and status == 0 and ANYWHERE.isdisjoint(arguments):
         wait_until_gone()
     return status
 
@@ -175,6 +184,7 @@ def receive(connection: "_socket.socket") -> bytes:
 
 def show(descriptor: int, data: bytes) -> None:
     """Where nobody listens because it was closed from the start, nothing is shown."""
+    (UNENDED.discard if data.endswith(b"\n") else UNENDED.add)(descriptor)
     try:
         while data:
             data = data[os.write(descriptor, data) :]

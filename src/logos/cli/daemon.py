@@ -119,8 +119,8 @@ class _Connection:
         self._left = anyio.Event()
 
     async def serve(self) -> None:
+        kind, payload = await self._frame()  # first, or a stranger would not hear why
         by = _peer(self._stream)
-        kind, payload = await self._frame()
         request = wire.unpack(payload)
         if kind != wire.REQUEST or len(request) < REQUEST_HEAD or not request[1].isdigit():
             raise SysError(Code.INVALID, "this is not a request", hint="use the `logos` command")

@@ -44,7 +44,7 @@ def first_of(group: BaseExceptionGroup[SysError]) -> SysError:
 
 async def _dispatch(words: list[str], asked: Asked) -> int:
     out = asked.out
-    match words:
+    match [word for word in words if word not in ("--json", "--plain")]:
         case [] | ["--help"] | ["-h"] | ["help"]:
             out.text(usage())
             return 0

@@ -60,6 +60,11 @@ def _why(event: Signalled) -> str:
     return f" ({event.reason})" if event.reason else ""
 
 
+def _told(event: Exited) -> str:
+    """Why it failed.  What a good one answered has been shown as its last thought."""
+    return f": {event.answer}" if event.status and event.answer else ""
+
+
 #: How an event looks: a style and a text.
 _LINES: dict[type, Callable[[Any], tuple[str, str]]] = {
     Spawned: lambda e: ("bold", f"{e.agent.name}: {e.task}"),
@@ -74,7 +79,7 @@ _LINES: dict[type, Callable[[Any], tuple[str, str]]] = {
     Started: lambda e: ("green", f"+ started process {e.pid}"),
     Ended: lambda e: ("dim", f"- process {e.pid} ended with {e.status}"),
     Rang: lambda e: ("cyan", f"⏰ {e.text}"),
-    Exited: lambda e: ("red" if e.status else "green", f"exited with status {e.status}"),
+    Exited: lambda e: ("red" if e.status else "green", f"exited with status {e.status}{_told(e)}"),
 }
 
 
@@ -116,6 +121,10 @@ def money(nano: int) -> str:
 
 def moment(at: int) -> str:
     return dt.datetime.fromtimestamp(at / SECOND, dt.UTC).strftime("%H:%M:%S.%f")[:-3]
+
+
+def when(at: int) -> str:
+    return dt.datetime.fromtimestamp(at / SECOND, dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def listed_data(listed: Listed) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from logos.abi.events import Asked as AskedEvent
 from logos.abi.ids import Pid, Seq
 from logos.cli.commands.work import PID
 from logos.cli.registry import Argument, Asked, Command
-from logos.cli.shown import age, line, listed_data, moment, money, plain, told_data
+from logos.cli.shown import age, line, listed_data, moment, money, plain, told_data, when
 from logos.kernel import Listed, Told
 
 
@@ -108,11 +108,24 @@ def _parts(message: Any) -> str:
 def _facts(asked: Asked, pid: Pid, data: dict[str, Any]) -> str:
     agent = data.pop("agent", {})
     lines = [asked.out.style(f"process {pid}: {agent.get('name')}", "bold")]
-    lines += (
-        f"  {key:12} {value}" for key, value in data.items() if value not in ((), [], "", None)
-    )
-    lines.append(f"  {'tools':12} {', '.join(agent.get('tools', ()))}")
+    data.pop("watch", None)  # hashes
+    data["tools"] = agent.get("tools", ())
+    data["started"] = when(data["started"]) if data.get("started") else None
+    data["caps"] = [f"{cap['verb']}:{cap['path']}" for cap in data.get("caps", ())]
+    for key, value in data.items():
+        if value not in ((), [], {}, "", None):
+            first, *more = _fact(value).splitlines()
+            lines += [f"  {key:12} {first}", *(f"{'':15}{one}" for one in more)]
     return "\n".join(lines)
+
+
+def _fact(value: Any) -> str:
+    """A value as a person writes it."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_fact, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_fact(one)}" for key, one in value.items())
+    return str(value)
 
 
 async def journal(asked: Asked) -> int:
@@ -160,6 +173,7 @@ async def logs(asked: Asked) -> int:
 
         async def leave() -> None:
             await asked.interrupted.wait()
+            asked.out.note("")  # the terminal has written ^C
             tasks.cancel_scope.cancel()
 
         tasks.start_soon(leave)

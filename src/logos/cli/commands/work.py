@@ -1,5 +1,6 @@
 """run, attach, send, kill, wait: start processes and deal with them."""
 
+import math
 from pathlib import Path
 
 import anyio
@@ -35,7 +36,7 @@ async def run(asked: Asked) -> int:
         task,
         limits=Limits(
             tokens=args.tokens,
-            cost=None if args.cost is None else int(args.cost * NANO),
+            cost=_nano(args.cost),
             wall_s=args.wall,
             calls=args.calls,
         ),
@@ -59,6 +60,14 @@ def _agent(asked: Asked, name: str) -> Agent:
     else:
         agent = asked.node.agents(name, asked.cwd)
     return replace(agent, model=asked.arguments.model) if asked.arguments.model else agent
+
+
+def _nano(dollars: float | None) -> int | None:
+    if dollars is None:
+        return None
+    if not math.isfinite(dollars):
+        raise SysError(Code.INVALID, f"a cost of {dollars} makes no sense", hint="--cost 0.50")
+    return int(dollars * NANO)
 
 
 def _folder(asked: Asked, name: str) -> Path | None:

@@ -1,0 +1,89 @@
+"""The command as people run it: in a process of its own, against a daemon in a home of its own.
+
+place    a folder with an agent, notes, and a home whose daemon has a finished process, 2
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+LOGOS = Path(sys.executable).parent / "logos"
+PATIENCE_S = 60
+AGENT = """---
+name: lib
+description: Answers from the files of a folder
+tools: fs.list, fs.read, fs.search, fs.append
+allow:
+  - read:/home/**
+  - write:/home/ledger.md
+---
+You answer from files.
+"""
+KEYS = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
+DONE = 2
+"""The process that has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    folder: Path
+    environ: dict[str, str]
+
+    @property
+    def home(self) -> Path:
+        return Path(self.environ["LOGOS_HOME"])
+
+    def at(self, home: Path, **environ: str) -> "Place":
+        """The same with another home, and more in the environment."""
+        return Place(self.folder, self.environ | {"LOGOS_HOME": str(home)} | environ)
+
+    def start(self, *words: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [LOGOS, *words],
+            cwd=self.folder,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        with self.start(*words) as started:
+            out, err = started.communicate(timeout=PATIENCE_S)
+        assert "Traceback" not in out + err
+        assert "internal" not in err, err
+        return subprocess.CompletedProcess(words, started.returncode, out, err)
+
+    def data(self, *words: str) -> Any:
+        done = self.run(*words, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)["data"]
+
+    def kill_daemon(self) -> None:
+        os.kill(self.data("status")["pid"], signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    folder = tmp_path_factory.mktemp("cli")
+    (folder / "agents").mkdir()
+    (folder / "agents" / "lib.md").write_text(AGENT)
+    (folder / "notes").mkdir()
+    (folder / "notes" / "launch.md").write_text("Mira pays for the venue.\n")
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("LOGOS_") and k not in KEYS}
+    made = Place(folder, environ | {"LOGOS_HOME": str(folder / "home")})
+    try:
+        first = made.run("run", "lib", "Read launch.md. Who pays for the venue?", "-w", "notes")
+        assert first.returncode == 0, first.stderr
+        yield made
+    finally:
+        made.run("down")

@@ -1,0 +1,123 @@
+"""What every command does alike: help, schema, JSON, errors, no colour in pipes."""
+
+import json
+from typing import Any
+
+import pytest
+from tests.cli.conftest import DONE, Place
+
+from logos.abi.errors import MEANING
+from logos.cli.commands import COMMANDS
+from logos.cli.registry import describe
+
+pytestmark = pytest.mark.slow
+
+EVERY = sorted(COMMANDS)
+TYPES = {"string", "integer", "number", "boolean", "array", "object"}
+STATUSES = {0, *(meaning.exit_status for meaning in MEANING.values())}
+
+#: A harmless use of each command, and whether it succeeds.
+USES: dict[str, tuple[list[str], int]] = {
+    "agents": ([], 0),
+    "attach": ([str(DONE)], 0),
+    "audit verify": ([], 0),
+    "config": ([], 0),
+    "doctor": ([], 0),
+    "down": ([], 0),
+    "journal": ([str(DONE)], 0),
+    "kill": ([str(DONE)], 10),
+    "logs": ([str(DONE)], 0),
+    "ps": (["--all"], 0),
+    "run": (["lib", "Read launch.md.", "--workspace", "notes"], 0),
+    "send": ([str(DONE), "hello"], 10),
+    "show": ([str(DONE), "window"], 0),
+    "status": ([], 0),
+    "tree": (["--all"], 0),
+    "up": ([], 0),
+    "wait": ([str(DONE)], 0),
+}
+
+
+def check_schema(schema: dict[str, Any]) -> None:
+    """The part of JSON Schema that commands use; an unknown keyword is a mistake."""
+    known = {"type", "description", "enum", "items", "properties", "required"}
+    assert not set(schema) - known - {"additionalProperties", "default"}, schema
+    assert schema["type"] in TYPES
+    properties = schema.get("properties", {})
+    assert set(schema.get("required", ())) <= set(properties)
+    for below in (*properties.values(), *([schema["items"]] if "items" in schema else ())):
+        check_schema(below)
+
+
+def test_every_command_has_a_use_here() -> None:
+    assert set(USES) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_help(place: Place, name: str) -> None:
+    done = place.run(*name.split(), "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"usage: logos {name} ")
+    assert COMMANDS[name].summary in done.stdout
+    assert place.run("help", *name.split()).stdout == done.stdout
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_schema(place: Place, name: str) -> None:
+    described = place.data(*name.split(), "--describe")
+    check_schema(described["arguments"])
+    assert described["effect"] in ("read", "write")
+    assert {int(status) for status in described["exit_statuses"]} == STATUSES
+
+
+def test_all_schemas_at_once(place: Place) -> None:
+    assert place.data("--describe") == json.loads(json.dumps(describe(COMMANDS)))
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_an_unknown_option_is_refused_with_a_hint(place: Place, name: str) -> None:
+    words, _ = USES[name]
+    done = place.run(*name.split(), *words, "--frobnicate")
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"logos: invalid: unrecognized arguments: --frobnicate\nhint: logos {name} --help\n"
+    )
+    assert json.loads(done.stdout)["error"]["exit"] == 2
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_json(place: Place, name: str) -> None:
+    """One document, or one to a line; and a pipe gets it without asking."""
+    words, status = USES[name]
+    for option in ("--json",), ():
+        done = place.run(*name.split(), *words, *option)
+        assert done.returncode == status, done.stderr
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        if COMMANDS[name].stream:
+            assert all("type" in line for line in lines)
+            assert len(lines) > 1
+            continue
+        [answer] = lines
+        assert answer["v"] == 1
+        assert answer["ok"] == (status == 0)
+        assert ("data" if status == 0 else "error") in answer
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_text_in_a_pipe_has_no_escape_codes(place: Place, name: str) -> None:
+    words, status = USES[name]
+    done = place.run(*name.split(), *words, "--plain")
+    assert done.returncode == status, done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+    assert not done.stdout.startswith("{")
+    assert not (done.stdout and not done.stdout.endswith("\n"))
+
+
+@pytest.mark.parametrize("name", ["agents", "config", "ps", "tree"])
+def test_the_order_of_answers_is_stable(place: Place, name: str) -> None:
+    words, _ = USES[name]
+    first, second = (place.data(*name.split(), *words) for _ in range(2))
+    key = "pid" if name in ("ps", "tree") else "name"
+    assert [one[key] for one in first] == [one[key] for one in second]
+    if key == "pid":
+        assert [one[key] for one in first] == sorted(one[key] for one in first)

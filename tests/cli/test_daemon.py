@@ -1,0 +1,136 @@
+"""Client and daemon: commands that outlive a killed daemon, and who may talk to it."""
+
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import PATIENCE_S, Place
+
+from logos.cli import wire
+from logos.cli.client import socket_path
+
+pytestmark = pytest.mark.slow
+
+NOBODY = 65534
+JOB = "Find `TODO` in the `*.md` files. For each match, append a line `- PATH:LINE: TEXT` to ledger.md."
+
+
+@pytest.fixture
+def many(place: Place, tmp_path: Path) -> Path:
+    for n in range(30):
+        (tmp_path / f"item{n}.md").write_text(f"TODO: ask about item {n}\n")
+    return tmp_path
+
+
+def test_run_goes_on_across_a_killed_daemon(place: Place, many: Path) -> None:
+    """The client shows each event once, in order, and ends as if nothing had happened."""
+    with place.start("run", "lib", JOB, "--workspace", str(many)) as running:
+        assert running.stdout is not None
+        shown = []
+        for text in running.stdout:
+            shown.append(json.loads(text))
+            if len(shown) == 12:
+                place.kill_daemon()
+        assert running.wait(PATIENCE_S) == 0
+    *events, result = shown
+    assert result["type"] == "result"
+    seqs = [event["seq"] for event in events]
+    assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
+    ledger = (many / "ledger.md").read_text().splitlines()
+    assert len(ledger) == len(set(ledger)) == 30
+
+
+def test_wait_goes_on_across_a_killed_daemon(place: Place, many: Path) -> None:
+    pid = place.data("run", "lib", JOB, "--detach", "--workspace", str(many))["pid"]
+    with place.start("wait", str(pid)) as waiting:
+        place.kill_daemon()
+        out, err = waiting.communicate(timeout=PATIENCE_S)
+    assert waiting.returncode == 0, err
+    assert json.loads(out)["data"][0]["pid"] == pid
+
+
+def test_what_was_not_taken_goes_to_the_next_daemon(place: Place) -> None:
+    """A daemon on its way out accepts and says nothing: the command must not fail for it."""
+    place.run("down")
+    path = Path(socket_path(str(place.home)))
+    with socket.socket(socket.AF_UNIX) as dying:
+        dying.bind(str(path))
+        dying.listen()
+        with place.start("ps") as asking:
+            accepted, _ = dying.accept()
+            path.unlink()
+            accepted.close()
+            _, err = asking.communicate(timeout=PATIENCE_S)
+    assert (asking.returncode, err) == (0, "")
+
+
+def test_what_was_taken_is_not_done_again(place: Place) -> None:
+    place.run("down")
+    path = Path(socket_path(str(place.home)))
+    with socket.socket(socket.AF_UNIX) as dying:
+        dying.bind(str(path))
+        dying.listen()
+        with place.start("send", "1", "hello") as asking:
+            accepted, _ = dying.accept()
+            accepted.sendall(wire.frame(wire.TAKEN, b""))
+            accepted.close()
+            _, err = asking.communicate(timeout=PATIENCE_S)
+    path.unlink()
+    assert asking.returncode == 69
+    assert "whether it happened is in the journal" in err
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"q", wire.frame(b"q", b"x"), b"q\xff\xff\xff\xff", wire.frame(b"?", b"")]
+)
+def test_nonsense_does_not_take_the_daemon_down(place: Place, sent: bytes) -> None:
+    before = place.data("up")["pid"]
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(socket_path(str(place.home)))
+        client.sendall(sent)
+        client.shutdown(socket.SHUT_WR)
+        while client.recv(1 << 16):
+            pass
+    assert place.data("status")["pid"] == before
+
+
+def as_nobody(place: Place) -> "subprocess.CompletedProcess[str]":
+    """Another user, who stands in the folder already, says hello."""
+    program = textwrap.dedent(f"""
+        import os, socket
+        os.setgroups([])
+        os.setgid({NOBODY})
+        os.setuid({NOBODY})
+        client = socket.socket(socket.AF_UNIX)
+        client.connect("logos.sock")
+        client.sendall({wire.frame(wire.REQUEST, wire.pack(["/", "0", "", "", "ps"]))!r})
+        answer = b""
+        while piece := client.recv(4096):
+            answer += piece
+        print(answer)
+    """)
+    return subprocess.run(
+        [sys.executable, "-c", program], cwd=place.home, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_another_user_is_refused(place: Place) -> None:
+    """By the socket's mode; and by who they are, should the mode ever let them in."""
+    before = place.data("up")["pid"]
+    path = Path(socket_path(str(place.home)))
+    assert path.parent == place.home
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "PermissionError" in as_nobody(place).stderr
+    path.chmod(0o666)
+    refused = as_nobody(place).stdout
+    path.chmod(0o600)
+    assert f"denied: uid {NOBODY} is not the owner" in refused
+    assert "x\\x00\\x00\\x00\\x014" in refused
+    assert place.data("status")["pid"] == before
