@@ -80,7 +80,7 @@ def lines() -> list[str]:
 def kill_node(number: int) -> None:
     pid = json.loads(logos("status", "--json"))["data"]["pid"]
     os.kill(pid, signal.SIGKILL)
-    KILLED.append(time.time())  # noqa: TID251 - to be compared with the journal
+    KILLED.append(time.time())  # noqa: TID251 - compared with the journal, which has its own
     print(f"\n*** kill -9 {pid}: the node is dead (the ledger has {number} lines) ***", flush=True)
 
 

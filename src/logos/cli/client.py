@@ -42,6 +42,10 @@ NAMES = {2: "invalid", 3: "not_found", 4: "denied"}
 """Of statuses; whatever else keeps a daemon from answering is `unavailable`."""
 
 
+UNENDED: set[int] = set()
+"""Descriptors whose last line has not ended: a thought was cut off."""
+
+
 class Failure(Exception):  # noqa: N818 - one of ours is SysError, in the daemon
     """Ends the client: a message, a hint, and an exit status."""
 
@@ -78,6 +82,9 @@ def answer_error(message: str, hint: str, status: int) -> None:
 
 
 def complain(message: str, hint: str = "") -> None:
+    if UNENDED:
+        show(2, b"\n")
+        UNENDED.clear()
     show(2, f"logos: {message}\n".encode("utf-8", "surrogateescape"))
     if hint:
         show(2, f"hint: {hint}\n".encode("utf-8", "surrogateescape"))
@@ -177,6 +184,7 @@ def receive(connection: "_socket.socket") -> bytes:
 
 def show(descriptor: int, data: bytes) -> None:
     """Where nobody listens because it was closed from the start, nothing is shown."""
+    (UNENDED.discard if data.endswith(b"\n") else UNENDED.add)(descriptor)
     try:
         while data:
             data = data[os.write(descriptor, data) :]

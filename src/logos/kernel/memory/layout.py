@@ -19,7 +19,7 @@ from logos.kernel.memory.page import Page
 
 HEADER_COST = 10
 _FORGED = re.compile(r"^(?=#\s|\d+[ :])", re.MULTILINE)
-_OLD = " (superseded)"
+_SUPERSEDED = " (superseded)"
 
 
 def render(pages: Iterable[Page]) -> str:
@@ -55,7 +55,7 @@ def line_cost(page: Page) -> int:
 
 def _prefix(page: Page) -> str:
     who = page.subject or page.role or page.kind
-    old = _OLD if page.valid_to is not None else ""
+    old = _SUPERSEDED if page.valid_to is not None else ""
     return f"{page.id} {who}{old}: "
 
 
