@@ -40,6 +40,7 @@ PATIENCE_S = 600.0
 """Crash recovery replays at most what was written since the last checkpoint."""
 
 POLL_S = 0.05
+YOUNG_NS = 5 * 10**9
 DATABASE = "logos"
 PID_FILE = "postmaster.pid"
 SOCKET_LOCK = ".s.PGSQL.5432.lock"
@@ -108,10 +109,9 @@ class Embedded:
             time.sleep(POLL_S)
 
     def _alive(self) -> bool:
-        """Is there a server, or one about to be?"""
-        if (self._data / PID_FILE).exists():
-            return _serving(self._data / PID_FILE)
-        return time.time_ns() - (self._folder / "starting").stat().st_mtime_ns < 10**10
+        """Is there a server, or one about to be?  A young one may not have written its file."""
+        since = time.time_ns() - (self._folder / "starting").stat().st_mtime_ns
+        return since < YOUNG_NS or _serving(self._data / PID_FILE)
 
     def _refused(self, why: str) -> SysError:
         journal = self._data / "log"
