@@ -196,12 +196,17 @@ class Records:
         return None if row is None else Known(*row)
 
     async def answer(self, pid: Pid) -> str:
-        """The last words of a process that has exited."""
-        last = ""
-        async for told in self.events(pid):
+        """The last words of a process that has exited: its last event has them."""
+
+        async def fetch() -> Any:
+            async with self._store.connection() as db:
+                return await db.one(_SQL.head, pid=pid)
+
+        end = (await self._store.persist(fetch))["head_seq"]
+        async for told in self.events(pid, Seq(end - 1)):
             if isinstance(told.event, Exited):
-                last = told.event.answer
-        return last
+                return told.event.answer
+        return ""
 
     async def page(self, pid: Pid, page: Seq) -> str:
         """What one event put into the window, exactly."""
