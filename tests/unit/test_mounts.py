@@ -40,9 +40,8 @@ class Shelf:
 
 
 def mounts() -> Mounts:
-    return Mounts(
-        {"/skills": Shelf("/skills", a="one\ntwo", b="two"), "/mem": Shelf("/mem", x="m")}
-    )
+    skills, memory = Shelf("/skills", a="one\ntwo", b="two"), Shelf("/mem", x="m")
+    return Mounts({"/skills": skills, "/mem": memory}, {})
 
 
 async def run(call: Call[str], tree: Mounts | None = None) -> str:
