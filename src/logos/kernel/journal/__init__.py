@@ -4,7 +4,7 @@
     verify(rows, ...)           the first row that is not what it says (pure)
     decode(row)                 the event in a row, whatever its age
     Writer.append(entry)        queue; Batch.durable(pid) returns when it is on disk
-    read, read_many             rows back
+    read, read_many             rows back; `tail`, `read_some`: a few of them
     Feed.advance()              everybody's rows, in one order, each once
     snapshots, save_snapshot    folds kept to shorten the next one
     pending                     letters nobody has taken
@@ -24,8 +24,10 @@ from logos.kernel.journal.reader import (
     pending,
     read,
     read_many,
+    read_some,
     save_snapshot,
     snapshots,
+    tail,
 )
 from logos.kernel.journal.upcast import decode
 from logos.kernel.journal.writer import (
@@ -61,8 +63,10 @@ __all__ = [
     "pending",
     "read",
     "read_many",
+    "read_some",
     "save_snapshot",
     "seal",
     "snapshots",
+    "tail",
     "verify",
 ]

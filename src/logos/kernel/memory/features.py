@@ -153,9 +153,7 @@ def _most(values: Floats) -> np.float32:
     return np.float32(max(float(values.max(initial=0.0)), _SMALL))
 
 
-def _candidates(
-    found: _Lexical, cols: Columns, live: NDArray[np.bool_]
-) -> NDArray[np.int64]:
+def _candidates(found: _Lexical, cols: Columns, live: NDArray[np.bool_]) -> NDArray[np.int64]:
     rows = np.flatnonzero(live)
     if len(rows) <= CANDIDATES:
         return rows

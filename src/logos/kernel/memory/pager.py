@@ -51,7 +51,7 @@ class Refused:
     page: int
     rule: str
     score: float
-    source: Source = Source()
+    source: Source
 
 
 @dataclass(frozen=True, slots=True)

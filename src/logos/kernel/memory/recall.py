@@ -3,6 +3,7 @@
     Recall.add(seq, at, event)     one more event of its journal
     Recall.fault(question, ask)    -> Fault, its pages without their texts
     Recall.pack, Recall.unpack     as data, to be thrown away at any time
+    found_text(question, pages)    what was found, for who searched on purpose
 
 Built from the journal alone.  A page is a piece of what one event put into the window; its source
 says which, and its text is read from there.  What memory itself brought back is not taken in
@@ -11,6 +12,7 @@ again: it would be found instead of its source.
 Invariant: the same events give the same space, however often it was packed in between.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -22,11 +24,14 @@ from logos.abi.messages import Role
 from logos.kernel.memory.page import Kind, Page, Source, page_of, split
 from logos.kernel.memory.pager import Ask, Fault, Pager
 from logos.kernel.memory.scorer import Weights
-from logos.kernel.memory.space import SpaceImage
+from logos.kernel.memory.space import Space, SpaceImage
+from logos.kernel.memory.text import terms
 from logos.kernel.memory.window import page_text
 
-VERSION = 1
+SPACE_VERSION = 1
 """Raise it when what is packed changes, or how events become pages: older images are not read."""
+
+NOTHING = "[nothing in memory fits the question]"
 
 _DAY = 86_400_000_000
 
@@ -93,7 +98,7 @@ class Recall:
     def unpack(cls, body: bytes, weights: Weights | None = None) -> "Recall":
         image = msgspec.msgpack.decode(body, type=RecallImage)
         out = cls(weights)
-        out._pager.space = out._pager.space.unpack(image.space)
+        out._pager.space = Space.unpack(image.space)
         out._own = {CallId(each) for each in image.own}
         out._ids, out.seq = image.ids, Seq(image.seq)
         return out
@@ -106,7 +111,12 @@ class Recall:
             part = page_of(self._ids, text[piece.start : piece.end], tokens=piece.tokens)
             pages.append(
                 msgspec.structs.replace(
-                    like, id=part.id, text=part.text, hash=part.hash, tokens=part.tokens, source=source
+                    like,
+                    id=part.id,
+                    text=part.text,
+                    hash=part.hash,
+                    tokens=part.tokens,
+                    source=source,
                 )
             )
         return pages
@@ -129,3 +139,17 @@ def _described(seq: Seq, at: int, event: AnyEvent) -> Page | None:
         group=str(at // _DAY),
         turn=seq,
     )
+
+
+def found_text(question: str, pages: Sequence[Page]) -> str:
+    """In the order they were said.  Where nothing shares a word with the question there is nothing
+    to see."""
+    asked = set(terms(question))
+    if not any(asked.intersection(terms(page.text)) for page in pages):
+        return NOTHING
+    return "\n\n".join(map(_shown, pages))
+
+
+def _shown(page: Page) -> str:
+    where = page.source
+    return f"[page {where.seq}, from character {where.start}, {page.role}]\n{page.text.strip()}"

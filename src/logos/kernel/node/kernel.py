@@ -29,6 +29,7 @@ from logos.abi.rights import EVERYTHING, attenuates
 from logos.kernel import caps, journal
 from logos.kernel.handlers import TABLE
 from logos.kernel.journal import Birth, Entry, Writer
+from logos.kernel.memory import Ask, Fault
 from logos.kernel.mounts import Drivers, Mounts
 from logos.kernel.node.act import Actor, Hold
 from logos.kernel.node.lease import Lease
@@ -101,6 +102,7 @@ class Kernel:
         )
         thinker = Thinker(self._parts.models, Slots(), self._gate, self._heard)
         await self._node.run(thinker, actor, tasks)
+        tasks.start_soon(self.records.spaces.run)
         if await self.records.known(INIT) is None:
             await self._begin_init()
 
@@ -208,6 +210,9 @@ class Kernel:
 
     async def page(self, pid: Pid, page: Seq) -> str:
         return await self.records.page(pid, page)
+
+    async def fault(self, pid: Pid, question: str, ask: Ask) -> Fault:
+        return await self.records.fault(pid, question, ask)
 
     async def search(self, pid: Pid, question: str, tokens: int) -> str:
         return await self.records.search(pid, question, tokens)

@@ -12,17 +12,18 @@ into `most` bytes leaves, the space asked longest ago first.
 Invariant: an answer depends on the journal alone, not on what was in memory or on disk.
 """
 
+import dataclasses
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
 import msgspec
 
 from logos.abi.errors import SysError
-from logos.abi.events import Remembered
-from logos.abi.ids import Pid, Seq
+from logos.abi.ids import Pid
 from logos.kernel import journal
 from logos.kernel.journal import Entry, Row
 from logos.kernel.memory import SPACE_VERSION, Ask, Fault, Page, Recall, Weights, page_text
@@ -39,8 +40,15 @@ SAVE_PAGES = 512
 SAVE_SHARE = 8
 """An index is saved when it has gained so many pages and this part of its size."""
 
-BEHIND = 1000
-"""Events taken in at a time in the background."""
+BATCH = 1000
+"""Events taken in at a time."""
+
+BEHIND = 64
+"""With so many to come the background takes them in, so that nobody has to wait for it."""
+
+_ARCHIVED = frozenset({"remembered"})
+
+_LOCKS = 64
 
 T = TypeVar("T")
 
@@ -54,13 +62,13 @@ class Spaces:
         self._most = most
         self._held: dict[Pid, Recall] = {}  # the one asked longest ago first
         self._leaving: dict[Pid, Recall] = {}  # out, and not yet saved
-        self._locks: dict[Pid, anyio.Lock] = {}
+        self._locks = [anyio.Lock(fast_acquire=True) for _ in range(_LOCKS)]
         self._behind: dict[Pid, None] = {}
         self._work = anyio.Event()
 
     async def fault(self, pid: Pid, question: str, ask: Ask) -> Fault:
         """Raise SysError `invalid` for a budget that holds nothing."""
-        async with self._locks.setdefault(pid, anyio.Lock(fast_acquire=True)):
+        async with self._lock(pid):
             recall = await self._current(pid)
             found = await _aside(lambda: recall.fault(question, ask))
             self._keep(pid, recall)
@@ -68,7 +76,7 @@ class Spaces:
 
     async def pages(self, pid: Pid) -> int:
         """How many it has."""
-        async with self._locks.setdefault(pid, anyio.Lock(fast_acquire=True)):
+        async with self._lock(pid):
             recall = await self._current(pid)
             self._keep(pid, recall)
             return len(recall)
@@ -82,7 +90,9 @@ class Spaces:
         """What is held is kept current; an archive is indexed before anybody asks it."""
         for entry in entries:
             pid = entry.head.pid
-            if pid in self._held or any(row.kind in _ARCHIVED for row in entry.rows):
+            held = self._held.get(pid)
+            late = held is not None and entry.head.seq - held.seq >= BEHIND
+            if late or any(row.kind in _ARCHIVED for row in entry.rows):
                 self._behind[pid] = None
                 self._work.set()
 
@@ -112,11 +122,14 @@ class Spaces:
         await self.save(everything=True)
         self._held.clear()
 
+    def _lock(self, pid: Pid) -> anyio.Lock:
+        return self._locks[pid % _LOCKS]
+
     async def _catch_up(self) -> None:
         while self._behind:
             pid = next(iter(self._behind))
             del self._behind[pid]
-            async with self._locks.setdefault(pid, anyio.Lock(fast_acquire=True)):
+            async with self._lock(pid):
                 recall = await self._current(pid)
                 self._keep(pid, recall, asked=False)
 
@@ -124,24 +137,20 @@ class Spaces:
         """With everything its journal says."""
         recall = self._held.get(pid) or self._leaving.pop(pid, None) or await self._load(pid)
         while True:
-            rows = await journal.tail(self._store, pid, recall.seq, BEHIND)
-            if len(rows) > 1:
-                await _aside(lambda rows=rows, recall=recall: _take(recall, rows))
-            else:
-                _take(recall, rows)
-            if len(rows) < BEHIND:
+            rows = await journal.tail(self._store, pid, recall.seq, BATCH)
+            await _aside(partial(_take, recall, rows))
+            if len(rows) < BATCH:
                 return recall
 
     async def _load(self, pid: Pid) -> Recall:
-        async def fetch() -> Sequence[Row]:
+        async def fetch() -> Any:
             async with self._store.connection() as db:
-                return await db.all(_SQL.load, pid=pid, version=SPACE_VERSION)
+                return await db.one(_SQL.load, pid=pid, version=SPACE_VERSION)
 
-        rows = await self._store.persist(fetch)
-        if not rows:
+        row = await self._store.persist(fetch)
+        if row is None:
             return Recall(self._weights)
-        [(_, body)] = rows
-        return await _aside(lambda: Recall.unpack(body, self._weights))
+        return await _aside(lambda: Recall.unpack(row["body"], self._weights))
 
     def _keep(self, pid: Pid, recall: Recall, *, asked: bool = True) -> None:
         if asked:
@@ -159,7 +168,7 @@ class Spaces:
             self._work.set()
 
     async def _save(self, pid: Pid, recall: Recall) -> None:
-        async with self._locks.setdefault(pid, anyio.Lock(fast_acquire=True)):
+        async with self._lock(pid):
             seq, pages = recall.seq, len(recall)
             body = await _aside(recall.pack)
 
@@ -178,11 +187,12 @@ class Spaces:
         seqs = sorted({page.source.seq for page in found.pages})
         rows = await journal.read_some(self._store, pid, seqs)
         texts = {row.seq: page_text(journal.decode(row)) for row in rows}
-        pages = tuple(_with(page, texts[page.source.seq]) for page in found.pages if texts.get(page.source.seq))
-        return msgspec.structs.replace(found, pages=pages)
-
-
-_ARCHIVED = frozenset({Remembered.__struct_config__.tag})
+        pages = tuple(
+            _with(page, texts[page.source.seq])
+            for page in found.pages
+            if texts.get(page.source.seq)
+        )
+        return dataclasses.replace(found, pages=pages)
 
 
 def _grown(recall: Recall) -> bool:
