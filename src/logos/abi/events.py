@@ -51,12 +51,17 @@ class Spawned(Event, frozen=True, kw_only=True):
 
 class Asked(Event, frozen=True, kw_only=True):
     """A thought is on its way to `model`; `tokens` and `cost` are the most it can use.  The
-    prompt was fitted into `room` tokens, so folding this event fits it again, byte for byte."""
+    prompt was fitted into `room` tokens, so folding this event fits it again, byte for byte.
+    `prompt` is the SHA-256 of the request's canonical bytes, `tools` that of the tools in it,
+    which are kept as a blob, and `output` how many tokens the answer could have."""
 
     model: str
     tokens: int
     cost: int = 0
     room: int = 0
+    prompt: bytes = b""
+    tools: bytes = b""
+    output: int = 0
 
 
 class Thought(Event, frozen=True, kw_only=True):
