@@ -13,8 +13,9 @@ from logos.abi.agent import Agent, Limits
 from logos.abi.driver import Effect
 from logos.abi.errors import Code, SysError
 from logos.abi.events import AnyEvent
-from logos.abi.ids import CallId, MailId, Pid
+from logos.abi.ids import CallId, MailId, Pid, Seq
 from logos.abi.messages import Finish, Message, Role, Text, ToolCall, Usage
+from logos.abi.paging import Shown
 from logos.abi.process import Process, Signal, Status
 from logos.kernel.process import ALLOWED, apply, fold, status_of
 
@@ -70,6 +71,11 @@ MAKE: dict[type, Callable[[Process, int], AnyEvent]] = {
     e.Rang: lambda p, n: e.Rang(text=f"t{n}", next=n),
     e.Idled: lambda p, n: e.Idled(),
     e.Warned: lambda p, n: e.Warned(text="look out", paused_until=n or None),
+    e.PagedIn: lambda p, n: e.PagedIn(
+        question="who?", pages=(Shown(page=Seq(n + 1), text="she"),), confidence=0.5
+    ),
+    e.Compacted: lambda p, n: e.Compacted(out=(Seq(n + 1),), digest="pages 1-2: she"),
+    e.Pinned: lambda p, n: e.Pinned(page=Seq(n + 1), pinned=bool(n % 2)),
     e.Exited: lambda p, n: e.Exited(status=n, answer="bye"),
 }
 

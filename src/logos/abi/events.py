@@ -11,6 +11,7 @@ is a new event, and a change of shape is a new class with an upcaster
     Started Ended                         a child of this process: begun, gone
     Scheduled Rang                        a timer: set, due
     Idled                                 nothing to do until something arrives
+    PagedIn Compacted Pinned              the window: brought back, taken out, kept in
     Warned                                the watchdog said something
     Exited                                the last event of every process
 """
@@ -20,8 +21,9 @@ import msgspec
 from logos.abi.agent import Agent, Limits
 from logos.abi.driver import Effect
 from logos.abi.errors import Code
-from logos.abi.ids import CallId, MailId, Pid
+from logos.abi.ids import CallId, MailId, Pid, Seq
 from logos.abi.messages import Finish, Message, Usage
+from logos.abi.paging import Cut, Place, Refused, Shown
 from logos.abi.process import Signal
 from logos.abi.rights import Cap
 
@@ -50,15 +52,18 @@ class Spawned(Event, frozen=True, kw_only=True):
 
 
 class Asked(Event, frozen=True, kw_only=True):
-    """A thought is on its way to `model`; `tokens` and `cost` are the most it can use.  The
-    prompt was fitted into `room` tokens, so folding this event fits it again, byte for byte.
-    `prompt` is the SHA-256 of the request's canonical bytes, `tools` that of the tools in it,
-    which are kept as a blob, and `output` how many tokens the answer could have."""
+    """A thought is on its way to `model`; `tokens` and `cost` are the most it can use.  The prompt
+    fits into `room` tokens; `estimated` is what it was thought to have before anybody counted.
+    `tail` ended the prompt and is not kept in the window.  `prompt` is the SHA-256 of the
+    request's canonical bytes, `tools` that of the tools in it, which are kept as a blob, and
+    `output` how many tokens the answer could have."""
 
     model: str
     tokens: int
     cost: int = 0
     room: int = 0
+    estimated: int = 0
+    tail: str = ""
     prompt: bytes = b""
     tools: bytes = b""
     output: int = 0
@@ -171,6 +176,36 @@ class Warned(Event, frozen=True, kw_only=True):
     paused_until: int | None = None
 
 
+class PagedIn(Event, frozen=True, kw_only=True):
+    """Memory was asked `question` and `pages` enter the window as they stand here; `used` fitted,
+    too, and were there already.  `confidence` is how likely memory held an answer.  `by` is the
+    call that asked; None: the kernel did, before a thought."""
+
+    question: str
+    pages: tuple[Shown, ...] = ()
+    confidence: float = 0.0
+    by: CallId | None = None
+    used: tuple[Place, ...] = ()
+    refused: tuple[Refused, ...] = ()
+
+
+class Compacted(Event, frozen=True, kw_only=True):
+    """The turns of the events `out` and the brought-back pieces `unpaged` leave the window, and of
+    the pages `cut` only the head stays.  `digest` stands for everything that is out."""
+
+    out: tuple[Seq, ...] = ()
+    digest: str = ""
+    unpaged: tuple[Place, ...] = ()
+    cut: tuple[Cut, ...] = ()
+
+
+class Pinned(Event, frozen=True, kw_only=True):
+    """A pinned page stays in the window until it is unpinned."""
+
+    page: Seq
+    pinned: bool = True
+
+
 class Exited(Event, frozen=True, kw_only=True):
     """`status` 0: done; 128 + n: killed by a signal; else the exit status of `code`."""
 
@@ -196,5 +231,8 @@ AnyEvent = (
     | Rang
     | Idled
     | Warned
+    | PagedIn
+    | Compacted
+    | Pinned
     | Exited
 )

@@ -4,6 +4,7 @@
     handlers/   what each call does that touches only the kernel
     syscall/    the table and the gate
     sched/      who gets the model
+    mounts/     the tree a process sees
     memory/     what of its history a process's model sees
     process/    what a process is: a fold over its journal
     caps/       what a process may do

@@ -48,6 +48,9 @@ def _live(here: Status) -> dict[type[Any], set[Status]]:
         e.Scheduled: stays,
         e.Rang: stays | woken,
         e.Warned: stays | woken | {WAITING},
+        e.PagedIn: stays,
+        e.Compacted: stays,
+        e.Pinned: stays,
         e.Exited: {EXITED},
     }
 
@@ -292,6 +295,12 @@ def _warned(p: Process, event: e.Warned) -> Process:
     return replace(p, watch=watch, news=p.news + 1, idle=False, paused_until=event.paused_until)
 
 
+def _windowed(p: Process, event: AnyEvent) -> Process:
+    """The window changed; what the process may do did not."""
+    del event
+    return p
+
+
 def _exited(p: Process, event: e.Exited) -> Process:
     return replace(
         p,
@@ -322,5 +331,8 @@ _APPLY: dict[type[Any], Callable[[Process, Any], Process]] = {
     e.Rang: _rang,
     e.Idled: _idled,
     e.Warned: _warned,
+    e.PagedIn: _windowed,
+    e.Compacted: _windowed,
+    e.Pinned: _windowed,
     e.Exited: _exited,
 }
