@@ -56,7 +56,9 @@ class Spawned(Event, frozen=True, kw_only=True):
 class Asked(Event, frozen=True, kw_only=True):
     """A thought is on its way to `model`; `tokens` and `cost` are the most it can use.  The prompt
     fits into `room` tokens; `estimated` is what it was thought to have before anybody counted.
-    `tail` ended the prompt and is not kept in the window."""
+    `tail` ended the prompt and is not kept in the window.  `prompt` is the SHA-256 of the
+    request's canonical bytes, `tools` that of the tools in it, which are kept as a blob, and
+    `output` how many tokens the answer could have."""
 
     model: str
     tokens: int
@@ -64,6 +66,9 @@ class Asked(Event, frozen=True, kw_only=True):
     room: int = 0
     estimated: int = 0
     tail: str = ""
+    prompt: bytes = b""
+    tools: bytes = b""
+    output: int = 0
 
 
 class Thought(Event, frozen=True, kw_only=True):
