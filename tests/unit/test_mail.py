@@ -89,18 +89,6 @@ def process_in(state: str) -> Process:
 
 
 @pytest.mark.parametrize(("state", "mail"), list(product(STATES, MAIL)))
-def test_a_deposit_names_its_letter_once() -> None:
-    items = (
-        e.Remembered(path="/mem/archive/a", text="x"),
-        e.Linked(source="a", relation="of", target="b"),
-    )
-    process = fold([SPAWNED])
-    events = deliver(process, MailId(9), Pid(4), encode(Deposit(items)))
-    assert events == [msgspec.structs.replace(items[0], mail=MailId(9)), items[1]]
-    assert taken(events) == [(MailId(9), 1)]
-    assert fold(events, process).status is process.status
-
-
 def test_what_follows_from_mail_is_always_allowed(state: str, mail: str) -> None:
     before = process_in(state)
     events = deliver(before, MailId(5), Pid(9), encode(MAIL[mail]))
@@ -235,3 +223,15 @@ def test_the_word_is_shown_with_its_sender() -> None:
     ):
         window.apply(Seq(seq), event)
     assert window.messages()[-1].content == (Text(text="[message from process 4] hi"),)
+
+
+def test_a_deposit_names_its_letter_once() -> None:
+    items = (
+        e.Remembered(path="/mem/archive/a", text="x"),
+        e.Linked(source="a", relation="of", target="b"),
+    )
+    process = fold([SPAWNED])
+    events = deliver(process, MailId(9), Pid(4), encode(Deposit(items)))
+    assert events == [msgspec.structs.replace(items[0], mail=MailId(9)), items[1]]
+    assert taken(events) == [(MailId(9), 1)]
+    assert fold(events, process).status is process.status
