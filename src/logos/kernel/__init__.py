@@ -15,7 +15,18 @@ Each room imports only the rooms below it in this list.
 """
 
 from logos.kernel.clock import SystemClock
-from logos.kernel.node import Audit, Dead, Kernel, Listed, Models, Parts, Told, open_kernel
+from logos.kernel.node import (
+    Audit,
+    Dead,
+    Kernel,
+    Listed,
+    Models,
+    Parts,
+    Records,
+    Replayed,
+    Told,
+    open_kernel,
+)
 
 __all__ = [
     "Audit",
@@ -24,6 +35,8 @@ __all__ = [
     "Listed",
     "Models",
     "Parts",
+    "Records",
+    "Replayed",
     "SystemClock",
     "Told",
     "open_kernel",

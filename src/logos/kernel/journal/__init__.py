@@ -5,6 +5,7 @@
     decode(row)                 the event in a row, whatever its age
     Writer.append(entry)        queue; Batch.durable(pid) returns when it is on disk
     read, read_many             rows back; `tail`, `read_some`: a few of them
+    blob                        what they name by its hash
     Feed.advance()              everybody's rows, in one order, each once
     snapshots, save_snapshot    folds kept to shorten the next one
     pending                     letters nobody has taken
@@ -20,6 +21,7 @@ from logos.kernel.journal.reader import (
     Feed,
     Pending,
     Snapshot,
+    blob,
     last_id,
     pending,
     read,
@@ -57,6 +59,7 @@ __all__ = [
     "Snapshot",
     "Writer",
     "before_birth",
+    "blob",
     "decode",
     "genesis",
     "last_id",
