@@ -19,6 +19,7 @@ from logos.abi.events import (
     Failed,
     Rang,
     Received,
+    Remembered,
     Returned,
     Signalled,
     Spawned,
@@ -82,6 +83,8 @@ class Window(msgspec.Struct):
                 self._answer(seq, ToolResult(id=id_, content=page_text(event)))
             case Failed(id=id_):
                 self._answer(seq, ToolResult(id=id_, content=page_text(event), error=True))
+            case Remembered():
+                pass  # it is in memory, not in the window
             case _:
                 if text := page_text(event):
                     self._tell(
@@ -147,12 +150,13 @@ class Window(msgspec.Struct):
 def page_text(event: AnyEvent) -> str:
     """What this event puts into the window, whole; empty: nothing."""
     match event:
-        case Spawned(task=task):
-            return task
-        case Thought(message=message):
-            return message.text
+        case Spawned(task=text) | Thought(message=Message(text=text)):
+            return text
         case Returned(value=value):
             return render_result(value)
+        case Remembered(text=text):
+            fact = event.kind == "fact" and text
+            return f"{event.subject} {event.relation}: {text}" if fact else text
         case Failed():
             return f"{event.code}: {event.message}" + (f" ({event.hint})" if event.hint else "")
         case _:
