@@ -14,7 +14,7 @@ Each room imports only the rooms below it in this list.
 """
 
 from logos.kernel.clock import SystemClock
-from logos.kernel.node import Audit, Dead, Kernel, Listed, Models, Parts, Told, open_kernel
+from logos.kernel.node import Audit, Dead, Kernel, Listed, Models, Parts, Told, Turn, open_kernel
 
 __all__ = [
     "Audit",
@@ -25,5 +25,6 @@ __all__ = [
     "Parts",
     "SystemClock",
     "Told",
+    "Turn",
     "open_kernel",
 ]

@@ -7,7 +7,7 @@ Built from the journal alone, so it can be thrown away at any time.  What memory
 back is not taken in again: it would be found instead of its source.
 """
 
-from logos.abi.events import AnyEvent, Called, Received, Returned, Spawned, Thought
+from logos.abi.events import AnyEvent, Called, Received, Returned, Spawned, Thought, Told
 from logos.abi.ids import CallId, Seq
 from logos.abi.messages import Role
 from logos.kernel.memory.page import Kind, Page, Source, page_of, split
@@ -41,6 +41,8 @@ class Recall:
         if isinstance(event, Returned) and event.id in self._own:
             return
         role = ROLES.get(type(event))
+        if isinstance(event, Told) and event.messages:
+            role = event.messages[0].role
         if role is not None and (text := page_text(event)):
             self._pager.add(self._pages(seq, at, role, text))
 

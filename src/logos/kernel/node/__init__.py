@@ -3,11 +3,24 @@
 open_kernel(parts)   a running node
 Kernel               what surfaces and handlers may ask
 Parts                what boot hands in
+Turn                 what a client of the gateway says
 """
 
 from logos.kernel.node.kernel import Kernel, Parts, open_kernel
 from logos.kernel.node.lease import Dead
 from logos.kernel.node.records import Audit, Listed, Records, Told
 from logos.kernel.node.think import Models
+from logos.kernel.process.mail import Turn
 
-__all__ = ["Audit", "Dead", "Kernel", "Listed", "Models", "Parts", "Records", "Told", "open_kernel"]
+__all__ = [
+    "Audit",
+    "Dead",
+    "Kernel",
+    "Listed",
+    "Models",
+    "Parts",
+    "Records",
+    "Told",
+    "Turn",
+    "open_kernel",
+]
