@@ -23,12 +23,14 @@ from logos.abi.errors import Code, SysError
 from logos.abi.events import AnyEvent, Spawned
 from logos.abi.ids import INIT, Pid, Seq
 from logos.abi.messages import ToolSpec
+from logos.abi.mount import Mount
 from logos.abi.process import Process, Program, Signal
 from logos.abi.rights import EVERYTHING, attenuates
 from logos.kernel import caps, journal
 from logos.kernel.handlers import TABLE
 from logos.kernel.journal import Birth, Entry, Writer
-from logos.kernel.node.act import Actor, Drivers, Hold
+from logos.kernel.mounts import Drivers, Mounts
+from logos.kernel.node.act import Actor, Hold
 from logos.kernel.node.hearing import Ear, Hearing, Witness
 from logos.kernel.node.lease import Lease
 from logos.kernel.node.node import Node
@@ -48,7 +50,7 @@ SUMMARY_CHARS = 200
 
 
 class Parts(NamedTuple):
-    """What boot hands to the kernel."""
+    """What boot hands to the kernel.  `mounts` by path, such as `/tools`."""
 
     store: Store
     settings: config.Node
@@ -61,6 +63,7 @@ class Parts(NamedTuple):
     workspaces: Path
     place: str
     alone: bool = False
+    mounts: Mapping[str, Mount] = {}
 
 
 class Terms(NamedTuple):
@@ -98,7 +101,7 @@ class Kernel:
         actor = Actor(
             gate=self._gate,
             table=TABLE,
-            drivers=self._parts.drivers,
+            driver=Mounts(self._parts.mounts, self._parts.drivers).tool,
             services=self,
             tasks=tasks,
             hold=Hold(lambda: self._lease.fresh, self._node.lost),

@@ -7,6 +7,7 @@ budget is never overdrawn, however many processes share it.  A signal cancels th
 `resident.thought` after it has journaled why.
 """
 
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
@@ -22,11 +23,14 @@ from logos.abi.messages import (
     AnyDelta,
     CallDelta,
     Finished,
+    Options,
     Request,
     Usage,
     gather,
 )
 from logos.abi.process import Process
+from logos.kernel.journal import Batch
+from logos.kernel.node.request import assemble, kept, prompt_digest
 from logos.kernel.node.resident import Resident
 from logos.kernel.process import SECOND, exit_for, left, overdrawn
 from logos.kernel.sched import Slots
@@ -59,6 +63,7 @@ class Thinker:
         self._slots = slots
         self._gate = gate
         self._listener = listener
+        self._recorded: dict[bytes, Batch] = {}  # by digest: how these tools came to disk
 
     async def think(self, resident: Resident) -> None:
         process = resident.process
@@ -75,7 +80,7 @@ class Thinker:
             if resident.process is process:
                 resident.append(_refusal(process, error))
             return
-        resident.append(asked)
+        self._record(asked, request, resident)
         began = resident.head.seq
         heard: list[AnyDelta] = []
         numbers = _Numbers(resident.pid, process)
@@ -105,49 +110,50 @@ class Thinker:
 
     def _prepare(self, resident: Resident, model: Model) -> tuple[Request, Asked]:
         process, window, profile = resident.process, resident.window, model.profile
-        request = self._blank(process, profile)
-        output = request.max_output
+        options = process.options
+        tools = options.tools if options else self._gate.tools(process.agent)
+        wanted = process.agent.max_output if options is None else options.max_output
+        most = min(profile.max_output, profile.window // 4)
+        output = min(wanted or most, most)
         room = int(profile.window * EFFECTIVE_WINDOW) - output
-        if process.options is not None:  # what a client gives is of any size
-            room -= model.count(request)
-            if room < output:
-                raise SysError(
-                    Code.CONTEXT,
-                    "the instructions and tools leave no room for a conversation",
-                    hint=f"the model's window has {profile.window} tokens: send fewer tools",
-                )
+        if options is not None:
+            room -= _overhead(model, options, output)
         window.fit(room)
-        messages = window.messages()
-        if process.options is not None:
-            messages = (*request.messages, *messages[1:])  # its own instructions, not the agent's
-        request = msgspec.structs.replace(request, messages=messages)
+        request = assemble(process, window, tools, output)
         prompt = model.count(request)
         output = _affordable(process, profile, prompt, output)
-        cost = prompt * profile.price.input + output * profile.price.output
-        asked = Asked(model=profile.name, tokens=prompt + output, cost=cost, room=room)
-        return msgspec.structs.replace(request, max_output=output), asked
-
-    def _blank(self, process: Process, profile: Profile) -> Request:
-        """The request without what was said."""
-        agent, options = process.agent, process.options
-        most = min(profile.max_output, profile.window // 4)
-        if options is None:
-            return Request(
-                model=agent.model,
-                messages=(),
-                tools=self._gate.tools(agent),
-                max_output=min(agent.max_output, most),
-            )
-        return Request(
-            model=options.model,
-            messages=options.system,
-            tools=options.tools,
-            max_output=min(options.max_output or most, most),
-            temperature=options.temperature,
-            stop=options.stop,
-            extra=options.extra,
-            headers=options.headers,
+        request = msgspec.structs.replace(request, max_output=output)
+        asked = Asked(
+            model=profile.name,
+            tokens=prompt + output,
+            cost=prompt * profile.price.input + output * profile.price.output,
+            room=room,
+            prompt=prompt_digest(request),
+            tools=hashlib.sha256(kept(tools)).digest(),
+            output=output,
         )
+        return request, asked
+
+    def _record(self, asked: Asked, request: Request, resident: Resident) -> None:
+        """With the tools of this thought, unless this node is sure to have kept them before."""
+        batch = self._recorded.get(asked.tools)
+        if batch is not None and batch.done.is_set() and batch.error is None:
+            resident.append(asked)
+        else:
+            self._recorded[asked.tools] = resident.append(asked, blobs=[kept(request.tools)])
+
+
+def _overhead(model: Model, options: Options, output: int) -> int:
+    """What a client's instructions and tools take; they may be of any size.  Raise `context`."""
+    fixed = Request(model=options.model, messages=options.system, tools=options.tools)
+    taken = model.count(fixed)
+    if int(model.profile.window * EFFECTIVE_WINDOW) - output - taken < output:
+        raise SysError(
+            Code.CONTEXT,
+            f"the instructions and tools take {taken} tokens and leave no room",
+            hint=f"the model's window has {model.profile.window}: send fewer tools",
+        )
+    return taken
 
 
 class _Numbers:
