@@ -29,6 +29,7 @@ from logos.abi.rights import EVERYTHING, attenuates
 from logos.kernel import caps, journal
 from logos.kernel.handlers import TABLE
 from logos.kernel.journal import Birth, Entry, Writer
+from logos.kernel.memory import Ask, Fault
 from logos.kernel.mounts import Drivers, Mounts
 from logos.kernel.node.act import Actor, Hold
 from logos.kernel.node.hearing import Ear, Hearing, Witness
@@ -108,6 +109,7 @@ class Kernel:
         )
         thinker = Thinker(self._parts.models, Slots(), self._gate, self._hearing.heard)
         await self._node.run(thinker, actor, tasks)
+        tasks.start_soon(self.records.spaces.run)
         if await self.records.known(INIT) is None:
             await self._begin_init()
 
@@ -245,6 +247,9 @@ class Kernel:
 
     async def page(self, pid: Pid, page: Seq) -> str:
         return await self.records.page(pid, page)
+
+    async def fault(self, pid: Pid, question: str, ask: Ask) -> Fault:
+        return await self.records.fault(pid, question, ask)
 
     async def search(self, pid: Pid, question: str, tokens: int) -> str:
         return await self.records.search(pid, question, tokens)
