@@ -28,6 +28,7 @@ from logos.abi.events import (
     Returned,
     Spawned,
     Thought,
+    Told,
 )
 from logos.abi.ids import CallId, Seq
 from logos.abi.messages import Role
@@ -174,6 +175,8 @@ def _described(seq: Seq, at: int, event: AnyEvent) -> Page | None:
     if isinstance(event, Remembered):
         return _remembered(seq, at, event)
     role = _ROLES.get(type(event))
+    if isinstance(event, Told) and event.messages:
+        role = event.messages[0].role
     if role is None:
         return None
     return Page(
