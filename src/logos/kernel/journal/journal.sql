@@ -36,14 +36,15 @@ SELECT pid FROM held;
 SELECT pid, head_seq, head_hash FROM process WHERE pid = ANY(:pids::bigint[]);
 
 -- name: create
--- New processes, driven by this node from their first event on.
+-- New processes, driven by this node from their first event on.  Whose number, or name of a space,
+-- is taken is left out.
 INSERT INTO process (pid, node, epoch, head_hash, status, parent, agent, task, model, spawned_at)
 SELECT n.pid, :node, 1, n.hash, 'none', n.parent, n.agent, n.task, n.model, n.at
   FROM unnest(
         :pids::bigint[], :hashes::bytea[], :parents::bigint[], :agents::text[], :tasks::text[],
         :models::text[], :ats::bigint[]
     ) AS n (pid, hash, parent, agent, task, model, at)
-    ON CONFLICT DO NOTHING;                        -- its number, or the name of a space
+    ON CONFLICT DO NOTHING;
 
 -- name: pids
 -- Numbers nobody has had.
