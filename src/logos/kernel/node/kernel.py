@@ -37,8 +37,9 @@ from logos.kernel.node.lease import Lease
 from logos.kernel.node.node import Node
 from logos.kernel.node.records import Records
 from logos.kernel.node.resident import Resident, born, project
-from logos.kernel.node.stores import Item, Stores
+from logos.kernel.node.stores import Hooks, Item, Stores
 from logos.kernel.node.think import Models, Thinker
+from logos.kernel.node.tree import Tree, mounts
 from logos.kernel.process import grant
 from logos.kernel.process.mail import AnyMail, Note, Order, Turn, encode, told
 from logos.kernel.sched import Slots
@@ -83,7 +84,9 @@ class Kernel:
         self._store = parts.store
         self._lease = Lease(parts.store, parts.settings.lease_s)
         self.records = Records(parts.store)
-        self.stores = Stores(parts.store, self.records, self._post)
+        hooks = Hooks(self._post, self._settle, self._end, self.space)
+        self.stores = Stores(parts.store, self.records, hooks)
+        self.tree = Tree(self.records, self.stores)
         self._hearing = Hearing()
         self._gate = Gate(parts.functions, [caps.check])
         self._unborn: dict[Pid, Resident] = {}
@@ -104,7 +107,7 @@ class Kernel:
         actor = Actor(
             gate=self._gate,
             table=TABLE,
-            driver=Mounts(self._parts.mounts, self._parts.drivers).tool,
+            driver=Mounts(self._mounts(), self._parts.drivers).tool,
             services=self,
             tasks=tasks,
             hold=Hold(lambda: self._lease.fresh, self._node.lost),
@@ -223,6 +226,17 @@ class Kernel:
         except journal.Fenced:  # somebody else was first
             return await self.space(name)
         return entry.head.pid
+
+    def _mounts(self) -> Mapping[str, Mount]:
+        return {**mounts(self.tree), **self._parts.mounts}
+
+    async def _settle(self, pid: Pid) -> None:
+        if (resident := self._node.resident(pid)) is not None:
+            await resident.durable()
+
+    def _end(self, pid: Pid) -> Seq | None:
+        resident = self._node.resident(pid)
+        return None if resident is None else resident.head.seq
 
     async def _post(self, pid: Pid, mail: AnyMail) -> MailId:
         body = encode(mail)
