@@ -14,7 +14,9 @@ Each room imports only the rooms below it in this list.
 """
 
 from logos.kernel.clock import SystemClock
+from logos.kernel.flow import Table
 from logos.kernel.node import Audit, Dead, Kernel, Listed, Models, Parts, Told, open_kernel
+from logos.kernel.syscall import check_manifests, site_rules
 
 __all__ = [
     "Audit",
@@ -24,6 +26,9 @@ __all__ = [
     "Models",
     "Parts",
     "SystemClock",
+    "Table",
     "Told",
+    "check_manifests",
     "open_kernel",
+    "site_rules",
 ]

@@ -26,18 +26,21 @@ from logos.abi.messages import AnyDelta, ToolSpec
 from logos.abi.process import Process, Program, Signal
 from logos.abi.rights import EVERYTHING, attenuates
 from logos.kernel import caps, journal
+from logos.kernel.flow import Table, builtin
 from logos.kernel.handlers import TABLE
 from logos.kernel.journal import Birth, Entry, Writer
 from logos.kernel.node.act import Actor, Drivers, Hold
+from logos.kernel.node.ask import Asker
 from logos.kernel.node.lease import Lease
 from logos.kernel.node.node import Node
 from logos.kernel.node.records import Records
 from logos.kernel.node.resident import Resident, born, project
 from logos.kernel.node.think import Models, Thinker
+from logos.kernel.node.trail import Trail
 from logos.kernel.process import grant
 from logos.kernel.process.mail import AnyMail, Note, Order, encode
 from logos.kernel.sched import Slots
-from logos.kernel.syscall import Gate, Known
+from logos.kernel.syscall import Declared, Gate, Known, Tools
 from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "node.sql")
@@ -63,6 +66,9 @@ class Parts(NamedTuple):
     workspaces: Path
     place: str
     alone: bool = False
+    manifests: Callable[[], Mapping[str, Declared]] = dict
+    rules: Table | None = None
+    trust: config.Trust = config.Trust()
 
 
 class Kernel:
@@ -73,6 +79,7 @@ class Kernel:
         self.records = Records(parts.store)
         self._ears: dict[Pid, list[Ear]] = {}
         self._gate = Gate(parts.functions, [caps.check])
+        self._tools = Tools(parts.functions, parts.manifests, parts.rules or builtin())
         self._unborn: dict[Pid, Resident] = {}
         self._writer: Writer
         self._node: Node
@@ -89,7 +96,7 @@ class Kernel:
             programs=self._parts.programs,
         )
         actor = Actor(
-            gate=self._gate,
+            asker=Asker(self._gate, self._tools, self._store, self._parts.trust.answer_s),
             table=TABLE,
             drivers=self._parts.drivers,
             services=self,
@@ -246,6 +253,7 @@ class Kernel:
             generation=owner.generation + 1,
             workspace=folder,
             by=by,
+            said=() if parent_pid == INIT else owner.said,
         )
         entry, self._unborn[pid] = self._birth(pid, event)
         return entry, limits
@@ -258,7 +266,9 @@ class Kernel:
         entry = Entry(
             before=journal.START, head=head, rows=rows, projection=project(process), birth=birth
         )
-        return entry, Resident(head, process, window, self._writer, self._parts.clock)
+        trail = Trail(journal.START)
+        trail.add(rows[0].seq, event)
+        return entry, Resident(head, process, window, self._writer, self._parts.clock, trail)
 
     # -- what the writer and the thinker tell -----------------------------------------------
 

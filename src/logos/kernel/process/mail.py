@@ -1,6 +1,6 @@
 """What travels between processes, and what becomes of it when it arrives.  Pure.
 
-    Note, Order, Death       the bodies of mail
+    Note, Order, Death, Verdict   the bodies of mail
     deliver(process, ...)    the events by which a process takes one piece of mail
     listening(process)       whether it takes messages now
     expire(process, now)     the events of what has come due
@@ -14,10 +14,12 @@ from datetime import UTC, datetime
 import msgspec
 from cronsim import CronSim, CronSimError
 
+from logos.abi.approval import Answer, Scope
 from logos.abi.calls import Exit, Letter
 from logos.abi.errors import Code, SysError
 from logos.abi.events import (
     AnyEvent,
+    Decided,
     Ended,
     Exited,
     Failed,
@@ -27,9 +29,9 @@ from logos.abi.events import (
     Returned,
     Signalled,
 )
-from logos.abi.ids import MailId, Pid
+from logos.abi.ids import CallId, MailId, Pid
 from logos.abi.messages import Usage
-from logos.abi.process import OpenCall, Process, Signal
+from logos.abi.process import OpenCall, Process, Signal, Stage
 from logos.kernel.process.policy import SECOND, exit_for
 
 KILLED = 128 + 9
@@ -57,7 +59,17 @@ class Death(msgspec.Struct, frozen=True, tag="death"):
     calls: int = 0
 
 
-AnyMail = Note | Order | Death
+class Verdict(msgspec.Struct, frozen=True, tag="verdict"):
+    """A person's answer about calls that wait for it."""
+
+    ids: tuple[CallId, ...]
+    answer: Answer
+    scope: Scope = Scope.ONCE
+    by: str = ""
+    word: str = ""
+
+
+AnyMail = Note | Order | Death | Verdict
 _DECODER: msgspec.json.Decoder[AnyMail] = msgspec.json.Decoder(AnyMail)
 
 encode = msgspec.json.encode
@@ -73,6 +85,8 @@ def deliver(process: Process, id_: MailId, sender: Pid | None, body: bytes) -> l
             return [event, *_order(process, signal)]
         case Death() as death:
             return _death(process, id_, Pid(sender or 0), death)
+        case Verdict() as verdict:
+            return _verdict(process, id_, verdict)
 
 
 def listening(process: Process) -> bool:
@@ -123,6 +137,32 @@ def _death(process: Process, id_: MailId, child: Pid, death: Death) -> list[AnyE
     return [ended, *(_returned(call, result) for call in process.open if _awaits(call, child))]
 
 
+def _verdict(process: Process, id_: MailId, verdict: Verdict) -> list[AnyEvent]:
+    """Yes: the call is made next.  No: it fails, and the model hears the word."""
+    decided = Decided(
+        mail=id_,
+        ids=verdict.ids,
+        answer=verdict.answer,
+        scope=verdict.scope,
+        by=verdict.by,
+        word=verdict.word,
+    )
+    if verdict.answer is Answer.ALLOW:
+        return [decided]
+    asked = [c for c in process.open if c.id in verdict.ids and c.stage is Stage.ASKED]
+    return [decided, *(_refused(call, verdict) for call in asked)]
+
+
+def _refused(call: OpenCall, verdict: Verdict) -> Failed:
+    return Failed(
+        id=call.id,
+        code=Code.DENIED,
+        message="a person was asked and said no",
+        hint=verdict.word or "go on without it",
+        decision=call.decision,
+    )
+
+
 def _awaits(call: OpenCall, child: Pid) -> bool:
     return call.name == "process.wait" and msgspec.json.decode(call.call)["pid"] == child
 
@@ -170,6 +210,14 @@ def expire(process: Process, now: int) -> list[AnyEvent]:
 def _due(call: OpenCall) -> AnyEvent:
     if call.name == "time.sleep":
         return Returned(id=call.id, value=msgspec.Raw(b"null"))
+    if call.stage is Stage.ASKED:
+        return Failed(
+            id=call.id,
+            code=Code.UNCONFIRMED,
+            message="a person was asked and did not answer in time",
+            hint="go on without it",
+            decision=call.decision,
+        )
     return Failed(id=call.id, code=Code.TIMEOUT, message="nothing came in time")
 
 
@@ -205,5 +253,5 @@ def taken(events: Sequence[AnyEvent]) -> list[tuple[MailId, int]]:
     return [
         (event.mail, position)
         for position, event in enumerate(events, 1)
-        if isinstance(event, Received | Signalled | Ended) and event.mail
+        if isinstance(event, Received | Signalled | Ended | Decided) and event.mail
     ]

@@ -18,11 +18,22 @@ from typing import Any
 from msgspec.structs import replace
 
 from logos.abi import events as e
+from logos.abi.approval import Answer
 from logos.abi.errors import Code, SysError
 from logos.abi.events import AnyEvent
-from logos.abi.ids import CallId, Seq
+from logos.abi.ids import INIT, CallId, Seq
 from logos.abi.limits import CALL_CYCLE, CYCLE_REPEATS, WRAP_UP_TURNS
-from logos.abi.process import Child, OpenCall, Process, Reservation, Signal, Status, Timer, Watch
+from logos.abi.process import (
+    Child,
+    OpenCall,
+    Process,
+    Reservation,
+    Signal,
+    Stage,
+    Status,
+    Timer,
+    Watch,
+)
 
 NONE, READY, THINKING = Status.NONE, Status.READY, Status.THINKING
 CALLING, WAITING, STOPPED, EXITED = (
@@ -48,6 +59,7 @@ def _live(here: Status) -> dict[type[Any], set[Status]]:
         e.Scheduled: stays,
         e.Rang: stays | woken,
         e.Warned: stays | woken | {WAITING},
+        e.Decided: stays | ({CALLING} if here is WAITING else set()),
         e.Exited: {EXITED},
     }
 
@@ -56,11 +68,18 @@ def _live(here: Status) -> dict[type[Any], set[Status]]:
 ALLOWED: dict[Status, dict[type[Any], set[Status]]] = {
     NONE: {e.Spawned: {READY}},
     READY: _live(READY)
-    | {e.Asked: {THINKING}, e.Called: {CALLING}, e.Failed: {READY}, e.Idled: {WAITING}},
+    | {
+        e.Asked: {THINKING},
+        e.Called: {CALLING},
+        e.Held: {WAITING},
+        e.Failed: {READY},
+        e.Idled: {WAITING},
+    },
     THINKING: _live(THINKING) | {e.Thought: {READY}, e.Interrupted: {READY}},
     CALLING: _live(CALLING)
     | {
         e.Called: {CALLING},
+        e.Held: {CALLING, WAITING},
         e.Blocked: {CALLING, WAITING},
         e.Returned: {CALLING, WAITING, READY},
         e.Failed: {CALLING, WAITING, READY},
@@ -69,6 +88,7 @@ ALLOWED: dict[Status, dict[type[Any], set[Status]]] = {
     | {
         e.Asked: {THINKING},
         e.Called: {CALLING},
+        e.Held: {WAITING},
         e.Returned: {WAITING, READY},
         e.Failed: {WAITING, READY},
         e.Idled: {WAITING},
@@ -123,6 +143,7 @@ def _spawned(p: Process, event: e.Spawned) -> Process:
         parent=event.parent,
         agent=event.agent,
         task=event.task,
+        said=(event.task,) if event.parent in (None, INIT) else event.said,
         caps=event.caps,
         limits=event.limits,
         started=event.at,
@@ -174,10 +195,44 @@ def _called(p: Process, event: e.Called) -> Process:
     return replace(
         p,
         proposed=tuple(c for c in p.proposed if c.id != event.id),
-        open=(*p.open, call),
+        open=(*(c for c in p.open if c.id != event.id), call),
         calls=p.calls + 1,
         idle=False,
         paused_until=None,
+    )
+
+
+def _held(p: Process, event: e.Held) -> Process:
+    call = OpenCall(
+        id=event.id,
+        name=event.name,
+        call=event.call,
+        effect=event.effect,
+        blocked=True,
+        until=event.until,
+        stage=Stage.DOUBT if event.doubt else Stage.ASKED,
+        decision=event.decision,
+    )
+    return replace(
+        p,
+        proposed=tuple(c for c in p.proposed if c.id != event.id),
+        open=(*(c for c in p.open if c.id != event.id), call),
+        idle=False,
+        paused_until=None,
+    )
+
+
+def _decided(p: Process, event: e.Decided) -> Process:
+    """An answer that comes too late changes nothing."""
+    if event.answer is Answer.DENY:
+        return p
+    agreed = [c.id for c in p.open if c.id in event.ids and c.stage is not Stage.MADE]
+    return replace(
+        p,
+        open=tuple(
+            replace(c, stage=Stage.AGREED, blocked=False, until=None) if c.id in agreed else c
+            for c in p.open
+        ),
     )
 
 
@@ -237,6 +292,8 @@ def _remember(watch: Watch, digest: int, failed: int) -> Watch:
 
 
 def _received(p: Process, event: e.Received) -> Process:
+    if event.sender is None:
+        p = replace(p, said=(*p.said, event.text))
     if event.answers is not None:
         return p
     return replace(p, news=p.news + 1, idle=False)
@@ -311,6 +368,8 @@ _APPLY: dict[type[Any], Callable[[Process, Any], Process]] = {
     e.Thought: _thought,
     e.Interrupted: _interrupted,
     e.Called: _called,
+    e.Held: _held,
+    e.Decided: _decided,
     e.Blocked: _blocked,
     e.Returned: _returned,
     e.Failed: _failed,
