@@ -4,17 +4,14 @@ Answer      allow or deny
 Scope       for this once, for the rest of the task, or whenever the like comes again
 Standing    an answer for whenever it comes again
 Approval    one question, as surfaces show it
-NOTHING     what stands where there is no decision
 """
 
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
 from logos.abi.ids import CallId, Pid
-
-NOTHING = msgspec.Raw(b"")
-"""No decision.  A field that is this very value is left out of what is written."""
 
 
 class Answer(StrEnum):
@@ -49,6 +46,6 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     calls: tuple[CallId, ...]
     names: tuple[str, ...]
     arguments: tuple[msgspec.Raw, ...]
-    decisions: tuple[msgspec.Raw, ...]
+    decisions: tuple[dict[str, Any], ...]
     question: str
     until: int | None = None

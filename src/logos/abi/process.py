@@ -9,12 +9,11 @@ journals what happened, so a program never has to be replayed, only asked again.
 """
 
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from logos.abi.agent import Agent, Limits
-from logos.abi.approval import NOTHING
 from logos.abi.driver import Effect
 from logos.abi.ids import CallId, Pid, Seq
 from logos.abi.messages import ToolCall, Usage
@@ -65,7 +64,7 @@ class OpenCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     blocked: bool = False
     until: int | None = None
     stage: Stage = Stage.MADE
-    decision: msgspec.Raw = NOTHING
+    decision: dict[str, Any] = {}
 
 
 class Reservation(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@
     handlers/   what each call does that touches only the kernel
     syscall/    the table and the gate
     sched/      who gets the model
+    mounts/     the tree a process sees
     memory/     what of its history a process's model sees
     process/    what a process is: a fold over its journal
     caps/       what a process may do
@@ -15,7 +16,18 @@ Each room imports only the rooms below it in this list.
 
 from logos.kernel.clock import SystemClock
 from logos.kernel.flow import Table
-from logos.kernel.node import Audit, Dead, Kernel, Listed, Models, Parts, Told, open_kernel
+from logos.kernel.node import (
+    Audit,
+    Dead,
+    Kernel,
+    Listed,
+    Models,
+    Parts,
+    Records,
+    Replayed,
+    Told,
+    open_kernel,
+)
 from logos.kernel.syscall import check_manifests, site_rules
 
 __all__ = [
@@ -25,6 +37,8 @@ __all__ = [
     "Listed",
     "Models",
     "Parts",
+    "Records",
+    "Replayed",
     "SystemClock",
     "Table",
     "Told",

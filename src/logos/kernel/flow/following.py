@@ -138,9 +138,6 @@ def named(name: str, call: msgspec.Raw) -> tuple[str, dict[str, Any]]:
     return name, arguments
 
 
-def recorded(raw: msgspec.Raw) -> Decision | None:
+def recorded(decision: dict[str, Any]) -> Decision | None:
     """What stands in an event; None where nothing does."""
-    return _DECISION.decode(raw) if bytes(raw) else None
-
-
-_DECISION: msgspec.json.Decoder[Decision] = msgspec.json.Decoder(Decision)
+    return msgspec.convert(decision, Decision) if decision else None

@@ -12,7 +12,7 @@ is in doubt, and only a call that may run twice is ever run twice.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +21,6 @@ import msgspec
 from anyio.abc import TaskGroup
 
 from logos.abi.agent import InDoubt
-from logos.abi.approval import NOTHING
 from logos.abi.calls import BY_NAME, Call
 from logos.abi.driver import Effect, Graded, Job, Reconciler, Tool, Verdict
 from logos.abi.errors import Code, SysError
@@ -43,8 +42,6 @@ DEADLINE_S = 120.0
 STALE_PAUSE_S = 0.05
 """A node that was stopped must not act before it knows that nobody has taken its place."""
 
-Drivers = Mapping[type[Call[Any]], Tool]
-
 
 class Hold(NamedTuple):
     """The node's hold on what it drives: whether it is sure now, and whom to tell of its loss."""
@@ -59,14 +56,14 @@ class Actor:
         *,
         asker: Asker,
         table: Table,
-        drivers: Drivers,
+        driver: Callable[[Call[Any]], Tool | None],
         services: Services,
         tasks: TaskGroup,
         hold: Hold,
     ) -> None:
         self._asker = asker
         self._table = table
-        self._drivers = drivers
+        self._find = driver
         self._services = services
         self._tasks = tasks
         self._hold = hold
@@ -96,7 +93,7 @@ class Actor:
         decision = await self._asker.decided(resident, call)
         if not _may_act(resident):
             return
-        called = self._called(proposal.id, call, NOTHING)
+        called = self._called(proposal.id, call, {})
         if decision is not None:
             if (instead := self._asker.instead(resident, called, decision)) is not None:
                 resident.append(instead)
@@ -104,7 +101,7 @@ class Actor:
             called = msgspec.structs.replace(called, decision=encoded(decision))
         await self._make(resident, called, call)
 
-    def _called(self, id_: CallId, call: Call[Any], decision: msgspec.Raw) -> Called:
+    def _called(self, id_: CallId, call: Call[Any], decision: dict[str, Any]) -> Called:
         raw = msgspec.Raw(msgspec.json.encode(call))
         name, effect = str(call.__struct_config__.tag), call.effect
         if effect is not Effect.KERNEL and isinstance(tool := self._driver(call), Graded):
@@ -218,7 +215,7 @@ class Actor:
         return verdict, returned(open_call.id, value) if verdict is Verdict.DONE else None
 
     def _driver(self, call: Call[Any]) -> Tool:
-        tool = self._drivers.get(type(call))
+        tool = self._find(call)
         if tool is None:
             raise SysError(
                 Code.UNAVAILABLE, "this node has no driver for it", hint="see `logos doctor`"

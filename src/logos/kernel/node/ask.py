@@ -67,5 +67,6 @@ class Asker:
                 )
 
 
-def encoded(decision: Decision) -> msgspec.Raw:
-    return msgspec.Raw(msgspec.json.encode(decision))
+def encoded(decision: Decision) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.to_builtins(decision)
+    return found

@@ -23,13 +23,15 @@ from logos.abi.errors import Code, SysError
 from logos.abi.events import Spawned
 from logos.abi.ids import INIT, Pid, Seq
 from logos.abi.messages import AnyDelta, ToolSpec
+from logos.abi.mount import Mount
 from logos.abi.process import Process, Program, Signal
 from logos.abi.rights import EVERYTHING, attenuates
 from logos.kernel import caps, journal
-from logos.kernel.flow import Table, builtin
+from logos.kernel.flow import Table
 from logos.kernel.handlers import TABLE
 from logos.kernel.journal import Birth, Entry, Writer
-from logos.kernel.node.act import Actor, Drivers, Hold
+from logos.kernel.mounts import Drivers, Mounts
+from logos.kernel.node.act import Actor, Hold
 from logos.kernel.node.ask import Asker
 from logos.kernel.node.lease import Lease
 from logos.kernel.node.node import Node
@@ -53,7 +55,7 @@ Ear: TypeAlias = Callable[[Seq, AnyDelta], None]
 
 
 class Parts(NamedTuple):
-    """What boot hands to the kernel."""
+    """What boot hands to the kernel.  `mounts` by path, such as `/tools`."""
 
     store: Store
     settings: config.Node
@@ -69,6 +71,7 @@ class Parts(NamedTuple):
     manifests: Callable[[], Mapping[str, Declared]] = dict
     rules: Table | None = None
     trust: config.Trust = config.Trust()
+    mounts: Mapping[str, Mount] = {}
 
 
 class Kernel:
@@ -79,7 +82,7 @@ class Kernel:
         self.records = Records(parts.store)
         self._ears: dict[Pid, list[Ear]] = {}
         self._gate = Gate(parts.functions, [caps.check])
-        self._tools = Tools(parts.functions, parts.manifests, parts.rules or builtin())
+        self._tools = Tools(parts.functions, parts.manifests, parts.rules)
         self._unborn: dict[Pid, Resident] = {}
         self._writer: Writer
         self._node: Node
@@ -98,7 +101,7 @@ class Kernel:
         actor = Actor(
             asker=Asker(self._gate, self._tools, self._store, self._parts.trust.answer_s),
             table=TABLE,
-            drivers=self._parts.drivers,
+            driver=Mounts(self._parts.mounts, self._parts.drivers).tool,
             services=self,
             tasks=tasks,
             hold=Hold(lambda: self._lease.fresh, self._node.lost),

@@ -1,6 +1,8 @@
 """What travels between processes, and what becomes of it when it arrives.  Pure.
 
-    Note, Order, Death, Verdict   the bodies of mail
+    Note, Order, Death       the bodies of mail
+    Verdict                  a person's answer
+    Deposit                  something for the space of the receiver
     deliver(process, ...)    the events by which a process takes one piece of mail
     listening(process)       whether it takes messages now
     expire(process, now)     the events of what has come due
@@ -10,6 +12,7 @@ Mail is posted in the sender's transaction and taken in the receiver's, so it ar
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Annotated
 
 import msgspec
 from cronsim import CronSim, CronSimError
@@ -23,9 +26,13 @@ from logos.abi.events import (
     Ended,
     Exited,
     Failed,
+    Forgot,
     Interrupted,
+    Linked,
+    Pinned,
     Rang,
     Received,
+    Remembered,
     Returned,
     Signalled,
 )
@@ -69,7 +76,16 @@ class Verdict(msgspec.Struct, frozen=True, tag="verdict"):
     word: str = ""
 
 
-AnyMail = Note | Order | Death | Verdict
+class Deposit(msgspec.Struct, frozen=True, tag="deposit"):
+    """What is to be remembered, linked or pinned."""
+
+    items: Annotated[tuple[Remembered | Linked | Pinned, ...], msgspec.Meta(min_length=1)]
+
+
+_BROUGHT = Received | Signalled | Ended | Decided | Remembered | Linked | Pinned | Forgot
+"""What a letter may become, at least its first event."""
+
+AnyMail = Note | Order | Death | Verdict | Deposit
 _DECODER: msgspec.json.Decoder[AnyMail] = msgspec.json.Decoder(AnyMail)
 
 encode = msgspec.json.encode
@@ -87,6 +103,8 @@ def deliver(process: Process, id_: MailId, sender: Pid | None, body: bytes) -> l
             return _death(process, id_, Pid(sender or 0), death)
         case Verdict() as verdict:
             return _verdict(process, id_, verdict)
+        case Deposit(items=items):
+            return [msgspec.structs.replace(items[0], mail=id_), *items[1:]]
 
 
 def listening(process: Process) -> bool:
@@ -253,5 +271,5 @@ def taken(events: Sequence[AnyEvent]) -> list[tuple[MailId, int]]:
     return [
         (event.mail, position)
         for position, event in enumerate(events, 1)
-        if isinstance(event, Received | Signalled | Ended | Decided) and event.mail
+        if isinstance(event, _BROUGHT) and event.mail
     ]

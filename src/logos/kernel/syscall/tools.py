@@ -48,10 +48,11 @@ class Tools:
         self,
         functions: Callable[[], Mapping[str, ToolSpec]],
         manifests: Callable[[], Mapping[str, Declared]],
-        rules: Table,
+        rules: Table | None,
     ) -> None:
+        """No rules: the shipped ones."""
         self._functions, self._manifests = functions, manifests
-        self.rules = rules
+        self.rules = rules or Table(RULES)
         self._made: tuple[Mapping[str, ToolSpec], Mapping[str, Declared]] | None = None
         self._catalogue = Catalogue()
         self._plain: frozenset[str] = frozenset()
