@@ -18,6 +18,7 @@ import anyio.abc
 
 from logos import config
 from logos.abi.agent import Agent, Limits
+from logos.abi.approval import Answer, Approval, Scope
 from logos.abi.driver import Clock
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Spawned
@@ -27,10 +28,11 @@ from logos.abi.mount import Mount
 from logos.abi.process import Process, Program, Signal
 from logos.abi.rights import EVERYTHING, attenuates
 from logos.kernel import caps, journal
-from logos.kernel.flow import Table
+from logos.kernel.flow import Table, thought_of
 from logos.kernel.handlers import TABLE
 from logos.kernel.journal import Birth, Entry, Writer
 from logos.kernel.mounts import Drivers, Mounts
+from logos.kernel.node import approvals
 from logos.kernel.node.act import Actor, Hold
 from logos.kernel.node.ask import Asker
 from logos.kernel.node.lease import Lease
@@ -40,7 +42,7 @@ from logos.kernel.node.resident import Resident, born, project
 from logos.kernel.node.think import Models, Thinker
 from logos.kernel.node.trail import Trail
 from logos.kernel.process import grant
-from logos.kernel.process.mail import AnyMail, Note, Order, encode
+from logos.kernel.process.mail import AnyMail, Note, Order, Verdict, encode
 from logos.kernel.sched import Slots
 from logos.kernel.syscall import Declared, Gate, Known, Tools
 from logos.store import Queries, Store
@@ -168,6 +170,31 @@ class Kernel:
         if pid == INIT:
             raise SysError(Code.DENIED, "init takes no signals", hint="`logos down` stops the node")
         await self._post(pid, Order(signal, reason))
+
+    async def approvals(self) -> list[Approval]:
+        """Every question that waits for a person."""
+        return await approvals.pending(self._store)
+
+    async def decide(
+        self,
+        question: str,
+        answer: Answer,
+        *,
+        scope: Scope = Scope.ONCE,
+        by: str = "",
+        word: str = "",
+    ) -> Approval:
+        """Answer a question; return what it was.  Raise `not_found` when it is not asked (any
+        more)."""
+        pid, thought = approvals.parsed(question)
+        process = await self.records.process(pid)
+        for one in approvals.questions(pid, process):
+            if thought == thought_of(one.calls[0]):
+                await self._post(pid, Verdict(one.calls, answer, scope, by, word))
+                return one
+        raise SysError(
+            Code.NOT_FOUND, f"{question} does not wait for an answer", hint="see `logos approvals`"
+        )
 
     async def _post(self, pid: Pid, mail: AnyMail) -> None:
         body = encode(mail)
