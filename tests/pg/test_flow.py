@@ -86,7 +86,7 @@ def mail(to: str, body: str = "the fair is on Monday") -> tuple[str, dict[str, A
     return "send_mail", {"to": to, "body": body}
 
 
-NOTE = ("note", {})
+NOTE: tuple[str, dict[str, Any]] = ("note", {})
 TOOLS = ("send_mail", "note", "contacts", "fs.read", "fs.write", "process.spawn", "process.wait")
 
 

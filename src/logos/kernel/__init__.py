@@ -26,6 +26,7 @@ from logos.kernel.node import (
     Records,
     Replayed,
     Told,
+    Turn,
     open_kernel,
 )
 from logos.kernel.syscall import check_manifests, site_rules
@@ -42,6 +43,7 @@ __all__ = [
     "SystemClock",
     "Table",
     "Told",
+    "Turn",
     "check_manifests",
     "open_kernel",
     "site_rules",

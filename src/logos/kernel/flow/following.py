@@ -12,7 +12,7 @@ authority comes down from the principal and never from a parent that may be misl
 Invariant: the same events, with the same tools and rules, give the same task.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -25,16 +25,20 @@ from logos.abi.events import (
     Ended,
     Failed,
     Held,
+    PagedIn,
     Rang,
     Received,
     Returned,
     Spawned,
+    Told,
 )
 from logos.abi.ids import INIT, CallId, Seq
+from logos.abi.messages import Role, ToolResult
 from logos.abi.rights import Cap
 from logos.kernel.flow.catalogue import Catalogue
 from logos.kernel.flow.decision import Decision
 from logos.kernel.flow.judge import decide
+from logos.kernel.flow.records import flat
 from logos.kernel.flow.rules import Table
 from logos.kernel.flow.task import Task
 from logos.kernel.flow.value import Kind
@@ -65,28 +69,8 @@ class Following:
         return self._task
 
     def apply(self, seq: Seq, event: AnyEvent) -> None:
-        page = str(seq)
-        match event:
-            case Spawned():
-                self._born(page, event)
-            case Received(sender=None, text=text):
-                self._words.append(text)
-            case Received(text=text) | Rang(text=text) | Ended(answer=text):
-                self.task.read(text, page=page)
-            case Called():
-                self._called(event)
-            case Returned(id=id_, value=value):
-                self._returned(id_, value, page)
-            case Failed(id=id_, message=message):
-                if self._open.pop(id_, None) is not None:
-                    self.task.read(message, page=page)
-            case Held(id=id_, doubt=False):
-                self._asked.add(thought_of(id_))
-                self._task.asked = len(self._asked)
-            case Decided(answer=Answer.ALLOW, scope=scope, ids=ids):
-                self._agreed |= dict.fromkeys(ids, scope)
-            case _:
-                pass
+        if (take := _TAKE.get(type(event))) is not None:
+            take(self, str(seq), event)
 
     def _born(self, page: str, event: Spawned) -> None:
         self._task.own = frozenset(_granted(event.caps))
@@ -96,7 +80,51 @@ class Following:
         self._words += event.said
         self.task.read(event.task, page=page)
 
-    def _called(self, event: Called) -> None:
+    def _received(self, page: str, event: Received) -> None:
+        if event.sender is None:
+            self._words.append(event.text)
+        else:
+            self.task.read(event.text, page=page)
+
+    def _told(self, page: str, event: Told) -> None:
+        """Of what a client says, its user's part is the principal's."""
+        for message in event.messages:
+            if message.role is Role.USER:
+                self._words.append(message.text)
+            else:
+                answers = (p.content for p in message.content if isinstance(p, ToolResult))
+                self.task.read("\n".join([message.text, *answers]), page=page)
+
+    def _rang(self, page: str, event: Rang) -> None:
+        self.task.read(event.text, page=page)
+
+    def _ended(self, page: str, event: Ended) -> None:
+        self.task.read(event.answer, page=page)
+
+    def _paged_in(self, page: str, event: PagedIn) -> None:
+        """What is its own it has read before, as what it was then."""
+        for shown in event.pages:
+            if shown.pid:
+                self.task.read(shown.text, page=page)
+
+    def _held(self, page: str, event: Held) -> None:
+        del page
+        if not event.doubt:
+            self._asked.add(thought_of(event.id))
+            self._task.asked = len(self._asked)
+
+    def _decided(self, page: str, event: Decided) -> None:
+        del page
+        if event.answer is Answer.ALLOW:
+            self._agreed |= dict.fromkeys(event.ids, event.scope)
+
+    def _failed(self, page: str, event: Failed) -> None:
+        """What a tool says when it fails is text like what it returns."""
+        if self._open.pop(event.id, None) is not None:
+            self.task.read(event.message, page=page)
+
+    def _called(self, page: str, event: Called) -> None:
+        del page
         tool, arguments = named(event.name, event.call)
         if tool not in self._task.catalogue:
             return
@@ -108,12 +136,27 @@ class Following:
             self.task.wrote(arguments["path"])
         self._open[event.id] = (arguments, decision)
 
-    def _returned(self, id_: CallId, value: msgspec.Raw, page: str) -> None:
-        result = msgspec.json.decode(value)
-        if (found := self._open.pop(id_, None)) is None:
-            self.task.read(result if isinstance(result, str) else bytes(value).decode(), page=page)
+    def _returned(self, page: str, event: Returned) -> None:
+        result = msgspec.json.decode(event.value)
+        if (found := self._open.pop(event.id, None)) is None:
+            self.task.read(flat(result), page=page)
         else:
             self.task.observe(*found, result, page=page)
+
+
+_TAKE: dict[type[Any], Callable[[Following, str, Any], None]] = {
+    Spawned: Following._born,
+    Received: Following._received,
+    Told: Following._told,
+    Rang: Following._rang,
+    Ended: Following._ended,
+    PagedIn: Following._paged_in,
+    Called: Following._called,
+    Returned: Following._returned,
+    Failed: Following._failed,
+    Held: Following._held,
+    Decided: Following._decided,
+}
 
 
 def _granted(caps: Iterable[Cap]) -> Iterator[tuple[Kind, str]]:
