@@ -58,6 +58,19 @@ class Following:
         self._open: dict[CallId, Open] = {}
         self._agreed: dict[CallId, Scope] = {}
         self._asked: set[str] = set()
+        self._take: dict[type[Any], Callable[[str, Any], None]] = {
+            Spawned: self._born,
+            Received: self._received,
+            Told: self._told,
+            Rang: self._rang,
+            Ended: self._ended,
+            PagedIn: self._paged_in,
+            Called: self._called,
+            Returned: self._returned,
+            Failed: self._failed,
+            Held: self._held,
+            Decided: self._decided,
+        }
 
     @property
     def task(self) -> Task:
@@ -69,8 +82,8 @@ class Following:
         return self._task
 
     def apply(self, seq: Seq, event: AnyEvent) -> None:
-        if (take := _TAKE.get(type(event))) is not None:
-            take(self, str(seq), event)
+        if (take := self._take.get(type(event))) is not None:
+            take(str(seq), event)
 
     def _born(self, page: str, event: Spawned) -> None:
         self._task.own = frozenset(_granted(event.caps))
@@ -142,21 +155,6 @@ class Following:
             self.task.read(flat(result), page=page)
         else:
             self.task.observe(*found, result, page=page)
-
-
-_TAKE: dict[type[Any], Callable[[Following, str, Any], None]] = {
-    Spawned: Following._born,
-    Received: Following._received,
-    Told: Following._told,
-    Rang: Following._rang,
-    Ended: Following._ended,
-    PagedIn: Following._paged_in,
-    Called: Following._called,
-    Returned: Following._returned,
-    Failed: Following._failed,
-    Held: Following._held,
-    Decided: Following._decided,
-}
 
 
 def _granted(caps: Iterable[Cap]) -> Iterator[tuple[Kind, str]]:
