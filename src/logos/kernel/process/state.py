@@ -10,7 +10,6 @@ The status is not stored but follows from the other facts (`status_of`); ALLOWED
 against both the status before and the one after.
 """
 
-import zlib
 from collections.abc import Callable, Iterable
 from functools import reduce
 from typing import Any
@@ -18,22 +17,20 @@ from typing import Any
 from msgspec.structs import replace
 
 from logos.abi import events as e
-from logos.abi.approval import Answer
 from logos.abi.errors import Code, SysError
 from logos.abi.events import AnyEvent
-from logos.abi.ids import INIT, CallId, Seq
-from logos.abi.limits import CALL_CYCLE, CYCLE_REPEATS, WRAP_UP_TURNS
+from logos.abi.ids import INIT, Seq
+from logos.abi.limits import WRAP_UP_TURNS
 from logos.abi.process import (
     Child,
-    OpenCall,
     Process,
     Reservation,
     Signal,
-    Stage,
     Status,
     Timer,
     Watch,
 )
+from logos.kernel.process import calls
 
 NONE, READY, THINKING = Status.NONE, Status.READY, Status.THINKING
 CALLING, WAITING, STOPPED, EXITED = (
@@ -195,113 +192,6 @@ def _interrupted(p: Process, event: e.Interrupted) -> Process:
     )
 
 
-def _called(p: Process, event: e.Called) -> Process:
-    call = OpenCall(
-        id=event.id,
-        name=event.name,
-        call=event.call,
-        effect=event.effect,
-        prepared=event.prepared,
-    )
-    return replace(
-        p,
-        proposed=tuple(c for c in p.proposed if c.id != event.id),
-        open=(*(c for c in p.open if c.id != event.id), call),
-        calls=p.calls + 1,
-        idle=False,
-        paused_until=None,
-    )
-
-
-def _held(p: Process, event: e.Held) -> Process:
-    call = OpenCall(
-        id=event.id,
-        name=event.name,
-        call=event.call,
-        effect=event.effect,
-        blocked=True,
-        until=event.until,
-        stage=Stage.DOUBT if event.doubt else Stage.ASKED,
-        decision=event.decision,
-    )
-    return replace(
-        p,
-        proposed=tuple(c for c in p.proposed if c.id != event.id),
-        open=(*(c for c in p.open if c.id != event.id), call),
-        idle=False,
-        paused_until=None,
-    )
-
-
-def _decided(p: Process, event: e.Decided) -> Process:
-    """An answer that comes too late changes nothing."""
-    if event.answer is Answer.DENY:
-        return p
-    agreed = [c.id for c in p.open if c.id in event.ids and c.stage is not Stage.MADE]
-    return replace(
-        p,
-        open=tuple(
-            replace(c, stage=Stage.AGREED, blocked=False, until=None) if c.id in agreed else c
-            for c in p.open
-        ),
-    )
-
-
-def _blocked(p: Process, event: e.Blocked) -> Process:
-    _open_call(p, event.id)
-    return replace(
-        p,
-        open=tuple(
-            replace(c, blocked=True, until=event.until) if c.id == event.id else c for c in p.open
-        ),
-    )
-
-
-def _returned(p: Process, event: e.Returned) -> Process:
-    call = _open_call(p, event.id)
-    digest = zlib.crc32(event.value, zlib.crc32(call.call))
-    return _answered(p, event.id, _remember(p.watch, digest, failed=0))
-
-
-def _failed(p: Process, event: e.Failed) -> Process:
-    """Of an open call, or of one that was only proposed.  A wait that ran out is no failure:
-    waiting again is what a process does that waits."""
-    for proposal in p.proposed:
-        if proposal.id == event.id:
-            what = f"{proposal.name} {proposal.arguments}".encode()
-            break
-    else:
-        call = _open_call(p, event.id)
-        if call.blocked:
-            return _answered(p, event.id, p.watch)
-        what = bytes(call.call)
-    digest = zlib.crc32(event.code.encode(), zlib.crc32(what))
-    return _answered(p, event.id, _remember(p.watch, digest, failed=digest))
-
-
-def _open_call(p: Process, id_: CallId) -> OpenCall:
-    for call in p.open:
-        if call.id == id_:
-            return call
-    raise SysError(Code.STATE, f"call {id_} is not open")
-
-
-def _answered(p: Process, id_: CallId, watch: Watch) -> Process:
-    return replace(
-        p,
-        proposed=tuple(c for c in p.proposed if c.id != id_),
-        open=tuple(c for c in p.open if c.id != id_),
-        news=p.news + 1,
-        watch=watch,
-    )
-
-
-def _remember(watch: Watch, digest: int, failed: int) -> Watch:
-    run = 0 if not failed else watch.failures + 1 if failed == watch.last_failure else 1
-    recent = (*watch.recent, digest)[-CALL_CYCLE * CYCLE_REPEATS :]
-    return replace(watch, recent=recent, failures=run, last_failure=failed)
-
-
 def _received(p: Process, event: e.Received) -> Process:
     if event.sender is None:
         p = replace(p, said=(*p.said, event.text))
@@ -390,12 +280,12 @@ _APPLY: dict[type[Any], Callable[[Process, Any], Process]] = {
     e.Asked: _asked,
     e.Thought: _thought,
     e.Interrupted: _interrupted,
-    e.Called: _called,
-    e.Held: _held,
-    e.Decided: _decided,
-    e.Blocked: _blocked,
-    e.Returned: _returned,
-    e.Failed: _failed,
+    e.Called: calls.called,
+    e.Held: calls.held,
+    e.Decided: calls.decided,
+    e.Blocked: calls.blocked,
+    e.Returned: calls.returned,
+    e.Failed: calls.failed,
     e.Received: _received,
     e.Told: _told,
     e.Signalled: _signalled,
