@@ -147,22 +147,22 @@ async def test_a_call_that_needs_a_person_waits_and_is_made_once(
     async with node(**office.parts()) as kernel:
         pid = await kernel.spawn(clerk(), "Send a message about the fair to somebody.")
         held = await until(kernel, pid, Held)
-        [asked] = await kernel.approvals()
+        [asked] = await kernel.approvals.pending()
         assert (asked.pid, asked.names, asked.calls) == (pid, ("send_mail",), (held.id,))
         assert "zoe@firm.example" in asked.question
         assert json.loads(bytes(asked.arguments[0]))["arguments"]["to"] == "zoe@firm.example"
         # the other call of the thought is not kept waiting, and so is no other process
         await until(kernel, pid, Called, 3)
         assert not office.sent
-        await kernel.decide(asked.id, Answer.ALLOW, by="anna")
+        await kernel.approvals.decide(asked.id, Answer.ALLOW, by="anna")
         assert (await ended(kernel, pid)).answer == "done"
         assert [to for to, _ in office.sent] == ["zoe@firm.example"]
         found = await events(kernel, pid)
         [decided] = of(Decided, found)
         assert (decided.answer, decided.by, decided.ids) == (Answer.ALLOW, "anna", (held.id,))
-        assert not await kernel.approvals()
+        assert not await kernel.approvals.pending()
         with pytest.raises(SysError) as gone:
-            await kernel.decide(asked.id, Answer.ALLOW)
+            await kernel.approvals.decide(asked.id, Answer.ALLOW)
         assert gone.value.code in (Code.NOT_FOUND, Code.STATE)
 
 
@@ -172,8 +172,8 @@ async def test_no_comes_with_a_word_to_the_model(node: Opened, world: Any, offic
     async with node(**office.parts()) as kernel:
         pid = await kernel.spawn(clerk(), "Send a message about the fair to somebody.")
         await until(kernel, pid, Held)
-        [asked] = await kernel.approvals()
-        await kernel.decide(asked.id, Answer.DENY, word="Zoe is away: ask me tomorrow")
+        [asked] = await kernel.approvals.pending()
+        await kernel.approvals.decide(asked.id, Answer.DENY, word="Zoe is away: ask me tomorrow")
         assert (await ended(kernel, pid)).answer == "then not"
         assert not office.sent
         said = model.requests[-1].messages[-1].content[0].content  # type: ignore[union-attr]
@@ -187,9 +187,9 @@ async def test_questions_survive_the_node(node: Opened, world: Any, office: Offi
         pid = await kernel.spawn(clerk(), "Send a message about the fair to somebody.")
         await until(kernel, pid, Held)
     async with node(**office.parts()) as kernel:
-        [asked] = await kernel.approvals()
+        [asked] = await kernel.approvals.pending()
         assert asked.pid == pid
-        await kernel.decide(asked.id, Answer.ALLOW)
+        await kernel.approvals.decide(asked.id, Answer.ALLOW)
         assert (await ended(kernel, pid)).status == 0
     assert len(office.sent) == 1
 
@@ -217,7 +217,7 @@ async def test_an_agent_may_be_told_not_to_ask(node: Opened, world: Any, office:
         await ended(kernel, pid)
         [failed] = of(Failed, await events(kernel, pid))
         assert failed.code is Code.UNCONFIRMED
-        assert not await kernel.approvals()
+        assert not await kernel.approvals.pending()
 
 
 async def test_for_the_task_the_same_is_not_asked_twice(
@@ -228,8 +228,8 @@ async def test_for_the_task_the_same_is_not_asked_twice(
     async with node(**office.parts()) as kernel:
         pid = await kernel.spawn(clerk(), "Send a message about the fair to somebody.")
         await until(kernel, pid, Held)
-        [asked] = await kernel.approvals()
-        await kernel.decide(asked.id, Answer.ALLOW, scope=Scope.TASK)
+        [asked] = await kernel.approvals.pending()
+        await kernel.approvals.decide(asked.id, Answer.ALLOW, scope=Scope.TASK)
         assert (await ended(kernel, pid)).answer == "done"
         assert len(of(Held, await events(kernel, pid))) == 1
         assert len(office.sent) == 2

@@ -1,38 +1,67 @@
 """What waits for a person, for whoever shows it and whoever answers.
 
-    pending(store)        every question of every process, oldest process first
-    questions(pid, p)     those of one process
-    parsed(text)          PID.THOUGHT -> which calls of which process
+    Approvals.pending()          every question of every process, oldest process first
+    Approvals.decide(question)   the answer to one; it is journaled at the process
+    questions(pid, process)      those of one process
 
 A question is all that the calls of one thought ask: it is put once and answered once.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from logos.abi.approval import Approval
+from logos.abi.approval import Answer, Approval, Scope
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import Pid
 from logos.abi.process import OpenCall, Process, Stage
 from logos.kernel.flow import thought_of
-from logos.kernel.node.resident import fold_all
+from logos.kernel.node.records import Records
+from logos.kernel.process.mail import AnyMail, Verdict
 from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "node.sql")
 _ID = re.compile(r"(\d+)\.(\d+)")
 
 
-async def pending(store: Store) -> list[Approval]:
-    async def fetch() -> Sequence[Any]:
-        async with store.connection() as db:
-            return await db.all(_SQL.asking)
+class Approvals:
+    def __init__(
+        self, store: Store, records: Records, post: Callable[[Pid, AnyMail], Awaitable[None]]
+    ) -> None:
+        self._store = store
+        self._records = records
+        self._post = post
 
-    found: list[Approval] = []
-    for row in await store.persist(fetch):
-        pid = Pid(row["pid"])
-        found += questions(pid, (await fold_all(store, pid)).process)
-    return found
+    async def pending(self) -> list[Approval]:
+        async def fetch() -> Sequence[Any]:
+            async with self._store.connection() as db:
+                return await db.all(_SQL.asking)
+
+        found: list[Approval] = []
+        for row in await self._store.persist(fetch):
+            pid = Pid(row["pid"])
+            found += questions(pid, await self._records.process(pid))
+        return found
+
+    async def decide(
+        self,
+        question: str,
+        answer: Answer,
+        *,
+        scope: Scope = Scope.ONCE,
+        by: str = "",
+        word: str = "",
+    ) -> Approval:
+        """Answer a question, named as PID.THOUGHT; return what it was.  Raise `not_found` when it is
+        not asked (any more)."""
+        pid, thought = _parsed(question)
+        for one in questions(pid, await self._records.process(pid)):
+            if thought == thought_of(one.calls[0]):
+                await self._post(pid, Verdict(one.calls, answer, scope, by, word))
+                return one
+        raise SysError(
+            Code.NOT_FOUND, f"{question} does not wait for an answer", hint="see `logos approvals`"
+        )
 
 
 def questions(pid: Pid, process: Process) -> list[Approval]:
@@ -68,7 +97,7 @@ def _doubt(call: OpenCall) -> str:
     )
 
 
-def parsed(text: str) -> tuple[Pid, str]:
+def _parsed(text: str) -> tuple[Pid, str]:
     """`3.7` -> process 3, thought `c7`."""
     if match := _ID.fullmatch(text):
         return Pid(int(match[1])), f"c{match[2]}"
