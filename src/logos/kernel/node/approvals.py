@@ -26,7 +26,7 @@ _ID = re.compile(r"(\d+)\.(\d+)")
 
 class Approvals:
     def __init__(
-        self, store: Store, records: Records, post: Callable[[Pid, AnyMail], Awaitable[None]]
+        self, store: Store, records: Records, post: Callable[[Pid, AnyMail], Awaitable[Any]]
     ) -> None:
         self._store = store
         self._records = records
