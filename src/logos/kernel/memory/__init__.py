@@ -5,6 +5,7 @@ answers a question with the few it needs, or with none; it is rebuilt from its p
 pure policy says which pages leave the window and what a compaction keeps.
 
     Recall, SPACE_VERSION              all a process has seen, searchable; how it is packed
+    spoken                             the words of an event that has pages
     found_text                         what was found, for who searched on purpose
     Window                             the fold of a journal that a prompt is made of
     Page, Kind, Source, page_of, split   what memory is made of
@@ -25,7 +26,7 @@ from logos.kernel.memory.layout import render
 from logos.kernel.memory.page import Kind, Page, Piece, Source, page_of, split
 from logos.kernel.memory.pager import Ask, Fault, Pager, Refused, Why
 from logos.kernel.memory.policy import Marks, Resident, keep, marks, memorability, victims
-from logos.kernel.memory.recall import SPACE_VERSION, Recall, found_text
+from logos.kernel.memory.recall import SPACE_VERSION, Recall, found_text, spoken
 from logos.kernel.memory.scorer import Weights, load, parse
 from logos.kernel.memory.tokens import estimate
 from logos.kernel.memory.window import Turn, Window, page_text, render_result
@@ -60,5 +61,6 @@ __all__ = [
     "render",
     "render_result",
     "split",
+    "spoken",
     "victims",
 ]

@@ -47,7 +47,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`group` is the conversation, file or call a page stands in, `turn` the utterance: pages of
     one turn are pieces of it.  `time`, `valid_from` and `valid_to` are microseconds; a page with
     `valid_to` has been superseded since then.  `hash` is short, to tell copies; the exact bytes are
-    checked where they stand.  `label` says where its contents may flow; memory only carries it."""
+    checked where they stand.  `place` is the path it was remembered at.  `label` says where its contents may flow; memory only carries it."""
 
     id: int
     text: str
@@ -63,6 +63,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     valid_to: int | None = None
     group: str = ""
     turn: int = 0
+    place: str = ""
 
 
 def page_of(id_: int, text: str, *, tokens: int | None = None, **fields: Any) -> Page:
@@ -70,6 +71,14 @@ def page_of(id_: int, text: str, *, tokens: int | None = None, **fields: Any) ->
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     cost = estimate(text) if tokens is None else tokens
     return Page(id=id_, text=text, hash=digest, tokens=cost, **fields)
+
+
+def place_of(path: str) -> int:
+    """A number for a path; 0 for none."""
+    if not path:
+        return 0
+    digest = hashlib.blake2b(path.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True) or 1
 
 
 @dataclass(frozen=True, slots=True)

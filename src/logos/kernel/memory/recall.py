@@ -3,11 +3,13 @@
     Recall.add(seq, at, event)     one more event of its journal
     Recall.fault(question, ask)    -> Fault, its pages without their texts
     Recall.pack, Recall.unpack     as data, to be thrown away at any time
+    spoken(event)                  the words of an event that has pages
     found_text(question, pages)    what was found, for who searched on purpose
 
-Built from the journal alone.  A page is a piece of what one event put into the window; its source
+Built from the journal alone.  A page is a piece of what one event said (`spoken`); its source
 says which, and its text is read from there.  What memory itself brought back is not taken in
-again: it would be found instead of its source.
+again: it would be found instead of its source.  What is remembered at a path supersedes what was
+remembered there before, from when it holds.
 
 Invariant: the same events give the same space, however often it was packed in between.
 """
@@ -18,10 +20,19 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from logos.abi.events import AnyEvent, Called, Received, Returned, Spawned, Thought
+from logos.abi.events import (
+    AnyEvent,
+    Called,
+    Forgot,
+    Received,
+    Remembered,
+    Returned,
+    Spawned,
+    Thought,
+)
 from logos.abi.ids import CallId, Seq
 from logos.abi.messages import Role
-from logos.kernel.memory.page import Kind, Page, Source, page_of, split
+from logos.kernel.memory.page import Kind, Page, Source, page_of, place_of, split
 from logos.kernel.memory.pager import Ask, Fault, Pager
 from logos.kernel.memory.scorer import Weights
 from logos.kernel.memory.space import Space, SpaceImage
@@ -34,6 +45,11 @@ SPACE_VERSION = 1
 NOTHING = "[nothing in memory fits the question]"
 
 _DAY = 86_400_000_000
+
+_KINDS = frozenset(Kind)
+
+_UNSEARCHED = "/kv/"
+"""Values that programs keep are fetched by their keys."""
 
 _ROLES: dict[type, Role] = {
     Spawned: Role.USER,
@@ -64,6 +80,10 @@ class Recall:
         return len(self._pager)
 
     @property
+    def space(self) -> Space:
+        return self._pager.space
+
+    @property
     def nbytes(self) -> int:
         return self._pager.space.nbytes
 
@@ -74,16 +94,38 @@ class Recall:
         if isinstance(event, Returned) and event.id in self._own:
             self._own.discard(event.id)
             return
+        if isinstance(event, Forgot):
+            self._forget(event.pages)
+            return
         like = _described(seq, at, event)
-        if like is not None and (text := page_text(event)):
+        if like is None:
+            return
+        if like.place:
+            like = self._supersede(like, at)
+        if text := spoken(event):
             pages = self._pieces(like, text)
             self._pager.add(pages)
             self.added += len(pages)
 
-    def forget(self, events: frozenset[Seq]) -> None:
+    def _forget(self, events: Sequence[Seq]) -> None:
         cols = self._pager.space.table.columns()
-        gone = cols.alive & np.isin(cols.seq, sorted(events))
+        gone = cols.alive & np.isin(cols.seq, events)
         self._pager.forget(cols.id[gone].tolist())
+        self.added += int(gone.sum())
+
+    def _supersede(self, like: Page, at: int) -> Page:
+        """What stood there holds until this does; if that began later, this holds until then."""
+        cols = self._pager.space.table.columns()
+        there = cols.alive & (cols.place == place_of(like.place)) & (cols.until < 0)
+        if not there.any():
+            return like
+        since = at if like.valid_from is None else like.valid_from
+        later = there & (cols.since > since)
+        for id_ in cols.id[there & ~later].tolist():
+            self._pager.supersede(id_, since)
+        if like.valid_to is None and later.any():
+            return msgspec.structs.replace(like, valid_to=int(cols.since[later].min()))
+        return like
 
     def fault(self, question: str, ask: Ask) -> Fault:
         return self._pager.fault(question, ask)
@@ -124,6 +166,8 @@ class Recall:
 
 def _described(seq: Seq, at: int, event: AnyEvent) -> Page | None:
     """What is known of the pages of an event; None: it has none."""
+    if isinstance(event, Remembered):
+        return None if event.path.startswith(_UNSEARCHED) else _remembered(seq, event)
     role = _ROLES.get(type(event))
     if role is None:
         return None
@@ -139,6 +183,30 @@ def _described(seq: Seq, at: int, event: AnyEvent) -> Page | None:
         group=str(at // _DAY),
         turn=seq,
     )
+
+
+def _remembered(seq: Seq, event: Remembered) -> Page:
+    return Page(
+        id=0,
+        text="",
+        hash=b"",
+        tokens=0,
+        kind=Kind(event.kind) if event.kind in _KINDS else Kind.DOCUMENT,
+        subject=event.subject,
+        role=event.role,
+        time=event.time,
+        valid_from=event.valid_from,
+        valid_to=event.valid_to,
+        source=Source(seq=seq),
+        group=event.group or event.path,
+        turn=seq,
+        place=event.path,
+    )
+
+
+def spoken(event: AnyEvent) -> str:
+    """The words of an event that has pages."""
+    return event.text if isinstance(event, Remembered) else page_text(event)
 
 
 def found_text(question: str, pages: Sequence[Page]) -> str:

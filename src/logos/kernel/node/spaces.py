@@ -23,10 +23,11 @@ import anyio.to_thread
 import msgspec
 
 from logos.abi.errors import SysError
+from logos.abi.events import Remembered
 from logos.abi.ids import Pid
 from logos.kernel import journal
 from logos.kernel.journal import Entry, Row
-from logos.kernel.memory import SPACE_VERSION, Ask, Fault, Page, Recall, Weights, page_text
+from logos.kernel.memory import SPACE_VERSION, Ask, Fault, Page, Recall, Weights, spoken
 from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "space.sql")
@@ -46,7 +47,7 @@ BATCH = 1000
 BEHIND = 64
 """With so many to come the background takes them in, so that nobody has to wait for it."""
 
-_ARCHIVED = frozenset({"remembered"})
+_ARCHIVED = Remembered.__name__.lower()
 
 _LOCKS = 64
 
@@ -92,7 +93,7 @@ class Spaces:
             pid = entry.head.pid
             held = self._held.get(pid)
             late = held is not None and entry.head.seq - held.seq >= BEHIND
-            if late or any(row.kind in _ARCHIVED for row in entry.rows):
+            if late or any(row.kind == _ARCHIVED for row in entry.rows):
                 self._behind[pid] = None
                 self._work.set()
 
@@ -186,7 +187,7 @@ class Spaces:
             return found
         seqs = sorted({page.source.seq for page in found.pages})
         rows = await journal.read_some(self._store, pid, seqs)
-        texts = {row.seq: page_text(journal.decode(row)) for row in rows}
+        texts = {row.seq: spoken(journal.decode(row)) for row in rows}
         pages = tuple(
             _with(page, texts[page.source.seq])
             for page in found.pages
