@@ -101,7 +101,7 @@ def test_what_memory_brought_back_is_not_taken_in() -> None:
 
 @pytest.mark.parametrize("cut", range(6))
 def test_packing_in_between_changes_nothing(cut: int) -> None:
-    events = [
+    events: list[Any] = [
         Spawned(agent=Agent(name="a"), task="Find a home for Ann.", at=AT),
         fact("Ann lives in Porto."),
         fact("Ann lives in Lisbon."),
