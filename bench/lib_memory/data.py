@@ -93,7 +93,7 @@ def conversation(raw: dict[str, Any]) -> Conversation:
 
 def _event(turn: dict[str, Any], kind: Kind, number: int) -> Remembered:
     return Remembered(
-        path=f"/mem/said/{number}",
+        path=f"/mem/archive/{number}",
         text=turn["text"],
         kind=kind.value,
         subject=turn["speaker"] if kind is Kind.PEOPLE else "",

@@ -2,6 +2,7 @@
 
     opened(url)                an async context manager: Journals
     Journals.put(events)       -> the pid of a process that remembers them, when it is on disk
+    Journals.append(pid, event)   one more event; the batch it rides in
     Journals.store             for Records
 
 Events go the way all events go: sealed in a chain, committed by the writer in batches, fenced.
@@ -16,7 +17,7 @@ from logos import config
 from logos.abi.agent import Agent
 from logos.abi.events import AnyEvent, Remembered, Spawned
 from logos.abi.ids import Pid
-from logos.kernel.journal import Birth, Entry, Projection, Writer, before_birth, seal
+from logos.kernel.journal import Batch, Birth, Entry, Head, Projection, Writer, before_birth, seal
 from logos.kernel.node.lease import Lease
 from logos.store import Store, open_store
 
@@ -29,6 +30,7 @@ class Journals:
     def __init__(self, store: Store, writer: Writer) -> None:
         self.store = store
         self.writer = writer
+        self._heads: dict[Pid, Head] = {}
 
     async def put(self, events: Sequence[Remembered]) -> Pid:
         pid = await self.writer.new_pid()
@@ -41,7 +43,15 @@ class Journals:
             entry = Entry(before=before.seq, head=head, rows=rows, projection=_SHOWN, birth=birth)
             await self.writer.append(entry).durable(pid)
             birth = None
+        self._heads[pid] = head
         return pid
+
+    def append(self, pid: Pid, event: AnyEvent) -> Batch:
+        """One more event, as a process that lives appends it."""
+        before = self._heads[pid]
+        head, rows = seal(before, _AT, [event])
+        self._heads[pid] = head
+        return self.writer.append(Entry(before=before.seq, head=head, rows=rows, projection=_SHOWN))
 
 
 def _batches(spawned: Spawned, events: Sequence[Remembered]) -> list[list[AnyEvent]]:

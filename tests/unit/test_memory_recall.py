@@ -70,7 +70,9 @@ def test_turns_of_a_conversation_keep_who_said_them() -> None:
     said = (("Ann", "I baked sourdough bread."), ("Bob", "I baked a cake."))
     space = recall(
         *(
-            Remembered(path=f"/mem/said/{n}", text=text, kind="people", subject=who, group="s1")
+            Remembered(
+                path=f"/mem/archive/said/{n}", text=text, kind="people", subject=who, group="s1"
+            )
             for n, (who, text) in enumerate(said)
         )
     )
@@ -85,7 +87,7 @@ def test_values_of_programs_are_not_searched() -> None:
 
 
 def test_a_kind_nobody_knows_is_a_document() -> None:
-    space = recall(Remembered(path="/mem/x", text="Ann lives in Porto.", kind="rumour"))
+    space = recall(Remembered(path="/mem/archive/x", text="Ann lives in Porto.", kind="rumour"))
     assert [page.kind for page in space.fault("Where does Ann live?", OPEN).pages] == ["document"]
 
 

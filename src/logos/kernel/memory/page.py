@@ -47,7 +47,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`group` is the conversation, file or call a page stands in, `turn` the utterance: pages of
     one turn are pieces of it.  `time`, `valid_from` and `valid_to` are microseconds; a page with
     `valid_to` has been superseded since then.  `hash` is short, to tell copies; the exact bytes are
-    checked where they stand.  `place` is the path it was remembered at.  `label` says where its contents may flow; memory only carries it."""
+    checked where they stand.  `place` and `origin` are numbers of the path it was
+    remembered at and of where it came from; `held` is when it began to hold.  `label` says where its contents may flow; memory only carries it."""
 
     id: int
     text: str
@@ -63,7 +64,9 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     valid_to: int | None = None
     group: str = ""
     turn: int = 0
-    place: str = ""
+    held: int = 0
+    place: int = 0
+    origin: int = 0
 
 
 def page_of(id_: int, text: str, *, tokens: int | None = None, **fields: Any) -> Page:
@@ -71,14 +74,6 @@ def page_of(id_: int, text: str, *, tokens: int | None = None, **fields: Any) ->
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     cost = estimate(text) if tokens is None else tokens
     return Page(id=id_, text=text, hash=digest, tokens=cost, **fields)
-
-
-def place_of(path: str) -> int:
-    """A number for a path; 0 for none."""
-    if not path:
-        return 0
-    digest = hashlib.blake2b(path.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True) or 1
 
 
 @dataclass(frozen=True, slots=True)

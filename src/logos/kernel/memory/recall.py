@@ -3,18 +3,17 @@
     Recall.add(seq, at, event)     one more event of its journal
     Recall.fault(question, ask)    -> Fault, its pages without their texts
     Recall.pack, Recall.unpack     as data, to be thrown away at any time
-    spoken(event)                  the words of an event that has pages
     found_text(question, pages)    what was found, for who searched on purpose
 
-Built from the journal alone.  A page is a piece of what one event said (`spoken`); its source
+Built from the journal alone.  A page is a piece of what one event put into the window; its source
 says which, and its text is read from there.  What memory itself brought back is not taken in
-again: it would be found instead of its source.  What is remembered at a path supersedes what was
-remembered there before, from when it holds.
+again: it would be found instead of its source.
 
 Invariant: the same events give the same space, however often it was packed in between.
 """
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import NamedTuple
 
 import msgspec
@@ -29,27 +28,26 @@ from logos.abi.events import (
     Returned,
     Spawned,
     Thought,
+    Told,
 )
 from logos.abi.ids import CallId, Seq
 from logos.abi.messages import Role
-from logos.kernel.memory.page import Kind, Page, Source, page_of, place_of, split
+from logos.kernel.memory.page import Kind, Page, Source, page_of, split
 from logos.kernel.memory.pager import Ask, Fault, Pager
 from logos.kernel.memory.scorer import Weights
+from logos.kernel.memory.shelf import ARCHIVE, FACTS
 from logos.kernel.memory.space import Space, SpaceImage
 from logos.kernel.memory.text import terms
 from logos.kernel.memory.window import page_text
 
-SPACE_VERSION = 1
+SPACE_VERSION = 3
 """Raise it when what is packed changes, or how events become pages: older images are not read."""
 
 NOTHING = "[nothing in memory fits the question]"
 
-_DAY = 86_400_000_000
-
 _KINDS = frozenset(Kind)
 
-_UNSEARCHED = "/kv/"
-"""Values that programs keep are fetched by their keys."""
+_DAY = 86_400_000_000
 
 _ROLES: dict[type, Role] = {
     Spawned: Role.USER,
@@ -95,37 +93,37 @@ class Recall:
             self._own.discard(event.id)
             return
         if isinstance(event, Forgot):
-            self._forget(event.pages)
-            return
+            self.forget(frozenset((*event.pages, *(left.page for left in event.left))))
         like = _described(seq, at, event)
-        if like is None:
-            return
-        if like.place:
-            like = self._supersede(like, at)
-        if text := spoken(event):
+        if like is not None and isinstance(event, Remembered):
+            like = self._superseding(like, event, at)
+        if like is not None and (text := page_text(event)):
             pages = self._pieces(like, text)
             self._pager.add(pages)
             self.added += len(pages)
 
-    def _forget(self, events: Sequence[Seq]) -> None:
+    def _superseding(self, like: Page, event: Remembered, at: int) -> Page:
+        """The older at this path is marked as superseded, whichever of them came first.  Sources may
+        contradict each other about a fact: then both stand."""
         cols = self._pager.space.table.columns()
-        gone = cols.alive & np.isin(cols.seq, events)
-        self._pager.forget(cols.id[gone].tolist())
-        self.added += int(gone.sum())
-
-    def _supersede(self, like: Page, at: int) -> Page:
-        """What stood there holds until this does; if that began later, this holds until then."""
-        cols = self._pager.space.table.columns()
-        there = cols.alive & (cols.place == place_of(like.place)) & (cols.until < 0)
+        there = cols.alive & (cols.place == like.place) & (cols.until < 0)
+        if event.source and event.path.startswith(f"{FACTS}/"):
+            there &= cols.origin == like.origin
         if not there.any():
             return like
-        since = at if like.valid_from is None else like.valid_from
-        later = there & (cols.since > since)
+        since = at if event.valid_from is None else event.valid_from
+        later = there & (cols.held > since)
         for id_ in cols.id[there & ~later].tolist():
             self._pager.supersede(id_, since)
         if like.valid_to is None and later.any():
-            return msgspec.structs.replace(like, valid_to=int(cols.since[later].min()))
+            return msgspec.structs.replace(like, valid_to=int(cols.held[later].min()))
         return like
+
+    def forget(self, events: frozenset[Seq]) -> None:
+        cols = self._pager.space.table.columns()
+        gone = cols.alive & np.isin(cols.seq, sorted(events))
+        self._pager.forget(cols.id[gone].tolist())
+        self.added += int(gone.sum())
 
     def fault(self, question: str, ask: Ask) -> Fault:
         return self._pager.fault(question, ask)
@@ -167,8 +165,10 @@ class Recall:
 def _described(seq: Seq, at: int, event: AnyEvent) -> Page | None:
     """What is known of the pages of an event; None: it has none."""
     if isinstance(event, Remembered):
-        return None if event.path.startswith(_UNSEARCHED) else _remembered(seq, event)
+        return _remembered(seq, at, event)
     role = _ROLES.get(type(event))
+    if isinstance(event, Told) and event.messages:
+        role = event.messages[0].role
     if role is None:
         return None
     return Page(
@@ -185,7 +185,11 @@ def _described(seq: Seq, at: int, event: AnyEvent) -> Page | None:
     )
 
 
-def _remembered(seq: Seq, event: Remembered) -> Page:
+def _remembered(seq: Seq, at: int, event: Remembered) -> Page | None:
+    """What is looked up by its path, or stands in the window anyway, is not searched."""
+    if not event.path.startswith((f"{ARCHIVE}/", f"{FACTS}/")):
+        return None
+    since = at if event.valid_from is None else event.valid_from
     return Page(
         id=0,
         text="",
@@ -194,19 +198,20 @@ def _remembered(seq: Seq, event: Remembered) -> Page:
         kind=Kind(event.kind) if event.kind in _KINDS else Kind.DOCUMENT,
         subject=event.subject,
         role=event.role,
-        time=event.time,
+        time=since if event.time is None else event.time,
+        source=Source(seq=seq),
+        group=event.group or event.source or event.path.rpartition("/")[0],
+        turn=seq,
         valid_from=event.valid_from,
         valid_to=event.valid_to,
-        source=Source(seq=seq),
-        group=event.group or event.path,
-        turn=seq,
-        place=event.path,
+        held=since,
+        place=_number(event.path),
+        origin=_number(event.source),
     )
 
 
-def spoken(event: AnyEvent) -> str:
-    """The words of an event that has pages."""
-    return event.text if isinstance(event, Remembered) else page_text(event)
+def _number(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(), digest_size=7).digest())
 
 
 def found_text(question: str, pages: Sequence[Page]) -> str:

@@ -1,6 +1,7 @@
 """The address spaces of processes, indexed in memory while they are asked, and on disk when not.
 
     Spaces.fault(pid, question, ask)   -> Fault: the pages it needs, with their texts, or none
+    Spaces.rebuild(pid)                its index from its journal alone
     Spaces.written(entries)            these journals have grown
     Spaces.run()                       keep indexes current and saved, until cancelled
 
@@ -27,7 +28,7 @@ from logos.abi.events import Remembered
 from logos.abi.ids import Pid
 from logos.kernel import journal
 from logos.kernel.journal import Entry, Row
-from logos.kernel.memory import SPACE_VERSION, Ask, Fault, Page, Recall, Weights, spoken
+from logos.kernel.memory import SPACE_VERSION, Ask, Fault, Page, Recall, Weights, page_text
 from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "space.sql")
@@ -118,6 +119,14 @@ class Spaces:
             if recall.added and (everything or _grown(recall)):
                 await self._save(pid, recall)
 
+    async def rebuild(self, pid: Pid) -> int:
+        """Its index anew from its journal, and saved; how many pages it has."""
+        async with self._lock(pid):
+            recall = await self._caught_up(pid, Recall(self._weights))
+            self._keep(pid, recall)
+        await self._save(pid, recall)
+        return len(recall)
+
     async def drop(self) -> None:
         """Out of memory with all of them: what is asked next is loaded."""
         await self.save(everything=True)
@@ -137,6 +146,9 @@ class Spaces:
     async def _current(self, pid: Pid) -> Recall:
         """With everything its journal says."""
         recall = self._held.get(pid) or self._leaving.pop(pid, None) or await self._load(pid)
+        return await self._caught_up(pid, recall)
+
+    async def _caught_up(self, pid: Pid, recall: Recall) -> Recall:
         while True:
             rows = await journal.tail(self._store, pid, recall.seq, BATCH)
             await _aside(partial(_take, recall, rows))
@@ -187,7 +199,7 @@ class Spaces:
             return found
         seqs = sorted({page.source.seq for page in found.pages})
         rows = await journal.read_some(self._store, pid, seqs)
-        texts = {row.seq: spoken(journal.decode(row)) for row in rows}
+        texts = {row.seq: page_text(journal.decode(row)) for row in rows}
         pages = tuple(
             _with(page, texts[page.source.seq])
             for page in found.pages
