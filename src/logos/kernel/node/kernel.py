@@ -3,6 +3,7 @@
     open_kernel(...)     an async context manager: a node that serves until it is left
     Kernel               start, signal, message and listen to processes
     Kernel.records       what has been written
+    Kernel.approvals     what waits for a person
 
 Whoever holds a Kernel acts for the owner, as init does.  What it asks for is journaled at
 the process it concerns.
@@ -27,23 +28,28 @@ from logos.abi.mount import Mount
 from logos.abi.process import Process, Program, Signal
 from logos.abi.rights import EVERYTHING, attenuates
 from logos.kernel import caps, journal
+from logos.kernel.flow import Table
 from logos.kernel.handlers import TABLE
 from logos.kernel.journal import Birth, Entry, Writer
-from logos.kernel.memory import OWN, Ask, Fault
+from logos.kernel.memory import Ask, Fault
 from logos.kernel.mounts import Drivers, Mounts
 from logos.kernel.node.act import Actor, Hold
+from logos.kernel.node.approvals import Approvals
+from logos.kernel.node.ask import Asker
 from logos.kernel.node.hearing import Ear, Hearing, Witness
 from logos.kernel.node.lease import Lease
+from logos.kernel.node.letters import posted
 from logos.kernel.node.node import Node
 from logos.kernel.node.records import Records
 from logos.kernel.node.resident import Resident, born, project
 from logos.kernel.node.stores import Hooks, Item, Stores
 from logos.kernel.node.think import Models, Thinker
+from logos.kernel.node.trail import Trail
 from logos.kernel.node.tree import Tree, mounts
 from logos.kernel.process import grant
-from logos.kernel.process.mail import AnyMail, Note, Order, Turn, encode, told
+from logos.kernel.process.mail import AnyMail, Note, Order, Turn, told
 from logos.kernel.sched import Slots
-from logos.kernel.syscall import Gate, Known
+from logos.kernel.syscall import Declared, Gate, Known, Tools
 from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "node.sql")
@@ -66,6 +72,9 @@ class Parts(NamedTuple):
     workspaces: Path
     place: str
     alone: bool = False
+    manifests: Callable[[], Mapping[str, Declared]] = dict
+    rules: Table | None = None
+    trust: config.Trust = config.Trust()
     mounts: Mapping[str, Mount] = {}
 
 
@@ -84,11 +93,13 @@ class Kernel:
         self._store = parts.store
         self._lease = Lease(parts.store, parts.settings.lease_s)
         self.records = Records(parts.store)
-        hooks = Hooks(self._post, self._settle, self._end, self.space)
+        hooks = Hooks(self._post, self._settle, self._end, self._begin)
         self.stores = Stores(parts.store, self.records, hooks)
         self.tree = Tree(self.records, self.stores)
+        self.approvals = Approvals(parts.store, self.records, self._post)
         self._hearing = Hearing()
         self._gate = Gate(parts.functions, [caps.check])
+        self._tools = Tools(parts.functions, parts.manifests, parts.rules)
         self._unborn: dict[Pid, Resident] = {}
         self._writer: Writer
         self._node: Node
@@ -105,7 +116,7 @@ class Kernel:
             programs=self._parts.programs,
         )
         actor = Actor(
-            gate=self._gate,
+            asker=Asker(self._gate, self._tools, self._store, self._parts.trust.answer_s),
             table=TABLE,
             driver=Mounts(self._mounts(), self._parts.drivers).tool,
             services=self,
@@ -218,15 +229,13 @@ class Kernel:
 
     async def space(self, name: str) -> Pid:
         """The process that keeps what is shared at /mem/NAME; it is started if there is none."""
-        if (pid := await self.stores.find(name)) is not None:
-            return pid
-        agent = space_agent(name)
+        return await self.stores.open(name)
+
+    async def _begin(self, agent: Agent) -> Pid:
+        """Raise Fenced where its name is taken."""
         owner = Process(caps=EVERYTHING)
         entry, _ = await self._make(agent, "", Terms(agent.limits), (INIT, owner))
-        try:
-            await self._writer.append(entry).durable(entry.head.pid)
-        except journal.Fenced:  # somebody else was first
-            return await self.space(name)
+        await self._writer.append(entry).durable(entry.head.pid)
         return entry.head.pid
 
     def _mounts(self) -> Mapping[str, Mount]:
@@ -241,24 +250,7 @@ class Kernel:
         return None if resident is None else resident.head.seq
 
     async def _post(self, pid: Pid, mail: AnyMail) -> MailId:
-        body = encode(mail)
-
-        async def number() -> MailId:
-            async with self._store.connection() as db:
-                return MailId((await db.one(_SQL.mail_id))["id"])
-
-        id_ = await self._store.persist(number)
-
-        async def write() -> Any:
-            async with self._store.connection() as db:
-                return await db.one(_SQL.post, id=id_, pid=pid, body=body)
-
-        if await self._store.persist(write) is None:
-            if await self.records.known(pid) is None:
-                raise SysError(
-                    Code.NOT_FOUND, f"there is no process {pid}", hint="see `logos ps -a`"
-                )
-            raise SysError(Code.STATE, f"process {pid} has exited", hint=f"see `logos show {pid}`")
+        id_ = await posted(self._store, pid, mail)
         self._node.wake(pid)
         return id_
 
@@ -324,6 +316,7 @@ class Kernel:
             generation=owner.generation + 1,
             workspace=folder,
             by=terms.by,
+            said=() if parent_pid == INIT else owner.said,
         )
         entry, self._unborn[pid] = self._birth(pid, event, terms.more)
         return entry, limits
@@ -338,7 +331,9 @@ class Kernel:
         entry = Entry(
             before=journal.START, head=head, rows=rows, projection=project(process), birth=birth
         )
-        return entry, Resident(head, process, window, self._writer, self._parts.clock)
+        trail = Trail(journal.START)
+        trail.add(rows[0].seq, event)
+        return entry, Resident(head, process, window, self._writer, self._parts.clock, trail)
 
     # -- what the writer and the thinker tell -----------------------------------------------
 
@@ -355,15 +350,6 @@ class Kernel:
         """Something of this process is on disk now; if it was its birth, it starts."""
         if (resident := self._unborn.pop(pid, None)) is not None:
             self._node.hold(resident)
-
-
-def space_agent(name: str) -> Agent:
-    """Raise `invalid` for a name that no space can have."""
-    if f"/mem/{name}" in OWN or not name.isidentifier():
-        raise SysError(
-            Code.INVALID, f"{name!r} is not a name for a space", hint="use letters, digits and _"
-        )
-    return Agent(name=f"/mem/{name}", description="a space", program="archive")
 
 
 def _tighter(own: Limits, asked: Limits) -> Limits:

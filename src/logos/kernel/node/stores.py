@@ -8,22 +8,26 @@ What a process keeps is a fold of its journal and nothing else: a shelf can be t
 time, and is, when it was asked longest ago.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import anyio
 
+from logos.abi.agent import Agent
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Linked, Pinned, Remembered
 from logos.abi.ids import MailId, Pid, Seq
 from logos.abi.limits import FILE_BYTES
 from logos.kernel import journal
-from logos.kernel.memory import NOTHING, Ask, Shelf, Version, abroad, place
+from logos.kernel.memory import NOTHING, OWN, Ask, Shelf, Version, abroad, place
 from logos.kernel.node.records import POLL_S, Records
 from logos.kernel.process.mail import AnyMail, Deposit
 from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "stores.sql")
+
+log = logging.getLogger("logos.kernel")
 
 Item: TypeAlias = Remembered | Linked | Pinned
 
@@ -52,7 +56,7 @@ class Hooks(NamedTuple):
     post: Callable[[Pid, AnyMail], Awaitable[MailId]]
     settle: Callable[[Pid], Awaitable[None]]
     end: Callable[[Pid], Seq | None]
-    begin: Callable[[str], Awaitable[Pid]]
+    begin: Callable[[Agent], Awaitable[Pid]]
 
 
 class Stores:
@@ -120,7 +124,14 @@ class Stores:
 
     async def open(self, space: str) -> Pid:
         """It begins when somebody first puts something there."""
-        return await self._hooks.begin(space)
+        agent = _agent(space)
+        while True:
+            if (pid := await self.find(space)) is not None:
+                return pid
+            try:
+                return await self._hooks.begin(agent)
+            except journal.Fenced:
+                log.info("somebody else was first to begin %s", agent.name)
 
     async def search(self, space: str, question: str, tokens: int) -> str:
         """What a space has that fits a question, by path."""
@@ -168,6 +179,15 @@ class Stores:
 
         rows = await self._store.persist(look)
         return {row["agent"].removeprefix("/mem/"): Pid(row["pid"]) for row in rows}
+
+
+def _agent(space: str) -> Agent:
+    """Raise `invalid` for a name that no space can have."""
+    if f"/mem/{space}" in OWN or not space.isidentifier():
+        raise SysError(
+            Code.INVALID, f"{space!r} is not a name for a space", hint="use letters, digits and _"
+        )
+    return Agent(name=f"/mem/{space}", description="a space", program="archive")
 
 
 def batches(items: Sequence[Item]) -> list[list[Item]]:
