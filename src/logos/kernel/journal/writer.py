@@ -79,6 +79,7 @@ class Entry(NamedTuple):
     letters: Sequence[Letter] = ()
     taken: Sequence[tuple[MailId, Seq]] = ()
     blobs: Sequence[bytes] = ()
+    erased: Sequence[Seq] = ()
 
 
 class Fenced(Exception):  # noqa: N818 - a state of the world, not a mistake
@@ -198,7 +199,7 @@ class Writer:
             return  # the answer to an earlier attempt was lost, its commit was not
         async with self._store.connection() as db:
             await _blobs(db, entries)
-        if any(e.birth or e.children or e.letters or e.taken for e in entries):
+        if any(e.birth or e.children or e.letters or e.taken or e.erased for e in entries):
             async with self._store.transaction() as db:
                 held = await self._with_effects(db, entries)
         else:
@@ -227,6 +228,9 @@ class Writer:
             )
         if taken := [pair for e in hold for pair in e.taken]:
             await db.run(_SQL.take, ids=[i for i, _ in taken], seqs=[s for _, s in taken])
+        for entry in hold:
+            if entry.erased:
+                await _erase(db, entry.head.pid, entry.erased)
         return held
 
     async def _went_in(self, entries: Sequence[Entry]) -> set[Pid]:
@@ -303,6 +307,14 @@ async def _create(db: Cursor, node: NodeId, births: Sequence[Entry]) -> None:
         models=[b.model for _, b in pairs],
         ats=[e.rows[0].at for e, _ in pairs],
     )
+
+
+async def _erase(db: Cursor, pid: Pid, seqs: Sequence[Seq]) -> None:
+    """The bodies of these events, and whatever was made of them."""
+    await db.run(_SQL.mark_forgotten, pid=pid, seqs=list(seqs))
+    await db.run(_SQL.forget_bodies, pid=pid, seqs=list(seqs))
+    await db.run(_SQL.forget_blobs, pid=pid, seqs=list(seqs))
+    await db.run(_SQL.forget_copies, pid=pid, seqs=list(seqs))
 
 
 async def _blobs(db: Cursor, entries: Iterable[Entry]) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 
 import anyio
 from anyio.abc import TaskGroup
+from msgspec.structs import replace
 
 from logos import config
 from logos.abi.driver import Clock
@@ -26,12 +27,13 @@ from logos.abi.process import Act, Finish, Idle, Process, Program, Status, Think
 from logos.kernel import journal
 from logos.kernel.journal import Entry, Fenced, Writer
 from logos.kernel.node.act import Actor, only_asked, settle_doubts
+from logos.kernel.node.forgetting import anything, content, plan
 from logos.kernel.node.lease import Lease
 from logos.kernel.node.resident import Folded, Resident, load
 from logos.kernel.node.think import Thinker
 from logos.kernel.node.trail import Trail
 from logos.kernel.process import exit_for, wake_at, watch
-from logos.kernel.process.mail import deliver, expire, is_note, listening, lost_thought
+from logos.kernel.process.mail import deliver, erasure, expire, is_note, listening, lost_thought
 from logos.store import Store
 
 log = logging.getLogger("logos.kernel")
@@ -167,6 +169,8 @@ class Node:
             resident = self._resident(one)
             self._deliver(resident, letters.get(resident.pid, ()))
             self.hold(resident)
+            if any(erasure(letter.body) for letter in letters.get(resident.pid, ())):
+                self.wake(resident.pid)
         if len(folded) < len(pids) and self.peers > 1:
             await self._lease.notify()
 
@@ -201,6 +205,8 @@ class Node:
 
     async def _step(self, resident: Resident) -> bool:
         """Do one thing.  False: there is nothing to do until something arrives."""
+        if resident.stale:
+            await resident.refold(self._store)
         process, now = resident.process, self._clock.now()
         if self._expire(resident, now):
             return True
@@ -269,7 +275,10 @@ class Node:
             while self._residents.get(resident.pid) is resident:
                 resident.more_mail = False
                 await resident.durable()  # or what is taken would be read as pending again
-                self._deliver(resident, await journal.pending(self._store, [resident.pid]))
+                letters = await journal.pending(self._store, [resident.pid])
+                self._deliver(resident, letters)
+                for letter in letters:
+                    await self._erase(resident, letter)
                 await resident.save(self._store)  # an archive only ever gets mail
                 if not resident.more_mail:
                     break
@@ -279,11 +288,25 @@ class Node:
             resident.posting = False
             resident.changed.set()
 
+    async def _erase(self, resident: Resident, letter: journal.Pending) -> None:
+        """If it asks for that.  Planned on a journal that has not grown meanwhile."""
+        erase = erasure(letter.body)
+        while erase is not None and resident.process.status is not Status.EXITED:
+            end = resident.head.seq
+            await resident.durable()
+            may = anything if letter.sender is None else content
+            forgot = await plan(self._store, resident.pid, erase, may)
+            if resident.head.seq == end:
+                resident.append(replace(forgot, mail=letter.id))
+                break
+
     def _deliver(self, resident: Resident, letters: Sequence[journal.Pending]) -> None:
         for letter in letters:
             process = resident.process
             if process.status is Status.EXITED:
                 return
+            if erasure(letter.body) is not None:
+                continue  # that takes a look into the journal: see _post
             if is_note(letter.body) and not listening(process):
                 resident.unread = True  # it stays in the mail
                 continue

@@ -16,13 +16,14 @@ import anyio
 
 from logos.abi.agent import Agent
 from logos.abi.errors import Code, SysError
-from logos.abi.events import Linked, Pinned, Remembered
+from logos.abi.events import Forgot, Linked, Pinned, Remembered
 from logos.abi.ids import MailId, Pid, Seq
 from logos.abi.limits import FILE_BYTES
 from logos.kernel import journal
 from logos.kernel.memory import NOTHING, OWN, Ask, Shelf, Version, abroad, place
+from logos.kernel.node.forgetting import KINDS, content, plan
 from logos.kernel.node.records import POLL_S, Records
-from logos.kernel.process.mail import AnyMail, Deposit
+from logos.kernel.process.mail import AnyMail, Deposit, Erase
 from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "stores.sql")
@@ -43,9 +44,6 @@ READ = 1000
 
 SHELVES = 32
 """Processes whose memory stays folded."""
-
-KINDS = ("remembered", "linked", "forgot")
-"""Events that change a shelf."""
 
 
 class Hooks(NamedTuple):
@@ -159,6 +157,33 @@ class Stores:
         if (pid := await self.find(space)) is None:
             raise SysError(Code.NOT_FOUND, f"there is no space {space!r}", hint="see fs.list /mem")
         return pid
+
+    async def forget(self, pid: Pid, erase: Erase) -> Forgot:
+        """What the process itself may have forgotten; to be appended at once.  Raise `denied` for what
+        it did itself, `not_found` where there is nothing."""
+        while True:
+            end = self._hooks.end(pid)
+            await self._hooks.settle(pid)
+            forgot = await plan(self._store, pid, erase, content)
+            if self._hooks.end(pid) == end:
+                break
+        if left := sorted(set(erase.pages) - set(forgot.pages)):
+            raise SysError(
+                Code.DENIED,
+                f"page {left[0]} is not something you were given",
+                hint="a person can have anything forgotten: `logos mem forget`",
+            )
+        if not forgot.pages:
+            raise SysError(Code.NOT_FOUND, "there is nothing to forget there")
+        return forgot
+
+    async def forgotten(self, pid: Pid, erase: Erase) -> Sequence[Seq]:
+        """For people: what was erased, when it is."""
+        letter = await self._hooks.post(pid, erase)
+        [seq] = await self._taken(pid, letter, 1)
+        [row] = await journal.read_some(self._store, pid, [seq])
+        event = journal.decode(row)
+        return event.pages if isinstance(event, Forgot) else ()
 
     def drop(self, pid: Pid) -> None:
         """Something was forgotten."""

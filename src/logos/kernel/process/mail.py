@@ -3,7 +3,7 @@
     Note, Turn, Order, Death the bodies of mail
     Verdict                  a person's answer
     told(turn, mail)         the events of a client's turn, one for each of its messages
-    Deposit                  something for the space of the receiver
+    Deposit, Erase           something for the space of the receiver; what it is to forget
     deliver(process, ...)    the events by which a process takes one piece of mail
     listening(process)       whether it takes messages now
     expire(process, now)     the events of what has come due
@@ -38,7 +38,7 @@ from logos.abi.events import (
     Signalled,
     Told,
 )
-from logos.abi.ids import CallId, MailId, Pid
+from logos.abi.ids import CallId, MailId, Pid, Seq
 from logos.abi.messages import Message, Options, Usage
 from logos.abi.process import OpenCall, Process, Signal, Stage
 from logos.kernel.process.policy import SECOND, exit_for
@@ -91,10 +91,18 @@ class Deposit(msgspec.Struct, frozen=True, tag="deposit"):
     items: Annotated[tuple[Remembered | Linked | Pinned, ...], msgspec.Meta(min_length=1)]
 
 
+class Erase(msgspec.Struct, frozen=True, tag="erase"):
+    """These pages, and every version of what is kept at or below `path`, are to be forgotten."""
+
+    pages: tuple[Seq, ...] = ()
+    path: str = ""
+    reason: str = ""
+
+
 _BROUGHT = Received | Told | Signalled | Ended | Decided | Remembered | Linked | Pinned | Forgot
 """What a letter may become, at least its first event."""
 
-AnyMail = Note | Turn | Order | Death | Verdict | Deposit
+AnyMail = Note | Turn | Order | Death | Verdict | Deposit | Erase
 _DECODER: msgspec.json.Decoder[AnyMail] = msgspec.json.Decoder(AnyMail)
 
 encode = msgspec.json.encode
@@ -114,6 +122,8 @@ def deliver(process: Process, id_: MailId, sender: Pid | None, body: bytes) -> l
             return _death(process, id_, Pid(sender or 0), death)
         case Verdict() as verdict:
             return _verdict(process, id_, verdict)
+        case Erase():
+            raise AssertionError("what is forgotten follows from the journal")
         case Deposit(items=items):
             return [msgspec.structs.replace(items[0], mail=id_), *items[1:]]
 
@@ -125,6 +135,12 @@ def listening(process: Process) -> bool:
         return True
     proposed = process.proposed if process.options is None else ()  # those are the client's
     return not (process.reserved or proposed or process.open)
+
+
+def erasure(body: bytes) -> Erase | None:
+    """What it asks to be forgotten, if it does: whoever takes it must look into the journal."""
+    mail = _DECODER.decode(body)
+    return mail if isinstance(mail, Erase) else None
 
 
 def is_note(body: bytes) -> bool:
