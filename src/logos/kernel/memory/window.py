@@ -1,117 +1,275 @@
 """What the model sees.  Pure: the window is a fold of the journal, like the process.
 
     Window.apply(seq, event)   one more event
-    Window.fit(room)           page out what does not fit into so many tokens
-    Window.messages()          the messages, in order; same journal, same bytes
-    page_text(event)           the exact text of the page that is this event
+    Window.messages(tail)      the messages, in order; same journal, same bytes
+    Window.news()              what has come since the last thought
+    Window.holds(shown)        is this piece in the window already?
+    bundles(body)              turns that leave together: a call and its answers
 
-A page is what one event put into the window, and its number is that event's.  It leaves the
-window as a whole and a stub takes its place, which names the page; nothing is lost and
-nothing is rewritten.  Order: the system text, the task, then turns as they happened.  A call
-and its answer stay together: answers are shown in the order of the calls, however they came.
+Order: the system text and the task; the core blocks; the digest of what is out; turns as they
+happened, and pages that were brought back where they came back; the tail, which is not kept.
+The fold decides nothing: what leaves is what a Compacted says, so between two of them the window
+only grows at its end.  Answers are shown in the order of the calls, however they came.
 """
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 
 import msgspec
 
+from logos.abi.calls import ReadPage, SearchMemory, name
 from logos.abi.events import (
     AnyEvent,
     Asked,
+    Called,
+    Compacted,
     Failed,
-    Rang,
-    Received,
+    PagedIn,
+    Pinned,
     Returned,
-    Signalled,
     Spawned,
     Thought,
-    Warned,
 )
-from logos.abi.ids import CallId, Pid, Seq
+from logos.abi.ids import CallId, Seq
 from logos.abi.limits import RESULT_TOKENS
-from logos.abi.messages import (
-    AnyPart,
-    Image,
-    Message,
-    Opaque,
-    Role,
-    Text,
-    ToolCall,
-    ToolResult,
-    said,
-)
-from logos.abi.process import Signal
+from logos.abi.messages import Message, Role, Text, ToolResult, said
+from logos.abi.paging import Cut, Place, Shown
+from logos.kernel.memory.layout import NOTHING_CAME, brought_back
+from logos.kernel.memory.telling import number, page_text, render_result
+from logos.kernel.memory.tokens import CHARS_A_TOKEN, estimate, learned, rough
 
-CHARS_A_TOKEN = 3
-"""Errs to the safe side for prose and code."""
+__all__ = ["Piece", "Turn", "Window", "bundles", "page_text", "render_result"]
 
-RECENT = 4
-"""The newest turns, which stay resident whatever the room."""
+EASE = 0.1
+"""How far one request moves what a request is thought to add."""
 
-LOW_MARK = 0.5
-"""A batch of evictions goes down to this share of the room, so that the next is far away."""
+QUESTION_CHARS = 2000
+"""Of the newest messages, as a question to memory."""
+
+LINE_TOKENS = 5
+"""Of a brought-back piece, beside its text."""
+
+FOREVER = 1 << 62
+_READ, _SEARCH = name(ReadPage), name(SearchMemory)
+_FOUND = re.compile(r"^\[page (\d+), from character (\d+),.*\]\n", re.MULTILINE)
+BEGIN = said(Role.USER, "[kernel] Begin.")
+NO_ANSWER = "[no answer yet]"
+
+
+class Piece(msgspec.Struct):
+    """A brought-back piece.  `used` is the number of the request it was last wanted for."""
+
+    shown: Shown
+    tokens: int
+    uses: int = 1
+    used: int = 0
 
 
 class Turn(msgspec.Struct):
     """One message of the window; `pages` has the event of each part, or one for them all.
-    `tokens` is an estimate."""
+    `pair` is the same for a call and its answers.  `pieces`: they were brought back, and are the
+    message.  `ranges` are parts of pages that an answer of memory shows.  `heads`: how many
+    characters of a page are shown, and how many it has, where that is not the same.  `block`: it edits this core block."""
 
     pages: tuple[Seq, ...]
     message: Message
     tokens: int
-    out: bool = False
+    pair: Seq = Seq(0)
+    uses: int = 0
+    used: int = 0
+    pieces: list[Piece] = []
+    ranges: list[tuple[Seq, int, int]] = []
+    heads: dict[Seq, tuple[int, int]] = {}
+    block: str = ""
 
 
 class Window(msgspec.Struct):
-    turns: list[Turn] = []
+    """`total` is an estimate in tokens, `ratio` what the model's own count was last, over it.
+    `requests` counts thoughts asked for, `growth` what each added; `out` the turns that have left;
+    `fresh`: something has come that memory was not asked about."""
+
+    head: list[Turn] = []
+    core: dict[str, str] = {}
+    digest: str = ""
+    body: list[Turn] = []
     total: int = 0
     calls: list[CallId] = []
+    asked: dict[CallId, Called] = {}
     answers: dict[CallId, tuple[Seq, ToolResult]] = {}
     held: list[Turn] = []
+    pins: list[Seq] = []
+    requests: int = 0
+    added: int = 0
+    growth: float = 0.0
+    out: int = 0
+    estimated: int = 0
+    model: str = ""
+    ratio: float = 1.0
+    fresh: bool = True
 
     def apply(self, seq: Seq, event: AnyEvent) -> None:
         match event:
             case Spawned():
-                self._say(seq, said(Role.SYSTEM, event.agent.instructions or event.agent.name))
-                if event.task:
-                    self._say(seq, said(Role.USER, event.task))
-            case Asked(room=room):
-                self.fit(room)
+                self._begin(seq, event)
+            case Asked():
+                self._ask(event)
             case Thought(message=message):
+                self._weigh(event.usage.input)
                 self.calls = [call.id for call in message.calls]
-                self._say(seq, message)
+                self._add(Turn(pages=(seq,), message=message, tokens=number(message), pair=seq))
+                self.fresh = False
+            case Called(id=id_, name=name_):
+                if name_ in (_READ, _SEARCH):
+                    self.asked[id_] = event
             case Returned(id=id_):
                 self._answer(seq, ToolResult(id=id_, content=page_text(event)))
             case Failed(id=id_):
                 self._answer(seq, ToolResult(id=id_, content=page_text(event), error=True))
+            case PagedIn():
+                self._page_in(seq, event)
+            case Compacted():
+                self._compact(event)
+            case Pinned(page=page):
+                self.pins = [pin for pin in self.pins if pin != page]
+                self.pins += [page] if event.pinned else []
             case _:
                 if text := page_text(event):
-                    self._tell(
-                        Turn(pages=(seq,), message=said(Role.USER, text), tokens=tokens(text))
-                    )
+                    message = said(Role.USER, text)
+                    self._tell(Turn(pages=(seq,), message=message, tokens=number(message)))
 
-    def messages(self) -> tuple[Message, ...]:
-        return tuple(_stub(turn) if turn.out else turn.message for turn in self.turns)
+    def messages(self, tail: str = "") -> tuple[Message, ...]:
+        out = [turn.message for turn in self.head]
+        out += filter(None, (self._core(), self._digest()))
+        out += (turn.message for turn in self.body)
+        if self.calls:
+            out.append(self._unanswered())
+        if tail:
+            out.append(said(Role.USER, tail))
+        first = next((n for n, one in enumerate(out) if one.role is not Role.SYSTEM), len(out))
+        if first == len(out) or out[first].role is not Role.USER:
+            out.insert(first, BEGIN)
+        return tuple(out)
 
-    def fit(self, room: int) -> None:
-        """Page out the oldest answers, then the oldest words, down to the low mark."""
-        if not room or self.total <= room:
+    def news(self) -> tuple[str, bool]:
+        """What has come since the last thought, and whether it was said to the process: then what
+        calls have returned beside it does not count."""
+        words: list[str] = []
+        results: list[str] = []
+        for turn in reversed([*self.head, *self.body]):
+            if turn.message.role is Role.ASSISTANT:
+                break
+            if turn.message.role is Role.TOOL:
+                texts = [p.content for p in turn.message.content if isinstance(p, ToolResult)]
+                results.append("\n".join(text[:QUESTION_CHARS] for text in texts))
+            elif turn.message.role is Role.USER and not turn.pieces and not turn.block:
+                words.append(turn.message.text)
+        newest = reversed(words or results)
+        return "\n".join(newest)[-QUESTION_CHARS:], bool(words)
+
+    def holds(self, piece: Shown) -> bool:
+        end = piece.end or piece.start + len(piece.text)
+        return any(
+            start <= piece.start and end <= stop + SLACK
+            for start, stop in self._ranges(piece.place)
+        )
+
+    def _ranges(self, place: Place) -> Iterator[tuple[int, int]]:
+        """The parts of a page that are here."""
+        for turn in (*self.head, *self.body):
+            for piece in turn.pieces:
+                shown = piece.shown
+                if (shown.pid, shown.page) == (place.pid, place.page):
+                    yield shown.start, shown.end or FOREVER
+            if place.pid == 0 and not turn.pieces:
+                if place.page in turn.pages:
+                    yield 0, turn.heads.get(place.page, (FOREVER, 0))[0]
+                yield from ((a, b) for page, a, b in turn.ranges if page == place.page)
+
+    # -- what the events do ----------------------------------------------------------------
+
+    def _begin(self, seq: Seq, event: Spawned) -> None:
+        for role, text in (
+            (Role.SYSTEM, event.agent.instructions or event.agent.name),
+            (Role.USER, event.task),
+        ):
+            if text or role is Role.SYSTEM:
+                message = said(role, text)
+                self.head.append(Turn(pages=(seq,), message=message, tokens=number(message)))
+                self.total += self.head[-1].tokens
+
+    def _ask(self, event: Asked) -> None:
+        self.requests += 1
+        moved = EASE if self.growth else 1.0
+        self.growth += moved * (self.added - self.growth) if self.requests > 1 else 0.0
+        self.added = 0
+        self.estimated = event.estimated
+        if event.model != self.model:
+            self.model, self.ratio = event.model, 1.0
+
+    def _weigh(self, counted: int) -> None:
+        self.ratio = learned(self.ratio, self.estimated, counted)
+
+    def _page_in(self, seq: Seq, event: PagedIn) -> None:
+        for place in event.used:
+            self._use(place)
+        if event.by is not None:
+            return  # its answer shows them
+        self.fresh = False
+        pieces = [
+            Piece(shown=shown, tokens=LINE_TOKENS + estimate(shown.text), used=self.requests)
+            for shown in event.pages
+        ]
+        if pieces:
+            message = said(Role.USER, brought_back(event.pages))
+        elif "?" in event.question and not event.used:
+            message = said(Role.USER, NOTHING_CAME)
+        else:
             return
-        goal = int(room * LOW_MARK)
-        body = self.turns[2:-RECENT]
-        for kinds in ((Role.TOOL,), (Role.USER, Role.ASSISTANT)):
-            for turn in body:
-                if self.total <= goal:
-                    return
-                shrunk = _size(_stub(turn))
-                if not turn.out and turn.message.role in kinds and shrunk < turn.tokens:
-                    turn.out = True
-                    self.total -= turn.tokens - shrunk
-                    turn.tokens = shrunk
+        fresh = self.fresh
+        self._tell(Turn(pages=(seq,), message=message, tokens=number(message), pieces=pieces))
+        self.fresh = fresh
 
-    def pages_out(self) -> list[Seq]:
-        return [page for turn in self.turns if turn.out for page in turn.pages]
+    def _use(self, place: Place) -> None:
+        """Somebody wanted it: it stays longer."""
+        for turn in self.body:
+            here = [p for p in turn.pieces if p.shown.place == place]
+            if not here and (turn.pieces or place.pid or place.page not in turn.pages):
+                continue
+            for one in here or [turn]:
+                one.uses += 1
+                one.used = self.requests
 
-    def _say(self, page: Seq, message: Message) -> None:
-        self._add(Turn(pages=(page,), message=message, tokens=_size(message)))
+    def _compact(self, event: Compacted) -> None:
+        out, unpaged = set(event.out), set(event.unpaged)
+        kept: list[Turn] = []
+        for bundle in bundles(self.body):
+            if out.issuperset(page for turn in bundle for page in turn.pages):
+                self.out += len(bundle)
+            else:
+                kept += bundle
+        self.body = [left for turn in kept if (left := _without(turn, unpaged)) is not None]
+        for cut in event.cut:
+            self._cut(cut)
+        for turn in self.body:
+            if turn.block:
+                self.core[turn.block] = turn.message.text
+        self.body = [turn for turn in self.body if not turn.block]
+        self.digest = event.digest
+        parts = filter(None, (self._core(), self._digest()))
+        self.total = sum(turn.tokens for turn in (*self.head, *self.body)) + sum(map(number, parts))
+
+    def _cut(self, cut: Cut) -> None:
+        for turn in self.body:
+            if cut.page in turn.pages and not turn.pieces:
+                _shorten(turn, cut)
+
+    # -- turns -----------------------------------------------------------------------------
+
+    def edit(self, seq: Seq, block: str, text: str) -> None:
+        """A core block was written: said here, and in its place from the next compaction on."""
+        message = said(Role.USER, f"[core {block}]\n{text}")
+        self._tell(Turn(pages=(seq,), message=message, tokens=number(message), block=block))
 
     def _tell(self, turn: Turn) -> None:
         """News must not come between a call and its answer: it waits until all have come."""
@@ -121,105 +279,119 @@ class Window(msgspec.Struct):
             self._add(turn)
 
     def _add(self, turn: Turn) -> None:
-        self.turns.append(turn)
+        turn.used = self.requests
+        self.body.append(turn)
         self.total += turn.tokens
+        self.added += turn.tokens
+        self.fresh = True
 
     def _answer(self, seq: Seq, result: ToolResult) -> None:
-        content = result.content
-        if tokens(content) > RESULT_TOKENS:
-            kept = content[: RESULT_TOKENS * CHARS_A_TOKEN]
-            rest = (
-                f"\n[page {seq}: {len(content)} characters, the first {len(kept)} are above; "
-                f"memory_read(page={seq}, offset={len(kept)}) brings the rest]"
-            )
-            result = msgspec.structs.replace(result, content=kept + rest)
+        if result.id not in self.calls:
+            return
         self.answers[result.id] = (seq, result)
-        if all(id_ in self.answers for id_ in self.calls):
-            pages, results = zip(*(self.answers[id_] for id_ in self.calls), strict=True)
-            self.calls, self.answers = [], {}
-            message = Message(role=Role.TOOL, content=results)
-            self._add(Turn(pages=pages, message=message, tokens=_size(message)))
-            held, self.held = self.held, []
-            for turn in held:
-                self._add(turn)
+        if not all(id_ in self.answers for id_ in self.calls):
+            return
+        turn = Turn(pages=(), message=said(Role.TOOL, ""), tokens=0)
+        turn.pair = self.body[-1].pair
+        parts: list[ToolResult] = []
+        for id_ in self.calls:
+            page, part = self.answers[id_]
+            turn.pages += (page,)
+            self._show(id_, part, turn)
+            parts.append(part)
+        turn.message = Message(role=Role.TOOL, content=tuple(parts))
+        for page, part in zip(turn.pages, parts, strict=True):
+            if rough(part.content) > RESULT_TOKENS:
+                _shorten(turn, Cut(page=page, kept=RESULT_TOKENS * CHARS_A_TOKEN))
+        turn.tokens = number(turn.message)
+        self.calls, self.answers = [], {}
+        self._add(turn)
+        held, self.held = self.held, []
+        for one in held:
+            self._add(one)
+
+    def _show(self, id_: CallId, part: ToolResult, turn: Turn) -> None:
+        """An answer of memory shows pages: they are here, and were wanted."""
+        called = self.asked.pop(id_, None)
+        if called is None or part.error:
+            return
+        if called.name == _READ:
+            call = msgspec.json.decode(called.call, type=ReadPage)
+            found = [(Seq(call.page), call.offset, call.offset + len(part.content))]
+        else:
+            found = list(_found(part.content))
+        turn.ranges = [*turn.ranges, *found]
+        for page, start, _ in found:
+            self._use(Place(page=page, start=start))
+
+    def _unanswered(self) -> Message:
+        """Calls that nobody has answered when the next thought begins."""
+        empty = (Seq(0), ToolResult(id=CallId(""), content=NO_ANSWER))
+        parts = (
+            msgspec.structs.replace(self.answers.get(id_, empty)[1], id=id_) for id_ in self.calls
+        )
+        return Message(role=Role.TOOL, content=tuple(parts))
+
+    def _core(self) -> Message | None:
+        if not self.core:
+            return None
+        return said(Role.USER, "\n".join(text for _, text in sorted(self.core.items())))
+
+    def _digest(self) -> Message | None:
+        return said(Role.USER, self.digest) if self.digest else None
 
 
-def page_text(event: AnyEvent) -> str:
-    """What this event puts into the window, whole; empty: nothing."""
-    match event:
-        case Spawned(task=task):
-            return task
-        case Thought(message=message):
-            return message.text
-        case Returned(value=value):
-            return render_result(value)
-        case Failed():
-            return f"{event.code}: {event.message}" + (f" ({event.hint})" if event.hint else "")
-        case _:
-            return _news(event)
+SLACK = 8
+"""Characters of white space at the ends of a piece that an answer may have left out."""
 
 
-def render_result(value: msgspec.Raw) -> str:
-    """A result as the model reads it: a text as it is, anything else as JSON."""
-    decoded = msgspec.json.decode(value)
-    return decoded if isinstance(decoded, str) else bytes(value).decode()
+def bundles(body: Iterable[Turn]) -> list[list[Turn]]:
+    """Turns that leave together, in order."""
+    numbered = enumerate(body)
+    found = groupby(numbered, lambda one: (one[1].pair, 0) if one[1].pair else (Seq(0), one[0] + 1))
+    return [[turn for _, turn in group] for _, group in found]
 
 
-def tokens(text: str) -> int:
-    return len(text) // CHARS_A_TOKEN + 4
+def _without(turn: Turn, unpaged: set[Place]) -> Turn | None:
+    """The turn without these pieces; None: nothing is left of it."""
+    kept = [piece for piece in turn.pieces if piece.shown.place not in unpaged]
+    if len(kept) == len(turn.pieces):
+        return turn
+    if not kept:
+        return None
+    message = said(Role.USER, brought_back([piece.shown for piece in kept]))
+    return msgspec.structs.replace(turn, pieces=kept, message=message, tokens=number(message))
 
 
-def _size(message: Message) -> int:
-    total = 0
-    for part in message.content:
-        match part:
-            case Text(text=text):
-                total += tokens(text)
-            case ToolCall():
-                total += tokens(part.name + part.arguments)
-            case ToolResult():
-                total += tokens(part.content)
-            case Image() | Opaque():
-                total += 1000  # an image: what the vendors charge for a middle-sized one
-    return total
+def _shorten(turn: Turn, cut: Cut) -> None:
+    parts = list(turn.message.content)
+    for n, part in enumerate(parts):
+        if turn.pages[n if isinstance(part, ToolResult) else 0] != cut.page:
+            continue
+        if isinstance(part, ToolResult):
+            text = _headed(turn, cut, part.content)
+            parts[n] = msgspec.structs.replace(part, content=text)
+        elif isinstance(part, Text):
+            parts[n] = Text(text=_headed(turn, cut, part.text))
+    turn.message = msgspec.structs.replace(turn.message, content=tuple(parts))
+    turn.tokens = number(turn.message)
 
 
-def _stub(turn: Turn) -> Message:
-    """What stands for a page that is out.  The calls of a message stay: their answers need them."""
-    parts: list[AnyPart] = []
-    if turn.message.role is Role.TOOL:
-        for page, part in zip(turn.pages, turn.message.content, strict=True):
-            assert isinstance(part, ToolResult)
-            label = _label(page, tokens(part.content))
-            content = min(label, part.content, key=len)  # what is short stays as it is
-            parts.append(msgspec.structs.replace(part, content=content))
-    else:
-        label = _label(turn.pages[0], _size(turn.message))
-        parts = [Text(text=label), *turn.message.calls]
-    return Message(role=turn.message.role, content=tuple(parts))
+def _headed(turn: Turn, cut: Cut, content: str) -> str:
+    """The first characters, and where the rest is."""
+    page, kept = cut.page, cut.kept
+    whole = turn.heads[page][1] if page in turn.heads else len(content)
+    turn.heads = turn.heads | {page: (kept, whole)}
+    return content[:kept] + (
+        f"\n[page {page}: {whole} characters, the first {kept} are above; "
+        f"memory_read(page={page}, offset={kept}) brings the rest]"
+    )
 
 
-def _label(page: Seq, size: int) -> str:
-    return f"[page {page}: {size} tokens paged out; memory_read(page={page}) brings it back]"
-
-
-def _news(event: AnyEvent) -> str:
-    match event:
-        case Received(answers=None):
-            return f"[message{_from(event.sender)}] {event.text}"
-        case Rang(text=text):
-            return f"[timer] {text}"
-        case Warned(text=text):
-            return f"[kernel] {text}"
-        case Signalled(signal=Signal.TERM):
-            return (
-                "[kernel] You are asked to end. Answer now with what you have; make no more calls."
-            )
-        case Signalled(signal=Signal.ALARM):
-            return "[kernel] Alarm."
-        case _:
-            return ""
-
-
-def _from(sender: Pid | None) -> str:
-    return "" if sender is None else f" from process {sender}"
+def _found(answer: str) -> Iterator[tuple[Seq, int, int]]:
+    """The pages an answer of memory.search shows."""
+    heads: Sequence[re.Match[str]] = list(_FOUND.finditer(answer))
+    ends = [head.start() for head in heads[1:]] + [len(answer)]
+    for head, end in zip(heads, ends, strict=True):
+        start = int(head[2])
+        yield Seq(int(head[1])), start, start + len(answer[head.end() : end].rstrip())
