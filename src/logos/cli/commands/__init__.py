@@ -1,7 +1,8 @@
 """The commands, one file per family, and the table of them all."""
 
+from logos.cli.commands.audit import REPLAY, VERIFY
 from logos.cli.commands.look import JOURNAL, LOGS, PS, SHOW, TREE
-from logos.cli.commands.machine import AGENTS, AUDIT, CONFIG, DOCTOR, DOWN, STATUS, UP
+from logos.cli.commands.machine import AGENTS, CONFIG, DOCTOR, DOWN, STATUS, UP
 from logos.cli.commands.work import ATTACH, KILL, RUN, SEND, WAIT
 from logos.cli.registry import Command
 
@@ -16,8 +17,9 @@ ALL = (
     SHOW,
     JOURNAL,
     LOGS,
+    REPLAY,
+    VERIFY,
     AGENTS,
-    AUDIT,
     CONFIG,
     DOCTOR,
     UP,
@@ -30,7 +32,8 @@ COMMANDS: dict[str, Command] = {command.name: command for command in ALL}
 GROUPS = {
     "Work": (RUN, ATTACH, SEND, KILL, WAIT),
     "Look": (PS, TREE, SHOW, JOURNAL, LOGS),
-    "Machine": (AGENTS, AUDIT, CONFIG, DOCTOR, UP, DOWN, STATUS),
+    "Trust": (REPLAY, VERIFY),
+    "Machine": (AGENTS, CONFIG, DOCTOR, UP, DOWN, STATUS),
 }
 
 __all__ = ["ALL", "COMMANDS", "GROUPS"]

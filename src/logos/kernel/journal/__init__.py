@@ -4,7 +4,7 @@
     verify(rows, ...)           the first row that is not what it says (pure)
     decode(row)                 the event in a row, whatever its age
     Writer.append(entry)        queue; Batch.durable(pid) returns when it is on disk
-    read, read_many             rows back
+    read, read_many, blob       rows back, and what they name by its hash
     Feed.advance()              everybody's rows, in one order, each once
     snapshots, save_snapshot    folds kept to shorten the next one
     pending                     letters nobody has taken
@@ -20,6 +20,7 @@ from logos.kernel.journal.reader import (
     Feed,
     Pending,
     Snapshot,
+    blob,
     last_id,
     pending,
     read,
@@ -55,6 +56,7 @@ __all__ = [
     "Snapshot",
     "Writer",
     "before_birth",
+    "blob",
     "decode",
     "genesis",
     "last_id",

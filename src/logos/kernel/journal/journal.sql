@@ -96,6 +96,9 @@ SELECT j.id, j.pid, j.seq, j.epoch, j.at, j.kind, coalesce(j.body, b.body) AS bo
   FROM journal j LEFT JOIN blob b ON j.body IS NULL AND b.digest = j.digest
  WHERE j.id > :after ORDER BY j.id LIMIT :most;
 
+-- name: blob
+SELECT body FROM blob WHERE digest = :digest;
+
 -- name: horizon
 -- `oldest`: transactions below it have ended.  `next`: none from it on has begun.
 SELECT pg_snapshot_xmin(s)::text::bigint AS oldest, pg_snapshot_xmax(s)::text::bigint AS next

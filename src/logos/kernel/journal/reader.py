@@ -62,6 +62,17 @@ async def read_many(store: Store, after: dict[Pid, Seq]) -> dict[Pid, list[Row]]
     return found
 
 
+async def blob(store: Store, digest: bytes) -> bytes | None:
+    """What has this SHA-256, if it was kept."""
+
+    async def fetch() -> Any:
+        async with store.connection() as db:
+            return await db.one(_SQL.blob, digest=digest)
+
+    row = await store.persist(fetch)
+    return None if row is None else bytes(row["body"])
+
+
 async def pending(store: Store, pids: Sequence[Pid]) -> list[Pending]:
     async def fetch() -> Sequence[Any]:
         async with store.connection() as db:

@@ -5,6 +5,7 @@
     Records.wait                            the end of a process
     Records.search                          what a process has seen that fits a question
     Records.audit                           every chain recomputed
+    Records.replay                          every prompt put together again
 
 Reads only; works for any process, whoever drives it.
 """
@@ -23,6 +24,7 @@ from logos.abi.process import Process
 from logos.kernel import journal
 from logos.kernel.journal import Entry, Row
 from logos.kernel.memory import Recall, Window, page_text
+from logos.kernel.node.replay import Replayed, replay
 from logos.kernel.node.resident import Folded, fold_all
 from logos.kernel.syscall import Known
 from logos.store import Queries, Store
@@ -186,6 +188,10 @@ class Records:
         if head["head_seq"] > seq or head["head_hash"] == last:
             return None
         return journal.Broken(line.pid, seq, "is not where the process table says it ends")
+
+    async def replay(self, pid: Pid, upto: Seq = journal.FOREVER) -> Replayed:
+        """Fold it with the answers it has: is every prompt, byte for byte, what was sent?"""
+        return await replay(self._store, pid, upto)
 
     async def known(self, pid: Pid) -> Known | None:
         async def fetch() -> Any:

@@ -65,6 +65,7 @@ class Resident:
         *events: AnyEvent,
         children: Sequence[Entry] = (),
         letters: Sequence[Letter] = (),
+        blobs: Sequence[bytes] = (),
     ) -> journal.Batch:
         """Raise SysError `state` for an event that cannot follow; then nothing is written."""
         before = self.head
@@ -86,6 +87,7 @@ class Resident:
                 children=children,
                 letters=[*letters, *self._death(events)],
                 taken=[(MailId(i), Seq(before.seq + n)) for i, n in taken(events)],
+                blobs=blobs,
             )
         )
         return self.last

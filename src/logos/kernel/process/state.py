@@ -51,6 +51,9 @@ def _live(here: Status) -> dict[type[Any], set[Status]]:
         e.PagedIn: stays,
         e.Compacted: stays,
         e.Pinned: stays,
+        e.Remembered: stays,
+        e.Linked: stays,
+        e.Forgot: stays,
         e.Exited: {EXITED},
     }
 
@@ -84,7 +87,7 @@ ALLOWED: dict[Status, dict[type[Any], set[Status]]] = {
         e.Returned: {STOPPED},
         e.Failed: {STOPPED},
     },
-    EXITED: {},
+    EXITED: {e.Forgot: {EXITED}},
 }
 
 
@@ -296,7 +299,7 @@ def _warned(p: Process, event: e.Warned) -> Process:
 
 
 def _windowed(p: Process, event: AnyEvent) -> Process:
-    """The window changed; what the process may do did not."""
+    """Its window or its memory changed; what the process may do did not."""
     del event
     return p
 
@@ -334,5 +337,8 @@ _APPLY: dict[type[Any], Callable[[Process, Any], Process]] = {
     e.PagedIn: _windowed,
     e.Compacted: _windowed,
     e.Pinned: _windowed,
+    e.Remembered: _windowed,
+    e.Linked: _windowed,
+    e.Forgot: _windowed,
     e.Exited: _exited,
 }
