@@ -57,6 +57,9 @@ class Endpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: Annotated[str, Meta(description="the provider's name of it, or a GGUF file")] = ""
     dialect: Annotated[str, Meta(description="openai or anthropic")] = ""
     window: Annotated[int, Meta(description="tokens", ge=256)] | None = None
+    effective: (
+        Annotated[float, Meta(description="share of the window that is used", gt=0, le=1)] | None
+    ) = None
     max_output: Annotated[int, Meta(description="tokens", ge=1)] | None = None
     concurrency: Annotated[int, Meta(description="thoughts at once", ge=1)] | None = None
     timeout_s: Annotated[float, Meta(description="longest silence, in seconds", gt=0)] = 600.0

@@ -23,8 +23,9 @@ from logos.kernel.memory.digest import Leaving, digest
 from logos.kernel.memory.page import Kind, Page, page_of
 from logos.kernel.memory.policy import Resident, victims, worths
 from logos.kernel.memory.telling import MESSAGE_TOKENS
-from logos.kernel.memory.tokens import CHARS_A_TOKEN, estimate
-from logos.kernel.memory.window import Piece, Turn, Window, bundles
+from logos.kernel.memory.tokens import estimate
+from logos.kernel.memory.turns import Piece, Turn, bundles
+from logos.kernel.memory.window import Window
 
 RECENT = 4
 """The newest turns stay while there is room for anything else."""
@@ -60,6 +61,15 @@ class _Unit:
     piece: Piece | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """So many tokens, while the `newest` turns stay, and with `demanded` what was just wanted."""
+
+    tokens: int
+    newest: int
+    demanded: bool
+
+
 def plan(window: Window, *, goal: int, room: int) -> Compacted:
     """Down to `goal` where that can be, and to `room` in any case."""
     units = _units(window)
@@ -68,11 +78,12 @@ def plan(window: Window, *, goal: int, room: int) -> Compacted:
     fixed -= MESSAGE_TOKENS + estimate(window.digest) if window.digest else 0
     fixed += MESSAGE_TOKENS + bound
     worth = _worth(units)
+    unthought = _unthought(window)
     out: set[int] = set()
-    for recent, aim in ((RECENT, goal), (0, room)):
-        left = fixed + _size(units, out)
-        if left > (goal if recent else room):
-            out |= _victims(window, units, worth, out, (recent, left - aim))
+    for newest, aim in ((max(RECENT, unthought), goal), (unthought, room), (1, room)):
+        if (left := fixed + _size(units, out)) > aim:
+            here = _Need(left - aim, newest, demanded=aim == goal)
+            out |= _victims(window, units, worth, out, here)
     left = fixed + _size(units, out)
     cuts = _cuts(window, [unit for n, unit in enumerate(units) if n not in out], left - room)
     gone = [unit for n, unit in enumerate(units) if n in out]
@@ -108,11 +119,10 @@ def _victims(
     units: Sequence[_Unit],
     worth: dict[int, float],
     out: set[int],
-    wanted: tuple[int, int],
+    wanted: _Need,
 ) -> set[int]:
-    """Units that leave to make `need` tokens free; the newest `recent` turns stay."""
-    recent, need = wanted
-    newest = max(recent, _unthought(window))
+    """Units that leave to make so many tokens free."""
+    need = wanted.tokens
     resident = [
         Resident(
             page=n,
@@ -121,7 +131,7 @@ def _victims(
             uses=unit.piece.uses if unit.piece else max(turn.uses for turn in unit.turns),
             used=unit.piece.used if unit.piece else max(turn.used for turn in unit.turns),
             worth=worth.get(n, 0.0),
-            pinned=_protected(window, unit, newest),
+            pinned=_protected(window, unit, wanted),
         )
         for n, unit in enumerate(units)
         if n not in out
@@ -147,16 +157,14 @@ def _unthought(window: Window) -> int:
     return len(window.body)
 
 
-def _protected(window: Window, unit: _Unit, newest: int) -> bool:
+def _protected(window: Window, unit: _Unit, wanted: _Need) -> bool:
+    now = window.requests if wanted.demanded else -1
     if unit.piece is not None:
         place = unit.piece.shown.place
-        return unit.piece.used == window.requests or (not place.pid and place.page in window.pins)
-    if unit.newest < newest:
-        return True
-    return any(
-        page in window.pins or (turn.uses and turn.used == window.requests)
+        return unit.piece.used == now or (not place.pid and place.page in window.pins)
+    return unit.newest < wanted.newest or any(
+        (turn.uses and turn.used == now) or set(turn.pages) & set(window.pins)
         for turn in unit.turns
-        for page in turn.pages
     )
 
 
@@ -185,9 +193,7 @@ def _leaving(gone: Sequence[_Unit]) -> list[Leaving]:
             pages=tuple(page for turn in unit.turns for page in turn.pages),
             tokens=unit.tokens,
             text="\n".join(_texts(turn.message) for turn in unit.turns),
-            named="\n".join(
-                call.arguments for turn in unit.turns for call in turn.message.calls
-            ),
+            named="\n".join(call.arguments for turn in unit.turns for call in turn.message.calls),
         )
         for unit in gone
         if unit.turns
@@ -204,23 +210,20 @@ def _texts(message: Message) -> str:
 
 def _cuts(window: Window, units: Sequence[_Unit], excess: int) -> list[Cut]:
     """Heads of the longest pages in place of the pages, until `excess` tokens are free."""
-    long = sorted(
-        (
-            (len(text), page, estimate(text))
-            for unit in units
-            for turn in unit.turns
-            for page, text in _whole(turn)
-            if page not in window.pins and len(text) > LEAST_HEAD
-        ),
-        reverse=True,
-    )
+    texts = {
+        page: text
+        for unit in units
+        for turn in unit.turns
+        for page, text in _whole(turn)
+        if page not in window.pins and len(text) > LEAST_HEAD
+    }
+    long = sorted(((estimate(text), page) for page, text in texts.items()), reverse=True)
     cuts: list[Cut] = []
-    for size, page, tokens in long:
+    for tokens, page in long:
         if excess <= 0:
             break
-        kept = max(LEAST_HEAD, (tokens - excess - NOTE_TOKENS) * size // max(tokens, 1))
-        saved = tokens - NOTE_TOKENS - min(tokens, kept // CHARS_A_TOKEN + 1)
-        if saved > 0:
+        kept, left = _head(texts[page], tokens - excess - NOTE_TOKENS)
+        if (saved := tokens - NOTE_TOKENS - left) > 0:
             cuts.append(Cut(page=page, kept=kept))
             excess -= saved
     if excess > 0:
@@ -230,6 +233,14 @@ def _cuts(window: Window, units: Sequence[_Unit], excess: int) -> list[Cut]:
             hint="unpin pages, shorten the instructions or the task, or take a larger model",
         )
     return cuts
+
+
+def _head(text: str, tokens: int) -> tuple[int, int]:
+    """How many characters cost at most so many tokens, and what they cost."""
+    kept = len(text)
+    while (cost := estimate(text[:kept])) > tokens and kept > LEAST_HEAD:
+        kept = max(LEAST_HEAD, min(kept * max(tokens, 1) // cost, kept * 9 // 10))
+    return kept, cost
 
 
 def _whole(turn: Turn) -> list[tuple[Seq, str]]:

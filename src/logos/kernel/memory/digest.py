@@ -60,7 +60,9 @@ class _Line:
     words: tuple[str, ...]
 
     def __str__(self) -> str:
-        where = f"page {self.first}" if self.first == self.last else f"pages {self.first}-{self.last}"
+        where = (
+            f"page {self.first}" if self.first == self.last else f"pages {self.first}-{self.last}"
+        )
         return f"{where} ({self.pages}): {'; '.join(self.words)}"
 
 

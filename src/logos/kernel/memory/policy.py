@@ -145,9 +145,7 @@ def worths(pages: Sequence[Page], weights: Weights | None = None) -> dict[int, f
     """By page id: how likely it is ever wanted, for what it costs."""
     space = rebuild(pages)
     found = memorability(space.table.columns(), load() if weights is None else weights)
-    return {
-        page.id: density(float(found[space.table.row[page.id]]), page.tokens) for page in pages
-    }
+    return {page.id: density(float(found[space.table.row[page.id]]), page.tokens) for page in pages}
 
 
 def density(likely: float, tokens: int) -> float:
@@ -186,9 +184,7 @@ def keep(
     """Pages that stay word for word: the pinned ones, then by worth / cost ** DENSITY while they fit."""
     out = set(pinned)
     used = sum(tokens[page] for page in out)
-    for page in sorted(
-        tokens, key=lambda page: (-density(worth[page], tokens[page]), page)
-    ):
+    for page in sorted(tokens, key=lambda page: (-density(worth[page], tokens[page]), page)):
         if page not in out and used + tokens[page] <= budget:
             out.add(page)
             used += tokens[page]

@@ -4,7 +4,6 @@
     Window.messages(tail)      the messages, in order; same journal, same bytes
     Window.news()              what has come since the last thought
     Window.holds(shown)        is this piece in the window already?
-    bundles(body)              turns that leave together: a call and its answers
 
 Order: the system text and the task; the core blocks; the digest of what is out; turns as they
 happened, and pages that were brought back where they came back; the tail, which is not kept.
@@ -12,9 +11,8 @@ The fold decides nothing: what leaves is what a Compacted says, so between two o
 only grows at its end.  Answers are shown in the order of the calls, however they came.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import msgspec
 
@@ -25,19 +23,31 @@ from logos.abi.events import (
     Called,
     Compacted,
     Failed,
+    Forgot,
     PagedIn,
     Pinned,
+    Remembered,
     Returned,
     Spawned,
     Thought,
 )
 from logos.abi.ids import CallId, Seq
 from logos.abi.limits import RESULT_TOKENS
-from logos.abi.messages import Message, Role, Text, ToolResult, said
-from logos.abi.paging import Cut, Place, Shown
+from logos.abi.messages import Message, Role, ToolResult, said
+from logos.abi.paging import Cut, Place, Shown, Skeleton
 from logos.kernel.memory.layout import NOTHING_CAME, brought_back
 from logos.kernel.memory.telling import number, page_text, render_result
 from logos.kernel.memory.tokens import CHARS_A_TOKEN, estimate, learned, rough
+from logos.kernel.memory.turns import (
+    GONE,
+    Piece,
+    Turn,
+    blank,
+    bundles,
+    found_in,
+    shorten,
+    without,
+)
 
 __all__ = ["Piece", "Turn", "Window", "bundles", "page_text", "render_result"]
 
@@ -52,46 +62,24 @@ LINE_TOKENS = 5
 
 FOREVER = 1 << 62
 _READ, _SEARCH = name(ReadPage), name(SearchMemory)
-_FOUND = re.compile(r"^\[page (\d+), from character (\d+),.*\]\n", re.MULTILINE)
+SLACK = 8
+"""Characters of white space at the ends of a piece that an answer may have left out."""
+
 BEGIN = said(Role.USER, "[kernel] Begin.")
+CORE = "/mem/core/"
+TODO = "/mem/todo"
 NO_ANSWER = "[no answer yet]"
-
-
-class Piece(msgspec.Struct):
-    """A brought-back piece.  `used` is the number of the request it was last wanted for."""
-
-    shown: Shown
-    tokens: int
-    uses: int = 1
-    used: int = 0
-
-
-class Turn(msgspec.Struct):
-    """One message of the window; `pages` has the event of each part, or one for them all.
-    `pair` is the same for a call and its answers.  `pieces`: they were brought back, and are the
-    message.  `ranges` are parts of pages that an answer of memory shows.  `heads`: how many
-    characters of a page are shown, and how many it has, where that is not the same.  `block`: it edits this core block."""
-
-    pages: tuple[Seq, ...]
-    message: Message
-    tokens: int
-    pair: Seq = Seq(0)
-    uses: int = 0
-    used: int = 0
-    pieces: list[Piece] = []
-    ranges: list[tuple[Seq, int, int]] = []
-    heads: dict[Seq, tuple[int, int]] = {}
-    block: str = ""
 
 
 class Window(msgspec.Struct):
     """`total` is an estimate in tokens, `ratio` what the model's own count was last, over it.
-    `requests` counts thoughts asked for, `growth` what each added; `out` the turns that have left;
-    `fresh`: something has come that memory was not asked about."""
+    `requests` counts thoughts asked for, `growth` what each added; `out` the turns that have left,
+    `stored` what was remembered; `todo` is recited; `fresh`: something has come that memory was not asked about."""
 
     head: list[Turn] = []
-    core: dict[str, str] = {}
+    core: dict[str, tuple[Seq, str]] = {}
     digest: str = ""
+    compacted: Seq = Seq(0)
     body: list[Turn] = []
     total: int = 0
     calls: list[CallId] = []
@@ -103,40 +91,19 @@ class Window(msgspec.Struct):
     added: int = 0
     growth: float = 0.0
     out: int = 0
+    stored: int = 0
+    todo: tuple[Seq, str] = (Seq(0), "")
     estimated: int = 0
     model: str = ""
     ratio: float = 1.0
     fresh: bool = True
 
     def apply(self, seq: Seq, event: AnyEvent) -> None:
-        match event:
-            case Spawned():
-                self._begin(seq, event)
-            case Asked():
-                self._ask(event)
-            case Thought(message=message):
-                self._weigh(event.usage.input)
-                self.calls = [call.id for call in message.calls]
-                self._add(Turn(pages=(seq,), message=message, tokens=number(message), pair=seq))
-                self.fresh = False
-            case Called(id=id_, name=name_):
-                if name_ in (_READ, _SEARCH):
-                    self.asked[id_] = event
-            case Returned(id=id_):
-                self._answer(seq, ToolResult(id=id_, content=page_text(event)))
-            case Failed(id=id_):
-                self._answer(seq, ToolResult(id=id_, content=page_text(event), error=True))
-            case PagedIn():
-                self._page_in(seq, event)
-            case Compacted():
-                self._compact(event)
-            case Pinned(page=page):
-                self.pins = [pin for pin in self.pins if pin != page]
-                self.pins += [page] if event.pinned else []
-            case _:
-                if text := page_text(event):
-                    message = said(Role.USER, text)
-                    self._tell(Turn(pages=(seq,), message=message, tokens=number(message)))
+        fold = _FOLDS.get(type(event))
+        if fold is not None:
+            fold(self, seq, event)
+        elif text := page_text(event):
+            self._tell(_said(seq, text))
 
     def messages(self, tail: str = "") -> tuple[Message, ...]:
         out = [turn.message for turn in self.head]
@@ -188,7 +155,7 @@ class Window(msgspec.Struct):
 
     # -- what the events do ----------------------------------------------------------------
 
-    def _begin(self, seq: Seq, event: Spawned) -> None:
+    def begin(self, seq: Seq, event: Spawned) -> None:
         for role, text in (
             (Role.SYSTEM, event.agent.instructions or event.agent.name),
             (Role.USER, event.task),
@@ -198,7 +165,8 @@ class Window(msgspec.Struct):
                 self.head.append(Turn(pages=(seq,), message=message, tokens=number(message)))
                 self.total += self.head[-1].tokens
 
-    def _ask(self, event: Asked) -> None:
+    def ask(self, seq: Seq, event: Asked) -> None:
+        del seq
         self.requests += 1
         moved = EASE if self.growth else 1.0
         self.growth += moved * (self.added - self.growth) if self.requests > 1 else 0.0
@@ -207,10 +175,30 @@ class Window(msgspec.Struct):
         if event.model != self.model:
             self.model, self.ratio = event.model, 1.0
 
-    def _weigh(self, counted: int) -> None:
-        self.ratio = learned(self.ratio, self.estimated, counted)
+    def think(self, seq: Seq, event: Thought) -> None:
+        message = event.message
+        self.ratio = learned(self.ratio, self.estimated, event.usage.input)
+        self.calls = [call.id for call in message.calls]
+        self._add(Turn(pages=(seq,), message=message, tokens=number(message), pair=seq))
+        self.fresh = False
 
-    def _page_in(self, seq: Seq, event: PagedIn) -> None:
+    def call(self, seq: Seq, event: Called) -> None:
+        del seq
+        if event.name in (_READ, _SEARCH):
+            self.asked[event.id] = event
+
+    def returned(self, seq: Seq, event: Returned) -> None:
+        self._answer(seq, ToolResult(id=event.id, content=page_text(event)))
+
+    def failed(self, seq: Seq, event: Failed) -> None:
+        self._answer(seq, ToolResult(id=event.id, content=page_text(event), error=True))
+
+    def pin(self, seq: Seq, event: Pinned) -> None:
+        del seq
+        self.pins = [pin for pin in self.pins if pin != event.page]
+        self.pins += [event.page] if event.pinned else []
+
+    def page_in(self, seq: Seq, event: PagedIn) -> None:
         for place in event.used:
             self._use(place)
         if event.by is not None:
@@ -240,7 +228,7 @@ class Window(msgspec.Struct):
                 one.uses += 1
                 one.used = self.requests
 
-    def _compact(self, event: Compacted) -> None:
+    def compact(self, seq: Seq, event: Compacted) -> None:
         out, unpaged = set(event.out), set(event.unpaged)
         kept: list[Turn] = []
         for bundle in bundles(self.body):
@@ -248,28 +236,63 @@ class Window(msgspec.Struct):
                 self.out += len(bundle)
             else:
                 kept += bundle
-        self.body = [left for turn in kept if (left := _without(turn, unpaged)) is not None]
+        self.body = kept
+        self._drop(unpaged)
         for cut in event.cut:
             self._cut(cut)
         for turn in self.body:
             if turn.block:
-                self.core[turn.block] = turn.message.text
+                self.core[turn.block] = (turn.pages[0], turn.message.text)
         self.body = [turn for turn in self.body if not turn.block]
-        self.digest = event.digest
+        self.digest, self.compacted = event.digest, seq
+        self._count()
+
+    def _count(self) -> None:
         parts = filter(None, (self._core(), self._digest()))
         self.total = sum(turn.tokens for turn in (*self.head, *self.body)) + sum(map(number, parts))
+
+    def _drop(self, places: set[Place]) -> None:
+        """Brought-back pieces leave."""
+        self.body = [left for turn in self.body if (left := without(turn, places)) is not None]
 
     def _cut(self, cut: Cut) -> None:
         for turn in self.body:
             if cut.page in turn.pages and not turn.pieces:
-                _shorten(turn, cut)
+                shorten(turn, cut)
 
     # -- turns -----------------------------------------------------------------------------
 
-    def edit(self, seq: Seq, block: str, text: str) -> None:
-        """A core block was written: said here, and in its place from the next compaction on."""
-        message = said(Role.USER, f"[core {block}]\n{text}")
-        self._tell(Turn(pages=(seq,), message=message, tokens=number(message), block=block))
+    def remember(self, seq: Seq, event: Remembered) -> None:
+        """A core block is said where it was written, and in its place from the next compaction on."""
+        if event.path == TODO:
+            self.todo = (seq, event.text)
+        elif event.path.startswith(CORE):
+            block = event.path.removeprefix(CORE)
+            text = "(nothing any more)" if event.ends else event.text
+            message = said(Role.USER, f"[core {block}]\n{text}")
+            self._tell(Turn(pages=(seq,), message=message, tokens=number(message), block=block))
+        else:
+            self.stored += 1
+
+    def forget(self, seq: Seq, event: Forgot) -> None:
+        """What is forgotten is nowhere in the window, whatever its events are read as now."""
+        del seq
+        pages = set(event.pages)
+        if self.compacted in pages:
+            self.digest = next(
+                (_digest_of(one) for one in event.left if one.page == self.compacted), ""
+            )
+        if self.todo[0] in pages:
+            self.todo = (Seq(0), "")
+        for block, (page, _) in self.core.items():
+            if page in pages:
+                self.core[block] = (page, f"[core {block}]\n{GONE}")
+        places = {one.shown.place for turn in self.body for one in turn.pieces}
+        self._drop({place for place in places if not place.pid and place.page in pages})
+        for turn in (*self.head, *self.body):
+            if pages.intersection(turn.pages):
+                blank(turn, pages)
+        self._count()
 
     def _tell(self, turn: Turn) -> None:
         """News must not come between a call and its answer: it waits until all have come."""
@@ -302,7 +325,7 @@ class Window(msgspec.Struct):
         turn.message = Message(role=Role.TOOL, content=tuple(parts))
         for page, part in zip(turn.pages, parts, strict=True):
             if rough(part.content) > RESULT_TOKENS:
-                _shorten(turn, Cut(page=page, kept=RESULT_TOKENS * CHARS_A_TOKEN))
+                shorten(turn, Cut(page=page, kept=RESULT_TOKENS * CHARS_A_TOKEN))
         turn.tokens = number(turn.message)
         self.calls, self.answers = [], {}
         self._add(turn)
@@ -319,7 +342,7 @@ class Window(msgspec.Struct):
             call = msgspec.json.decode(called.call, type=ReadPage)
             found = [(Seq(call.page), call.offset, call.offset + len(part.content))]
         else:
-            found = list(_found(part.content))
+            found = list(found_in(part.content))
         turn.ranges = [*turn.ranges, *found]
         for page, start, _ in found:
             self._use(Place(page=page, start=start))
@@ -335,63 +358,32 @@ class Window(msgspec.Struct):
     def _core(self) -> Message | None:
         if not self.core:
             return None
-        return said(Role.USER, "\n".join(text for _, text in sorted(self.core.items())))
+        return said(Role.USER, "\n".join(text for _, (_, text) in sorted(self.core.items())))
 
     def _digest(self) -> Message | None:
         return said(Role.USER, self.digest) if self.digest else None
 
 
-SLACK = 8
-"""Characters of white space at the ends of a piece that an answer may have left out."""
+def _digest_of(left: Skeleton) -> str:
+    event = msgspec.json.decode(left.body, type=AnyEvent)
+    return event.digest if isinstance(event, Compacted) else ""
 
 
-def bundles(body: Iterable[Turn]) -> list[list[Turn]]:
-    """Turns that leave together, in order."""
-    numbered = enumerate(body)
-    found = groupby(numbered, lambda one: (one[1].pair, 0) if one[1].pair else (Seq(0), one[0] + 1))
-    return [[turn for _, turn in group] for _, group in found]
+def _said(seq: Seq, text: str) -> Turn:
+    message = said(Role.USER, text)
+    return Turn(pages=(seq,), message=message, tokens=number(message))
 
 
-def _without(turn: Turn, unpaged: set[Place]) -> Turn | None:
-    """The turn without these pieces; None: nothing is left of it."""
-    kept = [piece for piece in turn.pieces if piece.shown.place not in unpaged]
-    if len(kept) == len(turn.pieces):
-        return turn
-    if not kept:
-        return None
-    message = said(Role.USER, brought_back([piece.shown for piece in kept]))
-    return msgspec.structs.replace(turn, pieces=kept, message=message, tokens=number(message))
-
-
-def _shorten(turn: Turn, cut: Cut) -> None:
-    parts = list(turn.message.content)
-    for n, part in enumerate(parts):
-        if turn.pages[n if isinstance(part, ToolResult) else 0] != cut.page:
-            continue
-        if isinstance(part, ToolResult):
-            text = _headed(turn, cut, part.content)
-            parts[n] = msgspec.structs.replace(part, content=text)
-        elif isinstance(part, Text):
-            parts[n] = Text(text=_headed(turn, cut, part.text))
-    turn.message = msgspec.structs.replace(turn.message, content=tuple(parts))
-    turn.tokens = number(turn.message)
-
-
-def _headed(turn: Turn, cut: Cut, content: str) -> str:
-    """The first characters, and where the rest is."""
-    page, kept = cut.page, cut.kept
-    whole = turn.heads[page][1] if page in turn.heads else len(content)
-    turn.heads = turn.heads | {page: (kept, whole)}
-    return content[:kept] + (
-        f"\n[page {page}: {whole} characters, the first {kept} are above; "
-        f"memory_read(page={page}, offset={kept}) brings the rest]"
-    )
-
-
-def _found(answer: str) -> Iterator[tuple[Seq, int, int]]:
-    """The pages an answer of memory.search shows."""
-    heads: Sequence[re.Match[str]] = list(_FOUND.finditer(answer))
-    ends = [head.start() for head in heads[1:]] + [len(answer)]
-    for head, end in zip(heads, ends, strict=True):
-        start = int(head[2])
-        yield Seq(int(head[1])), start, start + len(answer[head.end() : end].rstrip())
+_FOLDS: dict[type[Any], Callable[[Window, Seq, Any], None]] = {
+    Spawned: Window.begin,
+    Asked: Window.ask,
+    Thought: Window.think,
+    Called: Window.call,
+    Returned: Window.returned,
+    Failed: Window.failed,
+    PagedIn: Window.page_in,
+    Compacted: Window.compact,
+    Pinned: Window.pin,
+    Remembered: Window.remember,
+    Forgot: Window.forget,
+}

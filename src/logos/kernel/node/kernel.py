@@ -31,6 +31,7 @@ from logos.kernel.handlers import TABLE
 from logos.kernel.journal import Birth, Entry, Writer
 from logos.kernel.mounts import Drivers, Mounts
 from logos.kernel.node.act import Actor, Hold
+from logos.kernel.node.fit import Fitter
 from logos.kernel.node.lease import Lease
 from logos.kernel.node.node import Node
 from logos.kernel.node.records import Records
@@ -99,7 +100,9 @@ class Kernel:
             tasks=tasks,
             hold=Hold(lambda: self._lease.fresh, self._node.lost),
         )
-        thinker = Thinker(self._parts.models, Slots(), self._gate, self._heard)
+        thinker = Thinker(
+            self._parts.models, Slots(), self._gate, Fitter(self.records.fault), self._heard
+        )
         await self._node.run(thinker, actor, tasks)
         if await self.records.known(INIT) is None:
             await self._begin_init()

@@ -1,4 +1,4 @@
-"""One thought: fit the window, reserve, ask, settle.
+"""One thought: have the window fitted, reserve, ask, settle.
 
     Thinker.think(resident)   journal Asked, then Thought or Interrupted
 
@@ -31,7 +31,8 @@ from logos.abi.messages import (
 )
 from logos.abi.process import Process
 from logos.kernel.journal import Batch
-from logos.kernel.node.request import assemble, kept, prompt_digest
+from logos.kernel.node.fit import Fitter
+from logos.kernel.node.request import kept, prompt_digest
 from logos.kernel.node.resident import Resident
 from logos.kernel.process import SECOND, exit_for, left, overdrawn
 from logos.kernel.sched import Slots
@@ -45,9 +46,6 @@ Models: TypeAlias = Callable[[str], Awaitable[Model]]
 Listener: TypeAlias = Callable[[Pid, Seq, AnyDelta], None]
 """Told of each delta of a process, and of the event that began the thought."""
 
-EFFECTIVE_WINDOW = 0.65
-"""Of the advertised window: beyond it most models miss what is in front of them (RULER)."""
-
 LEAST_OUTPUT = 64
 """Tokens.  With less left a thought isn't worth its prompt."""
 
@@ -59,8 +57,11 @@ FATAL = frozenset({Code.INVALID, Code.NOT_FOUND, Code.UNAUTHENTICATED, Code.CONT
 
 
 class Thinker:
-    def __init__(self, models: Models, slots: Slots, gate: Gate, listener: Listener) -> None:
+    def __init__(
+        self, models: Models, slots: Slots, gate: Gate, fitter: Fitter, listener: Listener
+    ) -> None:
         self._models = models
+        self._fitter = fitter
         self._slots = slots
         self._gate = gate
         self._listener = listener
@@ -75,11 +76,14 @@ class Thinker:
             model = await self._models(process.agent.model)
             if resident.process is not process:
                 return  # something arrived meanwhile: its program decides anew
-            request, asked = self._prepare(resident, model)
+            prepared = await self._prepare(resident, model)
         except SysError as error:
-            if resident.process is process:
+            if not resident.process.stopped and resident.process.exit_status is None:
                 resident.append(exit_for(error))
             return
+        if prepared is None:
+            return
+        request, asked = prepared
         self._record(asked, request, resident)
         began = resident.head.seq
         heard: list[AnyDelta] = []
@@ -104,21 +108,24 @@ class Thinker:
             if resident.process.reserved is not None:  # else a signal has just settled it
                 await resident.append(thought).durable(resident.pid)
 
-    def _prepare(self, resident: Resident, model: Model) -> tuple[Request, Asked]:
-        process, window, profile = resident.process, resident.window, model.profile
+    async def _prepare(self, resident: Resident, model: Model) -> tuple[Request, Asked] | None:
+        """None: something arrived meanwhile."""
+        process, profile = resident.process, model.profile
         output = min(process.agent.max_output, profile.max_output, profile.window // 4)
-        room = int(profile.window * EFFECTIVE_WINDOW) - output
-        window.fit(room)
         tools = self._gate.tools(process.agent)
-        request = assemble(process, window, tools, output)
-        prompt = model.count(request)
+        fitted = await self._fitter.fit(resident, model, tools, output)
+        if fitted is None:
+            return None
+        prompt = fitted.prompt
         output = _affordable(process, profile, prompt, output)
-        request = msgspec.structs.replace(request, max_output=output)
+        request = msgspec.structs.replace(fitted.request, max_output=output)
         asked = Asked(
             model=profile.name,
             tokens=prompt + output,
             cost=prompt * profile.price.input + output * profile.price.output,
-            room=room,
+            room=fitted.room,
+            estimated=fitted.estimated,
+            tail=fitted.tail,
             prompt=prompt_digest(request),
             tools=hashlib.sha256(kept(tools)).digest(),
             output=output,
