@@ -20,7 +20,6 @@ import msgspec
 from logos.abi.ids import CallId, Pid
 from logos.abi.messages import AnyDelta, Request
 
-
 EFFECTIVE = 0.65
 """Of an advertised window (RULER), when nobody knows better."""
 

@@ -15,6 +15,7 @@ Each room imports only the rooms below it in this list.
 """
 
 from logos.kernel.clock import SystemClock
+from logos.kernel.memory import Seen, Window, view
 from logos.kernel.node import (
     Audit,
     Dead,
@@ -25,6 +26,7 @@ from logos.kernel.node import (
     Records,
     Replayed,
     Told,
+    Turn,
     open_kernel,
 )
 
@@ -37,7 +39,11 @@ __all__ = [
     "Parts",
     "Records",
     "Replayed",
+    "Seen",
     "SystemClock",
     "Told",
+    "Turn",
+    "Window",
     "open_kernel",
+    "view",
 ]

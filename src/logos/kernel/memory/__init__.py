@@ -4,32 +4,52 @@ A page is an immutable piece of context.  A pager holds the pages of one address
 answers a question with the few it needs, or with none; it is rebuilt from its pages at any time. A
 pure policy says which pages leave the window and what a compaction keeps.
 
-    Recall                             all a process has seen, searchable
+    Recall, SPACE_VERSION              all a process has seen, searchable; how it is packed
+    found_text                         what was found, for who searched on purpose
     Window                             the fold of a journal that a prompt is made of
     Page, Kind, Source, page_of, split   what memory is made of
     Pager, Ask, Rules, Fault           pages in; a question; what may come in; what came, and why
     render                             pages as the text a model sees
     Resident, marks, victims           replacement
-    memorability, keep                 compaction
+    memorability, keep, survivors      what a compaction keeps
+    ask_for, paged_in                  before a thought: what to ask memory, and what its answer means
+    plan                               what leaves the window, and the digest that stands for it
+    tail                               what is recited at the end of a prompt
+    view                               a window as people look at it
     Weights, load, parse               what was learned, as data
-    estimate                           what text costs
+    estimate, number                   what text costs, and a message
     page_text                          the exact text of a page of the window
     render_result                      an answer of a call as the model reads it
 
 Nothing here reads a clock, a store, or anything but the table of weights that ships.
 """
 
+from logos.kernel.memory.compaction import digest_bound, plan
+from logos.kernel.memory.faults import Question, ask_for, paged_in
 from logos.kernel.memory.gate import Rules
 from logos.kernel.memory.layout import render
 from logos.kernel.memory.page import Kind, Page, Piece, Source, page_of, split
 from logos.kernel.memory.pager import Ask, Fault, Pager, Refused, Why
-from logos.kernel.memory.policy import Marks, Resident, keep, marks, memorability, victims
-from logos.kernel.memory.recall import Recall
+from logos.kernel.memory.policy import (
+    Marks,
+    Resident,
+    keep,
+    marks,
+    memorability,
+    survivors,
+    victims,
+)
+from logos.kernel.memory.recall import SPACE_VERSION, Recall, found_text
 from logos.kernel.memory.scorer import Weights, load, parse
+from logos.kernel.memory.tail import tail
+from logos.kernel.memory.telling import number, page_text, render_result
 from logos.kernel.memory.tokens import estimate
-from logos.kernel.memory.window import Turn, Window, page_text, render_result
+from logos.kernel.memory.turns import Turn
+from logos.kernel.memory.view import Seen, view
+from logos.kernel.memory.window import Window
 
 __all__ = [
+    "SPACE_VERSION",
     "Ask",
     "Fault",
     "Kind",
@@ -37,25 +57,36 @@ __all__ = [
     "Page",
     "Pager",
     "Piece",
+    "Question",
     "Recall",
     "Refused",
     "Resident",
     "Rules",
+    "Seen",
     "Source",
     "Turn",
     "Weights",
     "Why",
     "Window",
+    "ask_for",
+    "digest_bound",
     "estimate",
+    "found_text",
     "keep",
     "load",
     "marks",
     "memorability",
+    "number",
     "page_of",
     "page_text",
+    "paged_in",
     "parse",
+    "plan",
     "render",
     "render_result",
     "split",
+    "survivors",
+    "tail",
     "victims",
+    "view",
 ]

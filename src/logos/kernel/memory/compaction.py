@@ -18,7 +18,7 @@ from logos.abi.errors import Code, SysError
 from logos.abi.events import Compacted
 from logos.abi.ids import Seq
 from logos.abi.messages import Message, Role, Text, ToolResult
-from logos.abi.paging import Cut
+from logos.abi.paging import Cut, Part
 from logos.kernel.memory.digest import Leaving, digest
 from logos.kernel.memory.page import Kind, Page, page_of
 from logos.kernel.memory.policy import Resident, victims, worths
@@ -87,8 +87,10 @@ def plan(window: Window, *, goal: int, room: int) -> Compacted:
     left = fixed + _size(units, out)
     cuts = _cuts(window, [unit for n, unit in enumerate(units) if n not in out], left - room)
     gone = [unit for n, unit in enumerate(units) if n in out]
+    keys = [key for unit in gone for turn in unit.turns for key in turn.keys]
     return Compacted(
-        out=tuple(page for unit in gone for turn in unit.turns for page in turn.pages),
+        out=tuple(page for page, part in keys if not part),
+        parts=tuple(Part(page=page, part=part) for page, part in keys if part),
         digest=digest(window.digest, _leaving(gone), bound=bound),
         unpaged=tuple(unit.piece.shown.place for unit in gone if unit.piece is not None),
         cut=tuple(cuts),
@@ -211,20 +213,20 @@ def _texts(message: Message) -> str:
 def _cuts(window: Window, units: Sequence[_Unit], excess: int) -> list[Cut]:
     """Heads of the longest pages in place of the pages, until `excess` tokens are free."""
     texts = {
-        page: text
+        key: text
         for unit in units
         for turn in unit.turns
-        for page, text in _whole(turn)
-        if page not in window.pins and len(text) > LEAST_HEAD
+        for key, text in _whole(turn)
+        if key[0] not in window.pins and len(text) > LEAST_HEAD
     }
-    long = sorted(((estimate(text), page) for page, text in texts.items()), reverse=True)
+    long = sorted(((estimate(text), key) for key, text in texts.items()), reverse=True)
     cuts: list[Cut] = []
-    for tokens, page in long:
+    for tokens, key in long:
         if excess <= 0:
             break
-        kept, left = _head(texts[page], tokens - excess - NOTE_TOKENS)
+        kept, left = _head(texts[key], tokens - excess - NOTE_TOKENS)
         if (saved := tokens - NOTE_TOKENS - left) > 0:
-            cuts.append(Cut(page=page, kept=kept))
+            cuts.append(Cut(page=key[0], kept=kept, part=key[1]))
             excess -= saved
     if excess > 0:
         raise SysError(
@@ -243,10 +245,10 @@ def _head(text: str, tokens: int) -> tuple[int, int]:
     return kept, cost
 
 
-def _whole(turn: Turn) -> list[tuple[Seq, str]]:
+def _whole(turn: Turn) -> list[tuple[tuple[Seq, int], str]]:
     """The pages of a turn, as far as the window shows them."""
     parts = turn.message.content
     if turn.message.role is Role.TOOL:
         texts = [part.content for part in parts if isinstance(part, ToolResult)]
-        return list(zip(turn.pages, texts, strict=True))
-    return [(turn.pages[0], part.text) for part in parts if isinstance(part, Text)][:1]
+        return list(zip(turn.keys, texts, strict=True))
+    return [(turn.keys[0], part.text) for part in parts if isinstance(part, Text)][:1]

@@ -145,11 +145,11 @@ def worths(pages: Sequence[Page], weights: Weights | None = None) -> dict[int, f
     """By page id: how likely it is ever wanted, for what it costs."""
     space = rebuild(pages)
     found = memorability(space.table.columns(), load() if weights is None else weights)
-    return {page.id: density(float(found[space.table.row[page.id]]), page.tokens) for page in pages}
+    return {page.id: density(float(found[space.table.row(page.id)]), page.tokens) for page in pages}
 
 
 def density(likely: float, tokens: int) -> float:
-    return likely / (tokens + 1) ** DENSITY
+    return float(likely / (tokens + 1) ** DENSITY)
 
 
 def survivors(
@@ -166,7 +166,6 @@ def survivors(
             kind=page.kind,
             uses=0,
             worth=worth[page.id],
-            pair=page.pair,
         )
         for page in pages
     ]

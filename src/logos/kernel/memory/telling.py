@@ -2,6 +2,7 @@
 
     page_text      the exact text of the page that is this event; empty: it puts nothing there
     render_result  an answer of a call as the model reads it
+    plain          the texts of a message
     number         what a message costs, by estimate
 
 A page is what one event put into the window, and its number is that event's.
@@ -18,6 +19,7 @@ from logos.abi.events import (
     Signalled,
     Spawned,
     Thought,
+    Told,
     Warned,
 )
 from logos.abi.ids import Pid
@@ -40,10 +42,17 @@ def page_text(event: AnyEvent) -> str:
             return message.text
         case Returned(value=value):
             return render_result(value)
+        case Told(messages=messages):
+            return "\n".join(map(plain, messages))
         case Failed():
             return f"{event.code}: {event.message}" + (f" ({event.hint})" if event.hint else "")
         case _:
             return _news(event)
+
+
+def plain(message: Message) -> str:
+    results = (part.content for part in message.content if isinstance(part, ToolResult))
+    return "\n".join(filter(None, (message.text, *results)))
 
 
 def render_result(value: msgspec.Raw) -> str:

@@ -34,15 +34,17 @@ class Piece(msgspec.Struct):
 
 
 class Turn(msgspec.Struct):
-    """One message of the window; `pages` has the event of each part, or one for them all.
-    `pair` is the same for a call and its answers.  `pieces`: they were brought back, and are the
-    message.  `ranges` are parts of pages that an answer of memory shows.  `heads`: how many
-    characters of a page are shown, and how many it has, where that is not the same.  `block`: it edits this core block."""
+    """One message of the window.  `pages` has the event of each part, or one for them all, and
+    `parts` which message of it, where it brought several.  `pair` is the same for a call and its
+    answers.  `pieces` were brought back, and are the message.  `ranges` are parts of pages that are
+    shown, where it is not `pages`; `heads` how many characters of a page are, and how many it has.
+    `block` is the core block it edits."""
 
     pages: tuple[Seq, ...]
     message: Message
     tokens: int
-    pair: Seq = Seq(0)
+    parts: tuple[int, ...] = ()
+    pair: int = 0
     uses: int = 0
     used: int = 0
     pieces: list[Piece] = []
@@ -50,11 +52,20 @@ class Turn(msgspec.Struct):
     heads: dict[Seq, tuple[int, int]] = {}
     block: str = ""
 
+    @property
+    def keys(self) -> list[tuple[Seq, int]]:
+        return list(zip(self.pages, self.parts or (0,) * len(self.pages), strict=True))
+
+
+def turn_of(page: Seq, message: Message, part: int = 0) -> Turn:
+    parts = (part,) if part else ()
+    return Turn(pages=(page,), message=message, tokens=number(message), parts=parts)
+
 
 def bundles(body: Iterable[Turn]) -> list[list[Turn]]:
     """Turns that leave together, in order."""
     numbered = enumerate(body)
-    found = groupby(numbered, lambda one: (one[1].pair, 0) if one[1].pair else (Seq(0), one[0] + 1))
+    found = groupby(numbered, lambda one: (one[1].pair, 0) if one[1].pair else (0, one[0] + 1))
     return [[turn for _, turn in group] for _, group in found]
 
 
@@ -72,7 +83,7 @@ def without(turn: Turn, unpaged: set[Place]) -> Turn | None:
 def shorten(turn: Turn, cut: Cut) -> None:
     parts = list(turn.message.content)
     for n, part in enumerate(parts):
-        if turn.pages[n if isinstance(part, ToolResult) else 0] != cut.page:
+        if turn.keys[n if isinstance(part, ToolResult) else 0] != (cut.page, cut.part):
             continue
         if isinstance(part, ToolResult):
             text = _headed(turn, cut, part.content)
@@ -88,16 +99,17 @@ def _headed(turn: Turn, cut: Cut, content: str) -> str:
     page, kept = cut.page, cut.kept
     whole = turn.heads[page][1] if page in turn.heads else len(content)
     turn.heads = turn.heads | {page: (kept, whole)}
+    rest = kept + (turn.ranges[0][1] if cut.part and turn.ranges else 0)
     return content[:kept] + (
         f"\n[page {page}: {whole} characters, the first {kept} are above; "
-        f"memory_read(page={page}, offset={kept}) brings the rest]"
+        f"memory_read(page={page}, offset={rest}) brings the rest]"
     )
 
 
 def found_in(answer: str) -> Iterator[tuple[Seq, int, int]]:
     """The pages an answer of memory.search shows."""
     heads: Sequence[re.Match[str]] = list(_FOUND.finditer(answer))
-    ends = [head.start() for head in heads[1:]] + [len(answer)]
+    ends = [*(head.start() for head in heads[1:]), len(answer)] if heads else []
     for head, end in zip(heads, ends, strict=True):
         start = int(head[2])
         yield Seq(int(head[1])), start, start + len(answer[head.end() : end].rstrip())

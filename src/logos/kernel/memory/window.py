@@ -12,6 +12,7 @@ only grows at its end.  Answers are shown in the order of the calls, however the
 """
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -30,13 +31,14 @@ from logos.abi.events import (
     Returned,
     Spawned,
     Thought,
+    Told,
 )
 from logos.abi.ids import CallId, Seq
 from logos.abi.limits import RESULT_TOKENS
 from logos.abi.messages import Message, Role, ToolResult, said
-from logos.abi.paging import Cut, Place, Shown, Skeleton
+from logos.abi.paging import Cut, Place, Refused, Shown, Skeleton
 from logos.kernel.memory.layout import NOTHING_CAME, brought_back
-from logos.kernel.memory.telling import number, page_text, render_result
+from logos.kernel.memory.telling import number, page_text, plain, render_result
 from logos.kernel.memory.tokens import CHARS_A_TOKEN, estimate, learned, rough
 from logos.kernel.memory.turns import (
     GONE,
@@ -46,6 +48,7 @@ from logos.kernel.memory.turns import (
     bundles,
     found_in,
     shorten,
+    turn_of,
     without,
 )
 
@@ -84,7 +87,8 @@ class Window(msgspec.Struct):
     total: int = 0
     calls: list[CallId] = []
     asked: dict[CallId, Called] = {}
-    answers: dict[CallId, tuple[Seq, ToolResult]] = {}
+    answers: dict[CallId, tuple[Seq, int, ToolResult]] = {}
+    paired: int = 0
     held: list[Turn] = []
     pins: list[Seq] = []
     requests: int = 0
@@ -97,17 +101,18 @@ class Window(msgspec.Struct):
     model: str = ""
     ratio: float = 1.0
     fresh: bool = True
+    refused: tuple[Refused, ...] = ()
 
     def apply(self, seq: Seq, event: AnyEvent) -> None:
         fold = _FOLDS.get(type(event))
         if fold is not None:
             fold(self, seq, event)
         elif text := page_text(event):
-            self._tell(_said(seq, text))
+            self._tell(turn_of(seq, said(Role.USER, text)))
 
     def messages(self, tail: str = "") -> tuple[Message, ...]:
         out = [turn.message for turn in self.head]
-        out += filter(None, (self._core(), self._digest()))
+        out += filter(None, (self.core_message(), self.digest_message()))
         out += (turn.message for turn in self.body)
         if self.calls:
             out.append(self._unanswered())
@@ -149,7 +154,7 @@ class Window(msgspec.Struct):
                 if (shown.pid, shown.page) == (place.pid, place.page):
                     yield shown.start, shown.end or FOREVER
             if place.pid == 0 and not turn.pieces:
-                if place.page in turn.pages:
+                if (place.page, 0) in turn.keys:
                     yield 0, turn.heads.get(place.page, (FOREVER, 0))[0]
                 yield from ((a, b) for page, a, b in turn.ranges if page == place.page)
 
@@ -161,8 +166,7 @@ class Window(msgspec.Struct):
             (Role.USER, event.task),
         ):
             if text or role is Role.SYSTEM:
-                message = said(role, text)
-                self.head.append(Turn(pages=(seq,), message=message, tokens=number(message)))
+                self.head.append(turn_of(seq, said(role, text)))
                 self.total += self.head[-1].tokens
 
     def ask(self, seq: Seq, event: Asked) -> None:
@@ -178,9 +182,44 @@ class Window(msgspec.Struct):
     def think(self, seq: Seq, event: Thought) -> None:
         message = event.message
         self.ratio = learned(self.ratio, self.estimated, event.usage.input)
-        self.calls = [call.id for call in message.calls]
-        self._add(Turn(pages=(seq,), message=message, tokens=number(message), pair=seq))
+        self._propose(message, turn_of(seq, message))
         self.fresh = False
+
+    def _propose(self, message: Message, turn: Turn) -> None:
+        self.paired += 1
+        self.calls = [call.id for call in message.calls]
+        turn.pair = self.paired
+        self._add(turn)
+
+    def tell(self, seq: Seq, event: Told) -> None:
+        numbers = count(1)
+        at = 0
+        for message in event.messages:
+            size = len(plain(message))
+            self._hear((seq, at, at + size), message, numbers)
+            at += size + 1
+
+    def _hear(self, where: tuple[Seq, int, int], message: Message, numbers: Iterator[int]) -> None:
+        """What a client says stands as it was said: its model cannot read the rest of a page.
+        It may answer calls late, twice, never, or of a thought nobody had."""
+        seq = where[0]
+        if message.role is Role.TOOL:
+            for part in message.content:
+                if isinstance(part, ToolResult) and part.id in self.calls:
+                    self._answered((seq, next(numbers)), part)
+                elif isinstance(part, ToolResult):
+                    late = said(Role.USER, f"[result of {part.id}] {part.content}")
+                    self._tell(turn_of(seq, late, next(numbers)))
+            return
+        for id_ in [id_ for id_ in self.calls if id_ not in self.answers]:
+            none = ToolResult(id=id_, content="(no result was given)", error=True)
+            self._answered((seq, next(numbers)), none)
+        turn = turn_of(seq, message, next(numbers))
+        turn.ranges = [where]
+        if message.role is Role.ASSISTANT:
+            self._propose(message, turn)
+        else:
+            self._add(turn)
 
     def call(self, seq: Seq, event: Called) -> None:
         del seq
@@ -199,6 +238,7 @@ class Window(msgspec.Struct):
         self.pins += [event.page] if event.pinned else []
 
     def page_in(self, seq: Seq, event: PagedIn) -> None:
+        self.refused = event.refused
         for place in event.used:
             self._use(place)
         if event.by is not None:
@@ -224,15 +264,18 @@ class Window(msgspec.Struct):
             here = [p for p in turn.pieces if p.shown.place == place]
             if not here and (turn.pieces or place.pid or place.page not in turn.pages):
                 continue
-            for one in here or [turn]:
+            wanted: list[Piece] | list[Turn] = here or [turn]
+            for one in wanted:
                 one.uses += 1
                 one.used = self.requests
 
     def compact(self, seq: Seq, event: Compacted) -> None:
         out, unpaged = set(event.out), set(event.unpaged)
+        parts = {(one.page, one.part) for one in event.parts}
         kept: list[Turn] = []
         for bundle in bundles(self.body):
-            if out.issuperset(page for turn in bundle for page in turn.pages):
+            keys = [key for turn in bundle for key in turn.keys]
+            if all(key in parts or key[0] in out for key in keys):
                 self.out += len(bundle)
             else:
                 kept += bundle
@@ -248,8 +291,8 @@ class Window(msgspec.Struct):
         self._count()
 
     def _count(self) -> None:
-        parts = filter(None, (self._core(), self._digest()))
-        self.total = sum(turn.tokens for turn in (*self.head, *self.body)) + sum(map(number, parts))
+        extra = filter(None, (self.core_message(), self.digest_message()))
+        self.total = sum(turn.tokens for turn in (*self.head, *self.body)) + sum(map(number, extra))
 
     def _drop(self, places: set[Place]) -> None:
         """Brought-back pieces leave."""
@@ -257,7 +300,7 @@ class Window(msgspec.Struct):
 
     def _cut(self, cut: Cut) -> None:
         for turn in self.body:
-            if cut.page in turn.pages and not turn.pieces:
+            if (cut.page, cut.part) in turn.keys and not turn.pieces:
                 shorten(turn, cut)
 
     # -- turns -----------------------------------------------------------------------------
@@ -269,8 +312,9 @@ class Window(msgspec.Struct):
         elif event.path.startswith(CORE):
             block = event.path.removeprefix(CORE)
             text = "(nothing any more)" if event.ends else event.text
-            message = said(Role.USER, f"[core {block}]\n{text}")
-            self._tell(Turn(pages=(seq,), message=message, tokens=number(message), block=block))
+            turn = turn_of(seq, said(Role.USER, f"[core {block}]\n{text}"))
+            turn.block = block
+            self._tell(turn)
         else:
             self.stored += 1
 
@@ -309,33 +353,30 @@ class Window(msgspec.Struct):
         self.fresh = True
 
     def _answer(self, seq: Seq, result: ToolResult) -> None:
-        if result.id not in self.calls:
-            return
-        self.answers[result.id] = (seq, result)
+        if result.id in self.calls:
+            self._answered((seq, 0), result)
+
+    def _answered(self, key: tuple[Seq, int], result: ToolResult) -> None:
+        self.answers[result.id] = (*key, result)
         if not all(id_ in self.answers for id_ in self.calls):
             return
-        turn = Turn(pages=(), message=said(Role.TOOL, ""), tokens=0)
-        turn.pair = self.body[-1].pair
-        parts: list[ToolResult] = []
-        for id_ in self.calls:
-            page, part = self.answers[id_]
-            turn.pages += (page,)
-            self._show(id_, part, turn)
-            parts.append(part)
-        turn.message = Message(role=Role.TOOL, content=tuple(parts))
-        for page, part in zip(turn.pages, parts, strict=True):
-            if rough(part.content) > RESULT_TOKENS:
+        pages, parts, results = zip(*(self.answers[id_] for id_ in self.calls), strict=True)
+        message = Message(role=Role.TOOL, content=results)
+        turn = Turn(pages=pages, message=message, tokens=0, parts=parts, pair=self.paired)
+        self.calls, self.answers = [], {}
+        for page, part, answer in zip(pages, parts, results, strict=True):
+            self._show(answer, turn)
+            if not part and rough(answer.content) > RESULT_TOKENS:
                 shorten(turn, Cut(page=page, kept=RESULT_TOKENS * CHARS_A_TOKEN))
         turn.tokens = number(turn.message)
-        self.calls, self.answers = [], {}
         self._add(turn)
         held, self.held = self.held, []
         for one in held:
             self._add(one)
 
-    def _show(self, id_: CallId, part: ToolResult, turn: Turn) -> None:
+    def _show(self, part: ToolResult, turn: Turn) -> None:
         """An answer of memory shows pages: they are here, and were wanted."""
-        called = self.asked.pop(id_, None)
+        called = self.asked.pop(part.id, None)
         if called is None or part.error:
             return
         if called.name == _READ:
@@ -349,29 +390,24 @@ class Window(msgspec.Struct):
 
     def _unanswered(self) -> Message:
         """Calls that nobody has answered when the next thought begins."""
-        empty = (Seq(0), ToolResult(id=CallId(""), content=NO_ANSWER))
         parts = (
-            msgspec.structs.replace(self.answers.get(id_, empty)[1], id=id_) for id_ in self.calls
+            self.answers[id_][2] if id_ in self.answers else ToolResult(id=id_, content=NO_ANSWER)
+            for id_ in self.calls
         )
         return Message(role=Role.TOOL, content=tuple(parts))
 
-    def _core(self) -> Message | None:
+    def core_message(self) -> Message | None:
         if not self.core:
             return None
         return said(Role.USER, "\n".join(text for _, (_, text) in sorted(self.core.items())))
 
-    def _digest(self) -> Message | None:
+    def digest_message(self) -> Message | None:
         return said(Role.USER, self.digest) if self.digest else None
 
 
 def _digest_of(left: Skeleton) -> str:
     event = msgspec.json.decode(left.body, type=AnyEvent)
     return event.digest if isinstance(event, Compacted) else ""
-
-
-def _said(seq: Seq, text: str) -> Turn:
-    message = said(Role.USER, text)
-    return Turn(pages=(seq,), message=message, tokens=number(message))
 
 
 _FOLDS: dict[type[Any], Callable[[Window, Seq, Any], None]] = {
@@ -386,4 +422,5 @@ _FOLDS: dict[type[Any], Callable[[Window, Seq, Any], None]] = {
     Pinned: Window.pin,
     Remembered: Window.remember,
     Forgot: Window.forget,
+    Told: Window.tell,
 }

@@ -25,6 +25,7 @@ from logos.kernel.memory import (
     ask_for,
     estimate,
     marks,
+    number,
     paged_in,
     plan,
     tail,
@@ -68,12 +69,15 @@ class Fitter:
         room = int(model.profile.window * model.profile.effective) - output
         if not await self._page_in(resident, room):
             return None
+        fitted = self._count(resident, model, tools, output, room)
         for attempt in range(TRIES):
-            fitted = self._count(resident, model, tools, output, room)
             if fitted.prompt <= room:
-                return fitted
+                break
             if not await self._compact(resident, model.profile, fitted, attempt):
                 return None
+            fitted = self._count(resident, model, tools, output, room)
+        if fitted.prompt <= room:
+            return fitted
         raise SysError(
             Code.CONTEXT,
             f"the prompt has {fitted.prompt} tokens and its room is {room}",
@@ -100,7 +104,9 @@ class Fitter:
         window = resident.window
         last = tail(window, resident.process)
         request = assemble(resident.process, window, tools, output, last)
-        estimated = window.total + self._tool_tokens(tools) + estimate(last)
+        options = resident.process.options
+        system = sum(map(number, options.system)) if options else 0
+        estimated = window.total + system + self._tool_tokens(tools) + estimate(last)
         prompt = model.count(request)
         if not model.profile.exact_count:
             prompt = max(prompt, math.ceil(estimated * window.ratio))

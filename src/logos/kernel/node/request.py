@@ -24,11 +24,20 @@ def assemble(
     process: Process, window: Window, tools: Sequence[ToolSpec], output: int, tail: str = ""
 ) -> Request:
     """`output` is how many tokens the answer may have; `tail` ends the prompt."""
+    options, messages = process.options, window.messages(tail)
+    if options is None:
+        return Request(
+            model=process.agent.model, messages=messages, tools=tuple(tools), max_output=output
+        )
     return Request(
-        model=process.agent.model,
-        messages=window.messages(tail),
+        model=options.model,
+        messages=(*options.system, *messages[1:]),  # a client's instructions, not the agent's
         tools=tuple(tools),
         max_output=output,
+        temperature=options.temperature,
+        stop=options.stop,
+        extra=options.extra,
+        headers=options.headers,
     )
 
 
