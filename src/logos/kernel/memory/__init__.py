@@ -6,6 +6,8 @@ pure policy says which pages leave the window and what a compaction keeps.
 
     Recall, SPACE_VERSION              all a process has seen, searchable; how it is packed
     found_text                         what was found, for who searched on purpose
+    Shelf, Version, Edge               what is kept at paths: a fold of the journal
+    place, shared, slug                paths of memory
     Window                             the fold of a journal that a prompt is made of
     Page, Kind, Source, page_of, split   what memory is made of
     Pager, Ask, Rules, Fault           pages in; a question; what may come in; what came, and why
@@ -41,6 +43,7 @@ from logos.kernel.memory.policy import (
 )
 from logos.kernel.memory.recall import SPACE_VERSION, Recall, found_text
 from logos.kernel.memory.scorer import Weights, load, parse
+from logos.kernel.memory.shelf import OWN, Edge, Shelf, Version, place, shared, slug
 from logos.kernel.memory.tail import tail
 from logos.kernel.memory.telling import number, page_text, render_result
 from logos.kernel.memory.tokens import estimate
@@ -49,8 +52,10 @@ from logos.kernel.memory.view import Seen, view
 from logos.kernel.memory.window import Window
 
 __all__ = [
+    "OWN",
     "SPACE_VERSION",
     "Ask",
+    "Edge",
     "Fault",
     "Kind",
     "Marks",
@@ -63,8 +68,10 @@ __all__ = [
     "Resident",
     "Rules",
     "Seen",
+    "Shelf",
     "Source",
     "Turn",
+    "Version",
     "Weights",
     "Why",
     "Window",
@@ -81,9 +88,12 @@ __all__ = [
     "page_text",
     "paged_in",
     "parse",
+    "place",
     "plan",
     "render",
     "render_result",
+    "shared",
+    "slug",
     "split",
     "survivors",
     "tail",

@@ -15,6 +15,7 @@ from logos.abi.events import (
     Failed,
     Rang,
     Received,
+    Remembered,
     Returned,
     Signalled,
     Spawned,
@@ -36,12 +37,13 @@ OPAQUE_BYTES_A_TOKEN = 2
 
 def page_text(event: AnyEvent) -> str:
     match event:
-        case Spawned(task=task):
-            return task
-        case Thought(message=message):
-            return message.text
+        case Spawned(task=text) | Thought(message=Message(text=text)):
+            return text
         case Returned(value=value):
             return render_result(value)
+        case Remembered(text=text):
+            fact = event.kind == "fact" and text
+            return f"{event.subject} {event.relation}: {text}" if fact else text
         case Told(messages=messages):
             return "\n".join(map(plain, messages))
         case Failed():

@@ -2,8 +2,6 @@
 
     Window.apply(seq, event)   one more event
     Window.messages(tail)      the messages, in order; same journal, same bytes
-    Window.news()              what has come since the last thought
-    Window.holds(shown)        is this piece in the window already?
 
 Order: the system text and the task; the core blocks; the digest of what is out; turns as they
 happened, and pages that were brought back where they came back; the tail, which is not kept.
@@ -36,7 +34,7 @@ from logos.abi.events import (
 from logos.abi.ids import CallId, Seq
 from logos.abi.limits import RESULT_TOKENS
 from logos.abi.messages import Message, Role, ToolResult, said
-from logos.abi.paging import Cut, Place, Refused, Shown, Skeleton
+from logos.abi.paging import Cut, Place, Refused, Skeleton
 from logos.kernel.memory.layout import NOTHING_CAME, brought_back
 from logos.kernel.memory.telling import number, page_text, plain, render_result
 from logos.kernel.memory.tokens import CHARS_A_TOKEN, estimate, learned, rough
@@ -57,17 +55,10 @@ __all__ = ["Piece", "Turn", "Window", "bundles", "page_text", "render_result"]
 EASE = 0.1
 """How far one request moves what a request is thought to add."""
 
-QUESTION_CHARS = 2000
-"""Of the newest messages, as a question to memory."""
-
 LINE_TOKENS = 5
 """Of a brought-back piece, beside its text."""
 
-FOREVER = 1 << 62
 _READ, _SEARCH = name(ReadPage), name(SearchMemory)
-SLACK = 8
-"""Characters of white space at the ends of a piece that an answer may have left out."""
-
 BEGIN = said(Role.USER, "[kernel] Begin.")
 CORE = "/mem/core/"
 TODO = "/mem/todo"
@@ -122,41 +113,6 @@ class Window(msgspec.Struct):
         if first == len(out) or out[first].role is not Role.USER:
             out.insert(first, BEGIN)
         return tuple(out)
-
-    def news(self) -> tuple[str, bool]:
-        """What has come since the last thought, and whether it was said to the process: then what
-        calls have returned beside it does not count."""
-        words: list[str] = []
-        results: list[str] = []
-        for turn in reversed([*self.head, *self.body]):
-            if turn.message.role is Role.ASSISTANT:
-                break
-            if turn.message.role is Role.TOOL:
-                texts = [p.content for p in turn.message.content if isinstance(p, ToolResult)]
-                results.append("\n".join(text[:QUESTION_CHARS] for text in texts))
-            elif turn.message.role is Role.USER and not turn.pieces and not turn.block:
-                words.append(turn.message.text)
-        newest = reversed(words or results)
-        return "\n".join(newest)[-QUESTION_CHARS:], bool(words)
-
-    def holds(self, piece: Shown) -> bool:
-        end = piece.end or piece.start + len(piece.text)
-        return any(
-            start <= piece.start and end <= stop + SLACK
-            for start, stop in self._ranges(piece.place)
-        )
-
-    def _ranges(self, place: Place) -> Iterator[tuple[int, int]]:
-        """The parts of a page that are here."""
-        for turn in (*self.head, *self.body):
-            for piece in turn.pieces:
-                shown = piece.shown
-                if (shown.pid, shown.page) == (place.pid, place.page):
-                    yield shown.start, shown.end or FOREVER
-            if place.pid == 0 and not turn.pieces:
-                if (place.page, 0) in turn.keys:
-                    yield 0, turn.heads.get(place.page, (FOREVER, 0))[0]
-                yield from ((a, b) for page, a, b in turn.ranges if page == place.page)
 
     # -- what the events do ----------------------------------------------------------------
 
