@@ -42,13 +42,13 @@ from logos.kernel.memory.policy import (
     victims,
 )
 from logos.kernel.memory.recall import SPACE_VERSION, Recall, found_text
+from logos.kernel.memory.recital import tail
 from logos.kernel.memory.scorer import Weights, load, parse
+from logos.kernel.memory.seen import Seen, view
 from logos.kernel.memory.shelf import OWN, Edge, Shelf, Version, place, shared, slug
-from logos.kernel.memory.tail import tail
 from logos.kernel.memory.telling import number, page_text, render_result
 from logos.kernel.memory.tokens import estimate
 from logos.kernel.memory.turns import Turn
-from logos.kernel.memory.view import Seen, view
 from logos.kernel.memory.window import Window
 
 __all__ = [
