@@ -2,6 +2,7 @@
 
 from logos.cli.commands.look import JOURNAL, LOGS, PS, SHOW, TREE
 from logos.cli.commands.machine import AGENTS, AUDIT, CONFIG, DOCTOR, DOWN, STATUS, UP
+from logos.cli.commands.mounts import MOUNT, MOUNTS, UMOUNT
 from logos.cli.commands.work import ATTACH, KILL, RUN, SEND, WAIT
 from logos.cli.registry import Command
 
@@ -16,6 +17,9 @@ ALL = (
     SHOW,
     JOURNAL,
     LOGS,
+    MOUNT,
+    UMOUNT,
+    MOUNTS,
     AGENTS,
     AUDIT,
     CONFIG,
@@ -30,6 +34,7 @@ COMMANDS: dict[str, Command] = {command.name: command for command in ALL}
 GROUPS = {
     "Work": (RUN, ATTACH, SEND, KILL, WAIT),
     "Look": (PS, TREE, SHOW, JOURNAL, LOGS),
+    "Tools": (MOUNT, UMOUNT, MOUNTS),
     "Machine": (AGENTS, AUDIT, CONFIG, DOCTOR, UP, DOWN, STATUS),
 }
 
