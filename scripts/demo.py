@@ -122,6 +122,8 @@ def show_results() -> bool:
     print(f"  {len(events)} events, {counts['thought']} thoughts, {counts['called']} calls")
     say("logos audit verify")
     print(logos("audit", "verify", "--plain"), end="")
+    say("logos replay")
+    print(logos("replay", "--plain"), end="")
     entries = lines()
     appended = sum(e["type"] == "called" and e["name"] == "fs.append" for e in events)
     once = len(entries) == len(set(entries)) and len(entries) >= KILL_AT[-1]

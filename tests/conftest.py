@@ -1,6 +1,6 @@
 """A real PostgreSQL, always: LOGOS_TEST_PG, or an embedded server for the whole run.
 
-url       a database of the test's own, copied from a migrated template
+url       a database of the test's own, copied from a migrated template; replayed at the end
 parts     what open_kernel needs, with a scripted model and no drivers
 """
 
@@ -20,9 +20,9 @@ from logos import config
 from logos.abi.agent import Agent
 from logos.abi.driver import Model
 from logos.abi.errors import Code, SysError
-from logos.kernel import Parts, SystemClock
+from logos.kernel import Parts, Records, Replayed, SystemClock
 from logos.programs import PROGRAMS
-from logos.store import Embedded, Store, migrate
+from logos.store import Embedded, Store, migrate, open_store
 
 NUMBERS = count(1)
 
@@ -62,11 +62,25 @@ def template(server: str) -> str:
 
 
 @pytest.fixture
-def url(server: str, template: str) -> Iterator[str]:
+def url(server: str, template: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """When the test is over, every process it ran is replayed: each prompt must come out byte for
+    byte as it was sent.  A test that writes journals no kernel would is marked `unreplayable`."""
     name = f"logos_test_{os.getpid()}_{next(NUMBERS)}"
     anyio.run(_execute, server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY wal_log")
     yield _sibling(server, name)
-    anyio.run(_execute, server, f"DROP DATABASE {name} WITH (FORCE)")
+    try:
+        if request.node.get_closest_marker("unreplayable") is None:
+            assert anyio.run(unequal, _sibling(server, name)) == []
+    finally:
+        anyio.run(_execute, server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def unequal(url: str) -> list[Replayed]:
+    """The processes of a database whose replay is not equal."""
+    async with open_store(url, config.Store()) as store:
+        records = Records(store)
+        replays = [await records.replay(line.pid) for line in await records.list(everyone=True)]
+    return [replayed for replayed in replays if not replayed.equal or replayed.unrecorded]
 
 
 async def _execute(url: str, statement: str) -> None:

@@ -136,6 +136,7 @@ async def boot(
                 Fetch: Web(),
                 CallTool: tools,
             },
+            mounts={"/tools": tools.tree},
             functions=lambda: {spec.name: spec for spec in tools.specs()},
             agents=agents,
             workspaces=place / "workspaces",

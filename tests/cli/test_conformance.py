@@ -21,6 +21,7 @@ USES: dict[str, tuple[list[str], int]] = {
     "agents": ([], 0),
     "attach": ([str(DONE)], 0),
     "audit verify": ([], 0),
+    "replay": ([str(DONE)], 0),
     "config": ([], 0),
     "doctor": ([], 0),
     "down": ([], 0),

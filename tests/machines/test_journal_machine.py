@@ -283,6 +283,7 @@ def machine(url: str) -> type[RuleBasedStateMachine]:  # noqa: C901 - a class in
 
 
 @pytest.mark.slow
+@pytest.mark.unreplayable
 def test_the_journal_is_a_dict_of_lists(url: str) -> None:
     run_state_machine_as_test(
         machine(url),

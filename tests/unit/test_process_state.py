@@ -13,8 +13,9 @@ from logos.abi.agent import Agent, Limits
 from logos.abi.driver import Effect
 from logos.abi.errors import Code, SysError
 from logos.abi.events import AnyEvent
-from logos.abi.ids import CallId, MailId, Pid
+from logos.abi.ids import CallId, MailId, Pid, Seq
 from logos.abi.messages import Finish, Message, Role, Text, ToolCall, Usage
+from logos.abi.paging import Shown
 from logos.abi.process import Process, Signal, Status
 from logos.kernel.process import ALLOWED, apply, fold, status_of
 
@@ -70,6 +71,14 @@ MAKE: dict[type, Callable[[Process, int], AnyEvent]] = {
     e.Rang: lambda p, n: e.Rang(text=f"t{n}", next=n),
     e.Idled: lambda p, n: e.Idled(),
     e.Warned: lambda p, n: e.Warned(text="look out", paused_until=n or None),
+    e.PagedIn: lambda p, n: e.PagedIn(
+        question="who?", pages=(Shown(page=Seq(n + 1), text="she"),), confidence=0.5
+    ),
+    e.Compacted: lambda p, n: e.Compacted(out=(Seq(n + 1),), digest="pages 1-2: she"),
+    e.Pinned: lambda p, n: e.Pinned(page=Seq(n + 1), pinned=bool(n % 2)),
+    e.Remembered: lambda p, n: e.Remembered(path=f"/mem/archive/{n}", text="she"),
+    e.Linked: lambda p, n: e.Linked(source="/mem/archive/1", relation="of", target=f"{n}"),
+    e.Forgot: lambda p, n: e.Forgot(pages=(Seq(n + 1),), reason="asked to"),
     e.Exited: lambda p, n: e.Exited(status=n, answer="bye"),
 }
 
@@ -170,7 +179,13 @@ def test_every_event_survives_the_wire(steps: list[tuple[type, int]]) -> None:
         assert msgspec.json.decode(msgspec.json.encode(event), type=AnyEvent) == event
 
 
-@pytest.mark.parametrize("kind", list(MAKE))
+def test_the_dead_can_be_forgotten() -> None:
+    dead = fold([spawned(), e.Exited(status=3)])
+    after = apply(dead, e.Forgot(pages=(Seq(1),)))
+    assert (after.status, after.exit_status, after.seq) == (Status.EXITED, 3, 3)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in MAKE if kind is not e.Forgot])
 def test_nothing_follows_death(kind: type) -> None:
     dead = fold([spawned(), e.Exited(status=0)])
     with pytest.raises(SysError, match="cannot follow exited"):

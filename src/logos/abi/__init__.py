@@ -12,5 +12,7 @@ a change of format: give it a version, an upcaster, and a line in CHANGELOG.md.
     process.py   what a process is at one moment, and what it may do next
     events.py    what the journal can say
     calls/       the system calls
+    lines.py     text by lines, as models read it
     driver.py    the Protocols of models, tools, sandboxes and clocks
+    mount.py     the Protocol of what stands in the tree of a process
 """

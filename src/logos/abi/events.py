@@ -1,6 +1,7 @@
 """What the journal can say.
 
-An event is a fact in the past tense.  It is never changed and never deleted; a new meaning
+An event is a fact in the past tense.  It is never changed and never deleted, though its words
+may be forgotten (Forgot); a new meaning
 is a new event, and a change of shape is a new class with an upcaster
 (kernel/journal/upcast.py).
 
@@ -11,6 +12,8 @@ is a new event, and a change of shape is a new class with an upcaster
     Started Ended                         a child of this process: begun, gone
     Scheduled Rang                        a timer: set, due
     Idled                                 nothing to do until something arrives
+    PagedIn Compacted Pinned              the window: brought back, taken out, kept in
+    Remembered Linked Forgot              memory: stored, joined, gone for good
     Warned                                the watchdog said something
     Exited                                the last event of every process
 """
@@ -20,8 +23,9 @@ import msgspec
 from logos.abi.agent import Agent, Limits
 from logos.abi.driver import Effect
 from logos.abi.errors import Code
-from logos.abi.ids import CallId, MailId, Pid
+from logos.abi.ids import CallId, MailId, Pid, Seq
 from logos.abi.messages import Finish, Message, Usage
+from logos.abi.paging import Cut, Place, Refused, Shown, Skeleton
 from logos.abi.process import Signal
 from logos.abi.rights import Cap
 
@@ -50,13 +54,21 @@ class Spawned(Event, frozen=True, kw_only=True):
 
 
 class Asked(Event, frozen=True, kw_only=True):
-    """A thought is on its way to `model`; `tokens` and `cost` are the most it can use.  The
-    prompt was fitted into `room` tokens, so folding this event fits it again, byte for byte."""
+    """A thought is on its way to `model`; `tokens` and `cost` are the most it can use.  The prompt
+    fits into `room` tokens; `estimated` is what it was thought to have before anybody counted.
+    `tail` ended the prompt and is not kept in the window.  `prompt` is the SHA-256 of the
+    request's canonical bytes, `tools` that of the tools in it, which are kept as a blob, and
+    `output` how many tokens the answer could have."""
 
     model: str
     tokens: int
     cost: int = 0
     room: int = 0
+    estimated: int = 0
+    tail: str = ""
+    prompt: bytes = b""
+    tools: bytes = b""
+    output: int = 0
 
 
 class Thought(Event, frozen=True, kw_only=True):
@@ -166,6 +178,90 @@ class Warned(Event, frozen=True, kw_only=True):
     paused_until: int | None = None
 
 
+class PagedIn(Event, frozen=True, kw_only=True):
+    """Memory was asked `question` and `pages` enter the window as they stand here; `used` fitted,
+    too, and were there already.  `confidence` is how likely memory held an answer.  `by` is the
+    call that asked; None: the kernel did, before a thought."""
+
+    question: str
+    pages: tuple[Shown, ...] = ()
+    confidence: float = 0.0
+    by: CallId | None = None
+    used: tuple[Place, ...] = ()
+    refused: tuple[Refused, ...] = ()
+
+
+class Compacted(Event, frozen=True, kw_only=True):
+    """The turns of the events `out` and the brought-back pieces `unpaged` leave the window, and of
+    the pages `cut` only the head stays.  `digest` stands for everything that is out."""
+
+    out: tuple[Seq, ...] = ()
+    digest: str = ""
+    unpaged: tuple[Place, ...] = ()
+    cut: tuple[Cut, ...] = ()
+
+
+class Pinned(Event, frozen=True, kw_only=True):
+    """A pinned page stays in the window until it is unpinned."""
+
+    page: Seq
+    pinned: bool = True
+    mail: MailId = MailId(0)
+
+
+class Remembered(Event, frozen=True, kw_only=True):
+    """`text` stands at `path` of the space now; what stood there before stays readable as it was.
+
+    `kind` is the kind of stream it belongs to: people, chat, tool, document, fact or summary.
+    `subject` is who speaks or what it is about, `relation` what a fact says of it, `role` whose
+    words they are.  `time` is when it was said; it holds from `valid_from` (else from when it was
+    remembered) to `valid_to`.  All of them in microseconds.  `group` is the conversation or file it
+    is a part of, `source` where it comes from, `digest` the SHA-256 of that.  `ends`: nothing
+    stands there any more.  `limit` is the most characters a core block may have from now on.
+    `restores` is the earlier event whose text this is again.  `by` is the call, `mail` the letter
+    that brought it; a letter that brings several names itself in the first."""
+
+    path: str
+    text: str = ""
+    kind: str = "document"
+    subject: str = ""
+    relation: str = ""
+    role: str = ""
+    time: int | None = None
+    valid_from: int | None = None
+    valid_to: int | None = None
+    group: str = ""
+    source: str = ""
+    digest: bytes = b""
+    ends: bool = False
+    limit: int = 0
+    restores: Seq = Seq(0)
+    by: CallId | None = None
+    mail: MailId = MailId(0)
+
+
+class Linked(Event, frozen=True, kw_only=True):
+    """An edge of type `relation` between two nodes of the space: paths, or numbers of pages."""
+
+    source: str
+    relation: str
+    target: str
+    removed: bool = False
+    by: CallId | None = None
+    mail: MailId = MailId(0)
+
+
+class Forgot(Event, frozen=True, kw_only=True):
+    """The words of the events `pages`, and every copy of them in this journal, are gone for good;
+    the hashes of these events stay.  `left` is what they are read as from now on."""
+
+    pages: tuple[Seq, ...]
+    left: tuple[Skeleton, ...] = ()
+    reason: str = ""
+    by: CallId | None = None
+    mail: MailId = MailId(0)
+
+
 class Exited(Event, frozen=True, kw_only=True):
     """`status` 0: done; 128 + n: killed by a signal; else the exit status of `code`."""
 
@@ -191,5 +287,11 @@ AnyEvent = (
     | Rang
     | Idled
     | Warned
+    | PagedIn
+    | Compacted
+    | Pinned
+    | Remembered
+    | Linked
+    | Forgot
     | Exited
 )

@@ -4,6 +4,7 @@
     handlers/   what each call does that touches only the kernel
     syscall/    the table and the gate
     sched/      who gets the model
+    mounts/     the tree a process sees
     memory/     what of its history a process's model sees
     process/    what a process is: a fold over its journal
     caps/       what a process may do
@@ -14,7 +15,18 @@ Each room imports only the rooms below it in this list.
 """
 
 from logos.kernel.clock import SystemClock
-from logos.kernel.node import Audit, Dead, Kernel, Listed, Models, Parts, Told, open_kernel
+from logos.kernel.node import (
+    Audit,
+    Dead,
+    Kernel,
+    Listed,
+    Models,
+    Parts,
+    Records,
+    Replayed,
+    Told,
+    open_kernel,
+)
 
 __all__ = [
     "Audit",
@@ -23,6 +35,8 @@ __all__ = [
     "Listed",
     "Models",
     "Parts",
+    "Records",
+    "Replayed",
     "SystemClock",
     "Told",
     "open_kernel",

@@ -1,7 +1,8 @@
 """The commands, one file per family, and the table of them all."""
 
+from logos.cli.commands.audit import REPLAY, VERIFY
 from logos.cli.commands.look import JOURNAL, LOGS, PS, SHOW, TREE
-from logos.cli.commands.machine import AGENTS, AUDIT, CONFIG, DOCTOR, DOWN, STATUS, UP
+from logos.cli.commands.machine import AGENTS, CONFIG, DOCTOR, DOWN, STATUS, UP
 from logos.cli.commands.mounts import MOUNT, MOUNTS, UMOUNT
 from logos.cli.commands.work import ATTACH, KILL, RUN, SEND, WAIT
 from logos.cli.registry import Command
@@ -17,11 +18,12 @@ ALL = (
     SHOW,
     JOURNAL,
     LOGS,
+    REPLAY,
+    VERIFY,
     MOUNT,
     UMOUNT,
     MOUNTS,
     AGENTS,
-    AUDIT,
     CONFIG,
     DOCTOR,
     UP,
@@ -34,8 +36,9 @@ COMMANDS: dict[str, Command] = {command.name: command for command in ALL}
 GROUPS = {
     "Work": (RUN, ATTACH, SEND, KILL, WAIT),
     "Look": (PS, TREE, SHOW, JOURNAL, LOGS),
+    "Trust": (REPLAY, VERIFY),
     "Tools": (MOUNT, UMOUNT, MOUNTS),
-    "Machine": (AGENTS, AUDIT, CONFIG, DOCTOR, UP, DOWN, STATUS),
+    "Machine": (AGENTS, CONFIG, DOCTOR, UP, DOWN, STATUS),
 }
 
 __all__ = ["ALL", "COMMANDS", "GROUPS"]

@@ -1,4 +1,4 @@
-"""up, down, status, agents, audit verify, config, doctor: the machine itself."""
+"""up, down, status, agents, config, doctor: the machine itself."""
 
 import os
 import platform
@@ -52,19 +52,6 @@ async def agents(asked: Asked) -> int:
         return 0
     asked.out.table(("NAME", "MODEL", "TOOLS", "DESCRIPTION"), rows, data)
     return 0
-
-
-async def audit(asked: Asked) -> int:
-    found = await asked.node.kernel.records.audit()
-    broken = [b._asdict() for b in found.broken]
-    data = {"processes": found.processes, "events": found.events, "broken": broken}
-    if not broken:
-        ok = asked.out.style("intact", "green")
-        asked.out.data(data, f"{ok}: {found.events} events of {found.processes} processes")
-        return 0
-    lines = [f"process {b.pid}, event {b.seq}: {b.why}" for b in found.broken]
-    asked.out.data(data, asked.out.style("BROKEN\n", "red") + "\n".join(lines))
-    return 1
 
 
 async def config(asked: Asked) -> int:
@@ -130,6 +117,5 @@ UP = Command(
 DOWN = Command("down", "stop the daemon; processes go on at the next start", down, effect="write")
 STATUS = Command("status", "is it running, and how", status)
 AGENTS = Command("agents", "the agents that can be run from here", agents)
-AUDIT = Command("audit verify", "recompute every hash chain; names what was changed", audit)
 CONFIG = Command("config", "every setting, its value, and where it came from", config)
 DOCTOR = Command("doctor", "what this machine offers", doctor)

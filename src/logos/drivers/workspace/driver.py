@@ -22,7 +22,7 @@ from logos.abi.calls import Append, List, Read, Search, Write
 from logos.abi.driver import Job, Verdict
 from logos.abi.errors import Code, SysError
 from logos.abi.limits import FILE_BYTES, READ_LINES
-from logos.drivers.workspace import text
+from logos.abi.lines import decode, numbered
 from logos.drivers.workspace.change import Appends, Before, replace
 from logos.drivers.workspace.places import below, failing
 from logos.drivers.workspace.search import find
@@ -138,14 +138,14 @@ def _read(job: Job, call: Read) -> str:
                 f"{path} is larger than {FILE_BYTES >> 20} MiB",
                 hint="find the part you need with fs.search",
             ) from error
-    content = text.decode(data)
+    content = decode(data)
     if content is None:
         raise SysError(
             Code.INVALID,
             f"{path} is not a text file ({len(data)} bytes)",
             hint="a command such as file, strings or xxd can look into it",
         )
-    return text.numbered(content, call.first, call.last, READ_LINES)
+    return numbered(content, call.first, call.last, READ_LINES)
 
 
 def _write(job: Job, call: Write) -> str:

@@ -96,6 +96,9 @@ SELECT j.id, j.pid, j.seq, j.epoch, j.at, j.kind, coalesce(j.body, b.body) AS bo
   FROM journal j LEFT JOIN blob b ON j.body IS NULL AND b.digest = j.digest
  WHERE j.id > :after ORDER BY j.id LIMIT :most;
 
+-- name: blob
+SELECT body FROM blob WHERE digest = :digest;
+
 -- name: horizon
 -- `oldest`: transactions below it have ended.  `next`: none from it on has begun.
 SELECT pg_snapshot_xmin(s)::text::bigint AS oldest, pg_snapshot_xmax(s)::text::bigint AS next
@@ -116,3 +119,11 @@ DELETE FROM snapshot WHERE pid = :pid AND seq < :before;
 -- The newest of each process that this fold can read.
 SELECT DISTINCT ON (pid) pid, seq, hash, body FROM snapshot
  WHERE pid = ANY(:pids::bigint[]) AND version = :version ORDER BY pid, seq DESC;
+
+-- name: read_some
+-- Some events of one journal, in order, bodies in place.
+SELECT j.id, j.pid, j.seq, j.epoch, j.at, j.kind, coalesce(j.body, b.body) AS body, j.digest,
+       j.prev, j.hash
+  FROM journal j LEFT JOIN blob b ON j.body IS NULL AND b.digest = j.digest
+ WHERE j.pid = :pid AND j.seq = ANY(:seqs::bigint[])
+ ORDER BY j.seq;

@@ -49,6 +49,26 @@ async def read(
         after = rows[-1]["seq"]
 
 
+async def tail(store: Store, pid: Pid, after: Seq, most: int) -> list[Row]:
+    """The first rows of one process after a position."""
+
+    async def page() -> Sequence[Any]:
+        async with store.connection() as db:
+            return await db.all(_SQL.read, pid=pid, after=after, upto=FOREVER, most=most)
+
+    return [Row(*row) for row in await store.persist(page)]
+
+
+async def read_some(store: Store, pid: Pid, seqs: Sequence[Seq]) -> list[Row]:
+    """These rows of one process, in order; those there are."""
+
+    async def fetch() -> Sequence[Any]:
+        async with store.connection() as db:
+            return await db.all(_SQL.read_some, pid=pid, seqs=list(seqs))
+
+    return [Row(*row) for row in await store.persist(fetch)]
+
+
 async def read_many(store: Store, after: dict[Pid, Seq]) -> dict[Pid, list[Row]]:
     """The rows of several processes, each from its own position on."""
 
@@ -60,6 +80,17 @@ async def read_many(store: Store, after: dict[Pid, Seq]) -> dict[Pid, list[Row]]
     for row in await store.persist(fetch):
         found[row["pid"]].append(Row(*row))
     return found
+
+
+async def blob(store: Store, digest: bytes) -> bytes | None:
+    """What has this SHA-256, if it was kept."""
+
+    async def fetch() -> Any:
+        async with store.connection() as db:
+            return await db.one(_SQL.blob, digest=digest)
+
+    row = await store.persist(fetch)
+    return None if row is None else bytes(row["body"])
 
 
 async def pending(store: Store, pids: Sequence[Pid]) -> list[Pending]:

@@ -10,6 +10,7 @@ stale writer's events are left out alone, and so are the children it bore, the l
 sent and those it took, because all of that follows in the same transaction.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -65,7 +66,8 @@ class Birth(NamedTuple):
 class Entry(NamedTuple):
     """Consecutive events of one process, and what must happen together with them.
 
-    `children` are entries of new processes (with a `birth`); `taken` letters are marked read.
+    `children` are entries of new processes (with a `birth`); `taken` letters are marked read;
+    `blobs` are what the events name by its SHA-256.
     """
 
     before: Seq
@@ -76,6 +78,7 @@ class Entry(NamedTuple):
     children: Sequence["Entry"] = ()
     letters: Sequence[Letter] = ()
     taken: Sequence[tuple[MailId, Seq]] = ()
+    blobs: Sequence[bytes] = ()
 
 
 class Fenced(Exception):  # noqa: N818 - a state of the world, not a mistake
@@ -307,6 +310,7 @@ async def _blobs(db: Cursor, entries: Iterable[Entry]) -> None:
     entries = list(entries)
     rows = chain.from_iterable(e.rows for e in chain(entries, *(e.children for e in entries)))
     blobs = {r.digest: r.body for r in rows if not _inline(r.body)}
+    blobs |= {hashlib.sha256(body).digest(): body for e in entries for body in e.blobs}
     if blobs:
         digests = sorted(blobs)  # one order for all lanes and nodes: no deadlock
         await db.run(_SQL.store_blobs, digests=digests, bodies=[blobs[d] for d in digests])

@@ -9,7 +9,7 @@ is in doubt, and only a call that may run twice is ever run twice.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,8 +38,6 @@ DEADLINE_S = 120.0
 STALE_PAUSE_S = 0.05
 """A node that was stopped must not act before it knows that nobody has taken its place."""
 
-Drivers = Mapping[type[Call[Any]], Tool]
-
 
 class Hold(NamedTuple):
     """The node's hold on what it drives: whether it is sure now, and whom to tell of its loss."""
@@ -54,14 +52,14 @@ class Actor:
         *,
         gate: Gate,
         table: Table,
-        drivers: Drivers,
+        driver: Callable[[Call[Any]], Tool | None],
         services: Services,
         tasks: TaskGroup,
         hold: Hold,
     ) -> None:
         self._gate = gate
         self._table = table
-        self._drivers = drivers
+        self._find = driver
         self._services = services
         self._tasks = tasks
         self._hold = hold
@@ -172,7 +170,7 @@ class Actor:
         return verdict, returned(open_call.id, value) if verdict is Verdict.DONE else None
 
     def _driver(self, call: Call[Any]) -> Tool:
-        tool = self._drivers.get(type(call))
+        tool = self._find(call)
         if tool is None:
             raise SysError(
                 Code.UNAVAILABLE, "this node has no driver for it", hint="see `logos doctor`"

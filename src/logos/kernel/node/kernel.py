@@ -23,12 +23,15 @@ from logos.abi.errors import Code, SysError
 from logos.abi.events import Spawned
 from logos.abi.ids import INIT, Pid, Seq
 from logos.abi.messages import AnyDelta, ToolSpec
+from logos.abi.mount import Mount
 from logos.abi.process import Process, Program, Signal
 from logos.abi.rights import EVERYTHING, attenuates
 from logos.kernel import caps, journal
 from logos.kernel.handlers import TABLE
 from logos.kernel.journal import Birth, Entry, Writer
-from logos.kernel.node.act import Actor, Drivers, Hold
+from logos.kernel.memory import Ask, Fault
+from logos.kernel.mounts import Drivers, Mounts
+from logos.kernel.node.act import Actor, Hold
 from logos.kernel.node.lease import Lease
 from logos.kernel.node.node import Node
 from logos.kernel.node.records import Records
@@ -50,7 +53,7 @@ Ear: TypeAlias = Callable[[Seq, AnyDelta], None]
 
 
 class Parts(NamedTuple):
-    """What boot hands to the kernel."""
+    """What boot hands to the kernel.  `mounts` by path, such as `/tools`."""
 
     store: Store
     settings: config.Node
@@ -63,6 +66,7 @@ class Parts(NamedTuple):
     workspaces: Path
     place: str
     alone: bool = False
+    mounts: Mapping[str, Mount] = {}
 
 
 class Kernel:
@@ -91,13 +95,14 @@ class Kernel:
         actor = Actor(
             gate=self._gate,
             table=TABLE,
-            drivers=self._parts.drivers,
+            driver=Mounts(self._parts.mounts, self._parts.drivers).tool,
             services=self,
             tasks=tasks,
             hold=Hold(lambda: self._lease.fresh, self._node.lost),
         )
         thinker = Thinker(self._parts.models, Slots(), self._gate, self._heard)
         await self._node.run(thinker, actor, tasks)
+        tasks.start_soon(self.records.spaces.run)
         if await self.records.known(INIT) is None:
             await self._begin_init()
 
@@ -205,6 +210,9 @@ class Kernel:
 
     async def page(self, pid: Pid, page: Seq) -> str:
         return await self.records.page(pid, page)
+
+    async def fault(self, pid: Pid, question: str, ask: Ask) -> Fault:
+        return await self.records.fault(pid, question, ask)
 
     async def search(self, pid: Pid, question: str, tokens: int) -> str:
         return await self.records.search(pid, question, tokens)

@@ -56,6 +56,11 @@ SELECT pid, status, parent, exit_status FROM process WHERE pid = :pid;
 -- name: head
 SELECT epoch, head_seq, head_hash FROM process WHERE pid = :pid;
 
+-- name: projection
+-- What the process table says that its journal should say.
+SELECT head_seq, status, wake_at, thoughts, calls, tokens, cost, exit_status FROM process
+ WHERE pid = :pid;
+
 -- name: mail_id
 -- A number for a letter from outside, so that it can be posted again after a lost connection.
 SELECT nextval(pg_get_serial_sequence('mail', 'id')) AS id;

@@ -28,7 +28,7 @@ from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "node.sql")
 
-FOLD_VERSION = 2
+FOLD_VERSION = 3
 """Raise it when Process, Window or what their folds do changes: old snapshots are not read."""
 
 
@@ -65,6 +65,7 @@ class Resident:
         *events: AnyEvent,
         children: Sequence[Entry] = (),
         letters: Sequence[Letter] = (),
+        blobs: Sequence[bytes] = (),
     ) -> journal.Batch:
         """Raise SysError `state` for an event that cannot follow; then nothing is written."""
         before = self.head
@@ -86,6 +87,7 @@ class Resident:
                 children=children,
                 letters=[*letters, *self._death(events)],
                 taken=[(MailId(i), Seq(before.seq + n)) for i, n in taken(events)],
+                blobs=blobs,
             )
         )
         return self.last

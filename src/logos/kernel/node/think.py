@@ -7,6 +7,7 @@ budget is never overdrawn, however many processes share it.  A signal cancels th
 `resident.thought` after it has journaled why.
 """
 
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
@@ -29,6 +30,8 @@ from logos.abi.messages import (
     gather,
 )
 from logos.abi.process import Process
+from logos.kernel.journal import Batch
+from logos.kernel.node.request import assemble, kept, prompt_digest
 from logos.kernel.node.resident import Resident
 from logos.kernel.process import SECOND, exit_for, left, overdrawn
 from logos.kernel.sched import Slots
@@ -61,6 +64,7 @@ class Thinker:
         self._slots = slots
         self._gate = gate
         self._listener = listener
+        self._recorded: dict[bytes, Batch] = {}  # by digest: how these tools came to disk
 
     async def think(self, resident: Resident) -> None:
         process = resident.process
@@ -76,7 +80,7 @@ class Thinker:
             if resident.process is process:
                 resident.append(exit_for(error))
             return
-        resident.append(asked)
+        self._record(asked, request, resident)
         began = resident.head.seq
         heard: list[AnyDelta] = []
         with anyio.CancelScope() as scope:
@@ -105,17 +109,29 @@ class Thinker:
         output = min(process.agent.max_output, profile.max_output, profile.window // 4)
         room = int(profile.window * EFFECTIVE_WINDOW) - output
         window.fit(room)
-        request = Request(
-            model=process.agent.model,
-            messages=window.messages(),
-            tools=self._gate.tools(process.agent),
-            max_output=output,
-        )
+        tools = self._gate.tools(process.agent)
+        request = assemble(process, window, tools, output)
         prompt = model.count(request)
         output = _affordable(process, profile, prompt, output)
-        cost = prompt * profile.price.input + output * profile.price.output
-        asked = Asked(model=profile.name, tokens=prompt + output, cost=cost, room=room)
-        return msgspec.structs.replace(request, max_output=output), asked
+        request = msgspec.structs.replace(request, max_output=output)
+        asked = Asked(
+            model=profile.name,
+            tokens=prompt + output,
+            cost=prompt * profile.price.input + output * profile.price.output,
+            room=room,
+            prompt=prompt_digest(request),
+            tools=hashlib.sha256(kept(tools)).digest(),
+            output=output,
+        )
+        return request, asked
+
+    def _record(self, asked: Asked, request: Request, resident: Resident) -> None:
+        """With the tools of this thought, unless this node is sure to have kept them before."""
+        batch = self._recorded.get(asked.tools)
+        if batch is not None and batch.done.is_set() and batch.error is None:
+            resident.append(asked)
+        else:
+            self._recorded[asked.tools] = resident.append(asked, blobs=[kept(request.tools)])
 
     async def _ask(
         self, whose: tuple[Pid, Seq], model: Model, request: Request, heard: list[AnyDelta]

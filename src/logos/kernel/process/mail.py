@@ -1,6 +1,7 @@
 """What travels between processes, and what becomes of it when it arrives.  Pure.
 
     Note, Order, Death       the bodies of mail
+    Deposit                  something for the space of the receiver
     deliver(process, ...)    the events by which a process takes one piece of mail
     listening(process)       whether it takes messages now
     expire(process, now)     the events of what has come due
@@ -10,6 +11,7 @@ Mail is posted in the sender's transaction and taken in the receiver's, so it ar
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Annotated
 
 import msgspec
 from cronsim import CronSim, CronSimError
@@ -21,9 +23,13 @@ from logos.abi.events import (
     Ended,
     Exited,
     Failed,
+    Forgot,
     Interrupted,
+    Linked,
+    Pinned,
     Rang,
     Received,
+    Remembered,
     Returned,
     Signalled,
 )
@@ -57,7 +63,16 @@ class Death(msgspec.Struct, frozen=True, tag="death"):
     calls: int = 0
 
 
-AnyMail = Note | Order | Death
+class Deposit(msgspec.Struct, frozen=True, tag="deposit"):
+    """What is to be remembered, linked or pinned."""
+
+    items: Annotated[tuple[Remembered | Linked | Pinned, ...], msgspec.Meta(min_length=1)]
+
+
+_BROUGHT = Received | Signalled | Ended | Remembered | Linked | Pinned | Forgot
+"""What a letter may become, at least its first event."""
+
+AnyMail = Note | Order | Death | Deposit
 _DECODER: msgspec.json.Decoder[AnyMail] = msgspec.json.Decoder(AnyMail)
 
 encode = msgspec.json.encode
@@ -73,6 +88,8 @@ def deliver(process: Process, id_: MailId, sender: Pid | None, body: bytes) -> l
             return [event, *_order(process, signal)]
         case Death() as death:
             return _death(process, id_, Pid(sender or 0), death)
+        case Deposit(items=items):
+            return [msgspec.structs.replace(items[0], mail=id_), *items[1:]]
 
 
 def listening(process: Process) -> bool:
@@ -205,5 +222,5 @@ def taken(events: Sequence[AnyEvent]) -> list[tuple[MailId, int]]:
     return [
         (event.mail, position)
         for position, event in enumerate(events, 1)
-        if isinstance(event, Received | Signalled | Ended) and event.mail
+        if isinstance(event, _BROUGHT) and event.mail
     ]

@@ -48,6 +48,12 @@ def _live(here: Status) -> dict[type[Any], set[Status]]:
         e.Scheduled: stays,
         e.Rang: stays | woken,
         e.Warned: stays | woken | {WAITING},
+        e.PagedIn: stays,
+        e.Compacted: stays,
+        e.Pinned: stays,
+        e.Remembered: stays,
+        e.Linked: stays,
+        e.Forgot: stays,
         e.Exited: {EXITED},
     }
 
@@ -81,7 +87,7 @@ ALLOWED: dict[Status, dict[type[Any], set[Status]]] = {
         e.Returned: {STOPPED},
         e.Failed: {STOPPED},
     },
-    EXITED: {},
+    EXITED: {e.Forgot: {EXITED}},
 }
 
 
@@ -292,6 +298,12 @@ def _warned(p: Process, event: e.Warned) -> Process:
     return replace(p, watch=watch, news=p.news + 1, idle=False, paused_until=event.paused_until)
 
 
+def _windowed(p: Process, event: AnyEvent) -> Process:
+    """Its window or its memory changed; what the process may do did not."""
+    del event
+    return p
+
+
 def _exited(p: Process, event: e.Exited) -> Process:
     return replace(
         p,
@@ -322,5 +334,11 @@ _APPLY: dict[type[Any], Callable[[Process, Any], Process]] = {
     e.Rang: _rang,
     e.Idled: _idled,
     e.Warned: _warned,
+    e.PagedIn: _windowed,
+    e.Compacted: _windowed,
+    e.Pinned: _windowed,
+    e.Remembered: _windowed,
+    e.Linked: _windowed,
+    e.Forgot: _windowed,
     e.Exited: _exited,
 }

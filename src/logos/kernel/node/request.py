@@ -1,0 +1,43 @@
+"""What one thought sends, put together from what the journal says.  Pure.
+
+    assemble(process, window, tools, output)   the request
+    prompt_digest(request)                     SHA-256 of its canonical bytes, as in `Asked.prompt`
+    kept(tools), tools_of(bytes)               the tools as they are kept beside the journal
+
+Whoever thinks and whoever replays call the same function: that is why the bytes are equal.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+
+from logos.abi.messages import Request, ToolSpec
+from logos.abi.process import Process
+from logos.kernel.memory import Window
+
+_ENCODE = msgspec.json.Encoder(order="deterministic").encode
+_TOOLS: msgspec.json.Decoder[tuple[ToolSpec, ...]] = msgspec.json.Decoder(tuple[ToolSpec, ...])
+
+
+def assemble(process: Process, window: Window, tools: Sequence[ToolSpec], output: int) -> Request:
+    """`output` is how many tokens the answer may have."""
+    return Request(
+        model=process.agent.model,
+        messages=window.messages(),
+        tools=tuple(tools),
+        max_output=output,
+    )
+
+
+def prompt_digest(request: Request) -> bytes:
+    return hashlib.sha256(_ENCODE(request)).digest()
+
+
+def kept(tools: Sequence[ToolSpec]) -> bytes:
+    return _ENCODE(tuple(tools))
+
+
+def tools_of(data: bytes) -> tuple[ToolSpec, ...]:
+    """Raise msgspec.DecodeError for bytes that are no tools."""
+    return _TOOLS.decode(data)
