@@ -74,7 +74,6 @@ def test_a_file_of_a_coding_agent_needs_no_change() -> None:
         "read:/home/**",
         "write:/home/**",
         "run:/bin/git",
-        "read:/tools",
         "read:/tools/github/**",
         "call:/tools/github/list",
         "wait:/proc/child/*",
@@ -84,7 +83,7 @@ def test_a_file_of_a_coding_agent_needs_no_change() -> None:
 def test_a_mounted_tool_brings_no_right_to_files() -> None:
     agent = parse_agent(front("tools: mcp__github"))
     assert agent.tools == ("fs.list", "fs.read", "fs.search", "tool.call")
-    assert caps(agent) == {"read:/tools", "read:/tools/github/**", "call:/tools/github/**"}
+    assert caps(agent) == {"read:/tools/github/**", "call:/tools/github/**"}
 
 
 def test_tools_without_allow_get_the_defaults_and_no_more() -> None:

@@ -96,7 +96,6 @@ def verb_of(tool: str) -> str:
 def _of_mount(place: str, tool: str) -> tuple[Cap, ...]:
     path = "**" if tool == "*" else tool
     return (
-        parse("read:/tools"),
         parse(f"read:/tools/{place}/**"),
         parse(f"call:/tools/{place}/{path}"),
     )
