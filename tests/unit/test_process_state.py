@@ -14,7 +14,7 @@ from logos.abi.driver import Effect
 from logos.abi.errors import Code, SysError
 from logos.abi.events import AnyEvent
 from logos.abi.ids import CallId, MailId, Pid, Seq
-from logos.abi.messages import Finish, Message, Role, Text, ToolCall, Usage
+from logos.abi.messages import Finish, Message, Options, Role, Text, ToolCall, Usage
 from logos.abi.paging import Shown
 from logos.abi.process import Process, Signal, Status
 from logos.kernel.process import ALLOWED, apply, fold, status_of
@@ -64,6 +64,7 @@ MAKE: dict[type, Callable[[Process, int], AnyEvent]] = {
     e.Returned: lambda p, n: returned(_known_call(p, n)),
     e.Failed: lambda p, n: failed(_known_call(p, n)),
     e.Received: lambda p, n: e.Received(mail=MailId(n + 1), text="hello"),
+    e.Told: lambda p, n: e.Told(mail=MailId(n), options=Options(model="m") if n else None),
     e.Signalled: lambda p, n: signalled(list(Signal)[n % len(Signal)]),
     e.Started: lambda p, n: e.Started(pid=Pid(n + 2), limits=Limits(tokens=n)),
     e.Ended: lambda p, n: e.Ended(mail=MailId(n + 1), pid=Pid(n + 2), status=n, calls=n),

@@ -9,6 +9,7 @@ is a new event, and a change of shape is a new class with an upcaster
     Asked Thought Interrupted             a thought: begun, had, cut short
     Called Blocked Returned Failed        a system call: let in, waiting, answered, refused or failed
     Received Signalled                    what reached the process from outside
+    Told                                  what a client of the gateway said to its process
     Started Ended                         a child of this process: begun, gone
     Scheduled Rang                        a timer: set, due
     Idled                                 nothing to do until something arrives
@@ -24,7 +25,7 @@ from logos.abi.agent import Agent, Limits
 from logos.abi.driver import Effect
 from logos.abi.errors import Code
 from logos.abi.ids import CallId, MailId, Pid, Seq
-from logos.abi.messages import Finish, Message, Usage
+from logos.abi.messages import Finish, Message, Options, Usage
 from logos.abi.paging import Cut, Place, Refused, Shown, Skeleton
 from logos.abi.process import Signal
 from logos.abi.rights import Cap
@@ -127,6 +128,16 @@ class Received(Event, frozen=True, kw_only=True):
     text: str
     sender: Pid | None = None
     answers: CallId | None = None
+
+
+class Told(Event, frozen=True, kw_only=True):
+    """A client said `messages`: one page, in the client's own roles, and so no instruction of the
+    kernel's.  What a client gives as answers of tools is untrusted.  `options` hold from now on,
+    until others come.  A thought follows the last of a turn.  `mail` 0: it came without a letter."""
+
+    mail: MailId = MailId(0)
+    messages: tuple[Message, ...] = ()
+    options: Options | None = None
 
 
 class Signalled(Event, frozen=True, kw_only=True):
@@ -280,6 +291,7 @@ AnyEvent = (
     | Returned
     | Failed
     | Received
+    | Told
     | Signalled
     | Started
     | Ended

@@ -25,6 +25,7 @@ from logos.kernel.node import (
     Records,
     Replayed,
     Told,
+    Turn,
     open_kernel,
 )
 
@@ -39,5 +40,6 @@ __all__ = [
     "Replayed",
     "SystemClock",
     "Told",
+    "Turn",
     "open_kernel",
 ]

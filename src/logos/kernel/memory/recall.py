@@ -18,7 +18,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from logos.abi.events import AnyEvent, Called, Received, Returned, Spawned, Thought
+from logos.abi.events import AnyEvent, Called, Received, Returned, Spawned, Thought, Told
 from logos.abi.ids import CallId, Seq
 from logos.abi.messages import Role
 from logos.kernel.memory.page import Kind, Page, Source, page_of, split
@@ -125,6 +125,8 @@ class Recall:
 def _described(seq: Seq, at: int, event: AnyEvent) -> Page | None:
     """What is known of the pages of an event; None: it has none."""
     role = _ROLES.get(type(event))
+    if isinstance(event, Told) and event.messages:
+        role = event.messages[0].role
     if role is None:
         return None
     return Page(

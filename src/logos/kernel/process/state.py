@@ -62,7 +62,14 @@ def _live(here: Status) -> dict[type[Any], set[Status]]:
 ALLOWED: dict[Status, dict[type[Any], set[Status]]] = {
     NONE: {e.Spawned: {READY}},
     READY: _live(READY)
-    | {e.Asked: {THINKING}, e.Called: {CALLING}, e.Failed: {READY}, e.Idled: {WAITING}},
+    | {
+        e.Asked: {THINKING},
+        e.Called: {CALLING},
+        e.Failed: {READY},
+        e.Idled: {WAITING},
+        e.Told: {READY},
+        e.Interrupted: {READY},  # before it was begun
+    },
     THINKING: _live(THINKING) | {e.Thought: {READY}, e.Interrupted: {READY}},
     CALLING: _live(CALLING)
     | {
@@ -78,6 +85,8 @@ ALLOWED: dict[Status, dict[type[Any], set[Status]]] = {
         e.Returned: {WAITING, READY},
         e.Failed: {WAITING, READY},
         e.Idled: {WAITING},
+        e.Told: {WAITING, READY},
+        e.Interrupted: {WAITING, READY},
     },
     STOPPED: _live(STOPPED)
     | {
@@ -86,6 +95,7 @@ ALLOWED: dict[Status, dict[type[Any], set[Status]]] = {
         e.Blocked: {STOPPED},
         e.Returned: {STOPPED},
         e.Failed: {STOPPED},
+        e.Told: {STOPPED},
     },
     EXITED: {e.Forgot: {EXITED}},
 }
@@ -248,6 +258,12 @@ def _received(p: Process, event: e.Received) -> Process:
     return replace(p, news=p.news + 1, idle=False)
 
 
+def _told(p: Process, event: e.Told) -> Process:
+    """What was proposed is answered or given up by whoever was to carry it out."""
+    options = p.options if event.options is None else event.options
+    return replace(p, options=options, proposed=(), news=p.news + 1, idle=False, failures=0)
+
+
 def _signalled(p: Process, event: e.Signalled) -> Process:
     match event.signal:
         case Signal.TERM:
@@ -327,6 +343,7 @@ _APPLY: dict[type[Any], Callable[[Process, Any], Process]] = {
     e.Returned: _returned,
     e.Failed: _failed,
     e.Received: _received,
+    e.Told: _told,
     e.Signalled: _signalled,
     e.Started: _started,
     e.Ended: _ended,
