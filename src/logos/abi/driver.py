@@ -11,6 +11,7 @@ driver needs this package and nothing else of ours.
 """
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -166,6 +167,22 @@ class Completed(msgspec.Struct, frozen=True, kw_only=True):
     mode: Mode = Mode.FULL
 
 
+class Program(Protocol):
+    """A program that runs in a sandbox."""
+
+    async def send(self, data: bytes) -> None:
+        """To its standard input.  Raise SysError `unavailable` when it has ended."""
+        ...
+
+    async def receive(self) -> bytes:
+        """What comes next from its standard output; nothing at its end."""
+        ...
+
+    def last_words(self) -> str:
+        """The end of what it wrote to standard error."""
+        ...
+
+
 class Layer(msgspec.Struct, frozen=True, kw_only=True):
     """One mechanism of confinement on this machine, for `logos doctor`."""
 
@@ -183,6 +200,11 @@ class Sandbox(Protocol):
     async def run(self, command: Command) -> Completed:
         """Run it, and leave no process behind.  Raise SysError `unavailable` when this machine
         cannot confine it as strongly as the operator asked: never run it weaker instead."""
+        ...
+
+    def open(self, command: Command) -> AbstractAsyncContextManager[Program]:
+        """Run it for as long as this is held, to be talked to; then kill all of it.  Of the
+        command, `stdin` and `timeout_s` mean nothing.  Raise as `run` does."""
         ...
 
 
