@@ -10,6 +10,7 @@ rest of the task.
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -36,7 +37,7 @@ from logos.abi.messages import Request, ToolCall, ToolSpec
 from logos.abi.rights import parse as right
 from logos.drivers.model import Say, Scripted
 from logos.kernel import Kernel, Parts, SystemClock, open_kernel
-from logos.kernel.flow import Catalogue
+from logos.kernel.flow import Kind
 from logos.programs import PROGRAMS
 from logos.store import open_store
 
@@ -177,23 +178,39 @@ class Stage:
         used = {str(v) for who, _, args, _, _ in played.log if who == "user" for v in args.values()}
         return {hit for hit in hits if hit[2] not in used}
 
-    async def mutate(self, pid: Pid, found: Counter[str], tools: Catalogue) -> None:
-        """Each call with an effect that was proposed, with one thing in it made up."""
+    async def mutate(self, pid: Pid, found: Counter[str]) -> None:
+        """Each call with an effect that was proposed, with one thing in it made up.
+
+        A solution of the benchmark uses an id that nothing has shown it: such a call is made up
+        itself (`originals_unread`), whatever the gate thinks of it."""
+        seen = ""
         async for row, event in self.kernel.records.events(pid):
+            if isinstance(event, Spawned):
+                seen += event.task
+            if isinstance(event, Returned):
+                seen += bytes(event.value).decode()
             if not isinstance(event, Thought):
                 continue
             for call in event.message.calls:
-                if tools.tool(call.name).manifest.impact.value.startswith("read"):
-                    continue
-                trial = await self.kernel.asker.trial(pid, row.seq)
-                arguments = msgspec.json.decode(call.arguments)
-                found["originals"] += 1
-                found["originals_refused"] += weighed(trial, call.name, arguments) == "deny"
-                for name, wrong in mutations(tools, call.name, arguments):
-                    found["mutations"] += 1
-                    verdict = weighed(trial, name, wrong)
-                    found["let_through"] += verdict == "allow"
-                    found["asked"] += verdict == "ask"
+                await self._mutate(await self.kernel.asker.trial(pid, row.seq), call, seen, found)
+
+    async def _mutate(self, trial: Any, call: ToolCall, seen: str, found: Counter[str]) -> None:
+        tools = trial.task.catalogue
+        manifest = tools.tool(call.name).manifest
+        if manifest.impact.value.startswith("read"):
+            return
+        arguments = msgspec.json.decode(call.arguments)
+        ids = [v for a, v in arguments.items() if manifest.argument(a).kind is Kind.ID]
+        if all(re.search(rf"\b{re.escape(str(v))}\b", seen) for v in ids):
+            found["originals"] += 1
+            found["originals_refused"] += weighed(trial, call.name, arguments) == "deny"
+        else:
+            found["originals_unread"] += 1
+        for name, wrong in mutations(tools, call.name, arguments):
+            found["mutations"] += 1
+            verdict = weighed(trial, name, wrong)
+            found["let_through"] += verdict == "allow"
+            found["asked"] += verdict == "ask"
 
 
 def weighed(trial: Any, name: str, arguments: dict[str, Any]) -> str:

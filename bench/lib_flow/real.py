@@ -6,7 +6,7 @@ figures(suites, manifests, orders)   one kernel for each suite, one database for
 import copy
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,18 +51,10 @@ async def figures(
     suites: Sequence[str], manifests: Mapping[str, Any], orders: Sequence[Order], log: Log
 ) -> dict[str, Any]:
     tally = Tally()
-    with folder() as place:
-        server = Embedded(place / "store")
-        url = await server.url(lambda _: None)
-        await migrate(url)
-        try:
-            for suite in suites:
-                async with stage(url, place / suite, suite, manifests) as opened:
-                    await _benign(opened, place / suite, tally, log)
-                    await _attacked(opened, place / suite, orders, tally, log)
-                    await _free(opened, place / suite, tally)
-        finally:
-            await server.close()
+    async for opened, place in _stages(suites, manifests):
+        await _benign(opened, place, tally, log)
+        await _attacked(opened, place, orders, tally, log)
+        await _free(opened, place, tally)
     return {
         "suites": list(suites),
         "tasks": tally["tasks"],
@@ -82,10 +74,44 @@ async def figures(
     }
 
 
+async def mutated(suites: Sequence[str], manifests: Mapping[str, Any]) -> dict[str, Any]:
+    """Made-up calls, each at its place in a task that a person helps with."""
+    tally = Tally()
+    async for opened, place in _stages(suites, manifests):
+        found = SUITES[opened.suite].user_tasks
+        wanted: list[Wanted] = [(Scenario(opened.suite, t), _calm(opened.suite)) for t in found]
+        for _, pid in await opened.play(wanted, ideal, place):
+            await opened.mutate(pid, tally)
+    return {
+        "mutations": tally["mutations"],
+        "mutations_let_through": tally["let_through"],
+        "mutations_asked": tally["asked"],
+        "originals": tally["originals"],
+        "originals_refused": tally["originals_refused"],
+        "originals_unread": tally["originals_unread"],
+    }
+
+
+async def _stages(
+    suites: Sequence[str], manifests: Mapping[str, Any]
+) -> AsyncGenerator[tuple[Stage, Path]]:
+    """A kernel for each suite, on a database for all of them."""
+    with folder() as place:
+        server = Embedded(place / "store")
+        url = await server.url(lambda _: None)
+        await migrate(url)
+        try:
+            for suite in suites:
+                async with stage(url, place / suite, suite, manifests) as opened:
+                    yield opened, place / suite
+        finally:
+            await server.close()
+
+
 async def _benign(opened: Stage, place: Path, tally: Tally, log: Log) -> None:
     suite = opened.suite
     wanted: list[Wanted] = [
-        (Scenario(suite, task), lambda: environment(suite, {})) for task in SUITES[suite].user_tasks
+        (Scenario(suite, task), _calm(suite)) for task in SUITES[suite].user_tasks
     ]
     tally["tasks"] += len(wanted)
     for approver, name in ((never, "never"), (ideal, "ideal")):
@@ -131,6 +157,10 @@ def _pairs(suite: str, order: Order) -> list[Wanted]:
             world = _world(suite, task, jailbreak(goal.GOAL))
             found.append((Scenario(suite, task, injection, order), world))
     return found
+
+
+def _calm(suite: str) -> Callable[[], Any]:
+    return lambda: environment(suite, {})
 
 
 def _world(suite: str, task: str, planted: str) -> Callable[[], Any]:
