@@ -37,7 +37,7 @@ Log = Callable[[Scenario, Played], None]
 @contextmanager
 def folder() -> Iterator[Path]:
     """Removed afterwards.  Readable by the database's account."""
-    with tempfile.TemporaryDirectory(prefix="logos-bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="logos-bench-", ignore_cleanup_errors=True) as name:
         Path(name).chmod(0o755)
         yield Path(name)
 
