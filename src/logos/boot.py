@@ -30,7 +30,16 @@ from logos.drivers.http import Web
 from logos.drivers.model import Driver, Endpoint, open_model
 from logos.drivers.sandbox import open_sandbox
 from logos.drivers.workspace import Workspace
-from logos.kernel import Kernel, Parts, SystemClock, open_kernel
+from logos.kernel import (
+    Kernel,
+    Parts,
+    Seal,
+    SystemClock,
+    open_kernel,
+    public_key,
+    signer,
+    signer_at,
+)
 from logos.programs import PROGRAMS, find_agent
 from logos.store import Embedded, Fault, migrate, open_store
 
@@ -134,9 +143,18 @@ async def boot(
             workspaces=place / "workspaces",
             place=f"{socket.gethostname()}:{place}",
             alone=True,
+            seal=_seal(config, place, os.environ),
         )
         kernel = await stack.enter_async_context(open_kernel(parts))
         yield Machine(kernel, loaded, functions, sandbox, agents)
+
+
+def _seal(config: Config, place: Path, environ: Mapping[str, str]) -> Seal:
+    """What signs checkpoints: a key and a file in the home, both outside the database."""
+    audit = config.audit
+    key = signer(secret(audit.key, environ)) if audit.key else signer_at(place / "audit.key")
+    trusted = [public_key(text) for text in audit.trust]
+    return Seal(key, place / "checkpoints.jsonl", trusted, audit.every_s)
 
 
 class _only_node:  # noqa: N801 - used as a function

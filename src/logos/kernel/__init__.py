@@ -9,14 +9,15 @@
     process/    what a process is: a fold over its journal
     caps/       what a process may do
     clock/      the only reader of the clock
+    audit/      whether that can be trusted
     journal/    the append-only truth
 
 Each room imports only the rooms below it in this list.
 """
 
+from logos.kernel.audit import Audit, Checkpoint, Notary, Seal, public_key, signer, signer_at
 from logos.kernel.clock import SystemClock
 from logos.kernel.node import (
-    Audit,
     Dead,
     Kernel,
     Listed,
@@ -30,14 +31,20 @@ from logos.kernel.node import (
 
 __all__ = [
     "Audit",
+    "Checkpoint",
     "Dead",
     "Kernel",
     "Listed",
     "Models",
+    "Notary",
     "Parts",
     "Records",
     "Replayed",
+    "Seal",
     "SystemClock",
     "Told",
     "open_kernel",
+    "public_key",
+    "signer",
+    "signer_at",
 ]

@@ -1,6 +1,6 @@
 """The commands, one file per family, and the table of them all."""
 
-from logos.cli.commands.audit import REPLAY, VERIFY
+from logos.cli.commands.audit import CHECKPOINT, REPLAY, VERIFY
 from logos.cli.commands.look import JOURNAL, LOGS, PS, SHOW, TREE
 from logos.cli.commands.machine import AGENTS, CONFIG, DOCTOR, DOWN, STATUS, UP
 from logos.cli.commands.work import ATTACH, KILL, RUN, SEND, WAIT
@@ -19,6 +19,7 @@ ALL = (
     LOGS,
     REPLAY,
     VERIFY,
+    CHECKPOINT,
     AGENTS,
     CONFIG,
     DOCTOR,
@@ -32,7 +33,7 @@ COMMANDS: dict[str, Command] = {command.name: command for command in ALL}
 GROUPS = {
     "Work": (RUN, ATTACH, SEND, KILL, WAIT),
     "Look": (PS, TREE, SHOW, JOURNAL, LOGS),
-    "Trust": (REPLAY, VERIFY),
+    "Trust": (REPLAY, VERIFY, CHECKPOINT),
     "Machine": (AGENTS, CONFIG, DOCTOR, UP, DOWN, STATUS),
 }
 

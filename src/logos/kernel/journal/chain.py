@@ -97,6 +97,7 @@ def verify(
 ) -> Broken | None:
     """Check consecutive rows of one process that follow event `before`, whose hash is `prev`;
     `epoch` and `last_id` are its too."""
+    earlier = 0
     for row in rows:
         before = Seq(before + 1)
         if row.seq != before:
@@ -106,8 +107,11 @@ def verify(
         if row.epoch < epoch:
             return Broken(row.pid, row.seq, "its epoch is older than that of the event before")
         if row.id <= last_id:
-            return Broken(row.pid, row.seq, "its place in the feed is not after the event before")
-        prev, epoch, last_id = row.hash, row.epoch, row.id
+            moved = row.seq - (earlier < row.id and earlier > 0)  # the one that fits nowhere
+            return Broken(
+                row.pid, Seq(moved), "its place in the feed is not between its neighbours"
+            )
+        prev, epoch, earlier, last_id = row.hash, row.epoch, last_id, row.id
     return None
 
 

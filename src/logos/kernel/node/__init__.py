@@ -7,12 +7,11 @@ Parts                what boot hands in
 
 from logos.kernel.node.kernel import Kernel, Parts, open_kernel
 from logos.kernel.node.lease import Dead
-from logos.kernel.node.records import Audit, Listed, Records, Told
+from logos.kernel.node.records import Listed, Records, Told
 from logos.kernel.node.replay import Replayed
 from logos.kernel.node.think import Models
 
 __all__ = [
-    "Audit",
     "Dead",
     "Kernel",
     "Listed",

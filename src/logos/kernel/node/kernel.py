@@ -27,6 +27,7 @@ from logos.abi.mount import Mount
 from logos.abi.process import Process, Program, Signal
 from logos.abi.rights import EVERYTHING, attenuates
 from logos.kernel import caps, journal
+from logos.kernel.audit import Notary, Seal
 from logos.kernel.handlers import TABLE
 from logos.kernel.journal import Birth, Entry, Writer
 from logos.kernel.mounts import Drivers, Mounts
@@ -65,6 +66,7 @@ class Parts(NamedTuple):
     workspaces: Path
     place: str
     alone: bool = False
+    seal: Seal | None = None
     mounts: Mapping[str, Mount] = {}
 
 
@@ -73,6 +75,7 @@ class Kernel:
         self._parts = parts
         self._store = parts.store
         self._lease = Lease(parts.store, parts.settings.lease_s)
+        self._notary = None if parts.seal is None else Notary(parts.store, parts.seal, parts.clock)
         self.records = Records(parts.store)
         self._ears: dict[Pid, list[Ear]] = {}
         self._gate = Gate(parts.functions, [caps.check])
@@ -103,6 +106,8 @@ class Kernel:
         await self._node.run(thinker, actor, tasks)
         if await self.records.known(INIT) is None:
             await self._begin_init()
+        if self._notary is not None:
+            tasks.start_soon(self._notary.run)
 
     async def _begin_init(self) -> None:
         agent = Agent(name="init", description="the first process", program="init")
@@ -127,6 +132,13 @@ class Kernel:
     def nodes(self) -> int:
         """How many nodes share the database, as of the last heartbeat."""
         return self._node.peers
+
+    @property
+    def notary(self) -> Notary:
+        """Raise `unavailable` on a node that has no key to sign with."""
+        if self._notary is None:
+            raise SysError(Code.UNAVAILABLE, "this node signs nothing", hint="it was given no key")
+        return self._notary
 
     # -- for people and surfaces -----------------------------------------------------------
 
