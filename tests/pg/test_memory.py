@@ -98,7 +98,9 @@ async def test_an_index_catches_up_and_does_not_find_itself(node: Any, world: An
         answers = [msgspec.json.decode(e.value) for _, e in events if isinstance(e, Returned)]
         assert "Elm Street" in answers[1]
         assert answers[1] == answers[2]
+        again = await kernel.records.search(pid, "Where does the cake come from?", 400)
+        assert again == answers[1]
         recall = Recall()
         for row, event in events:
             recall.add(row.seq, row.at, event)
-        assert recall.search("Where does the cake come from?", 400) == answers[1]
+        assert await kernel.records.spaces.pages(pid) == len(recall)

@@ -20,6 +20,7 @@ from logos.kernel.process import SECOND, fold
 from logos.kernel.process.mail import (
     AnyMail,
     Death,
+    Deposit,
     Note,
     Order,
     deliver,
@@ -222,3 +223,15 @@ def test_the_word_is_shown_with_its_sender() -> None:
     ):
         window.apply(Seq(seq), event)
     assert window.messages()[-1].content == (Text(text="[message from process 4] hi"),)
+
+
+def test_a_deposit_names_its_letter_once() -> None:
+    items = (
+        e.Remembered(path="/mem/archive/a", text="x"),
+        e.Linked(source="a", relation="of", target="b"),
+    )
+    process = fold([SPAWNED])
+    events = deliver(process, MailId(9), Pid(4), encode(Deposit(items)))
+    assert events == [msgspec.structs.replace(items[0], mail=MailId(9)), items[1]]
+    assert taken(events) == [(MailId(9), 1)]
+    assert fold(events, process).status is process.status

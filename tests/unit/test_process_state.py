@@ -14,7 +14,7 @@ from logos.abi.driver import Effect
 from logos.abi.errors import Code, SysError
 from logos.abi.events import AnyEvent
 from logos.abi.ids import CallId, MailId, Pid, Seq
-from logos.abi.messages import Finish, Message, Role, Text, ToolCall, Usage
+from logos.abi.messages import Finish, Message, Options, Role, Text, ToolCall, Usage
 from logos.abi.paging import Shown
 from logos.abi.process import Process, Signal, Status
 from logos.kernel.process import ALLOWED, apply, fold, status_of
@@ -64,6 +64,7 @@ MAKE: dict[type, Callable[[Process, int], AnyEvent]] = {
     e.Returned: lambda p, n: returned(_known_call(p, n)),
     e.Failed: lambda p, n: failed(_known_call(p, n)),
     e.Received: lambda p, n: e.Received(mail=MailId(n + 1), text="hello"),
+    e.Told: lambda p, n: e.Told(mail=MailId(n), options=Options(model="m") if n else None),
     e.Signalled: lambda p, n: signalled(list(Signal)[n % len(Signal)]),
     e.Started: lambda p, n: e.Started(pid=Pid(n + 2), limits=Limits(tokens=n)),
     e.Ended: lambda p, n: e.Ended(mail=MailId(n + 1), pid=Pid(n + 2), status=n, calls=n),
@@ -76,6 +77,9 @@ MAKE: dict[type, Callable[[Process, int], AnyEvent]] = {
     ),
     e.Compacted: lambda p, n: e.Compacted(out=(Seq(n + 1),), digest="pages 1-2: she"),
     e.Pinned: lambda p, n: e.Pinned(page=Seq(n + 1), pinned=bool(n % 2)),
+    e.Remembered: lambda p, n: e.Remembered(path=f"/mem/archive/{n}", text="she"),
+    e.Linked: lambda p, n: e.Linked(source="/mem/archive/1", relation="of", target=f"{n}"),
+    e.Forgot: lambda p, n: e.Forgot(pages=(Seq(n + 1),), reason="asked to"),
     e.Exited: lambda p, n: e.Exited(status=n, answer="bye"),
 }
 
@@ -176,7 +180,13 @@ def test_every_event_survives_the_wire(steps: list[tuple[type, int]]) -> None:
         assert msgspec.json.decode(msgspec.json.encode(event), type=AnyEvent) == event
 
 
-@pytest.mark.parametrize("kind", list(MAKE))
+def test_the_dead_can_be_forgotten() -> None:
+    dead = fold([spawned(), e.Exited(status=3)])
+    after = apply(dead, e.Forgot(pages=(Seq(1),)))
+    assert (after.status, after.exit_status, after.seq) == (Status.EXITED, 3, 3)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in MAKE if kind is not e.Forgot])
 def test_nothing_follows_death(kind: type) -> None:
     dead = fold([spawned(), e.Exited(status=0)])
     with pytest.raises(SysError, match="cannot follow exited"):

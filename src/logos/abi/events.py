@@ -1,6 +1,7 @@
 """What the journal can say.
 
-An event is a fact in the past tense.  It is never changed and never deleted; a new meaning
+An event is a fact in the past tense.  It is never changed and never deleted, though its words
+may be forgotten (Forgot); a new meaning
 is a new event, and a change of shape is a new class with an upcaster
 (kernel/journal/upcast.py).
 
@@ -8,10 +9,12 @@ is a new event, and a change of shape is a new class with an upcaster
     Asked Thought Interrupted             a thought: begun, had, cut short
     Called Blocked Returned Failed        a system call: let in, waiting, answered, refused or failed
     Received Signalled                    what reached the process from outside
+    Told                                  what a client of the gateway said to its process
     Started Ended                         a child of this process: begun, gone
     Scheduled Rang                        a timer: set, due
     Idled                                 nothing to do until something arrives
     PagedIn Compacted Pinned              the window: brought back, taken out, kept in
+    Remembered Linked Forgot              memory: stored, joined, gone for good
     Warned                                the watchdog said something
     Exited                                the last event of every process
 """
@@ -22,8 +25,8 @@ from logos.abi.agent import Agent, Limits
 from logos.abi.driver import Effect
 from logos.abi.errors import Code
 from logos.abi.ids import CallId, MailId, Pid, Seq
-from logos.abi.messages import Finish, Message, Usage
-from logos.abi.paging import Cut, Place, Refused, Shown
+from logos.abi.messages import Finish, Message, Options, Usage
+from logos.abi.paging import Cut, Place, Refused, Shown, Skeleton
 from logos.abi.process import Signal
 from logos.abi.rights import Cap
 
@@ -127,6 +130,16 @@ class Received(Event, frozen=True, kw_only=True):
     answers: CallId | None = None
 
 
+class Told(Event, frozen=True, kw_only=True):
+    """A client said `messages`: one page, in the client's own roles, and so no instruction of the
+    kernel's.  What a client gives as answers of tools is untrusted.  `options` hold from now on,
+    until others come.  A thought follows the last of a turn.  `mail` 0: it came without a letter."""
+
+    mail: MailId = MailId(0)
+    messages: tuple[Message, ...] = ()
+    options: Options | None = None
+
+
 class Signalled(Event, frozen=True, kw_only=True):
     mail: MailId
     signal: Signal
@@ -204,6 +217,60 @@ class Pinned(Event, frozen=True, kw_only=True):
 
     page: Seq
     pinned: bool = True
+    mail: MailId = MailId(0)
+
+
+class Remembered(Event, frozen=True, kw_only=True):
+    """`text` stands at `path` of the space now; what stood there before stays readable as it was.
+
+    `kind` is the kind of stream it belongs to: people, chat, tool, document, fact or summary.
+    `subject` is who speaks or what it is about, `relation` what a fact says of it, `role` whose
+    words they are.  `time` is when it was said; it holds from `valid_from` (else from when it was
+    remembered) to `valid_to`.  All of them in microseconds.  `group` is the conversation or file it
+    is a part of, `source` where it comes from, `digest` the SHA-256 of that.  `ends`: nothing
+    stands there any more.  `limit` is the most characters a core block may have from now on.
+    `restores` is the earlier event whose text this is again.  `by` is the call, `mail` the letter
+    that brought it; a letter that brings several names itself in the first."""
+
+    path: str
+    text: str = ""
+    kind: str = "document"
+    subject: str = ""
+    relation: str = ""
+    role: str = ""
+    time: int | None = None
+    valid_from: int | None = None
+    valid_to: int | None = None
+    group: str = ""
+    source: str = ""
+    digest: bytes = b""
+    ends: bool = False
+    limit: int = 0
+    restores: Seq = Seq(0)
+    by: CallId | None = None
+    mail: MailId = MailId(0)
+
+
+class Linked(Event, frozen=True, kw_only=True):
+    """An edge of type `relation` between two nodes of the space: paths, or numbers of pages."""
+
+    source: str
+    relation: str
+    target: str
+    removed: bool = False
+    by: CallId | None = None
+    mail: MailId = MailId(0)
+
+
+class Forgot(Event, frozen=True, kw_only=True):
+    """The words of the events `pages`, and every copy of them in this journal, are gone for good;
+    the hashes of these events stay.  `left` is what they are read as from now on."""
+
+    pages: tuple[Seq, ...]
+    left: tuple[Skeleton, ...] = ()
+    reason: str = ""
+    by: CallId | None = None
+    mail: MailId = MailId(0)
 
 
 class Exited(Event, frozen=True, kw_only=True):
@@ -224,6 +291,7 @@ AnyEvent = (
     | Returned
     | Failed
     | Received
+    | Told
     | Signalled
     | Started
     | Ended
@@ -234,5 +302,8 @@ AnyEvent = (
     | PagedIn
     | Compacted
     | Pinned
+    | Remembered
+    | Linked
+    | Forgot
     | Exited
 )

@@ -1,6 +1,7 @@
 """Provider-neutral chat: what a process says to a model and what comes back.
 
     Message     one turn: a role and parts
+    Options     what a client asks of the model besides its messages
     Request     what one thought sends: messages, tools, limits
     Delta       what streams back: text, pieces of calls, and one Finished at the end
     Usage       tokens and money of one thought
@@ -96,7 +97,8 @@ class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One thought.  `max_output` is in tokens; `extra` goes to the provider unchanged."""
+    """One thought.  `max_output` is in tokens; `extra` (fields of the body) and `headers` go to the
+    provider unchanged."""
 
     model: str
     messages: tuple[Message, ...]
@@ -105,6 +107,21 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     temperature: float | None = None
     stop: tuple[str, ...] = ()
     extra: dict[str, msgspec.Raw] = {}
+    headers: dict[str, str] = {}
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a client of the gateway asks for, as long as it asks for nothing else.  `system` stands
+    in front of the window; `extra` and `headers` go to the provider unchanged."""
+
+    model: str = ""
+    system: tuple[Message, ...] = ()
+    tools: tuple[ToolSpec, ...] = ()
+    max_output: int | None = None
+    temperature: float | None = None
+    stop: tuple[str, ...] = ()
+    extra: dict[str, msgspec.Raw] = {}
+    headers: dict[str, str] = {}
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

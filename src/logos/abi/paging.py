@@ -4,6 +4,7 @@
     Shown     a piece that was brought back, its text in full, and why
     Refused   a piece that fitted and was kept out, and by which rule
     Cut       a page of which only the head stays
+    Skeleton  what is left of an event when its words were forgotten
 
 A page is named by the number of its event; long pages are brought back in pieces.  `pid` is 0
 for the process itself and else the process whose journal the page is in.
@@ -58,3 +59,10 @@ class Cut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     page: Seq
     kept: int
+
+
+class Skeleton(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The event `page` as it is read from now on: the same event without the forgotten words."""
+
+    page: Seq
+    body: msgspec.Raw

@@ -16,7 +16,7 @@ import msgspec
 from logos.abi.agent import Agent, Limits
 from logos.abi.driver import Effect
 from logos.abi.ids import CallId, Pid, Seq
-from logos.abi.messages import ToolCall, Usage
+from logos.abi.messages import Options, ToolCall, Usage
 from logos.abi.rights import Cap
 
 
@@ -91,7 +91,8 @@ class Process(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`seq` is the last event folded in.  `proposed` are calls of the last thought nobody has
     decided on yet; `news` counts what arrived since the last thought (the task, answers,
     messages); `answer` is the text of the last thought.  `spent` includes what ended children
-    used; `wrap_up` counts down the thoughts left after `term`."""
+    used; `wrap_up` counts down the thoughts left after `term`; `options` are those of a client that
+    speaks through the gateway: what its model proposes is the client's to carry out."""
 
     status: Status = Status.NONE
     seq: Seq = Seq(0)
@@ -121,6 +122,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     wrap_up: int | None = None
     watch: Watch = Watch()
     exit_status: int | None = None
+    options: Options | None = None
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):

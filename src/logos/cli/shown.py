@@ -22,6 +22,8 @@ from logos.abi.events import (
     Thought,
     Warned,
 )
+from logos.abi.events import Told as ToldByClient
+from logos.abi.messages import ToolResult
 from logos.cli.out import Out
 from logos.kernel import Listed, Told
 
@@ -65,6 +67,15 @@ def _told(event: Exited) -> str:
     return f": {event.answer}" if event.status and event.answer else ""
 
 
+def _client(event: ToldByClient) -> str:
+    said = [
+        part.content if isinstance(part, ToolResult) else getattr(part, "text", "")
+        for message in event.messages
+        for part in message.content
+    ]
+    return "◂ " + _short("\n".join(said)) if said else ""
+
+
 #: How an event looks: a style and a text.
 _LINES: dict[type, Callable[[Any], tuple[str, str]]] = {
     Spawned: lambda e: ("bold", f"{e.agent.name}: {e.task}"),
@@ -74,6 +85,7 @@ _LINES: dict[type, Callable[[Any], tuple[str, str]]] = {
     Failed: lambda e: ("yellow", f"✗ {e.code}: {e.message}"),
     Interrupted: lambda e: ("yellow", f"… interrupted: {e.message}"),
     Received: lambda e: ("cyan", f"✉ message{_from(e)}: {e.text}"),
+    ToldByClient: lambda e: ("cyan", _client(e)),
     Signalled: lambda e: ("yellow", f"! signal {e.signal}{_why(e)}"),
     Warned: lambda e: ("yellow", f"! {e.text}"),
     Started: lambda e: ("green", f"+ started process {e.pid}"),

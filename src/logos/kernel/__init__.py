@@ -26,6 +26,7 @@ from logos.kernel.node import (
     Records,
     Replayed,
     Told,
+    Turn,
     open_kernel,
 )
 
@@ -43,6 +44,7 @@ __all__ = [
     "Seal",
     "SystemClock",
     "Told",
+    "Turn",
     "open_kernel",
     "public_key",
     "signer",

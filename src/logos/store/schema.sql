@@ -112,6 +112,14 @@ CREATE TABLE public.snapshot (
     hash bytea NOT NULL,
     body bytea NOT NULL
 );
+CREATE TABLE public.space (
+    pid bigint NOT NULL,
+    seq bigint NOT NULL,
+    version integer NOT NULL,
+    pages bigint NOT NULL,
+    body bytea NOT NULL
+);
+ALTER TABLE ONLY public.space ALTER COLUMN body SET STORAGE EXTERNAL;
 ALTER TABLE ONLY public.journal ATTACH PARTITION public.journal_default DEFAULT;
 ALTER TABLE ONLY public.blob
     ADD CONSTRAINT blob_pkey PRIMARY KEY (digest);
@@ -129,6 +137,8 @@ ALTER TABLE ONLY public.process
     ADD CONSTRAINT process_pkey PRIMARY KEY (pid);
 ALTER TABLE ONLY public.snapshot
     ADD CONSTRAINT snapshot_pkey PRIMARY KEY (pid, seq);
+ALTER TABLE ONLY public.space
+    ADD CONSTRAINT space_pkey PRIMARY KEY (pid);
 CREATE INDEX journal_feed ON ONLY public.journal USING btree (id);
 CREATE INDEX journal_default_id_idx ON public.journal_default USING btree (id);
 CREATE INDEX mail_pending ON public.mail USING btree (pid, id) WHERE (taken IS NULL);
@@ -153,3 +163,4 @@ GRANT USAGE ON SEQUENCE public.node_id_seq TO logos_kernel;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.process TO logos_kernel;
 GRANT USAGE ON SEQUENCE public.process_pid TO logos_kernel;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.snapshot TO logos_kernel;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.space TO logos_kernel;

@@ -4,7 +4,8 @@
     verify(rows, ...)           the first row that is not what it says (pure)
     decode(row)                 the event in a row, whatever its age
     Writer.append(entry)        queue; Batch.durable(pid) returns when it is on disk
-    read, read_many, blob       rows back, and what they name by its hash
+    read, read_many             rows back; `tail`, `read_some`: a few of them
+    blob                        what they name by its hash
     Feed.advance()              everybody's rows, in one order, each once
     snapshots, save_snapshot    folds kept to shorten the next one
     pending                     letters nobody has taken
@@ -25,8 +26,10 @@ from logos.kernel.journal.reader import (
     pending,
     read,
     read_many,
+    read_some,
     save_snapshot,
     snapshots,
+    tail,
 )
 from logos.kernel.journal.upcast import decode
 from logos.kernel.journal.writer import (
@@ -63,8 +66,10 @@ __all__ = [
     "pending",
     "read",
     "read_many",
+    "read_some",
     "save_snapshot",
     "seal",
     "snapshots",
+    "tail",
     "verify",
 ]

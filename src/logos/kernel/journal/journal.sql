@@ -119,3 +119,11 @@ DELETE FROM snapshot WHERE pid = :pid AND seq < :before;
 -- The newest of each process that this fold can read.
 SELECT DISTINCT ON (pid) pid, seq, hash, body FROM snapshot
  WHERE pid = ANY(:pids::bigint[]) AND version = :version ORDER BY pid, seq DESC;
+
+-- name: read_some
+-- Some events of one journal, in order, bodies in place.
+SELECT j.id, j.pid, j.seq, j.epoch, j.at, j.kind, coalesce(j.body, b.body) AS body, j.digest,
+       j.prev, j.hash
+  FROM journal j LEFT JOIN blob b ON j.body IS NULL AND b.digest = j.digest
+ WHERE j.pid = :pid AND j.seq = ANY(:seqs::bigint[])
+ ORDER BY j.seq;

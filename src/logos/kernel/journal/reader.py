@@ -49,6 +49,26 @@ async def read(
         after = rows[-1]["seq"]
 
 
+async def tail(store: Store, pid: Pid, after: Seq, most: int) -> list[Row]:
+    """The first rows of one process after a position."""
+
+    async def page() -> Sequence[Any]:
+        async with store.connection() as db:
+            return await db.all(_SQL.read, pid=pid, after=after, upto=FOREVER, most=most)
+
+    return [Row(*row) for row in await store.persist(page)]
+
+
+async def read_some(store: Store, pid: Pid, seqs: Sequence[Seq]) -> list[Row]:
+    """These rows of one process, in order; those there are."""
+
+    async def fetch() -> Sequence[Any]:
+        async with store.connection() as db:
+            return await db.all(_SQL.read_some, pid=pid, seqs=list(seqs))
+
+    return [Row(*row) for row in await store.persist(fetch)]
+
+
 async def read_many(store: Store, after: dict[Pid, Seq]) -> dict[Pid, list[Row]]:
     """The rows of several processes, each from its own position on."""
 

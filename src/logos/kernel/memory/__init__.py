@@ -4,7 +4,8 @@ A page is an immutable piece of context.  A pager holds the pages of one address
 answers a question with the few it needs, or with none; it is rebuilt from its pages at any time. A
 pure policy says which pages leave the window and what a compaction keeps.
 
-    Recall                             all a process has seen, searchable
+    Recall, SPACE_VERSION              all a process has seen, searchable; how it is packed
+    found_text                         what was found, for who searched on purpose
     Window                             the fold of a journal that a prompt is made of
     Page, Kind, Source, page_of, split   what memory is made of
     Pager, Ask, Rules, Fault           pages in; a question; what may come in; what came, and why
@@ -24,12 +25,13 @@ from logos.kernel.memory.layout import render
 from logos.kernel.memory.page import Kind, Page, Piece, Source, page_of, split
 from logos.kernel.memory.pager import Ask, Fault, Pager, Refused, Why
 from logos.kernel.memory.policy import Marks, Resident, keep, marks, memorability, victims
-from logos.kernel.memory.recall import Recall
+from logos.kernel.memory.recall import SPACE_VERSION, Recall, found_text
 from logos.kernel.memory.scorer import Weights, load, parse
 from logos.kernel.memory.tokens import estimate
 from logos.kernel.memory.window import Turn, Window, page_text, render_result
 
 __all__ = [
+    "SPACE_VERSION",
     "Ask",
     "Fault",
     "Kind",
@@ -47,6 +49,7 @@ __all__ = [
     "Why",
     "Window",
     "estimate",
+    "found_text",
     "keep",
     "load",
     "marks",

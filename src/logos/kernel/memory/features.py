@@ -77,11 +77,18 @@ class _Lexical:
     related: Floats
 
 
-def measure(space: Space, query: Query, *, at: int | None = None) -> Measured:
-    """Without what came after `at` (microseconds), when given."""
+def measure(
+    space: Space,
+    query: Query,
+    *,
+    at: int | None = None,
+    within: NDArray[np.bool_] | None = None,
+) -> Measured:
+    """Without what came after `at` (microseconds) and what is not `within`, when given."""
     cols = space.table.columns()
     found = _lexical(space, query)
-    rows = _candidates(found, cols, at)
+    live = cols.alive if at is None else cols.alive & (cols.time <= at)
+    rows = _candidates(found, cols, live if within is None else live & within)
     subject = _subject(space, cols, rows, query)
     window, own = found.window[rows], found.own[rows]
     best, wide = _most(found.own), _most(found.window)
@@ -107,7 +114,7 @@ def measure(space: Space, query: Query, *, at: int | None = None) -> Measured:
 
 def _known(space: Space, cols: Columns, query: Query) -> tuple[float, float]:
     """Shares of the question's weight that stand anywhere, and in what the subject said."""
-    known = [space.table.subjects.get(name, -1) for name in query.subjects]
+    known = _numbers(space, query)
     total, heard, said = _SMALL, 0.0, 0.0
     for term in sorted(set(query.terms)):
         weight, rows = space.words.idf(term), space.words.rows(term)
@@ -115,6 +122,12 @@ def _known(space: Space, cols: Columns, query: Query) -> tuple[float, float]:
         heard += weight * bool(len(rows))
         said += weight * bool(np.isin(cols.subject[rows], known).any() if known else len(rows))
     return heard / total, said / total
+
+
+def _numbers(space: Space, query: Query) -> list[int]:
+    """Of the subjects that are known."""
+    found = (space.table.subjects.get(name) for name in query.subjects)
+    return [number for number in found if number is not None]
 
 
 def _lexical(space: Space, query: Query) -> _Lexical:
@@ -140,8 +153,7 @@ def _most(values: Floats) -> np.float32:
     return np.float32(max(float(values.max(initial=0.0)), _SMALL))
 
 
-def _candidates(found: _Lexical, cols: Columns, at: int | None) -> NDArray[np.int64]:
-    live = cols.alive if at is None else cols.alive & (cols.time <= at)
+def _candidates(found: _Lexical, cols: Columns, live: NDArray[np.bool_]) -> NDArray[np.int64]:
     rows = np.flatnonzero(live)
     if len(rows) <= CANDIDATES:
         return rows
@@ -209,7 +221,7 @@ def _surroundings(
 
 
 def _subject(space: Space, cols: Columns, rows: NDArray[np.int64], query: Query) -> Floats:
-    known = [space.table.subjects[name] for name in query.subjects if name in space.table.subjects]
+    known = _numbers(space, query)
     if not known:
         return np.zeros(len(rows), dtype=np.float32)
     who = cols.subject[rows]

@@ -2,6 +2,7 @@
 
     judge      how sure memory is that it holds an answer at all
     evidence   the few numbers it judges by
+    inside     the pages that were asked for
     refusals   the candidates that may not come in, whatever their score, and by which rule
     choose     the best of the rest, until the probability mass or the budget is reached
 
@@ -23,7 +24,7 @@ from logos.kernel.memory.features import NAMES, Measured
 from logos.kernel.memory.index import Floats
 from logos.kernel.memory.layout import HEADER_COST
 from logos.kernel.memory.scorer import Weights
-from logos.kernel.memory.table import Table
+from logos.kernel.memory.table import KINDS, ROLES, Columns, Table
 
 GATE = (
     "own_gap", "window_gap", "hit_gap", "score_gap",
@@ -91,16 +92,27 @@ def _top(values: Floats) -> float:
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What keeps a page out.  `subject`: others than the subject asked about may not answer; `at`: the
-    moment asked from, nothing later and what was valid then; `resident`: in the window already;
-    `flows`: where a label may go; `old`: superseded pages too."""
+    moment asked from, nothing later and what was valid then; `resident`: pages in the window already;
+    `events`: events whose every page is, and `pieces` the same by event and first character;
+    `flows`: where a label may go; `old`: superseded pages too; `kinds`, `roles` and `speakers`, `groups` (by what
+    their names begin with), `after` and `before`: nothing but these, where given."""
 
     subject: bool = True
     at: int | None = None
     resident: frozenset[int] = frozenset()
+    events: frozenset[int] = frozenset()
+    pieces: frozenset[tuple[int, int]] = frozenset()
     flows: Callable[[str], bool] | None = None
     old: bool = False
+    kinds: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()
+    speakers: frozenset[str] = frozenset()
+    groups: tuple[str, ...] = ()
+    after: int | None = None
+    before: int | None = None
 
 
+_WIDE = 1 << 32
 _LEAST = 6
 """No page costs less."""
 
@@ -118,11 +130,11 @@ def refusals(table: Table, measured: Measured, rules: Rules) -> NDArray[np.int8]
 
     if rules.at is not None:
         refuse((cols.time[rows] > rules.at) | (cols.since[rows] > rules.at), "later")
-    held = [table.row[id_] for id_ in rules.resident if id_ in table.row]
-    if held:
+    held = _resident(cols, rules)
+    if held.any():
         refuse(np.isin(cols.copy[rows], cols.copy[held]), "resident")
     if rules.flows is not None:
-        kept = [number for label, number in table.labels.items() if not rules.flows(label)]
+        kept = [i for i, label in enumerate(table.labels) if not rules.flows(label)]
         refuse(np.isin(cols.label[rows], kept), "label")
     if not rules.old:
         until = cols.until[rows]
@@ -132,6 +144,36 @@ def refusals(table: Table, measured: Measured, rules: Rules) -> NDArray[np.int8]
         refuse(measured.subject < 0, "subject")
     refuse(_older(cols.copy[rows], out == 0), "duplicate")
     return out
+
+
+def _resident(cols: Columns, rules: Rules) -> NDArray[np.bool_]:
+    """Which rows are in the window already."""
+    held = np.isin(cols.id, list(rules.resident)) | np.isin(cols.seq, list(rules.events))
+    if rules.pieces:
+        seqs, starts = (np.array(each, dtype=np.int64) for each in zip(*rules.pieces, strict=True))
+        held |= np.isin(cols.seq * _WIDE + cols.start, seqs * _WIDE + starts)
+    return held & cols.alive
+
+
+def inside(table: Table, rules: Rules) -> NDArray[np.bool_] | None:
+    """The rows that were asked for; None: all."""
+    cols = table.columns()
+    masks = []
+    if rules.kinds:
+        masks.append(np.isin(cols.kind, [i for i, each in enumerate(KINDS) if each in rules.kinds]))
+    if rules.roles:
+        masks.append(np.isin(cols.role, [i for i, each in enumerate(ROLES) if each in rules.roles]))
+    if rules.speakers:
+        known = [i for i, name in enumerate(table.subjects) if name in rules.speakers]
+        masks.append(np.isin(cols.subject, known))
+    if rules.groups:
+        known = [i for i, (_, name) in enumerate(table.streams) if name.startswith(rules.groups)]
+        masks.append(np.isin(cols.group, known))
+    if rules.after is not None:
+        masks.append(cols.time >= rules.after)
+    if rules.before is not None:
+        masks.append(cols.time < rules.before)
+    return np.logical_and.reduce(masks) if masks else None
 
 
 def _older(copies: NDArray[np.int64], open_: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -4,6 +4,7 @@
     Index.drop(rows)       take rows out for good: their postings go at once
     Index.score(terms)     BM25 of every row, alone and in the window of its neighbours
     Index.idf, Index.rows  how rare a term is, and where it stands
+    Index.pack, unpack     as data
 
 Postings are two flat arrays sorted by term, and a short tail of what came since they were last
 sorted.  A window adds to a row what its neighbours say, the nearer the more; it is computed for
@@ -17,9 +18,12 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from logos.kernel.memory.packed import Numbered, Packed, pack, unpack
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -30,6 +34,7 @@ REACH = len(KERNEL) // 2
 _OWN = (0.9, 0.6)
 _WINDOW = (1.2, 0.5)
 _TAIL_ROWS = 512
+_NONE = -(2**15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +59,22 @@ class Scores:
     mass: float
 
 
+class IndexImage(NamedTuple):
+    """An index as data: its postings sorted."""
+
+    terms: list[str]
+    df: Packed
+    rows: Packed
+    tf: Packed
+    length: Packed
+    near: Packed
+    latest: dict[int, list[int]]
+    alive: int
+
+
 class Index:
     def __init__(self) -> None:
-        self._terms: dict[str, int] = {}
+        self._terms: Numbered[str] = Numbered()
         self._df: list[int] = []
         self._start = np.zeros(1, dtype=np.int64)
         self._rows = np.zeros(0, dtype=np.int32)
@@ -132,16 +150,57 @@ class Index:
                 near += (weight * count * (_WINDOW[0] + 1)) * (spread / (spread + wide))
         return Scores(own, near, hit, rare, mass)
 
+    @property
+    def nbytes(self) -> int:
+        """About what it takes in memory."""
+        arrays = self._rows.nbytes + self._tf.nbytes + self._near.nbytes + self._length.nbytes
+        return arrays + 100 * len(self._terms) + 2_000 * self._tail_rows
+
+    def pack(self) -> IndexImage:
+        self._sort(np.ones(self._size, dtype=bool))
+        near = self._near[: self._size]
+        here = np.arange(self._size, dtype=np.int32)[:, None]
+        return IndexImage(
+            list(self._terms),
+            pack(np.diff(self._start)),
+            pack(self._rows),
+            pack(self._tf.astype(np.int64)),
+            pack(self._length[: self._size].astype(np.int64)),
+            pack(np.where(near < 0, _NONE, near - here)),
+            self._latest,
+            self._alive,
+        )
+
+    @classmethod
+    def unpack(cls, image: IndexImage) -> "Index":
+        out = cls()
+        out._terms = Numbered(image.terms)
+        counts = unpack(image.df, np.int64)
+        out._df = counts.tolist()
+        out._start = np.concatenate([[0], np.cumsum(counts)])
+        out._rows, out._tf = unpack(image.rows, np.int32), unpack(image.tf, np.float32)
+        length = unpack(image.length, np.float32)
+        out._size, out._alive = len(length), image.alive
+        out._total = float(length.sum())
+        near = unpack(image.near, np.int32)
+        here = np.arange(out._size, dtype=np.int32)[:, None]
+        spare = max(out._size, 64)
+        near = np.where(near == _NONE, -1, near + here)
+        out._near = np.pad(near, ((0, spare), (0, 0)), constant_values=-1)
+        out._length = np.pad(length, (0, spare))
+        out._latest = image.latest
+        return out
+
     def _idf(self, df: int) -> float:
         return math.log(1 + (self._alive - df + 0.5) / (df + 0.5))
 
     def _append(self, row: Row) -> None:
         number = self._size
         if number == len(self._length):
-            self._length = np.concatenate([self._length, np.zeros_like(self._length)])
-            self._near = np.concatenate([self._near, np.full_like(self._near, -1)])
+            self._length = np.pad(self._length, (0, number))
+            self._near = np.pad(self._near, ((0, number), (0, 0)), constant_values=-1)
         for term, count in Counter(row.terms).items():
-            key = self._terms.setdefault(term, len(self._terms))
+            key = self._terms.number(term)
             if key == len(self._df):
                 self._df.append(0)
             self._df[key] += 1

@@ -45,9 +45,9 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Page(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`group` is the conversation, file or call a page stands in, `turn` the utterance: pages of
-    one turn are pieces of it.  `pair` joins a call and its result.  `time`, `valid_from` and
-    `valid_to` are microseconds; a page with `valid_to` has been superseded since then.  `label`
-    says where its contents may flow; memory only carries it."""
+    one turn are pieces of it.  `time`, `valid_from` and `valid_to` are microseconds; a page with
+    `valid_to` has been superseded since then.  `hash` is short, to tell copies; the exact bytes are
+    checked where they stand.  `label` says where its contents may flow; memory only carries it."""
 
     id: int
     text: str
@@ -63,12 +63,11 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     valid_to: int | None = None
     group: str = ""
     turn: int = 0
-    pair: str = ""
 
 
 def page_of(id_: int, text: str, *, tokens: int | None = None, **fields: Any) -> Page:
     """A Page of `text`; without `tokens` its cost is estimated."""
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     cost = estimate(text) if tokens is None else tokens
     return Page(id=id_, text=text, hash=digest, tokens=cost, **fields)
 

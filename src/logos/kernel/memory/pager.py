@@ -22,7 +22,7 @@ from logos.kernel.memory.features import Measured, measure
 from logos.kernel.memory.gate import Rules
 from logos.kernel.memory.index import Floats
 from logos.kernel.memory.layout import render
-from logos.kernel.memory.page import Page
+from logos.kernel.memory.page import Page, Source
 from logos.kernel.memory.query import Query, read
 from logos.kernel.memory.scorer import Scorer, Weights, load
 from logos.kernel.memory.space import Space
@@ -46,11 +46,12 @@ class Why:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A page that a rule kept out: one of gate.REFUSALS."""
+    """A page that a rule kept out: one of gate.REFUSALS.  Where it stands: `source`."""
 
     page: int
     rule: str
     score: float
+    source: Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +90,12 @@ DEFAULT = Ask()
 
 
 class Pager:
-    def __init__(self, weights: Weights | None = None) -> None:
-        self._space = Space()
+    def __init__(self, weights: Weights | None = None, *, texts: bool = True) -> None:
+        self.space = Space(texts=texts)
         self._scorer = Scorer(load() if weights is None else weights)
 
     def __len__(self) -> int:
-        return len(self._space)
+        return len(self.space)
 
     @classmethod
     def rebuild(cls, pages: Iterable[Page], weights: Weights | None = None) -> "Pager":
@@ -103,27 +104,28 @@ class Pager:
         return pager
 
     def add(self, pages: Iterable[Page]) -> None:
-        self._space.add(pages)
+        self.space.add(pages)
 
     def forget(self, ids: Iterable[int]) -> None:
-        self._space.forget(ids)
+        self.space.forget(ids)
 
     def supersede(self, id_: int, at: int) -> None:
-        self._space.supersede(id_, at)
+        self.space.supersede(id_, at)
 
     def pages(self) -> list[Page]:
-        return self._space.pages()
+        return self.space.pages()
 
     def fault(self, question: str, ask: Ask = DEFAULT) -> Fault:
         if ask.budget <= 0:
             raise SysError(Code.INVALID, f"a budget of {ask.budget} tokens holds nothing")
         query = read(
-            question, self._space.table.subjects, subject=ask.subject, years=self._space.years
+            question, self.space.table.subjects, subject=ask.subject, years=self.space.years
         )
-        measured = measure(self._space, query, at=ask.rules.at)
+        within = gate.inside(self.space.table, ask.rules)
+        measured = measure(self.space, query, at=ask.rules.at, within=within)
         if not len(measured.rows):
             return Fault((), 0, abstained=True, confidence=0.0, mass=0.0, subjects=query.subjects)
-        streams = self._space.table.columns().stream[measured.rows]
+        streams = self.space.table.columns().stream[measured.rows]
         scores = self._scorer.score(measured.values, streams)
         confidence = self._confidence(measured, scores, streams)
         if ask.gate and confidence < self._scorer.weights.threshold:
@@ -137,7 +139,7 @@ class Pager:
     def _choose(
         self, query: Query, measured: Measured, scores: Floats, confidence: float, ask: Ask
     ) -> Fault:
-        table = self._space.table
+        table = self.space.table
         cols = table.columns()
         refusals = gate.refusals(table, measured, ask.rules)
         open_ = np.flatnonzero(refusals == 0)
@@ -150,7 +152,7 @@ class Pager:
         brought = [table.page(row) for row in rows[chosen].tolist()]
         moved = self._scorer.reasons(measured.values[open_[chosen]], cols.stream[rows[chosen]])
         return Fault(
-            pages=tuple(sorted(brought, key=lambda page: table.row[page.id])),
+            pages=tuple(sorted(brought, key=lambda page: page.id)),
             tokens=used,
             abstained=not brought,
             confidence=confidence,
@@ -169,11 +171,8 @@ class Pager:
         """The best of the pages that a rule kept out."""
         kept_out = np.flatnonzero(refusals > 0)
         best = kept_out[np.argsort(-scores[kept_out], kind="stable")[:_REFUSED]]
+        pages = [self.space.table.page(int(measured.rows[i])) for i in best]
         return tuple(
-            Refused(
-                self._space.table.page(int(measured.rows[i])).id,
-                gate.REFUSALS[refusals[i]],
-                float(scores[i]),
-            )
-            for i in best
+            Refused(page.id, gate.REFUSALS[refusals[i]], float(scores[i]), page.source)
+            for page, i in zip(pages, best, strict=True)
         )

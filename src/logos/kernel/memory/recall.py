@@ -1,23 +1,41 @@
-"""Everything a process has said, read and been told, searchable.
+"""Everything a process has said, read and been told, searchable: its address space.
 
-    Recall.add(seq, at, event)       one more event of its journal
-    Recall.search(question, tokens)  -> the pages that fit best, as text, or that there are none
+    Recall.add(seq, at, event)     one more event of its journal
+    Recall.fault(question, ask)    -> Fault, its pages without their texts
+    Recall.pack, Recall.unpack     as data, to be thrown away at any time
+    found_text(question, pages)    what was found, for who searched on purpose
 
-Built from the journal alone, so it can be thrown away at any time.  What memory itself brought
-back is not taken in again: it would be found instead of its source.
+Built from the journal alone.  A page is a piece of what one event put into the window; its source
+says which, and its text is read from there.  What memory itself brought back is not taken in
+again: it would be found instead of its source.
+
+Invariant: the same events give the same space, however often it was packed in between.
 """
 
-from logos.abi.events import AnyEvent, Called, Received, Returned, Spawned, Thought
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from logos.abi.events import AnyEvent, Called, Received, Returned, Spawned, Thought, Told
 from logos.abi.ids import CallId, Seq
 from logos.abi.messages import Role
 from logos.kernel.memory.page import Kind, Page, Source, page_of, split
-from logos.kernel.memory.pager import Ask, Pager
+from logos.kernel.memory.pager import Ask, Fault, Pager
+from logos.kernel.memory.scorer import Weights
+from logos.kernel.memory.space import Space, SpaceImage
 from logos.kernel.memory.text import terms
 from logos.kernel.memory.window import page_text
 
+SPACE_VERSION = 1
+"""Raise it when what is packed changes, or how events become pages: older images are not read."""
+
 NOTHING = "[nothing in memory fits the question]"
 
-ROLES: dict[type, Role] = {
+_DAY = 86_400_000_000
+
+_ROLES: dict[type, Role] = {
     Spawned: Role.USER,
     Received: Role.USER,
     Thought: Role.ASSISTANT,
@@ -25,54 +43,113 @@ ROLES: dict[type, Role] = {
 }
 
 
-class Recall:
-    """`seq` is the last event taken in."""
+class RecallImage(NamedTuple):
+    seq: int
+    ids: int
+    own: list[str]
+    space: SpaceImage
 
-    def __init__(self) -> None:
-        self._pager = Pager()
+
+class Recall:
+    """`seq` is the last event taken in; `added` counts the pages taken in since it was last packed."""
+
+    def __init__(self, weights: Weights | None = None) -> None:
+        self._pager = Pager(weights, texts=False)
         self._own: set[CallId] = set()
-        self._next = 1
+        self._ids = 0
         self.seq = Seq(0)
+        self.added = 0
+
+    def __len__(self) -> int:
+        return len(self._pager)
+
+    @property
+    def nbytes(self) -> int:
+        return self._pager.space.nbytes
 
     def add(self, seq: Seq, at: int, event: AnyEvent) -> None:
         self.seq = seq
         if isinstance(event, Called) and event.name.startswith("memory."):
             self._own.add(event.id)
         if isinstance(event, Returned) and event.id in self._own:
+            self._own.discard(event.id)
             return
-        role = ROLES.get(type(event))
-        if role is not None and (text := page_text(event)):
-            self._pager.add(self._pages(seq, at, role, text))
+        like = _described(seq, at, event)
+        if like is not None and (text := page_text(event)):
+            pages = self._pieces(like, text)
+            self._pager.add(pages)
+            self.added += len(pages)
 
-    def _pages(self, seq: Seq, at: int, role: Role, text: str) -> list[Page]:
-        kind = Kind.TOOL if role is Role.TOOL else Kind.CHAT
+    def forget(self, events: frozenset[Seq]) -> None:
+        cols = self._pager.space.table.columns()
+        gone = cols.alive & np.isin(cols.seq, sorted(events))
+        self._pager.forget(cols.id[gone].tolist())
+
+    def fault(self, question: str, ask: Ask) -> Fault:
+        return self._pager.fault(question, ask)
+
+    def pack(self) -> bytes:
+        self.added = 0
+        own = sorted(self._own)
+        image = RecallImage(self.seq, self._ids, list(own), self._pager.space.pack())
+        return msgspec.msgpack.encode(image)
+
+    @classmethod
+    def unpack(cls, body: bytes, weights: Weights | None = None) -> "Recall":
+        image = msgspec.msgpack.decode(body, type=RecallImage)
+        out = cls(weights)
+        out._pager.space = Space.unpack(image.space)
+        out._own = {CallId(each) for each in image.own}
+        out._ids, out.seq = image.ids, Seq(image.seq)
+        return out
+
+    def _pieces(self, like: Page, text: str) -> list[Page]:
         pages = []
-        for piece in split(text, kind):
-            source = Source(seq=seq, start=piece.start, end=piece.end)
-            part = text[piece.start : piece.end]
+        for piece in split(text, like.kind):
+            self._ids += 1
+            source = Source(seq=like.source.seq, start=piece.start, end=piece.end)
+            part = page_of(self._ids, text[piece.start : piece.end], tokens=piece.tokens)
             pages.append(
-                page_of(
-                    self._next,
-                    part,
-                    tokens=piece.tokens,
-                    kind=kind,
-                    role=role.value,
-                    time=at,
+                msgspec.structs.replace(
+                    like,
+                    id=part.id,
+                    text=part.text,
+                    hash=part.hash,
+                    tokens=part.tokens,
                     source=source,
-                    turn=seq,
                 )
             )
-            self._next += 1
         return pages
 
-    def search(self, question: str, tokens: int) -> str:
-        """In the order they were said.  Who asks on purpose sees what there is: no gate, but
-        where nothing shares a word with the question there is nothing to see."""
-        pages = self._pager.fault(question, Ask(budget=tokens, gate=False)).pages
-        asked = set(terms(question))
-        if not any(asked.intersection(terms(page.text)) for page in pages):
-            return NOTHING
-        return "\n\n".join(map(_shown, pages))
+
+def _described(seq: Seq, at: int, event: AnyEvent) -> Page | None:
+    """What is known of the pages of an event; None: it has none."""
+    role = _ROLES.get(type(event))
+    if isinstance(event, Told) and event.messages:
+        role = event.messages[0].role
+    if role is None:
+        return None
+    return Page(
+        id=0,
+        text="",
+        hash=b"",
+        tokens=0,
+        kind=Kind.TOOL if role is Role.TOOL else Kind.CHAT,
+        role=role.value,
+        time=at,
+        source=Source(seq=seq),
+        group=str(at // _DAY),
+        turn=seq,
+    )
+
+
+def found_text(question: str, pages: Sequence[Page]) -> str:
+    """In the order they were said.  Where nothing shares a word with the question there is nothing
+    to see."""
+    asked = set(terms(question))
+    if not any(asked.intersection(terms(page.text)) for page in pages):
+        return NOTHING
+    return "\n\n".join(map(_shown, pages))
 
 
 def _shown(page: Page) -> str:

@@ -3,6 +3,7 @@
     Space.add(pages)      in order of arrival; a page whose id is known already is ignored
     Space.forget(ids)     out of the table and out of every posting
     Space.pages()         what is held, in order of arrival
+    Space.pack, unpack    as data, without the texts
     rebuild(pages)        the same space from its pages alone
 
 One index holds words, the other kinds of things ("sport", "relative"), so that a question for a sport
@@ -12,18 +13,24 @@ Invariant: a space is a function of the sequence of pages added and not forgotte
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
-import msgspec
-
-from logos.kernel.memory.index import Index, Row
+from logos.kernel.memory.index import Index, IndexImage, Row
 from logos.kernel.memory.page import Kind, Page
-from logos.kernel.memory.table import Novelty, Table
+from logos.kernel.memory.table import Novelty, Table, TableImage
 from logos.kernel.memory.text import kinds, terms
 
 
+class SpaceImage(NamedTuple):
+    table: TableImage
+    words: IndexImage
+    kinds: IndexImage
+    years: tuple[int, int]
+
+
 class Space:
-    def __init__(self) -> None:
-        self.table = Table()
+    def __init__(self, *, texts: bool = True) -> None:
+        self.table = Table(texts=texts)
         self.words = Index()
         self.kinds = Index()
         self.years = range(0)
@@ -33,7 +40,7 @@ class Space:
 
     def add(self, pages: Iterable[Page]) -> None:
         for page in pages:
-            if page.id in self.table:
+            if self.table.find(page.id) is not None:
                 continue
             found = terms(page.text)
             kinds_ = kinds(found)
@@ -57,12 +64,28 @@ class Space:
             self.kinds.drop(rows)
 
     def pages(self) -> list[Page]:
-        return [self.table.page(row) for row in sorted(self.table.row.values())]
+        return [self.table.page(row) for row in self.table.rows().tolist()]
 
     def supersede(self, id_: int, at: int) -> None:
         """From `at` (microseconds) on the page is no longer true."""
-        page = self.table.page(self.table.row[id_])
-        self.table.replace(msgspec.structs.replace(page, valid_to=at))
+        self.table.supersede(id_, at)
+
+    @property
+    def nbytes(self) -> int:
+        """About what it takes in memory."""
+        return self.table.nbytes + self.words.nbytes + self.kinds.nbytes
+
+    def pack(self) -> SpaceImage:
+        years = self.years.start, self.years.stop
+        return SpaceImage(self.table.pack(), self.words.pack(), self.kinds.pack(), years)
+
+    @classmethod
+    def unpack(cls, image: SpaceImage) -> "Space":
+        out = cls(texts=False)
+        out.table = Table.unpack(image.table)
+        out.words, out.kinds = Index.unpack(image.words), Index.unpack(image.kinds)
+        out.years = range(*image.years)
+        return out
 
     def _stretch(self, time: int) -> None:
         year = 1970 + int(time // 31_556_952_000_000)

@@ -2,23 +2,29 @@
 
     Table.add(page, novelty)  one more row
     Table.drop(id)            forget it
-    Table.row, Table.page     between page ids and rows
+    Table.find, Table.row     from a page's id to its row
+    Table.page                from a row to its page
     Table.columns()           everything as arrays, one entry per row
+    Table.pack, Table.unpack  as data
 
-A row is a page's number in this space, in the order of arrival.
+A row is a page's number in this space, in the order of arrival; ids grow with it.  Texts are kept only
+where asked for (`texts`): a page of a journal has its text there.
 
 Invariant: a row says the same whether its page came alone or with others.
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from logos.abi.errors import Code, SysError
+from logos.abi.ids import Seq
 from logos.kernel.memory.layout import line_cost
-from logos.kernel.memory.page import Kind, Page
+from logos.kernel.memory.packed import Numbered, Packed, pack, unpack
+from logos.kernel.memory.page import Kind, Page, Source
 from logos.kernel.memory.text import Traits, traits
 
 Floats = NDArray[np.float32]
@@ -33,17 +39,28 @@ TRAITS = (
     "temporal", "numbers", "proper", "questions", "self", "past", "social", "attached", "standing",
     "length", "fresh", "weight", "kinds",
 )  # fmt: skip
-_TRAIT = len(TRAITS)
-_INT = 13
+
+_NAMES = (
+    "id", "kind", "role", "subject", "group", "turn", "tokens", "time", "since", "until",
+    "copy", "label", "cost", "stream", "seq", "start", "end", "spoken",
+)  # fmt: skip
+_AT = {name: i for i, name in enumerate(_NAMES)}
+_UNTIL, _COST = _AT["until"], _AT["cost"]
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(NamedTuple):
     """Views of the table: `traits` is (rows, TRAITS); `before` and `after` are the neighbouring
-    turns, -1 where there is none; `time`, `since` and `until` are -1 where unknown; pages of equal text have the
-    same `copy`; `cost` is what the page takes in the window; `stream` the number of its stream in STREAMS."""
+    turns, -1 where there is none; `time`, `since` and `until` are -1 where unknown; pages of equal text have
+    the same `copy`; `cost` is what the page takes in the window; `stream` the number of its stream in STREAMS;
+    `seq`, `start` and `end` say where its text stands; `spoken` is the turn it was said in."""
 
     alive: NDArray[np.bool_]
+    traits: Floats
+    before: Ints
+    after: Ints
+    turns: int
+    groups: int
+    id: Ints
     kind: Ints
     role: Ints
     subject: Ints
@@ -57,11 +74,23 @@ class Columns:
     label: Ints
     cost: Ints
     stream: Ints
-    traits: Floats
-    before: Ints
-    after: Ints
-    turns: int
-    groups: int
+    seq: Ints
+    start: Ints
+    end: Ints
+    spoken: Ints
+
+
+class TableImage(NamedTuple):
+    """A table as data."""
+
+    ints: list[Packed]
+    traits: Packed
+    alive: Packed
+    near: Packed
+    subjects: list[str]
+    groups: list[tuple[str, str]]
+    labels: list[str]
+    last: list[tuple[int, int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,126 +105,183 @@ class Novelty:
 
 
 class Table:
-    def __init__(self) -> None:
-        self._pages: list[Page | None] = []
-        self._row: dict[int, int] = {}
-        self._ints = np.zeros((_INT, 64), dtype=np.int64)
-        self._traits = np.zeros((64, _TRAIT), dtype=np.float32)
+    def __init__(self, *, texts: bool = True) -> None:
+        self._texts: list[str] | None = [] if texts else None
+        self._size = 0
+        self._count = 0
+        self._ints = np.zeros((len(_NAMES), 64), dtype=np.int64)
+        self._traits = np.zeros((64, len(TRAITS)), dtype=np.float32)
         self._alive = np.zeros(64, dtype=np.bool_)
+        self._turns = 0
         self._near = np.full((64, 2), -1, dtype=np.int64)
-        self.subjects: dict[str, int] = {}
-        self._groups: dict[tuple[str, str], int] = {}
-        self._turns: dict[tuple[int, int], int] = {}
-        self._last: dict[int, int] = {}
-        self._copies: dict[bytes, int] = {}
-        self.labels: dict[str, int] = {}
+        self._last: dict[int, tuple[int, int]] = {}  # of each group: its last turn, and its number
+        self.subjects: Numbered[str] = Numbered()
+        self.labels: Numbered[str] = Numbered()
+        self.streams: Numbered[tuple[str, str]] = Numbered()
 
     def __len__(self) -> int:
-        return len(self._row)
+        return self._count
 
     def __contains__(self, id_: int) -> bool:
-        return id_ in self._row
+        row = self.find(id_)
+        return row is not None and bool(self._alive[row])
 
-    @property
-    def row(self) -> Mapping[int, int]:
-        return self._row
+    def find(self, id_: int) -> int | None:
+        """The row of a page, of one that was forgotten too."""
+        ids = self._ints[0, : self._size]
+        row = int(np.searchsorted(ids, id_))
+        return row if row < self._size and ids[row] == id_ else None
+
+    def row(self, id_: int) -> int:
+        row = self.find(id_)
+        if row is None or not self._alive[row]:
+            raise SysError(Code.NOT_FOUND, f"there is no page {id_}")
+        return row
+
+    def rows(self) -> Ints:
+        """What is held, in order of arrival."""
+        return np.flatnonzero(self._alive[: self._size])
 
     def page(self, row: int) -> Page:
-        page = self._pages[row]
-        assert page is not None, f"row {row} was forgotten"
-        return page
+        assert self._alive[row], f"row {row} was forgotten"
+        at = dict(zip(_NAMES, self._ints[:, row].tolist(), strict=True))
+        return Page(
+            id=at["id"],
+            text=self._texts[row] if self._texts is not None else "",
+            hash=at["copy"].to_bytes(8, "big", signed=True),
+            tokens=at["tokens"],
+            kind=KINDS[at["kind"]],
+            subject=self.subjects.name(at["subject"]) if at["subject"] >= 0 else "",
+            role=ROLES[at["role"]],
+            time=_known(at["time"]),
+            source=Source(seq=Seq(at["seq"]), start=at["start"], end=at["end"]),
+            label=self.labels.name(at["label"]),
+            valid_from=_known(at["since"]),
+            valid_to=_known(at["until"]),
+            group=self.streams.name(at["group"])[1],
+            turn=at["spoken"],
+        )
 
     def add(self, page: Page, novelty: Novelty) -> int:
         """The row of `page`."""
-        row = len(self._pages)
+        row = self._size
+        if row and page.id <= self._ints[0, row - 1]:
+            raise SysError(Code.INVALID, f"page {page.id} comes too late: ids grow")
         if row == len(self._alive):
             self._grow()
-        group = self._groups.setdefault((page.kind, page.group), len(self._groups))
-        turn = self._turn(page, group)
-        self._pages.append(page)
-        self._row[page.id] = row
-        self._alive[row] = True
-        role = ROLES.index(page.role) if page.role in ROLES else 0
-        subject = self.subjects.setdefault(page.subject, len(self.subjects)) if page.subject else -1
-        time = -1 if page.time is None else page.time
-        since = -1 if page.valid_from is None else page.valid_from
-        copy = self._copies.setdefault(page.hash, len(self._copies))
-        label = self.labels.setdefault(page.label, len(self.labels))
+        group = self.streams.number((str(page.kind), page.group))
         kind = KINDS.index(page.kind)
+        role = ROLES.index(page.role) if page.role in ROLES else 0
+        subject = self.subjects.number(page.subject) if page.subject else -1
         self._ints[:, row] = (
-            kind, role, subject, group, turn, page.tokens, time, _until(page),
-            copy, label, line_cost(page), kind * len(ROLES) + role, since,
+            page.id, kind, role, subject, group, self._turn(page, group), page.tokens,
+            _stored(page.time), _stored(page.valid_from), _stored(page.valid_to),
+            int.from_bytes(page.hash[:8], "big", signed=True),
+            self.labels.number(page.label), line_cost(page),
+            kind * len(ROLES) + role, page.source.seq, page.source.start, page.source.end, page.turn,
         )  # fmt: skip
         self._traits[row] = _row_of(traits(page.text), novelty)
+        self._alive[row] = True
+        if self._texts is not None:
+            self._texts.append(page.text)
+        self._size += 1
+        self._count += 1
         return row
 
     def drop(self, id_: int) -> int:
-        row = self._row.pop(id_)
-        self._pages[row] = None
+        row = self.row(id_)
         self._alive[row] = False
+        self._traits[row] = 0
+        self._count -= 1
+        if self._texts is not None:
+            self._texts[row] = ""
         return row
 
-    def replace(self, page: Page) -> None:
-        """The same page, with its validity changed."""
-        row = self._row[page.id]
-        self._pages[row] = page
-        self._ints[7, row] = _until(page)
-        self._ints[10, row] = line_cost(page)
-
-    def group(self, row: int) -> int:
-        return int(self._ints[3, row])
+    def supersede(self, id_: int, at: int) -> None:
+        """The same page, true until `at`."""
+        row = self.row(id_)
+        self._ints[_UNTIL, row] = at
+        self._ints[_COST, row] = line_cost(self.page(row))
 
     def columns(self) -> Columns:
-        size, turns = len(self._pages), len(self._turns)
-        ints = self._ints[:, :size]
-        kind, role, subject, group, turn, tokens, time, until, copy, label, cost, stream, since = (
-            ints
-        )
+        size, turns = self._size, self._turns
         return Columns(
-            alive=self._alive[:size],
-            kind=kind,
-            role=role,
-            subject=subject,
-            group=group,
-            turn=turn,
-            tokens=tokens,
-            time=time,
-            since=since,
-            until=until,
-            copy=copy,
-            label=label,
-            cost=cost,
-            stream=stream,
-            traits=self._traits[:size],
-            before=self._near[:turns, 0],
-            after=self._near[:turns, 1],
-            turns=turns,
-            groups=len(self._groups),
+            self._alive[:size],
+            self._traits[:size],
+            self._near[:turns, 0],
+            self._near[:turns, 1],
+            turns,
+            len(self.streams),
+            *self._ints[:, :size],
         )
 
+    @property
+    def nbytes(self) -> int:
+        texts = sum(map(len, self._texts)) if self._texts is not None else 0
+        return self._ints.nbytes + self._traits.nbytes + self._near.nbytes + texts
+
+    def pack(self) -> TableImage:
+        """Without the texts."""
+        size = self._size
+        return TableImage(
+            [pack(row) for row in self._ints[:, :size]],
+            pack(self._traits[:size]),
+            pack(self._alive[:size]),
+            pack(self._near[: self._turns]),
+            list(self.subjects),
+            list(self.streams),
+            list(self.labels),
+            [(group, *last) for group, last in self._last.items()],
+        )
+
+    @classmethod
+    def unpack(cls, image: TableImage) -> "Table":
+        out = cls(texts=False)
+        out._alive = unpack(image.alive, np.bool_)
+        out._size, out._count = len(out._alive), int(out._alive.sum())
+        out._ints = np.stack([unpack(each, np.int64) for each in image.ints])
+        out._traits = unpack(image.traits, np.float32)
+        out._near = unpack(image.near, np.int64)
+        out._turns = len(out._near)
+        out.subjects = Numbered(image.subjects)
+        out.streams = Numbered(image.groups)
+        out.labels = Numbered(image.labels)
+        out._last = {group: (turn, number) for group, turn, number in image.last}
+        out._grow()
+        return out
+
+    def group(self, row: int) -> int:
+        return int(self._ints[_AT["group"], row])
+
     def _turn(self, page: Page, group: int) -> int:
-        """The number of the page's turn; a new one follows the group's last."""
-        number = self._turns.get((group, page.turn or -page.id))
-        if number is not None:
-            return number
-        number = self._turns[group, page.turn or -page.id] = len(self._turns)
+        """The number of the page's turn; another one than the group's last follows it."""
+        turn = page.turn or -page.id
+        last, before = self._last.get(group, (0, -1))
+        if before >= 0 and last == turn:
+            return before
+        number = self._turns
         if number == len(self._near):
-            self._near = np.concatenate([self._near, np.full_like(self._near, -1)])
-        last = self._last.get(group, -1)
-        self._near[number] = last, -1
-        if last >= 0:
-            self._near[last, 1] = number
-        self._last[group] = number
+            self._near = np.concatenate([self._near, np.full((number or 64, 2), -1)])
+        self._near[number] = before, -1
+        if before >= 0:
+            self._near[before, 1] = number
+        self._last[group] = turn, number
+        self._turns += 1
         return number
 
     def _grow(self) -> None:
-        self._ints = np.concatenate([self._ints, np.zeros_like(self._ints)], axis=1)
-        self._traits = np.concatenate([self._traits, np.zeros_like(self._traits)])
-        self._alive = np.concatenate([self._alive, np.zeros_like(self._alive)])
+        more = max(len(self._alive), 64)
+        self._ints = np.pad(self._ints, ((0, 0), (0, more)))
+        self._traits = np.pad(self._traits, ((0, more), (0, 0)))
+        self._alive = np.pad(self._alive, (0, more))
 
 
-def _until(page: Page) -> int:
-    return -1 if page.valid_to is None else page.valid_to
+def _stored(value: int | None) -> int:
+    return -1 if value is None else value
+
+
+def _known(value: int) -> int | None:
+    return None if value < 0 else value
 
 
 def _row_of(found: Traits, novelty: Novelty) -> tuple[float, ...]:

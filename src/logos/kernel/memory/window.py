@@ -23,6 +23,7 @@ from logos.abi.events import (
     Signalled,
     Spawned,
     Thought,
+    Told,
     Warned,
 )
 from logos.abi.ids import CallId, Pid, Seq
@@ -82,6 +83,9 @@ class Window(msgspec.Struct):
                 self._answer(seq, ToolResult(id=id_, content=page_text(event)))
             case Failed(id=id_):
                 self._answer(seq, ToolResult(id=id_, content=page_text(event), error=True))
+            case Told(messages=messages):
+                for message in messages:
+                    self._hear(seq, message)
             case _:
                 if text := page_text(event):
                     self._tell(
@@ -110,8 +114,24 @@ class Window(msgspec.Struct):
     def pages_out(self) -> list[Seq]:
         return [page for turn in self.turns if turn.out for page in turn.pages]
 
+    def _hear(self, seq: Seq, message: Message) -> None:
+        """What a client says stands as it was said: its model cannot read the rest of a page.
+        It may answer calls late, twice, never, or of a thought nobody had."""
+        if message.role is Role.TOOL:
+            for part in message.content:
+                if isinstance(part, ToolResult) and part.id in self.calls:
+                    self._answered(seq, part)
+                elif isinstance(part, ToolResult):
+                    self._tell(_turn(seq, said(Role.USER, f"[result of {part.id}] {part.content}")))
+            return
+        for id_ in [id_ for id_ in self.calls if id_ not in self.answers]:
+            self._answered(seq, ToolResult(id=id_, content="(no result was given)", error=True))
+        if message.role is Role.ASSISTANT:
+            self.calls = [call.id for call in message.calls]
+        self._say(seq, message)
+
     def _say(self, page: Seq, message: Message) -> None:
-        self._add(Turn(pages=(page,), message=message, tokens=_size(message)))
+        self._add(_turn(page, message))
 
     def _tell(self, turn: Turn) -> None:
         """News must not come between a call and its answer: it waits until all have come."""
@@ -133,6 +153,9 @@ class Window(msgspec.Struct):
                 f"memory_read(page={seq}, offset={len(kept)}) brings the rest]"
             )
             result = msgspec.structs.replace(result, content=kept + rest)
+        self._answered(seq, result)
+
+    def _answered(self, seq: Seq, result: ToolResult) -> None:
         self.answers[result.id] = (seq, result)
         if all(id_ in self.answers for id_ in self.calls):
             pages, results = zip(*(self.answers[id_] for id_ in self.calls), strict=True)
@@ -144,6 +167,10 @@ class Window(msgspec.Struct):
                 self._add(turn)
 
 
+def _turn(page: Seq, message: Message) -> Turn:
+    return Turn(pages=(page,), message=message, tokens=_size(message))
+
+
 def page_text(event: AnyEvent) -> str:
     """What this event puts into the window, whole; empty: nothing."""
     match event:
@@ -153,10 +180,17 @@ def page_text(event: AnyEvent) -> str:
             return message.text
         case Returned(value=value):
             return render_result(value)
+        case Told(messages=messages):
+            return "\n".join(map(_plain, messages))
         case Failed():
             return f"{event.code}: {event.message}" + (f" ({event.hint})" if event.hint else "")
         case _:
             return _news(event)
+
+
+def _plain(message: Message) -> str:
+    results = (part.content for part in message.content if isinstance(part, ToolResult))
+    return "\n".join(filter(None, (message.text, *results)))
 
 
 def render_result(value: msgspec.Raw) -> str:

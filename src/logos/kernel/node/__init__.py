@@ -3,6 +3,7 @@
 open_kernel(parts)   a running node
 Kernel               what surfaces and handlers may ask
 Parts                what boot hands in
+Turn                 what a client of the gateway says
 """
 
 from logos.kernel.node.kernel import Kernel, Parts, open_kernel
@@ -10,6 +11,7 @@ from logos.kernel.node.lease import Dead
 from logos.kernel.node.records import Listed, Records, Told
 from logos.kernel.node.replay import Replayed
 from logos.kernel.node.think import Models
+from logos.kernel.process.mail import Turn
 
 __all__ = [
     "Dead",
@@ -20,5 +22,6 @@ __all__ = [
     "Records",
     "Replayed",
     "Told",
+    "Turn",
     "open_kernel",
 ]

@@ -11,7 +11,7 @@ the process it concerns.
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import anyio
 import anyio.abc
@@ -20,9 +20,9 @@ from logos import config
 from logos.abi.agent import Agent, Limits
 from logos.abi.driver import Clock
 from logos.abi.errors import Code, SysError
-from logos.abi.events import Spawned
+from logos.abi.events import AnyEvent, Spawned
 from logos.abi.ids import INIT, Pid, Seq
-from logos.abi.messages import AnyDelta, ToolSpec
+from logos.abi.messages import ToolSpec
 from logos.abi.mount import Mount
 from logos.abi.process import Process, Program, Signal
 from logos.abi.rights import EVERYTHING, attenuates
@@ -30,15 +30,17 @@ from logos.kernel import caps, journal
 from logos.kernel.audit import Notary, Seal
 from logos.kernel.handlers import TABLE
 from logos.kernel.journal import Birth, Entry, Writer
+from logos.kernel.memory import Ask, Fault
 from logos.kernel.mounts import Drivers, Mounts
 from logos.kernel.node.act import Actor, Hold
+from logos.kernel.node.hearing import Ear, Hearing, Witness
 from logos.kernel.node.lease import Lease
 from logos.kernel.node.node import Node
 from logos.kernel.node.records import Records
 from logos.kernel.node.resident import Resident, born, project
 from logos.kernel.node.think import Models, Thinker
 from logos.kernel.process import grant
-from logos.kernel.process.mail import AnyMail, Note, Order, encode
+from logos.kernel.process.mail import AnyMail, Note, Order, Turn, encode, told
 from logos.kernel.sched import Slots
 from logos.kernel.syscall import Gate, Known
 from logos.store import Queries, Store
@@ -47,9 +49,6 @@ _SQL = Queries("logos.kernel.node", "node.sql")
 
 SUMMARY_CHARS = 200
 """Of the task, in the process table."""
-
-
-Ear: TypeAlias = Callable[[Seq, AnyDelta], None]
 
 
 class Parts(NamedTuple):
@@ -70,6 +69,15 @@ class Parts(NamedTuple):
     mounts: Mapping[str, Mount] = {}
 
 
+class Terms(NamedTuple):
+    """On which a process starts, and what it hears first."""
+
+    limits: Limits
+    workspace: Path | None = None
+    by: str = ""
+    more: Sequence[AnyEvent] = ()
+
+
 class Kernel:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -77,7 +85,7 @@ class Kernel:
         self._lease = Lease(parts.store, parts.settings.lease_s)
         self._notary = None if parts.seal is None else Notary(parts.store, parts.seal, parts.clock)
         self.records = Records(parts.store)
-        self._ears: dict[Pid, list[Ear]] = {}
+        self._hearing = Hearing()
         self._gate = Gate(parts.functions, [caps.check])
         self._unborn: dict[Pid, Resident] = {}
         self._writer: Writer
@@ -102,8 +110,9 @@ class Kernel:
             tasks=tasks,
             hold=Hold(lambda: self._lease.fresh, self._node.lost),
         )
-        thinker = Thinker(self._parts.models, Slots(), self._gate, self._heard)
+        thinker = Thinker(self._parts.models, Slots(), self._gate, self._hearing.heard)
         await self._node.run(thinker, actor, tasks)
+        tasks.start_soon(self.records.spaces.run)
         if await self.records.known(INIT) is None:
             await self._begin_init()
         if self._notary is not None:
@@ -161,13 +170,45 @@ class Kernel:
         await self._parts.models(agent.model)
         asked = _tighter(agent.limits, limits)
         owner = Process(caps=EVERYTHING)
-        entry, _ = await self._make(agent, task, asked, (INIT, owner), workspace=workspace, by=by)
+        terms = Terms(asked, workspace, by)
+        entry, _ = await self._make(agent, task, terms, (INIT, owner))
         await self._writer.append(entry).durable(entry.head.pid)
         return entry.head.pid
 
     async def send(self, pid: Pid, text: str) -> None:
         """Raise `not_found` or `state` when nobody can get it."""
         await self._post(pid, Note(text))
+
+    async def converse(
+        self,
+        agent: Agent,
+        turn: Turn,
+        *,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        by: str = "",
+    ) -> Pid:
+        """Start a process whose first turn is spoken by a client.  Both are in the journal when
+        this returns."""
+        options = turn.options
+        await self._parts.models(options.model if options else agent.model)
+        owner = Process(caps=EVERYTHING)
+        asked = _tighter(agent.limits, limits)
+        terms = Terms(asked, by=by, more=told(turn))
+        entry, _ = await self._make(agent, "", terms, (INIT, owner))
+        await self._writer.append(entry).durable(entry.head.pid)
+        return entry.head.pid
+
+    async def tell(self, pid: Pid, turn: Turn) -> None:
+        """A client goes on.  Where the process is at hand it is told at once; else by a letter.
+
+        Raise `not_found` or `state` when nobody can get it.
+        """
+        if not self._node.tell(pid, told(turn)):
+            await self._post(pid, turn)
+
+    def drives(self, pid: Pid) -> bool:
+        """Whether it is in this node's memory, so that it can be heard here."""
+        return self._node.drives(pid)
 
     async def signal(self, pid: Pid, signal: Signal, reason: str = "") -> None:
         if pid == INIT:
@@ -198,14 +239,12 @@ class Kernel:
     def listen(self, pid: Pid, ear: Ear) -> Callable[[], None]:
         """Hear a process think, as it happens: each delta, with the number of the event that began
         the thought.  Returns how to stop.  Nothing heard is certain."""
-        self._ears.setdefault(pid, []).append(ear)
+        return self._hearing.listen(pid, ear)
 
-        def stop() -> None:
-            self._ears[pid].remove(ear)
-            if not self._ears[pid]:
-                del self._ears[pid]
-
-        return stop
+    def attend(self, pid: Pid, witness: Witness) -> Callable[[], None]:
+        """Be told each event of a process that this node drives, once it is on disk.  Returns how
+        to stop."""
+        return self._hearing.attend(pid, witness)
 
     # -- for handlers ----------------------------------------------------------------------
 
@@ -221,23 +260,19 @@ class Kernel:
     async def page(self, pid: Pid, page: Seq) -> str:
         return await self.records.page(pid, page)
 
+    async def fault(self, pid: Pid, question: str, ask: Ask) -> Fault:
+        return await self.records.fault(pid, question, ask)
+
     async def search(self, pid: Pid, question: str, tokens: int) -> str:
         return await self.records.search(pid, question, tokens)
 
     async def born(
         self, agent: Agent, task: str, limits: Limits, *, pid: Pid, parent: Process
     ) -> tuple[Entry, Limits]:
-        return await self._make(agent, task, _tighter(agent.limits, limits), (pid, parent))
+        return await self._make(agent, task, Terms(_tighter(agent.limits, limits)), (pid, parent))
 
     async def _make(
-        self,
-        agent: Agent,
-        task: str,
-        asked: Limits,
-        parent: tuple[Pid, Process],
-        *,
-        workspace: Path | None = None,
-        by: str = "",
+        self, agent: Agent, task: str, terms: Terms, parent: tuple[Pid, Process]
     ) -> tuple[Entry, Limits]:
         parent_pid, owner = parent
         if excess := attenuates(agent.allow, owner.caps):
@@ -247,9 +282,9 @@ class Kernel:
                 hint="a child gets no more than its parent has",
             )
         now = self._parts.clock.now()
-        limits, deadline = grant(owner, asked, now)
+        limits, deadline = grant(owner, terms.limits, now)
         pid = await self._writer.new_pid()
-        folder = str(workspace or owner.workspace or self._parts.workspaces / str(pid))
+        folder = str(terms.workspace or owner.workspace or self._parts.workspaces / str(pid))
         event = Spawned(
             agent=agent,
             task=task,
@@ -260,16 +295,18 @@ class Kernel:
             deadline=deadline,
             generation=owner.generation + 1,
             workspace=folder,
-            by=by,
+            by=terms.by,
         )
-        entry, self._unborn[pid] = self._birth(pid, event)
+        entry, self._unborn[pid] = self._birth(pid, event, terms.more)
         return entry, limits
 
-    def _birth(self, pid: Pid, event: Spawned) -> tuple[Entry, Resident]:
+    def _birth(
+        self, pid: Pid, event: Spawned, more: Sequence[AnyEvent] = ()
+    ) -> tuple[Entry, Resident]:
         agent = event.agent
         task = event.task[:SUMMARY_CHARS].replace("\0", "")  # which a text column cannot hold
         birth = Birth(event.parent, agent.name, task, agent.model)
-        head, rows, window, process = born(pid, event)
+        head, rows, window, process = born(pid, event, more)
         entry = Entry(
             before=journal.START, head=head, rows=rows, projection=project(process), birth=birth
         )
@@ -284,15 +321,12 @@ class Kernel:
             self._begun(entry.head.pid)
         self._node.committed(entries)
         self.records.committed(entries)
+        self._hearing.committed(entries)
 
     def _begun(self, pid: Pid) -> None:
         """Something of this process is on disk now; if it was its birth, it starts."""
         if (resident := self._unborn.pop(pid, None)) is not None:
             self._node.hold(resident)
-
-    def _heard(self, pid: Pid, began: Seq, delta: AnyDelta) -> None:
-        for ear in self._ears.get(pid, ()):
-            ear(began, delta)
 
 
 def _tighter(own: Limits, asked: Limits) -> Limits:

@@ -20,7 +20,7 @@ from anyio.abc import TaskGroup
 from logos import config
 from logos.abi.driver import Clock
 from logos.abi.errors import Code, SysError
-from logos.abi.events import Exited, Idled
+from logos.abi.events import AnyEvent, Exited, Idled
 from logos.abi.ids import Pid
 from logos.abi.process import Act, Finish, Idle, Process, Program, Status, Think
 from logos.kernel import journal
@@ -86,6 +86,19 @@ class Node:
 
     def residents(self) -> Sequence[Pid]:
         return list(self._residents)
+
+    def drives(self, pid: Pid) -> bool:
+        return pid in self._residents
+
+    def tell(self, pid: Pid, events: Sequence[AnyEvent]) -> bool:
+        """Say it now, if the process is here, listens, and has no older mail."""
+        resident = self._residents.get(pid)
+        if resident is None or resident.posting or resident.unread or pid in self._loading:
+            return False
+        if resident.process.status is Status.EXITED or not listening(resident.process):
+            return False
+        resident.append(*events)
+        return True
 
     def hold(self, resident: Resident) -> None:
         self._residents[resident.pid] = resident

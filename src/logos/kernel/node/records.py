@@ -3,7 +3,8 @@
     Records.list, known, process, window    now
     Records.events, follow, feed            what happened, and what happens next
     Records.wait                            the end of a process
-    Records.search                          what a process has seen that fits a question
+    Records.fault                           the pages of a process that a question needs
+    Records.search                          the same, as text for who searches on purpose
     Records.audit                           every chain recomputed
     Records.replay                          every prompt put together again
 
@@ -14,7 +15,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, NamedTuple
 
 import anyio
-import anyio.to_thread
 
 from logos.abi.calls import Exit
 from logos.abi.errors import Code, SysError
@@ -24,9 +24,10 @@ from logos.abi.process import Process
 from logos.kernel import journal
 from logos.kernel.audit import Audit, verify
 from logos.kernel.journal import Entry, Row
-from logos.kernel.memory import Recall, Window, page_text
+from logos.kernel.memory import Ask, Fault, Weights, Window, found_text, page_text
 from logos.kernel.node.replay import Replayed, replay
 from logos.kernel.node.resident import Folded, fold_all
+from logos.kernel.node.spaces import MOST_BYTES, Spaces
 from logos.kernel.syscall import Known
 from logos.store import Queries, Store
 
@@ -36,9 +37,6 @@ POLL_S = 0.5
 """How often a follower looks by itself: events of other nodes come without a wake-up."""
 
 PAGE = 1000
-
-RECALLS = 32
-"""Processes whose memory stays indexed."""
 
 
 class Listed(NamedTuple):
@@ -69,11 +67,13 @@ class Told(NamedTuple):
 
 
 class Records:
-    def __init__(self, store: Store) -> None:
+    def __init__(
+        self, store: Store, weights: Weights | None = None, *, most: int = MOST_BYTES
+    ) -> None:
         self._store = store
+        self.spaces = Spaces(store, weights, most=most)
         self._changed: dict[Pid, anyio.Event] = {}
         self._any = anyio.Event()
-        self._recalls: dict[Pid, Recall] = {}  # the one asked longest ago first
 
     async def list(self, *, everyone: bool = False) -> list[Listed]:
         """The process table, by pid."""
@@ -188,25 +188,19 @@ class Records:
             Code.NOT_FOUND, f"there is no page {page}", hint="use a number you were shown"
         )
 
+    async def fault(self, pid: Pid, question: str, ask: Ask = Ask()) -> Fault:  # noqa: B008 - frozen
+        """The pages of a process's memory that a question needs, or none."""
+        return await self.spaces.fault(pid, question, ask)
+
     async def search(self, pid: Pid, question: str, tokens: int) -> str:
-        """What a process has seen that fits a question.  The index of each process that asked
-        lately is kept; its journal tells it what is new."""
-        recall = self._recalls.pop(pid, None) or Recall()
-        new = [told async for told in self.events(pid, recall.seq)]
-
-        def find() -> str:
-            for row, event in new:
-                recall.add(row.seq, row.at, event)
-            return recall.search(question, tokens)
-
-        found = await anyio.to_thread.run_sync(find)
-        self._recalls[pid] = recall
-        if len(self._recalls) > RECALLS:
-            del self._recalls[next(iter(self._recalls))]
-        return found
+        """What a process has seen that fits a question.  Who asks on purpose sees what there is:
+        no gate."""
+        found = await self.fault(pid, question, Ask(budget=tokens, gate=False))
+        return found_text(question, found.pages)
 
     def committed(self, entries: Sequence[Entry]) -> None:
         """Wake who follows these processes."""
+        self.spaces.written(entries)
         for entry in entries:
             if (changed := self._changed.pop(entry.head.pid, None)) is not None:
                 changed.set()

@@ -22,11 +22,20 @@ _TOOLS: msgspec.json.Decoder[tuple[ToolSpec, ...]] = msgspec.json.Decoder(tuple[
 
 def assemble(process: Process, window: Window, tools: Sequence[ToolSpec], output: int) -> Request:
     """`output` is how many tokens the answer may have."""
+    options, messages = process.options, window.messages()
+    if options is None:
+        return Request(
+            model=process.agent.model, messages=messages, tools=tuple(tools), max_output=output
+        )
     return Request(
-        model=process.agent.model,
-        messages=window.messages(),
+        model=options.model,
+        messages=(*options.system, *messages[1:]),  # a client's instructions, not the agent's
         tools=tuple(tools),
         max_output=output,
+        temperature=options.temperature,
+        stop=options.stop,
+        extra=options.extra,
+        headers=options.headers,
     )
 
 

@@ -130,12 +130,15 @@ def project(process: Process) -> Projection:
     )
 
 
-def born(pid: Pid, event: Spawned) -> tuple[Head, Sequence[Row], Window, Process]:
-    """A process that begins with this event."""
-    process = apply(Process(), event)
-    head, rows = journal.seal(journal.before_birth(pid), event.at, [event])
-    window = Window()
-    window.apply(rows[0].seq, event)
+def born(
+    pid: Pid, event: Spawned, more: Sequence[AnyEvent] = ()
+) -> tuple[Head, Sequence[Row], Window, Process]:
+    """A process that begins with these events."""
+    process, window, events = Process(), Window(), [event, *more]
+    head, rows = journal.seal(journal.before_birth(pid), event.at, events)
+    for row, said in zip(rows, events, strict=True):
+        process = apply(process, said)
+        window.apply(row.seq, said)
     return head, rows, window, process
 
 

@@ -17,15 +17,14 @@ import msgspec
 
 from logos.abi.driver import Model, Profile
 from logos.abi.errors import Code, SysError
-from logos.abi.events import Asked, Interrupted, Thought
-from logos.abi.ids import CallId, Pid, Seq
+from logos.abi.events import Asked, Exited, Interrupted, Thought
+from logos.abi.ids import Pid, Seq
 from logos.abi.messages import (
     AnyDelta,
-    AnyPart,
+    CallDelta,
     Finished,
-    Message,
+    Options,
     Request,
-    ToolCall,
     Usage,
     gather,
 )
@@ -72,25 +71,30 @@ class Thinker:
             resident.append(exit_for(spent, process.answer))
             return
         try:
-            model = await self._models(process.agent.model)
+            options = process.options
+            model = await self._models(options.model if options else process.agent.model)
             if resident.process is not process:
                 return  # something arrived meanwhile: its program decides anew
             request, asked = self._prepare(resident, model)
         except SysError as error:
             if resident.process is process:
-                resident.append(exit_for(error))
+                resident.append(_refusal(process, error))
             return
         self._record(asked, request, resident)
         began = resident.head.seq
         heard: list[AnyDelta] = []
+        numbers = _Numbers(resident.pid, process)
         with anyio.CancelScope() as scope:
             resident.thought = scope
             try:
                 pause = int(_pause_s(process.failures) * SECOND)
                 await resident.clock.sleep_until(resident.clock.now() + pause)
                 async with self._slots.slot(model):
-                    await self._ask((resident.pid, began), model, request, heard)
-                thought = _thought(heard, process.thoughts + 1)
+                    async for delta in model.think(request):
+                        numbered = numbers(delta)
+                        heard.append(numbered)
+                        self._listener(resident.pid, began, numbered)
+                thought = _thought(heard)
             except SysError as error:
                 _settle_failure(resident, error, heard)
                 return
@@ -106,10 +110,15 @@ class Thinker:
 
     def _prepare(self, resident: Resident, model: Model) -> tuple[Request, Asked]:
         process, window, profile = resident.process, resident.window, model.profile
-        output = min(process.agent.max_output, profile.max_output, profile.window // 4)
+        options = process.options
+        tools = options.tools if options else self._gate.tools(process.agent)
+        wanted = process.agent.max_output if options is None else options.max_output
+        most = min(profile.max_output, profile.window // 4)
+        output = min(wanted or most, most)
         room = int(profile.window * EFFECTIVE_WINDOW) - output
+        if options is not None:
+            room -= _overhead(model, options, output)
         window.fit(room)
-        tools = self._gate.tools(process.agent)
         request = assemble(process, window, tools, output)
         prompt = model.count(request)
         output = _affordable(process, profile, prompt, output)
@@ -133,21 +142,50 @@ class Thinker:
         else:
             self._recorded[asked.tools] = resident.append(asked, blobs=[kept(request.tools)])
 
-    async def _ask(
-        self, whose: tuple[Pid, Seq], model: Model, request: Request, heard: list[AnyDelta]
-    ) -> None:
-        async for delta in model.think(request):
-            heard.append(delta)
-            self._listener(*whose, delta)
+
+def _overhead(model: Model, options: Options, output: int) -> int:
+    """What a client's instructions and tools take; they may be of any size.  Raise `context`."""
+    fixed = Request(model=options.model, messages=options.system, tools=options.tools)
+    taken = model.count(fixed)
+    if int(model.profile.window * EFFECTIVE_WINDOW) - output - taken < output:
+        raise SysError(
+            Code.CONTEXT,
+            f"the instructions and tools take {taken} tokens and leave no room",
+            hint=f"the model's window has {model.profile.window}: send fewer tools",
+        )
+    return taken
 
 
-def _thought(heard: list[AnyDelta], number: int) -> Thought:
+class _Numbers:
+    """Providers' call ids repeat; ours are unique in the process: thought and place.  A client
+    may show what one process proposed to another, so its ids name the process, too."""
+
+    def __init__(self, pid: Pid, process: Process) -> None:
+        whose = "c" if process.options is None else f"call_{pid}_"
+        self._thought = f"{whose}{process.thoughts + 1}"
+        self._places: dict[int, int] = {}
+
+    def __call__(self, delta: AnyDelta) -> AnyDelta:
+        if not isinstance(delta, CallDelta):
+            return delta
+        fresh = delta.index not in self._places
+        place = self._places.setdefault(delta.index, len(self._places))
+        id_ = f"{self._thought}_{place}" if fresh else ""
+        return msgspec.structs.replace(delta, index=place, id=id_)
+
+
+def _refusal(process: Process, error: SysError) -> Exited | Interrupted:
+    """Of a thought that was not begun.  A client hears of it and may ask for something else."""
+    if process.options is None or error.code is Code.BUDGET:
+        return exit_for(error)
+    return Interrupted(code=error.code, message=f"{error.message} {error.hint}".strip())
+
+
+def _thought(heard: list[AnyDelta]) -> Thought:
     message, finished = gather(heard)
     if finished is None:
         raise SysError(Code.MODEL, "the answer ended in the middle", hint="it is asked again")
-    thought = Thought(
-        message=_numbered(message, number), usage=finished.usage, finish=finished.reason
-    )
+    thought = Thought(message=message, usage=finished.usage, finish=finished.reason)
     msgspec.json.encode(thought)  # raises for text that is no Unicode: better here than later
     return thought
 
@@ -169,18 +207,6 @@ def _affordable(process: Process, profile: Profile, prompt: int, output: int) ->
     return output
 
 
-def _numbered(message: Message, number: int) -> Message:
-    """Providers' call ids repeat; ours are unique in the process: thought and place."""
-    parts: list[AnyPart] = []
-    for part in message.content:
-        if isinstance(part, ToolCall):
-            n = sum(isinstance(p, ToolCall) for p in parts)
-            parts.append(msgspec.structs.replace(part, id=CallId(f"c{number}_{n}")))
-        else:
-            parts.append(part)
-    return Message(role=message.role, content=tuple(parts))
-
-
 def _settle_failure(resident: Resident, error: SysError, heard: list[AnyDelta]) -> None:
     """An error of the driver.  If nothing came back nothing is charged; half an answer costs
     nobody knows how much."""
@@ -193,7 +219,8 @@ def _settle_failure(resident: Resident, error: SysError, heard: list[AnyDelta]) 
         message=f"{error.message} {error.hint}".strip(),
         charged=finished[-1] if finished else charged,
     )
-    if error.code in FATAL or resident.process.failures + 1 >= MOST_FAILURES:
+    hopeless = error.code in FATAL or resident.process.failures + 1 >= MOST_FAILURES
+    if hopeless and resident.process.options is None:  # else a client decides what is next
         resident.append(interrupted, exit_for(error))
     else:
         resident.append(interrupted)

@@ -1,6 +1,8 @@
 """What travels between processes, and what becomes of it when it arrives.  Pure.
 
-    Note, Order, Death       the bodies of mail
+    Note, Turn, Order, Death the bodies of mail
+    told(turn, mail)         the events of a client's turn, one for each of its messages
+    Deposit                  something for the space of the receiver
     deliver(process, ...)    the events by which a process takes one piece of mail
     listening(process)       whether it takes messages now
     expire(process, now)     the events of what has come due
@@ -10,6 +12,7 @@ Mail is posted in the sender's transaction and taken in the receiver's, so it ar
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Annotated
 
 import msgspec
 from cronsim import CronSim, CronSimError
@@ -21,14 +24,19 @@ from logos.abi.events import (
     Ended,
     Exited,
     Failed,
+    Forgot,
     Interrupted,
+    Linked,
+    Pinned,
     Rang,
     Received,
+    Remembered,
     Returned,
     Signalled,
+    Told,
 )
 from logos.abi.ids import MailId, Pid
-from logos.abi.messages import Usage
+from logos.abi.messages import Message, Options, Usage
 from logos.abi.process import OpenCall, Process, Signal
 from logos.kernel.process.policy import SECOND, exit_for
 
@@ -39,6 +47,13 @@ class Note(msgspec.Struct, frozen=True, tag="note"):
     """A message."""
 
     text: str
+
+
+class Turn(msgspec.Struct, frozen=True, tag="turn", omit_defaults=True):
+    """What a client of the gateway says.  `options` only when they differ from those before."""
+
+    messages: tuple[Message, ...] = ()
+    options: Options | None = None
 
 
 class Order(msgspec.Struct, frozen=True, tag="order"):
@@ -57,7 +72,16 @@ class Death(msgspec.Struct, frozen=True, tag="death"):
     calls: int = 0
 
 
-AnyMail = Note | Order | Death
+class Deposit(msgspec.Struct, frozen=True, tag="deposit"):
+    """What is to be remembered, linked or pinned."""
+
+    items: Annotated[tuple[Remembered | Linked | Pinned, ...], msgspec.Meta(min_length=1)]
+
+
+_BROUGHT = Received | Told | Signalled | Ended | Remembered | Linked | Pinned | Forgot
+"""What a letter may become, at least its first event."""
+
+AnyMail = Note | Turn | Order | Death | Deposit
 _DECODER: msgspec.json.Decoder[AnyMail] = msgspec.json.Decoder(AnyMail)
 
 encode = msgspec.json.encode
@@ -68,11 +92,15 @@ def deliver(process: Process, id_: MailId, sender: Pid | None, body: bytes) -> l
     match _DECODER.decode(body):
         case Note(text=text):
             return _note(process, Received(mail=id_, text=text, sender=sender))
+        case Turn() as turn:
+            return told(turn, id_)
         case Order(signal=signal, reason=reason):
             event = Signalled(mail=id_, signal=signal, sender=sender, reason=reason)
             return [event, *_order(process, signal)]
         case Death() as death:
             return _death(process, id_, Pid(sender or 0), death)
+        case Deposit(items=items):
+            return [msgspec.structs.replace(items[0], mail=id_), *items[1:]]
 
 
 def listening(process: Process) -> bool:
@@ -80,11 +108,24 @@ def listening(process: Process) -> bool:
     and may just have decided to wait for it."""
     if any(call.name == "message.receive" and call.blocked for call in process.open):
         return True
-    return not (process.reserved or process.proposed or process.open)
+    proposed = process.proposed if process.options is None else ()  # those are the client's
+    return not (process.reserved or proposed or process.open)
 
 
 def is_note(body: bytes) -> bool:
-    return isinstance(_DECODER.decode(body), Note)
+    """Something said, which waits until it is listened to."""
+    return isinstance(_DECODER.decode(body), Note | Turn)
+
+
+def told(turn: Turn, mail: MailId | None = None) -> list[AnyEvent]:
+    """Each message is a page of its own.  Options are an event of their own: the same ones again
+    are the same bytes, kept once."""
+    said: list[AnyEvent] = [Told(messages=(message,)) for message in turn.messages]
+    if turn.options is not None or not said:
+        said.insert(0, Told(options=turn.options))
+    if mail is not None:
+        said[-1] = msgspec.structs.replace(said[-1], mail=mail)
+    return said
 
 
 def _note(process: Process, note: Received) -> list[AnyEvent]:
@@ -205,5 +246,5 @@ def taken(events: Sequence[AnyEvent]) -> list[tuple[MailId, int]]:
     return [
         (event.mail, position)
         for position, event in enumerate(events, 1)
-        if isinstance(event, Received | Signalled | Ended) and event.mail
+        if isinstance(event, _BROUGHT) and event.mail
     ]

@@ -51,6 +51,9 @@ def _live(here: Status) -> dict[type[Any], set[Status]]:
         e.PagedIn: stays,
         e.Compacted: stays,
         e.Pinned: stays,
+        e.Remembered: stays,
+        e.Linked: stays,
+        e.Forgot: stays,
         e.Exited: {EXITED},
     }
 
@@ -59,7 +62,14 @@ def _live(here: Status) -> dict[type[Any], set[Status]]:
 ALLOWED: dict[Status, dict[type[Any], set[Status]]] = {
     NONE: {e.Spawned: {READY}},
     READY: _live(READY)
-    | {e.Asked: {THINKING}, e.Called: {CALLING}, e.Failed: {READY}, e.Idled: {WAITING}},
+    | {
+        e.Asked: {THINKING},
+        e.Called: {CALLING},
+        e.Failed: {READY},
+        e.Idled: {WAITING},
+        e.Told: {READY},
+        e.Interrupted: {READY},  # before it was begun
+    },
     THINKING: _live(THINKING) | {e.Thought: {READY}, e.Interrupted: {READY}},
     CALLING: _live(CALLING)
     | {
@@ -75,6 +85,8 @@ ALLOWED: dict[Status, dict[type[Any], set[Status]]] = {
         e.Returned: {WAITING, READY},
         e.Failed: {WAITING, READY},
         e.Idled: {WAITING},
+        e.Told: {WAITING, READY},
+        e.Interrupted: {WAITING, READY},
     },
     STOPPED: _live(STOPPED)
     | {
@@ -83,8 +95,9 @@ ALLOWED: dict[Status, dict[type[Any], set[Status]]] = {
         e.Blocked: {STOPPED},
         e.Returned: {STOPPED},
         e.Failed: {STOPPED},
+        e.Told: {STOPPED},
     },
-    EXITED: {},
+    EXITED: {e.Forgot: {EXITED}},
 }
 
 
@@ -245,6 +258,12 @@ def _received(p: Process, event: e.Received) -> Process:
     return replace(p, news=p.news + 1, idle=False)
 
 
+def _told(p: Process, event: e.Told) -> Process:
+    """What was proposed is answered or given up by whoever was to carry it out."""
+    options = p.options if event.options is None else event.options
+    return replace(p, options=options, proposed=(), news=p.news + 1, idle=False, failures=0)
+
+
 def _signalled(p: Process, event: e.Signalled) -> Process:
     match event.signal:
         case Signal.TERM:
@@ -296,7 +315,7 @@ def _warned(p: Process, event: e.Warned) -> Process:
 
 
 def _windowed(p: Process, event: AnyEvent) -> Process:
-    """The window changed; what the process may do did not."""
+    """Its window or its memory changed; what the process may do did not."""
     del event
     return p
 
@@ -324,6 +343,7 @@ _APPLY: dict[type[Any], Callable[[Process, Any], Process]] = {
     e.Returned: _returned,
     e.Failed: _failed,
     e.Received: _received,
+    e.Told: _told,
     e.Signalled: _signalled,
     e.Started: _started,
     e.Ended: _ended,
@@ -334,5 +354,8 @@ _APPLY: dict[type[Any], Callable[[Process, Any], Process]] = {
     e.PagedIn: _windowed,
     e.Compacted: _windowed,
     e.Pinned: _windowed,
+    e.Remembered: _windowed,
+    e.Linked: _windowed,
+    e.Forgot: _windowed,
     e.Exited: _exited,
 }

@@ -1,0 +1,70 @@
+"""Arrays and names as data, small and quickly read back.
+
+    pack, unpack    an array in the narrowest type that holds it, and back
+    Numbered        names by number, numbers by name
+
+Invariant: what is unpacked equals what was packed, value for value.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+K = TypeVar("K")
+
+_NARROW = (np.int8, np.int16, np.int32, np.int64)
+
+
+class Packed(NamedTuple):
+    """An array: `dtype` as numpy writes it."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    data: bytes
+
+
+def pack(array: NDArray[Any]) -> Packed:
+    """Whole numbers narrow; everything else as it is."""
+    if array.dtype.kind == "i" and array.size:
+        low, high = int(array.min()), int(array.max())
+        for kind in _NARROW:
+            info = np.iinfo(kind)
+            if info.min <= low and high <= info.max:
+                array = array.astype(kind)
+                break
+    return Packed(array.dtype.str, array.shape, array.tobytes())
+
+
+def unpack(packed: Packed, dtype: DTypeLike) -> NDArray[Any]:
+    """A copy that may be written to."""
+    return np.frombuffer(packed.data, dtype=packed.dtype).reshape(packed.shape).astype(dtype)
+
+
+class Numbered(Generic[K]):
+    def __init__(self, names: Iterable[K] = ()) -> None:
+        self._names = list(names)
+        self._numbers = {name: i for i, name in enumerate(self._names)}
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._names)
+
+    def __contains__(self, name: K) -> bool:
+        return name in self._numbers
+
+    def number(self, name: K) -> int:
+        """Of `name`, which gets one if it has none."""
+        number = self._numbers.setdefault(name, len(self._names))
+        if number == len(self._names):
+            self._names.append(name)
+        return number
+
+    def get(self, name: K) -> int | None:
+        return self._numbers.get(name)
+
+    def name(self, number: int) -> K:
+        return self._names[number]

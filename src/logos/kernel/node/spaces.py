@@ -1,0 +1,213 @@
+"""The address spaces of processes, indexed in memory while they are asked, and on disk when not.
+
+    Spaces.fault(pid, question, ask)   -> Fault: the pages it needs, with their texts, or none
+    Spaces.written(entries)            these journals have grown
+    Spaces.run()                       keep indexes current and saved, until cancelled
+
+A space is found in memory, or loaded (one row, a few milliseconds for ten thousand pages), or made
+of its journal; what its journal has gained since is always taken in before it is asked.  The index
+holds no texts: those of the pages that were chosen are read from the journal.  What does not fit
+into `most` bytes leaves, the space asked longest ago first.
+
+Invariant: an answer depends on the journal alone, not on what was in memory or on disk.
+"""
+
+import dataclasses
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+import anyio
+import anyio.to_thread
+import msgspec
+
+from logos.abi.errors import SysError
+from logos.abi.ids import Pid
+from logos.kernel import journal
+from logos.kernel.journal import Entry, Row
+from logos.kernel.memory import SPACE_VERSION, Ask, Fault, Page, Recall, Weights, page_text
+from logos.store import Queries, Store
+
+_SQL = Queries("logos.kernel.node", "space.sql")
+
+log = logging.getLogger("logos.kernel")
+
+MOST_BYTES = 256 << 20
+"""Of indexes in memory."""
+
+SAVE_PAGES = 512
+SAVE_SHARE = 8
+"""An index is saved when it has gained so many pages and this part of its size."""
+
+BATCH = 1000
+"""Events taken in at a time."""
+
+BEHIND = 64
+"""With so many to come the background takes them in, so that nobody has to wait for it."""
+
+_ARCHIVED = frozenset({"remembered"})
+
+_LOCKS = 64
+
+T = TypeVar("T")
+
+
+class Spaces:
+    def __init__(
+        self, store: Store, weights: Weights | None = None, *, most: int = MOST_BYTES
+    ) -> None:
+        self._store = store
+        self._weights = weights
+        self._most = most
+        self._held: dict[Pid, Recall] = {}  # the one asked longest ago first
+        self._leaving: dict[Pid, Recall] = {}  # out, and not yet saved
+        self._locks = [anyio.Lock(fast_acquire=True) for _ in range(_LOCKS)]
+        self._behind: dict[Pid, None] = {}
+        self._work = anyio.Event()
+
+    async def fault(self, pid: Pid, question: str, ask: Ask) -> Fault:
+        """Raise SysError `invalid` for a budget that holds nothing."""
+        async with self._lock(pid):
+            recall = await self._current(pid)
+            found = await _aside(lambda: recall.fault(question, ask))
+            self._keep(pid, recall)
+        return await self._filled(pid, found)
+
+    async def pages(self, pid: Pid) -> int:
+        """How many it has."""
+        async with self._lock(pid):
+            recall = await self._current(pid)
+            self._keep(pid, recall)
+            return len(recall)
+
+    @property
+    def nbytes(self) -> int:
+        """Of the indexes in memory, about."""
+        return sum(recall.nbytes for recall in (*self._held.values(), *self._leaving.values()))
+
+    def written(self, entries: Iterable[Entry]) -> None:
+        """What is held is kept current; an archive is indexed before anybody asks it."""
+        for entry in entries:
+            pid = entry.head.pid
+            held = self._held.get(pid)
+            late = held is not None and entry.head.seq - held.seq >= BEHIND
+            if late or any(row.kind in _ARCHIVED for row in entry.rows):
+                self._behind[pid] = None
+                self._work.set()
+
+    async def run(self) -> None:
+        while True:
+            await self._work.wait()
+            self._work = anyio.Event()
+            try:
+                await self._catch_up()
+                await self.save()
+            except SysError as error:
+                log.warning("the index of memory is not kept for now: %s", error)
+                await anyio.sleep(1)
+
+    async def save(self, *, everything: bool = False) -> None:
+        """Write down what has grown enough, and what has left memory."""
+        for pid, recall in list(self._leaving.items()):
+            await self._save(pid, recall)
+            if self._leaving.get(pid) is recall:
+                del self._leaving[pid]
+        for pid, recall in list(self._held.items()):
+            if recall.added and (everything or _grown(recall)):
+                await self._save(pid, recall)
+
+    async def drop(self) -> None:
+        """Out of memory with all of them: what is asked next is loaded."""
+        await self.save(everything=True)
+        self._held.clear()
+
+    def _lock(self, pid: Pid) -> anyio.Lock:
+        return self._locks[pid % _LOCKS]
+
+    async def _catch_up(self) -> None:
+        while self._behind:
+            pid = next(iter(self._behind))
+            del self._behind[pid]
+            async with self._lock(pid):
+                recall = await self._current(pid)
+                self._keep(pid, recall, asked=False)
+
+    async def _current(self, pid: Pid) -> Recall:
+        """With everything its journal says."""
+        recall = self._held.get(pid) or self._leaving.pop(pid, None) or await self._load(pid)
+        while True:
+            rows = await journal.tail(self._store, pid, recall.seq, BATCH)
+            await _aside(partial(_take, recall, rows))
+            if len(rows) < BATCH:
+                return recall
+
+    async def _load(self, pid: Pid) -> Recall:
+        async def fetch() -> Any:
+            async with self._store.connection() as db:
+                return await db.one(_SQL.load, pid=pid, version=SPACE_VERSION)
+
+        row = await self._store.persist(fetch)
+        if row is None:
+            return Recall(self._weights)
+        return await _aside(lambda: Recall.unpack(row["body"], self._weights))
+
+    def _keep(self, pid: Pid, recall: Recall, *, asked: bool = True) -> None:
+        if asked:
+            self._held.pop(pid, None)
+        self._held[pid] = recall
+        total = sum(each.nbytes for each in self._held.values())
+        while total > self._most and len(self._held) > 1:
+            oldest = next(iter(self._held))
+            left = self._held.pop(oldest)
+            total -= left.nbytes
+            if left.added:
+                self._leaving[oldest] = left
+                self._work.set()
+        if _grown(recall):
+            self._work.set()
+
+    async def _save(self, pid: Pid, recall: Recall) -> None:
+        async with self._lock(pid):
+            seq, pages = recall.seq, len(recall)
+            body = await _aside(recall.pack)
+
+            async def write() -> None:
+                async with self._store.connection() as db:
+                    await db.run(
+                        _SQL.save, pid=pid, seq=seq, version=SPACE_VERSION, pages=pages, body=body
+                    )
+
+            await self._store.persist(write)
+
+    async def _filled(self, pid: Pid, found: Fault) -> Fault:
+        """With the texts of its pages; a page whose event is gone does not come in."""
+        if not found.pages:
+            return found
+        seqs = sorted({page.source.seq for page in found.pages})
+        rows = await journal.read_some(self._store, pid, seqs)
+        texts = {row.seq: page_text(journal.decode(row)) for row in rows}
+        pages = tuple(
+            _with(page, texts[page.source.seq])
+            for page in found.pages
+            if texts.get(page.source.seq)
+        )
+        return dataclasses.replace(found, pages=pages)
+
+
+def _grown(recall: Recall) -> bool:
+    return recall.added >= max(SAVE_PAGES, len(recall) // SAVE_SHARE)
+
+
+def _take(recall: Recall, rows: Sequence[Row]) -> None:
+    for row in rows:
+        recall.add(row.seq, row.at, journal.decode(row))
+
+
+def _with(page: Page, text: str) -> Page:
+    return msgspec.structs.replace(page, text=text[page.source.start : page.source.end])
+
+
+async def _aside(work: Callable[[], T]) -> T:
+    """In a thread: it takes milliseconds, and the node has others to serve."""
+    return await anyio.to_thread.run_sync(work)

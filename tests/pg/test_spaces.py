@@ -1,0 +1,137 @@
+"""Address spaces: the same answer from memory, from disk, and from the journal alone."""
+
+from typing import Any
+
+import pytest
+
+from logos import config
+from logos.abi.agent import Agent
+from logos.abi.errors import Code, SysError
+from logos.abi.ids import Pid, Seq
+from logos.abi.messages import Role
+from logos.drivers.model import Say, Scripted
+from logos.kernel import Kernel
+from logos.kernel.memory import Ask, Recall, Rules, page_text
+from logos.kernel.node.records import Records
+from logos.store import open_store
+
+pytestmark = pytest.mark.anyio
+
+SAID = [
+    "Mira pays for the boat house, our venue.",
+    "The cake comes from the bakery in Elm Street.",
+    "The band is called The Lanterns and plays from nine.",
+    "Nothing of interest happened on Tuesday. " * 60,
+]
+OPEN = Ask(budget=300, gate=False, mass=2.0)
+QUESTION = "Where does the cake come from?"
+
+
+async def grown(kernel: Kernel, said: list[str]) -> Pid:
+    """A process that was told all this."""
+    agent = Agent(name="a", model="m", max_output=64)
+    pid = await kernel.spawn(agent, "\n\n".join(said))
+    await kernel.records.wait(pid)
+    return pid
+
+
+@pytest.fixture
+def _answers(world: Any) -> None:
+    world.models["m"] = Scripted([Say("Noted.")] * 20)
+
+
+@pytest.mark.usefixtures("_answers")
+async def test_memory_disk_and_journal_say_the_same(node: Any, url: str) -> None:
+    async with node() as kernel:
+        pid = await grown(kernel, SAID)
+        first = await kernel.records.fault(pid, QUESTION, OPEN)
+        assert "Elm Street" in first.text
+        assert all(page.text for page in first.pages)
+        await kernel.records.spaces.drop()
+        assert kernel.records.spaces.nbytes == 0
+        assert await kernel.records.fault(pid, QUESTION, OPEN) == first
+    async with open_store(url, config.Store()) as store:
+        recall = Recall()
+        async for row, event in Records(store).events(pid):
+            recall.add(row.seq, row.at, event)
+        fresh = recall.fault(QUESTION, OPEN)
+        assert [each.source for each in fresh.pages] == [each.source for each in first.pages]
+        assert fresh.why == first.why
+        again = Recall.unpack(recall.pack())
+        assert again.fault(QUESTION, OPEN) == fresh
+        assert again.pack() == recall.pack()
+
+
+@pytest.mark.usefixtures("_answers")
+async def test_a_page_is_a_piece_of_its_event(node: Any) -> None:
+    async with node() as kernel:
+        pid = await grown(kernel, SAID)
+        found = await kernel.records.fault(pid, "What happened on Tuesday?", OPEN)
+        texts = {row.seq: page_text(event) async for row, event in kernel.records.events(pid)}
+    assert found.pages
+    for page in found.pages:
+        where = page.source
+        assert page.text == texts[where.seq][where.start : where.end]
+
+
+@pytest.mark.usefixtures("_answers")
+async def test_what_comes_later_is_found(node: Any, url: str) -> None:
+    """By the node that drives the process, and by one that only reads."""
+    async with node() as kernel, open_store(url, config.Store()) as store:
+        reader = Records(store)
+        agent = Agent(name="a", model="m", max_output=64, resident=True)
+        pid = await kernel.spawn(agent, "Plan the feast.")
+        for records in (kernel.records, reader):
+            assert "Elm" not in (await records.fault(pid, QUESTION, OPEN)).text
+        await kernel.send(pid, SAID[1])
+        async for _, event in kernel.records.follow(pid):
+            if "Elm Street" in page_text(event):
+                break
+        for records in (kernel.records, reader):
+            assert "Elm Street" in (await records.fault(pid, QUESTION, OPEN)).text
+
+
+@pytest.mark.usefixtures("_answers")
+async def test_only_so_much_stays_in_memory(node: Any, url: str) -> None:
+    async with node() as kernel:
+        pids = [await grown(kernel, [said]) for said in SAID]
+    async with open_store(url, config.Store()) as store:
+        records = Records(store)
+        answers = {pid: await records.fault(pid, QUESTION, OPEN) for pid in pids}
+        everything = records.spaces.nbytes
+        small = Records(store, most=everything // 2)
+        for _ in range(2):
+            for pid in pids:
+                assert await small.fault(pid, QUESTION, OPEN) == answers[pid]
+                await small.spaces.save()
+                assert small.spaces.nbytes <= everything // 2
+
+
+@pytest.mark.usefixtures("_answers")
+async def test_what_is_in_the_window_does_not_come_in_again(node: Any) -> None:
+    async with node() as kernel:
+        pid = await grown(kernel, [SAID[1]])
+        shown = await kernel.records.fault(pid, QUESTION, OPEN)
+        [page] = [each for each in shown.pages if each.role == Role.USER]
+        for rules in (
+            Rules(events=frozenset({page.source.seq})),
+            Rules(pieces=frozenset({(page.source.seq, page.source.start)})),
+        ):
+            found = await kernel.records.fault(
+                pid, QUESTION, Ask(budget=300, gate=False, rules=rules)
+            )
+            assert page.source not in [each.source for each in found.pages]
+            assert (page.source, "resident") in [(each.source, each.rule) for each in found.refused]
+        elsewhere = Ask(budget=300, gate=False, rules=Rules(roles=frozenset({"assistant"})))
+        found = await kernel.records.fault(pid, QUESTION, elsewhere)
+        assert {each.role for each in found.pages} == {"assistant"}
+
+
+async def test_a_process_without_a_journal_has_nothing(url: str) -> None:
+    async with open_store(url, config.Store()) as store:
+        records = Records(store)
+        assert (await records.fault(Pid(77), QUESTION)).abstained
+        with pytest.raises(SysError) as caught:
+            await records.fault(Pid(77), QUESTION, Ask(budget=0))
+        assert caught.value.code is Code.INVALID
+    assert Recall().seq == Seq(0)
