@@ -130,7 +130,8 @@ class Whole:
         end, mark = self._ends.get(pid), self._marks.get(pid)
         if self._since and end and mark and (end.seq, end.hash) == (mark.seq, mark.hash):
             return _Journal(pid, mark.seq, mark.hash, places=mark.places)
-        return _Journal(pid, hash=genesis(pid))
+        upto = min(end.seq, mark.seq - 1) if self._since and end and mark else 0
+        return _Journal(pid, Seq(upto), hash=genesis(pid))
 
     def _read(self, journal: _Journal, rows: Sequence[Row], kept: AbstractSet[bytes]) -> None:
         wrong = verify(rows, journal.hash, journal.seq, epoch=journal.epoch, last_id=journal.id)

@@ -18,7 +18,7 @@ import numpy as np
 from logos.abi.ids import Pid, Seq
 from logos.kernel.audit.check import End, Whole, apart
 from logos.kernel.audit.checkpoint import Checkpoint, Mark
-from logos.kernel.journal import Broken, Row
+from logos.kernel.journal import MISPLACED, Broken, Row
 from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.audit", "audit.sql")
@@ -27,6 +27,9 @@ PROCESSES = 500
 ROWS = 2000
 BLOBS = 16
 """Fetched at a time: blobs can be large."""
+
+SHOWN = 10
+"""Places in the feed that are looked up."""
 
 KNOWN_BLOBS = 100_000
 LAST = 2**63 - 1
@@ -62,7 +65,8 @@ class Verifier:
             upto = found[-1]["pid"] if len(found) == PROCESSES else LAST
             marks = {}
             while left and left[-1] <= upto:
-                marks[left[-1]] = self._marks[left.pop()]
+                pid = left.pop()
+                marks[pid] = self._marks[pid]
             self._whole.begin(ends, marks)
             rows = self._changed(ends, marks) if self._since else self._range(after, upto)
             async for page in rows:
@@ -129,20 +133,20 @@ class Verifier:
 
     async def _broken(self) -> list[Broken]:
         """And places in the feed that are given twice, or were never given."""
-        broken = list(self._whole.broken)
-        named = {one.pid for one in broken}
+        broken = {one.pid: one for one in self._whole.broken}
         ids = np.sort(np.frombuffer(self._ids, dtype=np.int64))
         last = (await self._all(_SQL.last_place))[0]["id"]
-        twice = ids[1:][ids[1:] == ids[:-1]][:10]
+        twice = ids[1:][ids[1:] == ids[:-1]][:SHOWN]
+        never = ids[ids > last][:SHOWN]
         for id_, why in (
-            *((int(id_), "its place in the feed is another event's, too") for id_ in twice),
-            *((int(id_), "its place in the feed was never given") for id_ in ids[ids > last][:10]),
+            *((int(one), "its place in the feed is another event's, too") for one in twice),
+            *((int(one), "its place in the feed was never given") for one in never),
         ):
             for row in await self._all(_SQL.at_place, id=id_):
-                if row["pid"] not in named:
-                    named.add(row["pid"])
-                    broken.append(Broken(row["pid"], Seq(row["seq"]), why))
-        return sorted(broken)
+                found = broken.get(row["pid"])
+                if found is None or found.why == MISPLACED:  # this says better which it is
+                    broken[row["pid"]] = Broken(row["pid"], Seq(row["seq"]), why)
+        return sorted(broken.values())
 
     async def _all(self, statement: Any, **given: Any) -> Sequence[Any]:
         async def fetch() -> Sequence[Any]:
