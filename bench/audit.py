@@ -101,7 +101,7 @@ async def run(place: Path, chosen: Any) -> dict[str, Any]:
 def main() -> None:
     chosen = arguments(__doc__, events=200, processes=100, length=300)
     with folder() as place:
-        report(anyio.run(run, place, chosen), chosen)
+        report(chosen, anyio.run(run, place, chosen))
 
 
 if __name__ == "__main__":
