@@ -4,6 +4,7 @@ files that describe agents.
     agent        think, act, and finish when there is nothing left to say
     gateway      answer a client, which does the rest itself
     init         adopt orphans and wait
+    archive      keep what it is sent
     PROGRAMS     all by the name an Agent carries
     parse_agent  the text of an agent file -> Agent
     find_agent   NAME.md in a list of folders -> Agent
@@ -14,9 +15,15 @@ A program never waits, reads or writes: the kernel performs what it returns, and
 from logos.abi.process import Program
 from logos.programs.agent import agent
 from logos.programs.agentfile import find_agent, parse_agent
+from logos.programs.archive import archive
 from logos.programs.gateway import gateway
 from logos.programs.init import init
 
-PROGRAMS: dict[str, Program] = {"agent": agent, "gateway": gateway, "init": init}
+PROGRAMS: dict[str, Program] = {
+    "agent": agent,
+    "archive": archive,
+    "gateway": gateway,
+    "init": init,
+}
 
-__all__ = ["PROGRAMS", "agent", "find_agent", "gateway", "init", "parse_agent"]
+__all__ = ["PROGRAMS", "agent", "archive", "find_agent", "gateway", "init", "parse_agent"]

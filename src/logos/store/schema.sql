@@ -163,6 +163,7 @@ CREATE INDEX process_due ON public.process USING btree (wake_at) WHERE ((wake_at
 CREATE INDEX process_orphaned ON public.process USING btree (pid) WHERE ((node IS NULL) AND (exit_status IS NULL));
 CREATE INDEX process_owned ON public.process USING btree (node) WHERE (exit_status IS NULL);
 CREATE INDEX process_parent ON public.process USING btree (parent) WHERE (parent IS NOT NULL);
+CREATE UNIQUE INDEX process_space ON public.process USING btree (agent) WHERE ((agent ~~ '/mem/%'::text) AND (exit_status IS NULL));
 ALTER INDEX public.journal_feed ATTACH PARTITION public.journal_default_id_idx;
 ALTER INDEX public.journal_pkey ATTACH PARTITION public.journal_default_pkey;
 CREATE TRIGGER blob_unchanged BEFORE UPDATE ON public.blob FOR EACH ROW EXECUTE FUNCTION public.refuse_rewriting();

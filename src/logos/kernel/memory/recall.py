@@ -13,22 +13,34 @@ Invariant: the same events give the same space, however often it was packed in b
 """
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
-from logos.abi.events import AnyEvent, Called, Received, Returned, Spawned, Thought, Told
+from logos.abi.events import (
+    AnyEvent,
+    Called,
+    Forgot,
+    Received,
+    Remembered,
+    Returned,
+    Spawned,
+    Thought,
+    Told,
+)
 from logos.abi.ids import CallId, Seq
 from logos.abi.messages import Role
 from logos.kernel.memory.page import Kind, Page, Source, page_of, split
 from logos.kernel.memory.pager import Ask, Fault, Pager
 from logos.kernel.memory.scorer import Weights
+from logos.kernel.memory.shelf import ARCHIVE, FACTS
 from logos.kernel.memory.space import Space, SpaceImage
 from logos.kernel.memory.text import terms
 from logos.kernel.memory.window import page_text
 
-SPACE_VERSION = 1
+SPACE_VERSION = 2
 """Raise it when what is packed changes, or how events become pages: older images are not read."""
 
 NOTHING = "[nothing in memory fits the question]"
@@ -43,10 +55,19 @@ _ROLES: dict[type, Role] = {
 }
 
 
+class Kept(NamedTuple):
+    """What stands at a path: from which source (as a number), which event, since when."""
+
+    source: int
+    seq: Seq
+    since: int
+
+
 class RecallImage(NamedTuple):
     seq: int
     ids: int
     own: list[str]
+    kept: dict[int, list["Kept"]]
     space: SpaceImage
 
 
@@ -56,6 +77,7 @@ class Recall:
     def __init__(self, weights: Weights | None = None) -> None:
         self._pager = Pager(weights, texts=False)
         self._own: set[CallId] = set()
+        self._kept: dict[int, list[Kept]] = {}  # by path, as a number
         self._ids = 0
         self.seq = Seq(0)
         self.added = 0
@@ -74,11 +96,36 @@ class Recall:
         if isinstance(event, Returned) and event.id in self._own:
             self._own.discard(event.id)
             return
+        if isinstance(event, Forgot):
+            self.forget(frozenset((*event.pages, *(left.page for left in event.left))))
         like = _described(seq, at, event)
         if like is not None and (text := page_text(event)):
             pages = self._pieces(like, text)
             self._pager.add(pages)
             self.added += len(pages)
+        if isinstance(event, Remembered):
+            self._close(seq, at, event)
+
+    def _close(self, seq: Seq, at: int, event: Remembered) -> None:
+        """The older at this path is marked as superseded, whichever of them came first."""
+        since = at if event.valid_from is None else event.valid_from
+        path, source = _number(event.path), _number(event.source)
+        any_source = not event.source or not event.path.startswith(f"{FACTS}/")
+        left = []
+        for kept in self._kept.get(path, ()):
+            if not any_source and kept.source != source:
+                left.append(kept)
+            elif kept.since > since:
+                self._supersede(seq, kept.since)
+                left.append(kept)
+            else:
+                self._supersede(kept.seq, since)
+        self._kept[path] = left if event.ends else [*left, Kept(source, seq, since)]
+
+    def _supersede(self, seq: Seq, at: int) -> None:
+        cols = self._pager.space.table.columns()
+        for id_ in cols.id[cols.alive & (cols.seq == seq)].tolist():
+            self._pager.supersede(id_, at)
 
     def forget(self, events: frozenset[Seq]) -> None:
         cols = self._pager.space.table.columns()
@@ -91,7 +138,7 @@ class Recall:
     def pack(self) -> bytes:
         self.added = 0
         own = sorted(self._own)
-        image = RecallImage(self.seq, self._ids, list(own), self._pager.space.pack())
+        image = RecallImage(self.seq, self._ids, list(own), self._kept, self._pager.space.pack())
         return msgspec.msgpack.encode(image)
 
     @classmethod
@@ -100,6 +147,7 @@ class Recall:
         out = cls(weights)
         out._pager.space = Space.unpack(image.space)
         out._own = {CallId(each) for each in image.own}
+        out._kept = image.kept
         out._ids, out.seq = image.ids, Seq(image.seq)
         return out
 
@@ -124,6 +172,8 @@ class Recall:
 
 def _described(seq: Seq, at: int, event: AnyEvent) -> Page | None:
     """What is known of the pages of an event; None: it has none."""
+    if isinstance(event, Remembered):
+        return _remembered(seq, at, event)
     role = _ROLES.get(type(event))
     if isinstance(event, Told) and event.messages:
         role = event.messages[0].role
@@ -141,6 +191,31 @@ def _described(seq: Seq, at: int, event: AnyEvent) -> Page | None:
         group=str(at // _DAY),
         turn=seq,
     )
+
+
+def _remembered(seq: Seq, at: int, event: Remembered) -> Page | None:
+    """What is looked up by its path, or stands in the window anyway, is not searched."""
+    if not event.path.startswith((f"{ARCHIVE}/", f"{FACTS}/")):
+        return None
+    return Page(
+        id=0,
+        text="",
+        hash=b"",
+        tokens=0,
+        kind=Kind(event.kind),
+        subject=event.subject,
+        role=event.role,
+        time=at if event.time is None else event.time,
+        source=Source(seq=seq),
+        group=event.group or event.source or event.path.rpartition("/")[0],
+        turn=seq,
+        valid_from=event.valid_from,
+        valid_to=event.valid_to,
+    )
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(), digest_size=7).digest())
 
 
 def found_text(question: str, pages: Sequence[Page]) -> str:

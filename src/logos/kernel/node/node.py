@@ -260,6 +260,7 @@ class Node:
                 resident.more_mail = False
                 await resident.durable()  # or what is taken would be read as pending again
                 self._deliver(resident, await journal.pending(self._store, [resident.pid]))
+                await resident.save(self._store)  # an archive only ever gets mail
                 if not resident.more_mail:
                     break
         except Fenced as fenced:
