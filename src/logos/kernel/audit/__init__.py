@@ -10,7 +10,7 @@ signer, signer_at, public_key   keys from text and files
 from logos.kernel.audit.checkpoint import Checkpoint
 from logos.kernel.audit.keys import public_key, signer, signer_at
 from logos.kernel.audit.notary import Notary, Seal
-from logos.kernel.audit.verify import Audit, verify
+from logos.kernel.audit.verifier import Audit, verify
 
 __all__ = [
     "Audit",

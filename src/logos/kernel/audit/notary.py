@@ -36,7 +36,7 @@ from logos.kernel.audit.checkpoint import (
     root_of,
     sign,
 )
-from logos.kernel.audit.verify import Audit, verify
+from logos.kernel.audit.verifier import Audit, verify
 from logos.store import Cursor, Queries, Store
 
 _SQL = Queries("logos.kernel.audit", "audit.sql")

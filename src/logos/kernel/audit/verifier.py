@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import anyio.to_thread
 import numpy as np
 
-from logos.abi.ids import Pid, Seq
+from logos.abi.ids import Pid
 from logos.kernel.audit.check import End, Whole, apart
 from logos.kernel.audit.checkpoint import Checkpoint, Mark
 from logos.kernel.journal import MISPLACED, Broken, Row
@@ -142,10 +142,13 @@ class Verifier:
             *((int(one), "its place in the feed is another event's, too") for one in twice),
             *((int(one), "its place in the feed was never given") for one in never),
         ):
-            for row in await self._all(_SQL.at_place, id=id_):
-                found = broken.get(row["pid"])
-                if found is None or found.why == MISPLACED:  # this says better which it is
-                    broken[row["pid"]] = Broken(row["pid"], Seq(row["seq"]), why)
+            there = [Broken(*row, why) for row in await self._all(_SQL.at_place, id=id_)]
+            named = {(one.pid, one.seq) for one in broken.values() if one.why == MISPLACED}
+            if named.isdisjoint((one.pid, one.seq) for one in there):
+                for one in there:
+                    found = broken.get(one.pid)
+                    if found is None or found.why == MISPLACED:  # this says better which it is
+                        broken[one.pid] = one
         return sorted(broken.values())
 
     async def _all(self, statement: Any, **given: Any) -> Sequence[Any]:
