@@ -77,6 +77,7 @@ class Asked:
     resume: Callable[[Sequence[str]], None] = lambda _: None
     read_input: Callable[[], Awaitable[bytes]] | None = None
     by: str = ""
+    gateway: str = ""
 
     @property
     def node(self) -> Machine:

@@ -142,7 +142,8 @@ class Verifier:
             *((int(one), "its place in the feed is another event's, too") for one in twice),
             *((int(one), "its place in the feed was never given") for one in never),
         ):
-            there = [Broken(*row, why) for row in await self._all(_SQL.at_place, id=id_)]
+            rows = await self._all(_SQL.at_place, id=id_)
+            there = [Broken(row["pid"], row["seq"], why) for row in rows]
             named = {(one.pid, one.seq) for one in broken.values() if one.why == MISPLACED}
             if named.isdisjoint((one.pid, one.seq) for one in there):
                 for one in there:
