@@ -11,10 +11,10 @@ import gc
 import logging
 import os
 import socket
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import msgspec
 import platformdirs
@@ -36,10 +36,13 @@ from logos.kernel import (
     Parts,
     Seal,
     SystemClock,
+    Table,
+    check_manifests,
     open_kernel,
     public_key,
     signer,
     signer_at,
+    site_rules,
 )
 from logos.programs import PROGRAMS, find_agent
 from logos.store import Embedded, Fault, migrate, open_store
@@ -194,6 +197,7 @@ async def boot(
             return find_agent(name, agent_folders(config, cwd))
 
         files = Workspace()
+        written, rules = _site(config)
         parts = Parts(
             store=store,
             settings=config.node,
@@ -216,6 +220,9 @@ async def boot(
             place=f"{socket.gethostname()}:{place}",
             alone=True,
             seal=_seal(config, place, os.environ),
+            manifests=lambda: functions.manifests() | written,
+            rules=rules,
+            trust=config.trust,
         )
         kernel = await stack.enter_async_context(open_kernel(parts))
         yield Machine(kernel, loaded, functions, sandbox, agents, opened)
@@ -227,6 +234,34 @@ def _seal(config: Config, place: Path, environ: Mapping[str, str]) -> Seal:
     key = signer(secret(audit.key, environ)) if audit.key else signer_at(place / "audit.key")
     trusted = [public_key(text) for text in audit.trust]
     return Seal(key, place / "checkpoints.jsonl", trusted, audit.every_s)
+
+
+def _site(config: Config) -> tuple[dict[str, Any], Table | None]:
+    """Manifests and rules of this site.  Raise `invalid` naming the file."""
+    written: dict[str, Any] = {}
+    if config.trust.manifests:
+        folder = Path(config.trust.manifests).expanduser()
+        if not folder.is_dir():
+            raise SysError(Code.NOT_FOUND, f"{folder} is not a folder", hint="trust.manifests")
+        for file in sorted(folder.glob("*.toml")):
+            with _naming(file):
+                found = msgspec.toml.decode(file.read_bytes())
+                check_manifests(found)
+                written |= found
+    if not config.trust.rules:
+        return written, None
+    file = Path(config.trust.rules).expanduser()
+    with _naming(file):
+        return written, site_rules(file.read_text(encoding="utf-8"))
+
+
+@contextmanager
+def _naming(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError, SysError) as error:
+        said = error.message if isinstance(error, SysError) else str(error)
+        raise SysError(Code.INVALID, f"{file}: {said}", hint="see `logos config`") from error
 
 
 class _only_node:  # noqa: N801 - used as a function

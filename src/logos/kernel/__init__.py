@@ -17,6 +17,7 @@ Each room imports only the rooms below it in this list.
 
 from logos.kernel.audit import Audit, Checkpoint, Notary, Seal, public_key, signer, signer_at
 from logos.kernel.clock import SystemClock
+from logos.kernel.flow import Table
 from logos.kernel.node import (
     Dead,
     Kernel,
@@ -29,6 +30,7 @@ from logos.kernel.node import (
     Turn,
     open_kernel,
 )
+from logos.kernel.syscall import check_manifests, site_rules
 
 __all__ = [
     "Audit",
@@ -43,10 +45,13 @@ __all__ = [
     "Replayed",
     "Seal",
     "SystemClock",
+    "Table",
     "Told",
     "Turn",
+    "check_manifests",
     "open_kernel",
     "public_key",
     "signer",
     "signer_at",
+    "site_rules",
 ]

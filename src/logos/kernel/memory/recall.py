@@ -40,10 +40,12 @@ from logos.kernel.memory.space import Space, SpaceImage
 from logos.kernel.memory.text import terms
 from logos.kernel.memory.window import page_text
 
-SPACE_VERSION = 2
+SPACE_VERSION = 3
 """Raise it when what is packed changes, or how events become pages: older images are not read."""
 
 NOTHING = "[nothing in memory fits the question]"
+
+_KINDS = frozenset(Kind)
 
 _DAY = 86_400_000_000
 
@@ -55,19 +57,10 @@ _ROLES: dict[type, Role] = {
 }
 
 
-class Kept(NamedTuple):
-    """What stands at a path: from which source (as a number), which event, since when."""
-
-    source: int
-    seq: Seq
-    since: int
-
-
 class RecallImage(NamedTuple):
     seq: int
     ids: int
     own: list[str]
-    kept: dict[int, list["Kept"]]
     space: SpaceImage
 
 
@@ -77,13 +70,16 @@ class Recall:
     def __init__(self, weights: Weights | None = None) -> None:
         self._pager = Pager(weights, texts=False)
         self._own: set[CallId] = set()
-        self._kept: dict[int, list[Kept]] = {}  # by path, as a number
         self._ids = 0
         self.seq = Seq(0)
         self.added = 0
 
     def __len__(self) -> int:
         return len(self._pager)
+
+    @property
+    def space(self) -> Space:
+        return self._pager.space
 
     @property
     def nbytes(self) -> int:
@@ -99,38 +95,35 @@ class Recall:
         if isinstance(event, Forgot):
             self.forget(frozenset((*event.pages, *(left.page for left in event.left))))
         like = _described(seq, at, event)
+        if like is not None and isinstance(event, Remembered):
+            like = self._superseding(like, event, at)
         if like is not None and (text := page_text(event)):
             pages = self._pieces(like, text)
             self._pager.add(pages)
             self.added += len(pages)
-        if isinstance(event, Remembered):
-            self._close(seq, at, event)
 
-    def _close(self, seq: Seq, at: int, event: Remembered) -> None:
-        """The older at this path is marked as superseded, whichever of them came first."""
-        since = at if event.valid_from is None else event.valid_from
-        path, source = _number(event.path), _number(event.source)
-        any_source = not event.source or not event.path.startswith(f"{FACTS}/")
-        left = []
-        for kept in self._kept.get(path, ()):
-            if not any_source and kept.source != source:
-                left.append(kept)
-            elif kept.since > since:
-                self._supersede(seq, kept.since)
-                left.append(kept)
-            else:
-                self._supersede(kept.seq, since)
-        self._kept[path] = left if event.ends else [*left, Kept(source, seq, since)]
-
-    def _supersede(self, seq: Seq, at: int) -> None:
+    def _superseding(self, like: Page, event: Remembered, at: int) -> Page:
+        """The older at this path is marked as superseded, whichever of them came first.  Sources may
+        contradict each other about a fact: then both stand."""
         cols = self._pager.space.table.columns()
-        for id_ in cols.id[cols.alive & (cols.seq == seq)].tolist():
-            self._pager.supersede(id_, at)
+        there = cols.alive & (cols.place == like.place) & (cols.until < 0)
+        if event.source and event.path.startswith(f"{FACTS}/"):
+            there &= cols.origin == like.origin
+        if not there.any():
+            return like
+        since = at if event.valid_from is None else event.valid_from
+        later = there & (cols.held > since)
+        for id_ in cols.id[there & ~later].tolist():
+            self._pager.supersede(id_, since)
+        if like.valid_to is None and later.any():
+            return msgspec.structs.replace(like, valid_to=int(cols.held[later].min()))
+        return like
 
     def forget(self, events: frozenset[Seq]) -> None:
         cols = self._pager.space.table.columns()
         gone = cols.alive & np.isin(cols.seq, sorted(events))
         self._pager.forget(cols.id[gone].tolist())
+        self.added += int(gone.sum())
 
     def fault(self, question: str, ask: Ask) -> Fault:
         return self._pager.fault(question, ask)
@@ -138,7 +131,7 @@ class Recall:
     def pack(self) -> bytes:
         self.added = 0
         own = sorted(self._own)
-        image = RecallImage(self.seq, self._ids, list(own), self._kept, self._pager.space.pack())
+        image = RecallImage(self.seq, self._ids, list(own), self._pager.space.pack())
         return msgspec.msgpack.encode(image)
 
     @classmethod
@@ -147,7 +140,6 @@ class Recall:
         out = cls(weights)
         out._pager.space = Space.unpack(image.space)
         out._own = {CallId(each) for each in image.own}
-        out._kept = image.kept
         out._ids, out.seq = image.ids, Seq(image.seq)
         return out
 
@@ -197,20 +189,24 @@ def _remembered(seq: Seq, at: int, event: Remembered) -> Page | None:
     """What is looked up by its path, or stands in the window anyway, is not searched."""
     if not event.path.startswith((f"{ARCHIVE}/", f"{FACTS}/")):
         return None
+    since = at if event.valid_from is None else event.valid_from
     return Page(
         id=0,
         text="",
         hash=b"",
         tokens=0,
-        kind=Kind(event.kind),
+        kind=Kind(event.kind) if event.kind in _KINDS else Kind.DOCUMENT,
         subject=event.subject,
         role=event.role,
-        time=at if event.time is None else event.time,
+        time=since if event.time is None else event.time,
         source=Source(seq=seq),
         group=event.group or event.source or event.path.rpartition("/")[0],
         turn=seq,
         valid_from=event.valid_from,
         valid_to=event.valid_to,
+        held=since,
+        place=_number(event.path),
+        origin=_number(event.source),
     )
 
 
