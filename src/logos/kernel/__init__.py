@@ -18,6 +18,7 @@ Each room imports only the rooms below it in this list.
 from logos.kernel.audit import Audit, Checkpoint, Notary, Seal, public_key, signer, signer_at
 from logos.kernel.clock import SystemClock
 from logos.kernel.flow import Table
+from logos.kernel.memory import Seen, Window, view
 from logos.kernel.node import (
     Dead,
     Kernel,
@@ -44,14 +45,17 @@ __all__ = [
     "Records",
     "Replayed",
     "Seal",
+    "Seen",
     "SystemClock",
     "Table",
     "Told",
     "Turn",
+    "Window",
     "check_manifests",
     "open_kernel",
     "public_key",
     "signer",
     "signer_at",
     "site_rules",
+    "view",
 ]

@@ -37,6 +37,7 @@ from logos.kernel.mounts import Drivers, Mounts
 from logos.kernel.node.act import Actor, Hold
 from logos.kernel.node.approvals import Approvals
 from logos.kernel.node.ask import Asker
+from logos.kernel.node.fit import Fitter
 from logos.kernel.node.hearing import Ear, Hearing, Witness
 from logos.kernel.node.lease import Lease
 from logos.kernel.node.node import Node
@@ -45,7 +46,7 @@ from logos.kernel.node.resident import Resident, born, project
 from logos.kernel.node.stores import Item, Stores
 from logos.kernel.node.think import Models, Thinker
 from logos.kernel.node.trail import Trail
-from logos.kernel.process import grant
+from logos.kernel.process import grant, tighter
 from logos.kernel.process.mail import AnyMail, Note, Order, Turn, encode, told
 from logos.kernel.sched import Slots
 from logos.kernel.syscall import Declared, Gate, Known, Tools
@@ -122,7 +123,8 @@ class Kernel:
             tasks=tasks,
             hold=Hold(lambda: self._lease.fresh, self._node.lost),
         )
-        thinker = Thinker(self._parts.models, Slots(), self._gate, self._hearing.heard)
+        fitter = Fitter(self.records.fault)
+        thinker = Thinker(self._parts.models, Slots(), self._gate, fitter, self._hearing.heard)
         await self._node.run(thinker, actor, tasks)
         tasks.start_soon(self.records.spaces.run)
         if await self.records.known(INIT) is None:
@@ -180,7 +182,7 @@ class Kernel:
         if agent.program not in self._parts.programs:
             raise SysError(Code.NOT_FOUND, f"there is no program {agent.program!r}")
         await self._parts.models(agent.model)
-        asked = _tighter(agent.limits, limits)
+        asked = tighter(agent.limits, limits)
         owner = Process(caps=EVERYTHING)
         terms = Terms(asked, workspace, by)
         entry, _ = await self._make(agent, task, terms, (INIT, owner))
@@ -205,7 +207,7 @@ class Kernel:
         options = turn.options
         await self._parts.models(options.model if options else agent.model)
         owner = Process(caps=EVERYTHING)
-        asked = _tighter(agent.limits, limits)
+        asked = tighter(agent.limits, limits)
         terms = Terms(asked, by=by, more=told(turn))
         entry, _ = await self._make(agent, "", terms, (INIT, owner))
         meet(entry.head.pid)
@@ -303,7 +305,7 @@ class Kernel:
     async def born(
         self, agent: Agent, task: str, limits: Limits, *, pid: Pid, parent: Process
     ) -> tuple[Entry, Limits]:
-        return await self._make(agent, task, Terms(_tighter(agent.limits, limits)), (pid, parent))
+        return await self._make(agent, task, Terms(tighter(agent.limits, limits)), (pid, parent))
 
     async def _make(
         self, agent: Agent, task: str, terms: Terms, parent: tuple[Pid, Process]
@@ -375,16 +377,6 @@ def space_agent(name: str) -> Agent:
             Code.INVALID, f"{name!r} is not a name for a space", hint="use letters, digits and _"
         )
     return Agent(name=f"/mem/{name}", description="a space", program="archive")
-
-
-def _tighter(own: Limits, asked: Limits) -> Limits:
-    """The smaller of each."""
-
-    def least(a: Any, b: Any) -> Any:
-        return min((n for n in (a, b) if n is not None), default=None)
-
-    fields = Limits.__struct_fields__
-    return Limits(**{name: least(getattr(own, name), getattr(asked, name)) for name in fields})
 
 
 @asynccontextmanager
