@@ -20,8 +20,8 @@ import msgspec
 import platformdirs
 
 from logos.abi.agent import Agent
-from logos.abi.calls import Append, CallTool, Fetch, List, Read, Run, Search, Write
-from logos.abi.driver import Model, Sandbox
+from logos.abi.calls import Append, Call, CallTool, Fetch, List, Read, Run, Search, Write
+from logos.abi.driver import Model, Sandbox, Tool
 from logos.abi.errors import Code, SysError
 from logos.abi.messages import Message, Options, Request
 from logos.config import Config, Loaded, load, secret
@@ -203,7 +203,6 @@ async def boot(
         places = await stack.enter_async_context(
             open_places(place / "mounts", tools, sandbox, config.mounts, os.environ)
         )
-        files = Workspace()
         written, rules = _site(config)
         parts = Parts(
             store=store,
@@ -211,16 +210,7 @@ async def boot(
             clock=SystemClock(),
             programs=PROGRAMS,
             models=opened.open,
-            drivers={
-                List: files,
-                Read: files,
-                Search: files,
-                Write: files,
-                Append: files,
-                Run: Commands(sandbox),
-                Fetch: Web(),
-                CallTool: tools,
-            },
+            drivers=_drivers(sandbox, tools),
             mounts={"/tools": tools.tree},
             functions=tools.specs,
             agents=agents,
@@ -234,6 +224,20 @@ async def boot(
         )
         kernel = await stack.enter_async_context(open_kernel(parts))
         yield Machine(kernel, loaded, functions, sandbox, places, agents, opened)
+
+
+def _drivers(sandbox: Sandbox, tools: Tool) -> dict[type[Call[Any]], Tool]:
+    files = Workspace()
+    return {
+        List: files,
+        Read: files,
+        Search: files,
+        Write: files,
+        Append: files,
+        Run: Commands(sandbox),
+        Fetch: Web(),
+        CallTool: tools,
+    }
 
 
 def _seal(config: Config, place: Path, environ: Mapping[str, str]) -> Seal:
