@@ -68,7 +68,7 @@ async def test_a_process_forgets_what_it_kept(url: str, node: Any, world: Any, t
         ]
     )
     async with node() as kernel:
-        pid = await kernel.spawn(agent(), "Keep what you are told.")
+        pid = await kernel.spawn(agent(), "Remember what I say, then forget /mem/archive/safe.")
         assert (await kernel.records.wait(pid)).status == 0
         told = [t async for t in kernel.records.events(pid)]
         assert await whole(kernel)
@@ -122,7 +122,7 @@ async def test_what_a_process_did_it_cannot_make_forgotten(node: Any, world: Any
         ]
     )
     async with node() as kernel:
-        pid = await kernel.spawn(agent(), "Keep it.")
+        pid = await kernel.spawn(agent(), "Remember it, then forget page 3 and /mem/archive/nothing.")
         await kernel.records.wait(pid)
         failed = [t.event async for t in kernel.records.events(pid) if t.row.kind == "failed"]
         assert [one.code for one in failed] == [Code.DENIED, Code.NOT_FOUND, Code.INVALID]
@@ -157,7 +157,7 @@ async def test_a_space_is_made_to_forget_by_whoever_may_write(
         ]
         await kernel.remember(pid, items)
         world.models["m"] = Scripted([called("memory_forget", path="/mem/team/safe"), "done"])
-        await kernel.records.wait(await kernel.spawn(agent(), "Forget it."))
+        await kernel.records.wait(await kernel.spawn(agent(), "Forget /mem/team/safe."))
         async for told in kernel.records.follow(pid):
             if isinstance(told.event, Forgot):
                 break
