@@ -130,8 +130,8 @@ def refusals(table: Table, measured: Measured, rules: Rules) -> NDArray[np.int8]
 
     if rules.at is not None:
         refuse((cols.time[rows] > rules.at) | (cols.since[rows] > rules.at), "later")
-    held = _resident(cols, rules)
-    if held.any():
+    if rules.resident or rules.events or rules.pieces:
+        held = _resident(cols, rules)
         refuse(np.isin(cols.copy[rows], cols.copy[held]), "resident")
     if rules.flows is not None:
         kept = [i for i, label in enumerate(table.labels) if not rules.flows(label)]

@@ -6,6 +6,7 @@
 Invariant: what is unpacked equals what was packed, value for value.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -43,9 +44,15 @@ def unpack(packed: Packed, dtype: DTypeLike) -> NDArray[Any]:
 
 
 class Numbered(Generic[K]):
-    def __init__(self, names: Iterable[K] = ()) -> None:
+    """With `order`, which sorts the names, they are looked up in it until one is added: a dictionary of
+    all of them takes longer to make than the few questions that follow."""
+
+    def __init__(self, names: Iterable[K] = (), order: NDArray[np.int32] | None = None) -> None:
         self._names = list(names)
-        self._numbers = {name: i for i, name in enumerate(self._names)}
+        self._order = order
+        self._numbers: dict[K, int] = {}
+        if order is None:
+            self._number_all()
 
     def __len__(self) -> int:
         return len(self._names)
@@ -53,18 +60,30 @@ class Numbered(Generic[K]):
     def __iter__(self) -> Iterator[K]:
         return iter(self._names)
 
-    def __contains__(self, name: K) -> bool:
-        return name in self._numbers
-
     def number(self, name: K) -> int:
         """Of `name`, which gets one if it has none."""
+        if self._order is not None:
+            self._number_all()
         number = self._numbers.setdefault(name, len(self._names))
         if number == len(self._names):
             self._names.append(name)
         return number
 
     def get(self, name: K) -> int | None:
-        return self._numbers.get(name)
+        if self._order is None:
+            return self._numbers.get(name)
+        at = bisect_left(self._order, name, key=self._names.__getitem__)  # type: ignore[type-var]
+        number = int(self._order[at]) if at < len(self._order) else -1
+        return number if number >= 0 and self._names[number] == name else None
 
     def name(self, number: int) -> K:
         return self._names[number]
+
+    def order(self) -> NDArray[np.int32]:
+        """The numbers of the names, sorted by name."""
+        names = self._names
+        return np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int32)  # type: ignore[arg-type]
+
+    def _number_all(self) -> None:
+        self._order = None
+        self._numbers = {name: i for i, name in enumerate(self._names)}

@@ -12,6 +12,7 @@ Invariant: the rendered pages of a fault cost at most its budget.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,10 +93,15 @@ DEFAULT = Ask()
 class Pager:
     def __init__(self, weights: Weights | None = None, *, texts: bool = True) -> None:
         self.space = Space(texts=texts)
-        self._scorer = Scorer(load() if weights is None else weights)
+        self._weights = weights
 
     def __len__(self) -> int:
         return len(self.space)
+
+    @cached_property
+    def _scorer(self) -> Scorer:
+        """Made when it is first needed: weights are fitted on spaces that have none yet."""
+        return Scorer(load() if self._weights is None else self._weights)
 
     @classmethod
     def rebuild(cls, pages: Iterable[Page], weights: Weights | None = None) -> "Pager":
