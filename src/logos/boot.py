@@ -11,10 +11,10 @@ import gc
 import logging
 import os
 import socket
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import msgspec
 import platformdirs
@@ -24,14 +24,24 @@ from logos.abi.calls import Append, CallTool, Fetch, List, Read, Run, Search, Wr
 from logos.abi.driver import Model, Sandbox
 from logos.abi.errors import Code, SysError
 from logos.abi.messages import Message, Options, Request
-from logos.config import Config, Loaded, load
+from logos.config import Config, Loaded, load, secret
 from logos.drivers.command import Commands
 from logos.drivers.function import Functions
 from logos.drivers.http import Web
 from logos.drivers.model import Driver, Endpoint, dialect_of, is_known, open_model
 from logos.drivers.sandbox import open_sandbox
+from logos.drivers.tools import Tools
 from logos.drivers.workspace import Workspace
-from logos.kernel import Kernel, Parts, SystemClock, open_kernel
+from logos.kernel import (
+    Kernel,
+    Parts,
+    SystemClock,
+    Table,
+    check_manifests,
+    open_kernel,
+    site_rules,
+)
+from logos.places import Places, open_places
 from logos.programs import PROGRAMS, find_agent
 from logos.store import Embedded, Fault, migrate, open_store
 
@@ -118,6 +128,7 @@ class Machine(NamedTuple):
     loaded: Loaded
     functions: Functions
     sandbox: Sandbox
+    places: Places
     agents: Callable[[str, Path | None], Agent]
     models: ModelNames
 
@@ -184,7 +195,12 @@ async def boot(
         def agents(name: str, cwd: Path | None = None) -> Agent:
             return find_agent(name, agent_folders(config, cwd))
 
+        tools = Tools(functions)
+        places = await stack.enter_async_context(
+            open_places(place / "mounts", tools, sandbox, config.mounts, os.environ)
+        )
         files = Workspace()
+        written, rules = _site(config)
         parts = Parts(
             store=store,
             settings=config.node,
@@ -199,16 +215,48 @@ async def boot(
                 Append: files,
                 Run: Commands(sandbox),
                 Fetch: Web(),
-                CallTool: functions,
+                CallTool: tools,
             },
-            functions=lambda: {spec.name: spec for spec in functions.specs()},
+            mounts={"/tools": tools.tree},
+            functions=tools.specs,
             agents=agents,
             workspaces=place / "workspaces",
             place=f"{socket.gethostname()}:{place}",
             alone=True,
+            manifests=lambda: functions.manifests() | tools.annotations() | written,
+            rules=rules,
+            trust=config.trust,
         )
         kernel = await stack.enter_async_context(open_kernel(parts))
-        yield Machine(kernel, loaded, functions, sandbox, agents, opened)
+        yield Machine(kernel, loaded, functions, sandbox, places, agents, opened)
+
+
+def _site(config: Config) -> tuple[dict[str, Any], Table | None]:
+    """Manifests and rules of this site.  Raise `invalid` naming the file."""
+    written: dict[str, Any] = {}
+    if config.trust.manifests:
+        folder = Path(config.trust.manifests).expanduser()
+        if not folder.is_dir():
+            raise SysError(Code.NOT_FOUND, f"{folder} is not a folder", hint="trust.manifests")
+        for file in sorted(folder.glob("*.toml")):
+            with _naming(file):
+                found = msgspec.toml.decode(file.read_bytes())
+                check_manifests(found)
+                written |= found
+    if not config.trust.rules:
+        return written, None
+    file = Path(config.trust.rules).expanduser()
+    with _naming(file):
+        return written, site_rules(file.read_text(encoding="utf-8"))
+
+
+@contextmanager
+def _naming(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError, SysError) as error:
+        said = error.message if isinstance(error, SysError) else str(error)
+        raise SysError(Code.INVALID, f"{file}: {said}", hint="see `logos config`") from error
 
 
 class _only_node:  # noqa: N801 - used as a function
@@ -253,24 +301,6 @@ async def _migrated(url: str, tell: Callable[[str], None]) -> None:
         ) from error
     if applied:
         tell(f"the database was brought up to date: {', '.join(applied)}")
-
-
-def secret(reference: str, environ: Mapping[str, str]) -> str:
-    """`env:NAME` or `file:/path` -> what is there.  Raise `unauthenticated` when nothing is."""
-    kind, _, where = reference.partition(":")
-    if not reference:
-        return ""
-    if kind == "env" and environ.get(where):
-        return environ[where]
-    if kind == "file" and Path(where).is_file():
-        return Path(where).read_text(encoding="utf-8").strip()
-    raise SysError(
-        Code.UNAUTHENTICATED,
-        f"there is no secret at {reference!r}"
-        if kind in ("env", "file")
-        else "a key is a reference",
-        hint="write env:NAME or file:/path, and put the key there",
-    )
 
 
 def agent_folders(config: Config, cwd: Path | None = None) -> list[Path]:

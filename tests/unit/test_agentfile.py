@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logos.abi.agent import Agent, InDoubt, Limits
+from logos.abi.agent import Agent, Approvals, InDoubt, Limits
 from logos.abi.errors import Code, SysError
 from logos.abi.rights import Cap
 from logos.programs import find_agent, parse_agent
@@ -34,6 +34,7 @@ def test_a_whole_file() -> None:
             "limits: {tokens: 200k, cost: $0.50, wall: 10m, calls: 1_000, children: 2, depth: 1}",
             "resident: yes",
             "in_doubt: ask",
+            "approvals: deny",
             "max_output: 2k",
             "color: red",
         )
@@ -49,6 +50,7 @@ def test_a_whole_file() -> None:
             tokens=200_000, cost=500_000_000, wall_s=600.0, calls=1000, children=2, depth=1
         ),
         in_doubt=InDoubt.ASK,
+        approvals=Approvals.DENY,
         resident=True,
         max_output=2000,
     )
@@ -67,16 +69,23 @@ def test_a_file_of_a_coding_agent_needs_no_change() -> None:
     assert agent.description.startswith("Use after edits. Example: user: 'review' #")
     assert agent.model == ""
     assert agent.tools == (
-        "fs.read", "fs.write", "fs.search", "fs.list", "command.run", "mcp__github__list",
+        "fs.read", "fs.write", "fs.search", "fs.list", "command.run", "tool.call",
         "http.fetch", "process.spawn", "process.wait",
     )  # fmt: skip
     assert caps(agent) == {
         "read:/home/**",
         "write:/home/**",
         "run:/bin/git",
-        "call:/tools/mcp__github__list",
+        "read:/tools/github/**",
+        "call:/tools/github/list",
         "wait:/proc/child/*",
     }
+
+
+def test_a_mounted_tool_brings_no_right_to_files() -> None:
+    agent = parse_agent(front("tools: mcp__github"))
+    assert agent.tools == ("fs.list", "fs.read", "fs.search", "tool.call")
+    assert caps(agent) == {"read:/tools/github/**", "call:/tools/github/**"}
 
 
 def test_tools_without_allow_get_the_defaults_and_no_more() -> None:

@@ -15,6 +15,8 @@ Each room imports only the rooms below it in this list.
 """
 
 from logos.kernel.clock import SystemClock
+from logos.kernel.flow import Table
+from logos.kernel.memory import Seen, Window, view
 from logos.kernel.node import (
     Audit,
     Dead,
@@ -28,6 +30,7 @@ from logos.kernel.node import (
     Turn,
     open_kernel,
 )
+from logos.kernel.syscall import check_manifests, site_rules
 
 __all__ = [
     "Audit",
@@ -38,8 +41,14 @@ __all__ = [
     "Parts",
     "Records",
     "Replayed",
+    "Seen",
     "SystemClock",
+    "Table",
     "Told",
     "Turn",
+    "Window",
+    "check_manifests",
     "open_kernel",
+    "site_rules",
+    "view",
 ]

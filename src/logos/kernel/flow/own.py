@@ -1,7 +1,7 @@
 """Manifests of LogOS's own calls.  Data, checked against the calls' own schemas.
 
     OWN              {call: Manifest}
-    own(catalogue)   put them all into a catalogue
+    add_own(catalogue)   put them all into a catalogue
 
 What a process does in its own workspace is `private`: it needs no intent, and the names of new
 files are the agent's to choose.  What it fetches leaves the machine.  `tool.call` stands here
@@ -110,7 +110,7 @@ arguments = { cron = "choice", text = "content" }
 OWN: dict[str, Manifest] = msgspec.convert(tomllib.loads(_TEXT), dict[str, Manifest])
 
 
-def own(catalogue: Catalogue) -> None:
+def add_own(catalogue: Catalogue) -> None:
     """Put every call of the abi into the catalogue."""
     for call in CALLS:
         catalogue.add(name(call), _schema(call), OWN[name(call)])

@@ -3,6 +3,7 @@
     open_kernel(...)     an async context manager: a node that serves until it is left
     Kernel               start, signal, message and listen to processes
     Kernel.records       what has been written
+    Kernel.approvals     what waits for a person
 
 Whoever holds a Kernel acts for the owner, as init does.  What it asks for is journaled at
 the process it concerns.
@@ -27,11 +28,15 @@ from logos.abi.mount import Mount
 from logos.abi.process import Process, Program, Signal
 from logos.abi.rights import EVERYTHING, attenuates
 from logos.kernel import caps, journal
+from logos.kernel.flow import Table
 from logos.kernel.handlers import TABLE
 from logos.kernel.journal import Birth, Entry, Writer
 from logos.kernel.memory import OWN, Ask, Fault
 from logos.kernel.mounts import Drivers, Mounts
 from logos.kernel.node.act import Actor, Hold
+from logos.kernel.node.approvals import Approvals
+from logos.kernel.node.ask import Asker
+from logos.kernel.node.fit import Fitter
 from logos.kernel.node.hearing import Ear, Hearing, Witness
 from logos.kernel.node.lease import Lease
 from logos.kernel.node.node import Node
@@ -39,10 +44,11 @@ from logos.kernel.node.records import Records
 from logos.kernel.node.resident import Resident, born, project
 from logos.kernel.node.stores import Item, Stores
 from logos.kernel.node.think import Models, Thinker
+from logos.kernel.node.trail import Trail
 from logos.kernel.process import grant
 from logos.kernel.process.mail import AnyMail, Note, Order, Turn, encode, told
 from logos.kernel.sched import Slots
-from logos.kernel.syscall import Gate, Known
+from logos.kernel.syscall import Declared, Gate, Known, Tools
 from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "node.sql")
@@ -65,6 +71,9 @@ class Parts(NamedTuple):
     workspaces: Path
     place: str
     alone: bool = False
+    manifests: Callable[[], Mapping[str, Declared]] = dict
+    rules: Table | None = None
+    trust: config.Trust = config.Trust()
     mounts: Mapping[str, Mount] = {}
 
 
@@ -84,8 +93,10 @@ class Kernel:
         self._lease = Lease(parts.store, parts.settings.lease_s)
         self.records = Records(parts.store)
         self.stores = Stores(parts.store, self.records, self._post)
+        self.approvals = Approvals(parts.store, self.records, self._post)
         self._hearing = Hearing()
         self._gate = Gate(parts.functions, [caps.check])
+        self._tools = Tools(parts.functions, parts.manifests, parts.rules)
         self._unborn: dict[Pid, Resident] = {}
         self._writer: Writer
         self._node: Node
@@ -102,14 +113,15 @@ class Kernel:
             programs=self._parts.programs,
         )
         actor = Actor(
-            gate=self._gate,
+            asker=Asker(self._gate, self._tools, self._store, self._parts.trust.answer_s),
             table=TABLE,
             driver=Mounts(self._parts.mounts, self._parts.drivers).tool,
             services=self,
             tasks=tasks,
             hold=Hold(lambda: self._lease.fresh, self._node.lost),
         )
-        thinker = Thinker(self._parts.models, Slots(), self._gate, self._hearing.heard)
+        fitter = Fitter(self.records.fault)
+        thinker = Thinker(self._parts.models, Slots(), self._gate, fitter, self._hearing.heard)
         await self._node.run(thinker, actor, tasks)
         tasks.start_soon(self.records.spaces.run)
         if await self.records.known(INIT) is None:
@@ -310,6 +322,7 @@ class Kernel:
             generation=owner.generation + 1,
             workspace=folder,
             by=terms.by,
+            said=() if parent_pid == INIT else owner.said,
         )
         entry, self._unborn[pid] = self._birth(pid, event, terms.more)
         return entry, limits
@@ -324,7 +337,9 @@ class Kernel:
         entry = Entry(
             before=journal.START, head=head, rows=rows, projection=project(process), birth=birth
         )
-        return entry, Resident(head, process, window, self._writer, self._parts.clock)
+        trail = Trail(journal.START)
+        trail.add(rows[0].seq, event)
+        return entry, Resident(head, process, window, self._writer, self._parts.clock, trail)
 
     # -- what the writer and the thinker tell -----------------------------------------------
 
