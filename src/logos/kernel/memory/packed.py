@@ -6,14 +6,13 @@
 Invariant: what is unpacked equals what was packed, value for value.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-K = TypeVar("K")
+K = TypeVar("K", str, tuple[str, str])
 
 _NARROW = (np.int8, np.int16, np.int32, np.int64)
 
@@ -48,7 +47,7 @@ class Numbered(Generic[K]):
     all of them takes longer to make than the few questions that follow."""
 
     def __init__(self, names: Iterable[K] = (), order: NDArray[np.int32] | None = None) -> None:
-        self._names = list(names)
+        self._names: list[K] = list(names)
         self._order = order
         self._numbers: dict[K, int] = {}
         if order is None:
@@ -72,9 +71,14 @@ class Numbered(Generic[K]):
     def get(self, name: K) -> int | None:
         if self._order is None:
             return self._numbers.get(name)
-        at = bisect_left(self._order, name, key=self._names.__getitem__)  # type: ignore[type-var]
-        number = int(self._order[at]) if at < len(self._order) else -1
-        return number if number >= 0 and self._names[number] == name else None
+        low, high = 0, len(self._order)
+        while low < high:
+            middle = (low + high) // 2
+            number = int(self._order[middle])
+            if self._names[number] == name:
+                return number
+            low, high = (middle + 1, high) if self._names[number] < name else (low, middle)
+        return None
 
     def name(self, number: int) -> K:
         return self._names[number]
@@ -82,7 +86,7 @@ class Numbered(Generic[K]):
     def order(self) -> NDArray[np.int32]:
         """The numbers of the names, sorted by name."""
         names = self._names
-        return np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int32)  # type: ignore[arg-type]
+        return np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int32)
 
     def _number_all(self) -> None:
         self._order = None
