@@ -188,7 +188,7 @@ def own_first(
     """Scores with which the subject's own pages come first; what room they leave is anybody's, the less so the
     more doubtful it is that there is an answer."""
     doubt = 1.0 - math.log(max(confidence, _TINY) / max(1.0 - confidence, _TINY))
-    out = scores - np.float32(max(doubt, 0.0)) * others
+    out = scores - np.float32(max(doubt, 0.0)) * others.astype(np.float32)
     own = np.flatnonzero(~others)
     order = own[np.argsort(DENSITY * np.log(costs[own] + 1) - scores[own], kind="stable")]
     out[order[np.cumsum(costs[order]) <= OWN_FIRST]] += np.float32(_AHEAD)
