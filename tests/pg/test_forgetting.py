@@ -122,7 +122,9 @@ async def test_what_a_process_did_it_cannot_make_forgotten(node: Any, world: Any
         ]
     )
     async with node() as kernel:
-        pid = await kernel.spawn(agent(), "Remember it, then forget page 3 and /mem/archive/nothing.")
+        pid = await kernel.spawn(
+            agent(), "Remember it, then forget page 3 and /mem/archive/nothing."
+        )
         await kernel.records.wait(pid)
         failed = [t.event async for t in kernel.records.events(pid) if t.row.kind == "failed"]
         assert [one.code for one in failed] == [Code.DENIED, Code.NOT_FOUND, Code.INVALID]

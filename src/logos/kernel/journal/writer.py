@@ -277,7 +277,10 @@ async def _append(db: Cursor, entries: Sequence[Entry]) -> set[Pid]:
         row_epochs=_literal(rows["epoch"]),
         row_ats=_literal(rows["at"]),
         row_kinds=_literal(rows["kind"]),
-        row_bodies=[body if _inline(body) else None for body in rows["body"]],
+        row_bodies=[
+            body if _inline(kind, body) else None
+            for kind, body in zip(rows["kind"], rows["body"], strict=True)
+        ],
         row_digests=rows["digest"],
         row_prevs=rows["prev"],
         row_hashes=rows["hash"],
@@ -321,12 +324,13 @@ async def _blobs(db: Cursor, entries: Iterable[Entry]) -> None:
     """Large bodies first: a blob nobody points to is harmless, a pointer to none is not."""
     entries = list(entries)
     rows = chain.from_iterable(e.rows for e in chain(entries, *(e.children for e in entries)))
-    blobs = {r.digest: r.body for r in rows if not _inline(r.body)}
+    blobs = {r.digest: r.body for r in rows if not _inline(r.kind, r.body)}
     blobs |= {hashlib.sha256(body).digest(): body for e in entries for body in e.blobs}
     if blobs:
         digests = sorted(blobs)  # one order for all lanes and nodes: no deadlock
         await db.run(_SQL.store_blobs, digests=digests, bodies=[blobs[d] for d in digests])
 
 
-def _inline(body: bytes | None) -> bool:
-    return body is not None and len(body) <= BODY_INLINE_BYTES
+def _inline(kind: str, body: bytes | None) -> bool:
+    """What was forgotten is said in the journal itself: who checks it looks nowhere else."""
+    return body is not None and (kind == "forgot" or len(body) <= BODY_INLINE_BYTES)
