@@ -1,6 +1,7 @@
 """The commands, one file per family, and the table of them all."""
 
 from logos.cli.commands.audit import REPLAY, VERIFY
+from logos.cli.commands.clients import ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE
 from logos.cli.commands.look import JOURNAL, LOGS, PS, SHOW, TREE
 from logos.cli.commands.machine import AGENTS, CONFIG, DOCTOR, DOWN, STATUS, UP
 from logos.cli.commands.work import ATTACH, KILL, RUN, SEND, WAIT
@@ -19,6 +20,10 @@ ALL = (
     LOGS,
     REPLAY,
     VERIFY,
+    KEY_CREATE,
+    KEY_LIST,
+    KEY_REVOKE,
+    ENV,
     AGENTS,
     CONFIG,
     DOCTOR,
@@ -33,6 +38,7 @@ GROUPS = {
     "Work": (RUN, ATTACH, SEND, KILL, WAIT),
     "Look": (PS, TREE, SHOW, JOURNAL, LOGS),
     "Trust": (REPLAY, VERIFY),
+    "Clients": (ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE),
     "Machine": (AGENTS, CONFIG, DOCTOR, UP, DOWN, STATUS),
 }
 

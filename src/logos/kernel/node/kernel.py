@@ -3,6 +3,7 @@
     open_kernel(...)     an async context manager: a node that serves until it is left
     Kernel               start, signal, message and listen to processes
     Kernel.records       what has been written
+    Kernel.keys          who else may ask
     Kernel.approvals     what waits for a person
 
 Whoever holds a Kernel acts for the owner, as init does.  What it asks for is journaled at
@@ -90,6 +91,7 @@ class Kernel:
         self._parts = parts
         self._store = parts.store
         self._lease = Lease(parts.store, parts.settings.lease_s)
+        self.keys = caps.Keys(parts.store, self.now)
         self.records = Records(parts.store)
         self.stores = Stores(parts.store, self.records, self._post)
         self.approvals = Approvals(parts.store, self.records, self._post)

@@ -117,7 +117,7 @@ class Thinker:
         output = min(wanted or most, most)
         room = int(profile.window * EFFECTIVE_WINDOW) - output
         if options is not None:
-            room -= _overhead(model, options, output)
+            room = 0 if options.bare else room - _overhead(model, options, output)
         window.fit(room)
         request = assemble(process, window, tools, output)
         prompt = model.count(request)
