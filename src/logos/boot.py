@@ -24,12 +24,13 @@ from logos.abi.calls import Append, CallTool, Fetch, List, Read, Run, Search, Wr
 from logos.abi.driver import Model, Sandbox
 from logos.abi.errors import Code, SysError
 from logos.abi.messages import Message, Options, Request
-from logos.config import Config, Loaded, load
+from logos.config import Config, Loaded, load, secret
 from logos.drivers.command import Commands
 from logos.drivers.function import Functions
 from logos.drivers.http import Web
 from logos.drivers.model import Driver, Embeddings, Endpoint, dialect_of, is_known, open_model
 from logos.drivers.sandbox import open_sandbox
+from logos.drivers.tools import Tools
 from logos.drivers.workspace import Workspace
 from logos.kernel import (
     Kernel,
@@ -40,6 +41,7 @@ from logos.kernel import (
     open_kernel,
     site_rules,
 )
+from logos.places import Places, open_places
 from logos.programs import PROGRAMS, find_agent
 from logos.store import Embedded, Fault, migrate, open_store
 
@@ -139,6 +141,7 @@ class Machine(NamedTuple):
     loaded: Loaded
     functions: Functions
     sandbox: Sandbox
+    places: Places
     agents: Callable[[str, Path | None], Agent]
     models: ModelNames
 
@@ -205,6 +208,10 @@ async def boot(
         def agents(name: str, cwd: Path | None = None) -> Agent:
             return find_agent(name, agent_folders(config, cwd))
 
+        tools = Tools(functions)
+        places = await stack.enter_async_context(
+            open_places(place / "mounts", tools, sandbox, config.mounts, os.environ)
+        )
         files = Workspace()
         written, rules = _site(config)
         parts = Parts(
@@ -221,19 +228,20 @@ async def boot(
                 Append: files,
                 Run: Commands(sandbox),
                 Fetch: Web(),
-                CallTool: functions,
+                CallTool: tools,
             },
-            functions=lambda: {spec.name: spec for spec in functions.specs()},
+            mounts={"/tools": tools.tree},
+            functions=tools.specs,
             agents=agents,
             workspaces=place / "workspaces",
             place=f"{socket.gethostname()}:{place}",
             alone=True,
-            manifests=lambda: functions.manifests() | written,
+            manifests=lambda: functions.manifests() | tools.annotations() | written,
             rules=rules,
             trust=config.trust,
         )
         kernel = await stack.enter_async_context(open_kernel(parts))
-        yield Machine(kernel, loaded, functions, sandbox, agents, opened)
+        yield Machine(kernel, loaded, functions, sandbox, places, agents, opened)
 
 
 def _site(config: Config) -> tuple[dict[str, Any], Table | None]:
@@ -306,24 +314,6 @@ async def _migrated(url: str, tell: Callable[[str], None]) -> None:
         ) from error
     if applied:
         tell(f"the database was brought up to date: {', '.join(applied)}")
-
-
-def secret(reference: str, environ: Mapping[str, str]) -> str:
-    """`env:NAME` or `file:/path` -> what is there.  Raise `unauthenticated` when nothing is."""
-    kind, _, where = reference.partition(":")
-    if not reference:
-        return ""
-    if kind == "env" and environ.get(where):
-        return environ[where]
-    if kind == "file" and Path(where).is_file():
-        return Path(where).read_text(encoding="utf-8").strip()
-    raise SysError(
-        Code.UNAUTHENTICATED,
-        f"there is no secret at {reference!r}"
-        if kind in ("env", "file")
-        else "a key is a reference",
-        hint="write env:NAME or file:/path, and put the key there",
-    )
 
 
 def agent_folders(config: Config, cwd: Path | None = None) -> list[Path]:

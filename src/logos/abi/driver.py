@@ -11,6 +11,7 @@ driver needs this package and nothing else of ours.
 """
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -19,6 +20,9 @@ import msgspec
 
 from logos.abi.ids import CallId, Pid
 from logos.abi.messages import AnyDelta, Request
+
+EFFECTIVE = 0.65
+"""Of an advertised window (RULER), when nobody knows better."""
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,11 +35,13 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model is and can do.  `window` and `max_output` are in tokens; `concurrency` is
-    how many thoughts it takes at once."""
+    """What a model is and can do.  `window` and `max_output` are in tokens; `effective` is the share
+    of the window that is used: beyond it most models miss what is in front of them.  `concurrency`
+    is how many thoughts it takes at once."""
 
     name: str
     window: int = 128_000
+    effective: float = EFFECTIVE
     max_output: int = 8_192
     concurrency: int = 256
     price: Price = Price()
@@ -161,6 +167,22 @@ class Completed(msgspec.Struct, frozen=True, kw_only=True):
     mode: Mode = Mode.FULL
 
 
+class Program(Protocol):
+    """A program that runs in a sandbox."""
+
+    async def send(self, data: bytes) -> None:
+        """To its standard input.  Raise SysError `unavailable` when it has ended."""
+        ...
+
+    async def receive(self) -> bytes:
+        """What comes next from its standard output; nothing at its end."""
+        ...
+
+    def last_words(self) -> str:
+        """The end of what it wrote to standard error."""
+        ...
+
+
 class Layer(msgspec.Struct, frozen=True, kw_only=True):
     """One mechanism of confinement on this machine, for `logos doctor`."""
 
@@ -178,6 +200,11 @@ class Sandbox(Protocol):
     async def run(self, command: Command) -> Completed:
         """Run it, and leave no process behind.  Raise SysError `unavailable` when this machine
         cannot confine it as strongly as the operator asked: never run it weaker instead."""
+        ...
+
+    def open(self, command: Command) -> AbstractAsyncContextManager[Program]:
+        """Run it for as long as this is held, to be talked to; then kill all of it.  Of the
+        command, `stdin` and `timeout_s` mean nothing.  Raise as `run` does."""
         ...
 
 

@@ -16,6 +16,7 @@ Each room imports only the rooms below it in this list.
 
 from logos.kernel.clock import SystemClock
 from logos.kernel.flow import Table
+from logos.kernel.memory import Seen, Window, view
 from logos.kernel.node import (
     Audit,
     Dead,
@@ -40,11 +41,14 @@ __all__ = [
     "Parts",
     "Records",
     "Replayed",
+    "Seen",
     "SystemClock",
     "Table",
     "Told",
     "Turn",
+    "Window",
     "check_manifests",
     "open_kernel",
     "site_rules",
+    "view",
 ]

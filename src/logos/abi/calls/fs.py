@@ -8,7 +8,9 @@ from logos.abi.calls.base import Call
 from logos.abi.driver import Effect
 from logos.abi.errors import Code
 
-PathArgument = Annotated[str, Meta(description="a path below /home", min_length=1)]
+PathArgument = Annotated[
+    str, Meta(description="a path; /home is your folder, /tools has tools to call", min_length=1)
+]
 
 
 def absolute(path: str) -> str:
@@ -52,7 +54,8 @@ class Search(Call[str], tag="fs.search", frozen=True, kw_only=True):
     """Find a regular expression in the files below a folder.
 
     One match a line, as `PATH:LINE: TEXT`, ordered by path and line, at most `limit` of them; a
-    last line says how many more there are.  `offset` skips that many.
+    last line says how many more there are.  `offset` skips that many.  Below /tools and /skills the
+    pattern is words that say what you want to do.
     """
 
     effect = Effect.PURE

@@ -4,6 +4,7 @@ from logos.cli.commands.audit import REPLAY, VERIFY
 from logos.cli.commands.clients import ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE
 from logos.cli.commands.look import JOURNAL, LOGS, PS, SHOW, TREE
 from logos.cli.commands.machine import AGENTS, CONFIG, DOCTOR, DOWN, STATUS, UP
+from logos.cli.commands.mounts import MOUNT, MOUNTS, UMOUNT
 from logos.cli.commands.work import ATTACH, KILL, RUN, SEND, WAIT
 from logos.cli.registry import Command
 
@@ -24,6 +25,9 @@ ALL = (
     KEY_LIST,
     KEY_REVOKE,
     ENV,
+    MOUNT,
+    UMOUNT,
+    MOUNTS,
     AGENTS,
     CONFIG,
     DOCTOR,
@@ -39,6 +43,7 @@ GROUPS = {
     "Look": (PS, TREE, SHOW, JOURNAL, LOGS),
     "Trust": (REPLAY, VERIFY),
     "Clients": (ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE),
+    "Tools": (MOUNT, UMOUNT, MOUNTS),
     "Machine": (AGENTS, CONFIG, DOCTOR, UP, DOWN, STATUS),
 }
 

@@ -3,6 +3,7 @@
     Cage.start(...)   begin; returns at once
     await ready()     it is confined and waits
     await carry(cmd)  hand the program over, collect what it writes, until it ends or must
+    await begin(cmd)  hand the program over and leave its streams to the caller
     await end()       kill what is left and wait until nothing is
 
 Invariant: after `end` no process of the sandbox exists, not even as a zombie.
@@ -116,7 +117,7 @@ class Cage:
         if heard != _READY:
             said = b""
             with anyio.move_on_after(_LAST_WORDS_S):
-                said = await _read(self._streams[2], _CHUNK)
+                said = await read(self._streams[2], _CHUNK)
             raise SysError(
                 Code.UNAVAILABLE,
                 f"could not confine a program: {said.decode(errors='replace').strip()}",
@@ -138,7 +139,7 @@ class Cage:
             prime, pid = self._group.made.prime, self._process.pid
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(anyio.to_thread.run_sync, prime, pid)
-                heard = await _read(out, 1)
+                heard = await read(out, 1)
         return heard
 
     def poll(self) -> bool:
@@ -173,13 +174,20 @@ class Cage:
             mode=self._mode,
         )
 
+    async def begin(self, command: Command, orders: dict[str, Any]) -> tuple[int, int, int]:
+        """Its standard input, output and error: ours to use until `end`, not to close."""
+        self._used = True
+        self._group.limit(memory=command.memory_bytes, tasks=command.processes)
+        await write(self._streams[0], plan.message(orders))
+        return self._streams
+
     def _status(self) -> int:
         assert self._process is not None
         code = self._process.returncode
         return code if code >= 0 else 128 - code
 
     async def _drain(self, fd: int, output: _Output) -> None:
-        while data := await _read(fd, _CHUNK):
+        while data := await read(fd, _CHUNK):
             output.add(data)
             if output.flooded:
                 self.kill()
@@ -188,15 +196,9 @@ class Cage:
     async def _feed(self, data: bytes) -> None:
         assert self._process is not None
         assert self._process.stdin is not None
-        view = memoryview(data)
-        while view:
-            try:
-                view = view[os.write(self._streams[0], view) :]
-            except BlockingIOError:
-                await anyio.wait_writable(self._streams[0])
-            except BrokenPipeError:
-                return
-        self._process.stdin.close()
+        with suppress(BrokenPipeError):
+            await write(self._streams[0], data)
+            self._process.stdin.close()
 
     def kill(self) -> None:
         """Everything at once, as surely as this machine can."""
@@ -246,7 +248,17 @@ class Cage:
         process.wait()
 
 
-async def _read(fd: int, size: int) -> bytes:
+async def write(fd: int, data: bytes) -> None:
+    """All of it."""
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(fd, view) :]
+        except BlockingIOError:
+            await anyio.wait_writable(fd)
+
+
+async def read(fd: int, size: int) -> bytes:
     """Up to `size` bytes; none at the end."""
     await anyio.lowlevel.checkpoint()  # endless output must not keep the loop to itself
     while True:

@@ -2,6 +2,7 @@
 
     open_sandbox(Mode.FULL)     -> LocalSandbox
     await sandbox.run(command)  -> Completed
+    sandbox.open(command)       -> a program to talk to, while held
     sandbox.layers()            for `logos doctor`
     await sandbox.aclose()      end the launchers that wait
 
@@ -40,6 +41,7 @@ from logos.drivers.sandbox.cage import Cage, Start
 from logos.drivers.sandbox.cgroup import Group
 from logos.drivers.sandbox.machine import Machine
 from logos.drivers.sandbox.plan import View
+from logos.drivers.sandbox.talk import Talk, endless, talking
 from logos.drivers.sandbox.uids import Lease
 
 STATE = Path("/run/logos")
@@ -89,11 +91,9 @@ class LocalSandbox:
         return machines.layers(self._machine)
 
     async def run(self, command: Command) -> Completed:
-        missing = machines.lacking(self._machine, self._mode)
-        if missing:
-            raise SysError(Code.UNAVAILABLE, f"no sandbox of mode {self._mode} here", hint=missing)
+        self._check()
         view = _view(command)
-        async with self._turn(view.workspace) as (place, folder):
+        async with self._at(view.workspace) as (place, folder), place.turn:
             await self._own(place, folder)
             cage = await self._take(place, view)
             try:
@@ -113,6 +113,34 @@ class LocalSandbox:
                 asyncio.get_running_loop().call_soon(self._refill, place)
             return done
 
+    @asynccontextmanager
+    async def open(self, command: Command) -> AsyncIterator[Talk]:
+        """Only its start takes the workspace's turn: what is talked to may stay for hours."""
+        self._check()
+        view = _view(command)
+        async with self._at(view.workspace) as (place, folder):
+            async with place.turn:
+                await self._own(place, folder)
+                cage = await self._take(place, view)
+            try:
+                try:
+                    await cage.ready()
+                    orders = plan.request(self._machine, self._mode, view, endless(command))
+                    streams = await cage.begin(command, orders)
+                except OSError as error:
+                    raise SysError(
+                        Code.UNAVAILABLE, f"the sandbox failed: {error}", hint="see `logos doctor`"
+                    ) from error
+                async with talking(streams) as talk:
+                    yield talk
+            finally:
+                with anyio.CancelScope(shield=True):  # nothing may outlive the holding
+                    await cage.end()
+
+    def _check(self) -> None:
+        if missing := machines.lacking(self._machine, self._mode):
+            raise SysError(Code.UNAVAILABLE, f"no sandbox of mode {self._mode} here", hint=missing)
+
     async def aclose(self) -> None:
         """Commands that still run go on, as cold ones."""
         self._pool = 0
@@ -120,8 +148,8 @@ class LocalSandbox:
             await self._trim()
 
     @asynccontextmanager
-    async def _turn(self, workspace: Path) -> AsyncIterator[tuple[_Place, int]]:
-        """This workspace's place, and the workspace open, for one command at a time."""
+    async def _at(self, workspace: Path) -> AsyncIterator[tuple[_Place, int]]:
+        """This workspace's place, kept while somebody is in it, and the workspace open."""
         with ExitStack() as opened:
             folder = _open(workspace)
             opened.callback(os.close, folder)
@@ -130,8 +158,7 @@ class LocalSandbox:
             place = self._places.setdefault(key, _Place())
             place.users += 1
             try:
-                async with place.turn:
-                    yield place, folder
+                yield place, folder
             finally:
                 place.users -= 1
                 self._places.move_to_end(key)

@@ -58,6 +58,12 @@ class Gate:
         if call := BY_NAME.get(name):
             return spec(call)
         functions = self._functions()
+        if "/" in name:
+            raise SysError(
+                Code.INVALID,
+                f"{name} is a mounted tool, which tool.call calls",
+                hint=f"an agent file grants it as mcp__{name.replace('/', '__')}",
+            )
         if name in functions:
             return functions[name]
         raise SysError(
