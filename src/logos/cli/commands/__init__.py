@@ -1,6 +1,6 @@
 """The commands, one file per family, and the table of them all."""
 
-from logos.cli.commands.audit import REPLAY, VERIFY
+from logos.cli.commands.audit import CHECKPOINT, REPLAY, VERIFY
 from logos.cli.commands.clients import ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE
 from logos.cli.commands.look import JOURNAL, LOGS, PS, SHOW, TREE
 from logos.cli.commands.machine import AGENTS, CONFIG, DOCTOR, DOWN, STATUS, UP
@@ -25,6 +25,7 @@ ALL = (
     KEY_LIST,
     KEY_REVOKE,
     ENV,
+    CHECKPOINT,
     MOUNT,
     UMOUNT,
     MOUNTS,
@@ -41,7 +42,7 @@ COMMANDS: dict[str, Command] = {command.name: command for command in ALL}
 GROUPS = {
     "Work": (RUN, ATTACH, SEND, KILL, WAIT),
     "Look": (PS, TREE, SHOW, JOURNAL, LOGS),
-    "Trust": (REPLAY, VERIFY),
+    "Trust": (REPLAY, VERIFY, CHECKPOINT),
     "Clients": (ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE),
     "Tools": (MOUNT, UMOUNT, MOUNTS),
     "Machine": (AGENTS, CONFIG, DOCTOR, UP, DOWN, STATUS),
