@@ -38,6 +38,23 @@ CREATE TABLE public.checkpoint_mark (
     places bytea NOT NULL
 )
 WITH (fillfactor='80');
+CREATE TABLE public.client_key (
+    id bigint NOT NULL,
+    client text NOT NULL,
+    hash bytea NOT NULL,
+    limits bytea NOT NULL,
+    created_at bigint NOT NULL,
+    revoked_at bigint,
+    CONSTRAINT client_key_hash_check CHECK ((octet_length(hash) = 32))
+);
+ALTER TABLE public.client_key ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.client_key_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.forgotten (
     pid bigint NOT NULL,
     seq bigint NOT NULL
@@ -160,6 +177,10 @@ ALTER TABLE ONLY public.checkpoint_mark
     ADD CONSTRAINT checkpoint_mark_pkey PRIMARY KEY (pid);
 ALTER TABLE ONLY public.checkpoint
     ADD CONSTRAINT checkpoint_pkey PRIMARY KEY (number);
+ALTER TABLE ONLY public.client_key
+    ADD CONSTRAINT client_key_hash_key UNIQUE (hash);
+ALTER TABLE ONLY public.client_key
+    ADD CONSTRAINT client_key_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.forgotten
     ADD CONSTRAINT forgotten_pkey PRIMARY KEY (pid, seq);
 ALTER TABLE ONLY public.journal
@@ -187,6 +208,7 @@ CREATE INDEX journal_default_pid_idx ON public.journal_default USING btree (pid)
 CREATE INDEX journal_forgot ON ONLY public.journal USING btree (pid, seq) WHERE (kind = 'forgot'::text);
 CREATE INDEX journal_default_pid_seq_idx ON public.journal_default USING btree (pid, seq) WHERE (kind = 'forgot'::text);
 CREATE INDEX mail_pending ON public.mail USING btree (pid, id) WHERE (taken IS NULL);
+CREATE INDEX process_agent ON public.process USING btree (agent);
 CREATE INDEX process_due ON public.process USING btree (wake_at) WHERE ((wake_at IS NOT NULL) AND (exit_status IS NULL));
 CREATE INDEX process_orphaned ON public.process USING btree (pid) WHERE ((node IS NULL) AND (exit_status IS NULL));
 CREATE INDEX process_owned ON public.process USING btree (node) WHERE (exit_status IS NULL);
@@ -206,6 +228,8 @@ CREATE TRIGGER journal_not_emptied BEFORE TRUNCATE ON public.journal_default FOR
 GRANT SELECT,INSERT,DELETE ON TABLE public.blob TO logos_kernel;
 GRANT SELECT,INSERT ON TABLE public.checkpoint TO logos_kernel;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.checkpoint_mark TO logos_kernel;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.client_key TO logos_kernel;
+GRANT USAGE ON SEQUENCE public.client_key_id_seq TO logos_kernel;
 GRANT SELECT,INSERT ON TABLE public.forgotten TO logos_kernel;
 GRANT SELECT,INSERT ON TABLE public.journal TO logos_kernel;
 GRANT UPDATE(body) ON TABLE public.journal TO logos_kernel;
