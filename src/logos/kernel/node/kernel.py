@@ -101,7 +101,7 @@ class Kernel:
         self.keys = caps.Keys(parts.store, self.now)
         self._notary = None if parts.seal is None else Notary(parts.store, parts.seal, parts.clock)
         self.records = Records(parts.store)
-        hooks = Hooks(self._post, self._settle, self._end, self._begin)
+        hooks = Hooks(self._post, lambda pid: self._node.resident(pid), self._begin)
         self.stores = Stores(parts.store, self.records, hooks)
         self.tree = Tree(self.records, self.stores)
         self.approvals = Approvals(parts.store, self.records, self._post)
@@ -272,14 +272,6 @@ class Kernel:
 
     def _mounts(self) -> Mapping[str, Mount]:
         return {**mounts(self.tree), **self._parts.mounts}
-
-    async def _settle(self, pid: Pid) -> None:
-        if (resident := self._node.resident(pid)) is not None:
-            await resident.durable()
-
-    def _end(self, pid: Pid) -> Seq | None:
-        resident = self._node.resident(pid)
-        return None if resident is None else resident.head.seq
 
     async def _post(self, pid: Pid, mail: AnyMail) -> MailId:
         id_ = await posted(self._store, pid, mail)
