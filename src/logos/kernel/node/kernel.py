@@ -51,6 +51,7 @@ from logos.kernel.process.mail import AnyMail, Note, Order, Turn, encode, told
 from logos.kernel.sched import Slots
 from logos.kernel.syscall import Declared, Gate, Known, Tools
 from logos.store import Queries, Store
+from logos.vault import Vault
 
 _SQL = Queries("logos.kernel.node", "node.sql")
 
@@ -73,6 +74,7 @@ class Parts(NamedTuple):
     place: str
     alone: bool = False
     seal: Seal | None = None
+    vault: Vault = Vault()
     manifests: Callable[[], Mapping[str, Declared]] = dict
     rules: Table | None = None
     trust: config.Trust = config.Trust()
@@ -106,7 +108,7 @@ class Kernel:
 
     async def _start(self, tasks: anyio.abc.TaskGroup) -> None:
         node = await self._lease.take(self._parts.place, alone=self._parts.alone)
-        self._writer = Writer(self._store, node, self._committed)
+        self._writer = Writer(self._store, node, self._committed, self._parts.vault)
         self._node = Node(
             store=self._store,
             settings=self._parts.settings,
@@ -251,7 +253,7 @@ class Kernel:
         return entry.head.pid
 
     async def _post(self, pid: Pid, mail: AnyMail) -> MailId:
-        body = encode(mail)
+        body = self._parts.vault.clean(encode(mail))
 
         async def number() -> MailId:
             async with self._store.connection() as db:
@@ -342,10 +344,12 @@ class Kernel:
     def _birth(
         self, pid: Pid, event: Spawned, more: Sequence[AnyEvent] = ()
     ) -> tuple[Entry, Resident]:
+        events, _ = journal.without_secrets(self._parts.vault, [event, *more])
+        event = events[0]  # type: ignore[assignment]  # still a Spawned
         agent = event.agent
         task = event.task[:SUMMARY_CHARS].replace("\0", "")  # which a text column cannot hold
         birth = Birth(event.parent, agent.name, task, agent.model)
-        head, rows, window, process = born(pid, event, more)
+        head, rows, window, process = born(pid, events, event.at)
         entry = Entry(
             before=journal.START, head=head, rows=rows, projection=project(process), birth=birth
         )
