@@ -4,6 +4,7 @@
     Kernel               start, signal, message and listen to processes
     Kernel.records       what has been written
     Kernel.approvals     what waits for a person
+    Kernel.asker         what the gate would say
 
 Whoever holds a Kernel acts for the owner, as init does.  What it asks for is journaled at
 the process it concerns.
@@ -101,7 +102,8 @@ class Kernel:
         self.approvals = Approvals(parts.store, self.records, self._post)
         self._hearing = Hearing()
         self._gate = Gate(parts.functions, [caps.check])
-        self._tools = Tools(parts.functions, parts.manifests, parts.rules)
+        tools = Tools(parts.functions, parts.manifests, parts.rules)
+        self.asker = Asker(self._gate, tools, parts.store, parts.trust.answer_s)
         self._unborn: dict[Pid, Resident] = {}
         self._writer: Writer
         self._node: Node
@@ -118,7 +120,7 @@ class Kernel:
             programs=self._parts.programs,
         )
         actor = Actor(
-            asker=Asker(self._gate, self._tools, self._store, self._parts.trust.answer_s),
+            asker=self.asker,
             table=TABLE,
             driver=Mounts(self._parts.mounts, self._parts.drivers).tool,
             services=self,
