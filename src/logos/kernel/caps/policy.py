@@ -19,7 +19,7 @@ longer says so."""
 def check(process: Process, call: Call[Any]) -> None:
     """Raise `denied` with what is missing, so that a model can do something else."""
     verb, target = call.verb, call.target()
-    if not verb:
+    if not verb or not target:
         return
     names = _names(process, verb, target)
     if gone := next((c for c in process.revoked for n in names if allows([c], verb, n)), None):
