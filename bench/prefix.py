@@ -10,7 +10,8 @@ its middle.  Then a stream of questions is put to an agent that remembers a conv
     kept_8k, kept_32k        share of prompt tokens that are the beginning of the previous prompt
     kept_8k_sliding, kept_8k_middle, and for 32k
     cost_vs_sliding          with cached tokens at a tenth, 8k; cost_vs_sliding_32k
-    uncached_vs_rebuild      uncached tokens of a request, paged on demand over rebuilt for each
+    uncached_vs_rebuild      uncached tokens of a request, paged on demand over rebuilt for each, in a
+                             window of 16k; uncached_vs_rebuild_8k
     resident, resident_rebuild   share of the questions whose evidence is all in the prompt
     turn_tokens              what a turn adds
 """
@@ -41,7 +42,7 @@ from logos.kernel.memory.layout import brought_back
 TURNS = 500
 RESULT_WORDS = (30, 70)
 WINDOWS = {"8k": 8192, "32k": 32768}
-DEMAND_WINDOW = 8192
+DEMAND_WINDOWS = {"8k": 8192, "": 16384}
 SYSTEM = "You answer questions about a talk."
 ANSWER = "I have noted that."
 
@@ -100,8 +101,8 @@ class Stream:
     wanted: list[list[Source]] = field(default_factory=list)
 
 
-async def asked(url: str, place: Path, talk: Conversation) -> Stream:
-    model = Counted(lambda _: Say(ANSWER), DEMAND_WINDOW)
+async def asked(url: str, place: Path, talk: Conversation, window: int) -> Stream:
+    model = Counted(lambda _: Say(ANSWER), window)
     one = agent(resident=True, tools=(), allow=(), instructions=SYSTEM)
     async with kernel(url, place, {"m": model}, {}) as running:
         pid = await running.spawn(one, "")
@@ -136,7 +137,7 @@ def _followed(events: Sequence[tuple[Seq, AnyEvent]], turn: dict[Seq, Seq]) -> S
         window.apply(seq, event)
         if isinstance(event, PagedIn):
             seen |= {(one.page, one.start): one for one in event.pages}
-            used = [seen[one.page, one.start] for one in event.used]
+            used = [seen[k] for one in event.used if (k := (one.page, one.start)) in seen]
             wanted = [*event.pages, *used]
         asks_now = isinstance(event, Asked) and any(
             one.message.text.startswith("[message]") for one in window.body
@@ -155,14 +156,26 @@ def _followed(events: Sequence[tuple[Seq, AnyEvent]], turn: dict[Seq, Seq]) -> S
 
 
 def _sources(pieces: Sequence[Shown], turn: dict[Seq, Seq]) -> list[Source]:
-    return [Source(seq=turn[one.page], start=one.start, end=one.end) for one in pieces]
+    return [
+        Source(seq=turn[one.page], start=one.start, end=one.end)
+        for one in pieces
+        if one.page in turn
+    ]
 
 
 async def demand(url: str, place: Path, talks: Sequence[Conversation]) -> dict[str, float]:
-    ours = rebuilt = 0.0
+    out: dict[str, float] = {}
+    for name, window in DEMAND_WINDOWS.items():
+        streams = [await asked(url, place, talk, window) for talk in talks]
+        figures = _compared(talks, streams)
+        out |= {f"{key}_{name}".rstrip("_"): value for key, value in figures.items()}
+    return out
+
+
+def _compared(talks: Sequence[Conversation], streams: Sequence[Stream]) -> dict[str, float]:
+    ours = rebuilt = 0
     counted: list[tuple[bool, bool]] = []
-    for talk in talks:
-        stream = await asked(url, place, talk)
+    for talk, stream in zip(talks, streams, strict=True):
         first = len(stream.requests) - len(stream.rebuilt)
         a = measured(request.messages for request in stream.requests[first:])
         b = measured(stream.rebuilt)

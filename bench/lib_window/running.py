@@ -20,7 +20,7 @@ from logos.abi.agent import Agent
 from logos.abi.calls import Read
 from logos.abi.driver import Job, Model, Price, Profile
 from logos.abi.ids import CallId
-from logos.abi.messages import AnyDelta, Finished, Request, ToolCall
+from logos.abi.messages import AnyDelta, Finished, Message, Request, ToolCall
 from logos.abi.rights import parse
 from logos.drivers.model import Say, Scripted
 from logos.kernel import Kernel, Parts, SystemClock, open_kernel
@@ -87,6 +87,9 @@ class Counted(Scripted):
 
     def count(self, request: Request) -> int:
         return tool_tokens(request) + sum(map(number, request.messages))
+
+    def weigh(self, message: Message) -> int:
+        return number(message)
 
     async def think(self, request: Request) -> AsyncGenerator[AnyDelta, None]:
         if not self._keep:
