@@ -20,25 +20,29 @@ import msgspec
 import platformdirs
 
 from logos.abi.agent import Agent
-from logos.abi.calls import Append, CallTool, Fetch, List, Read, Run, Search, Write
-from logos.abi.driver import Model, Sandbox
+from logos.abi.calls import Append, Call, CallTool, Fetch, List, Read, Run, Search, Write
+from logos.abi.driver import Model, Sandbox, Tool
 from logos.abi.errors import Code, SysError
 from logos.abi.messages import Message, Options, Request
 from logos.config import Config, Loaded, load, secret
 from logos.drivers.command import Commands
 from logos.drivers.function import Functions
 from logos.drivers.http import Web
-from logos.drivers.model import Driver, Endpoint, dialect_of, is_known, open_model
+from logos.drivers.model import Driver, Embeddings, Endpoint, dialect_of, is_known, open_model
 from logos.drivers.sandbox import open_sandbox
 from logos.drivers.tools import Tools
 from logos.drivers.workspace import Workspace
 from logos.kernel import (
     Kernel,
     Parts,
+    Seal,
     SystemClock,
     Table,
     check_manifests,
     open_kernel,
+    public_key,
+    signer,
+    signer_at,
     site_rules,
 )
 from logos.places import Places, open_places
@@ -64,6 +68,7 @@ class ModelNames:
         self._environ = environ
         self._brought = brought
         self._opened: dict[str, Driver] = {}
+        self._embeddings: dict[str, Embeddings] = {}
 
     async def open(self, name: str) -> Model:
         name = name or self._config.model
@@ -106,6 +111,16 @@ class ModelNames:
         said = (*options.system, *messages)
         return model.count(Request(model=options.model, messages=said, tools=options.tools))
 
+    async def embed(self, name: str, body: bytes) -> bytes:
+        """The provider's answer to a request for embeddings."""
+        if name not in self._embeddings:
+            if name in self._brought:
+                raise SysError(Code.NOT_FOUND, f"{name!r} has no embeddings")
+            setting = self._config.models.get(name)
+            endpoint = self._implied(name) if setting is None else self._endpoint(setting)
+            self._embeddings[name] = Embeddings(name, endpoint)
+        return await self._embeddings[name].post(body)
+
     def _endpoint(self, setting: object) -> Endpoint:
         values = msgspec.structs.asdict(setting)  # type: ignore[arg-type]
         return Endpoint(**values | {"key": secret(values["key"], self._environ)})
@@ -119,6 +134,8 @@ class ModelNames:
     async def close(self) -> None:
         for model in self._opened.values():
             await model.aclose()
+        for embeddings in self._embeddings.values():
+            await embeddings.aclose()
 
 
 class Machine(NamedTuple):
@@ -199,7 +216,6 @@ async def boot(
         places = await stack.enter_async_context(
             open_places(place / "mounts", tools, sandbox, config.mounts, os.environ)
         )
-        files = Workspace()
         written, rules = _site(config)
         parts = Parts(
             store=store,
@@ -207,28 +223,42 @@ async def boot(
             clock=SystemClock(),
             programs=PROGRAMS,
             models=opened.open,
-            drivers={
-                List: files,
-                Read: files,
-                Search: files,
-                Write: files,
-                Append: files,
-                Run: Commands(sandbox),
-                Fetch: Web(),
-                CallTool: tools,
-            },
+            drivers=_drivers(sandbox, tools),
             mounts={"/tools": tools.tree},
             functions=tools.specs,
             agents=agents,
             workspaces=place / "workspaces",
             place=f"{socket.gethostname()}:{place}",
             alone=True,
+            seal=_seal(config, place, os.environ),
             manifests=lambda: functions.manifests() | tools.annotations() | written,
             rules=rules,
             trust=config.trust,
         )
         kernel = await stack.enter_async_context(open_kernel(parts))
         yield Machine(kernel, loaded, functions, sandbox, places, agents, opened)
+
+
+def _drivers(sandbox: Sandbox, tools: Tool) -> dict[type[Call[Any]], Tool]:
+    files = Workspace()
+    return {
+        List: files,
+        Read: files,
+        Search: files,
+        Write: files,
+        Append: files,
+        Run: Commands(sandbox),
+        Fetch: Web(),
+        CallTool: tools,
+    }
+
+
+def _seal(config: Config, place: Path, environ: Mapping[str, str]) -> Seal:
+    """What signs checkpoints: a key and a file in the home, both outside the database."""
+    audit = config.audit
+    key = signer(secret(audit.key, environ)) if audit.key else signer_at(place / "audit.key")
+    trusted = [public_key(text) for text in audit.trust]
+    return Seal(key, place / "checkpoints.jsonl", trusted, audit.every_s)
 
 
 def _site(config: Config) -> tuple[dict[str, Any], Table | None]:

@@ -23,7 +23,7 @@ from logos.abi.tools import Place
 
 PREFIX = "LOGOS_"
 
-LISTS = frozenset({"agents"})
+LISTS = frozenset({"agents", "audit.trust"})
 """Settings that are lists: in a variable their items are separated by colons, as in PATH."""
 
 
@@ -61,6 +61,23 @@ class Sandbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Mode, Meta(description="weakest confinement accepted for code that agents run")
     ] = Mode.FULL
     pool: Annotated[int, Meta(description="warm sandboxes kept waiting", ge=0, le=64)] = 0
+
+
+class Audit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    key: Annotated[
+        str,
+        Meta(
+            description="env:NAME or file:/path of the Ed25519 key that signs checkpoints; "
+            "empty: audit.key in the home, made when missing"
+        ),
+    ] = ""
+    every_s: Annotated[
+        float, Meta(description="time between checkpoints, in seconds; 0: only when asked", ge=0)
+    ] = 300.0
+    trust: Annotated[
+        tuple[str, ...],
+        Meta(description="public keys of other nodes that sign checkpoints here, in hexadecimal"),
+    ] = ()
 
 
 class Gateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -111,6 +128,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     store: Store = Store()
     node: Node = Node()
     sandbox: Sandbox = Sandbox()
+    audit: Audit = Audit()
     trust: Trust = Trust()
     gateway: Gateway = Gateway()
     models: Annotated[dict[str, Endpoint], Meta(description="endpoints by name")] = {}
@@ -142,7 +160,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
         if not rest:
             raw[first] = value.split(":") if first in LISTS else value
         elif isinstance(section := raw.setdefault(first, {}), dict):
-            section[rest] = value
+            section[rest] = value.split(":") if f"{first}.{rest}" in LISTS else value
         else:
             raise SysError(Code.INVALID, f"settings: {first} is no section", hint=f"see {variable}")
         origins[f"{first}.{rest}".rstrip(".")] = variable

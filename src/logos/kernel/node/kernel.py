@@ -3,7 +3,9 @@
     open_kernel(...)     an async context manager: a node that serves until it is left
     Kernel               start, signal, message and listen to processes
     Kernel.records       what has been written
+    Kernel.keys          who else may ask
     Kernel.approvals     what waits for a person
+    Kernel.asker         what the gate would say
 
 Whoever holds a Kernel acts for the owner, as init does.  What it asks for is journaled at
 the process it concerns.
@@ -12,7 +14,7 @@ the process it concerns.
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import anyio
 import anyio.abc
@@ -28,10 +30,11 @@ from logos.abi.mount import Mount
 from logos.abi.process import Process, Program, Signal
 from logos.abi.rights import EVERYTHING, attenuates
 from logos.kernel import caps, journal
+from logos.kernel.audit import Notary, Seal
 from logos.kernel.flow import Table
 from logos.kernel.handlers import TABLE
 from logos.kernel.journal import Birth, Entry, Writer
-from logos.kernel.memory import OWN, Ask, Fault
+from logos.kernel.memory import Ask, Fault
 from logos.kernel.mounts import Drivers, Mounts
 from logos.kernel.node.act import Actor, Hold
 from logos.kernel.node.approvals import Approvals
@@ -39,14 +42,16 @@ from logos.kernel.node.ask import Asker
 from logos.kernel.node.fit import Fitter
 from logos.kernel.node.hearing import Ear, Hearing, Witness
 from logos.kernel.node.lease import Lease
+from logos.kernel.node.letters import posted
 from logos.kernel.node.node import Node
 from logos.kernel.node.records import Records
 from logos.kernel.node.resident import Resident, born, project
-from logos.kernel.node.stores import Item, Stores
+from logos.kernel.node.stores import Hooks, Item, Stores
 from logos.kernel.node.think import Models, Thinker
 from logos.kernel.node.trail import Trail
-from logos.kernel.process import grant
-from logos.kernel.process.mail import AnyMail, Note, Order, Turn, encode, told
+from logos.kernel.node.tree import Tree, mounts
+from logos.kernel.process import grant, tighter
+from logos.kernel.process.mail import AnyMail, Note, Order, Turn, told
 from logos.kernel.sched import Slots
 from logos.kernel.syscall import Declared, Gate, Known, Tools
 from logos.store import Queries, Store
@@ -71,6 +76,7 @@ class Parts(NamedTuple):
     workspaces: Path
     place: str
     alone: bool = False
+    seal: Seal | None = None
     manifests: Callable[[], Mapping[str, Declared]] = dict
     rules: Table | None = None
     trust: config.Trust = config.Trust()
@@ -91,12 +97,17 @@ class Kernel:
         self._parts = parts
         self._store = parts.store
         self._lease = Lease(parts.store, parts.settings.lease_s)
+        self.keys = caps.Keys(parts.store, self.now)
+        self._notary = None if parts.seal is None else Notary(parts.store, parts.seal, parts.clock)
         self.records = Records(parts.store)
-        self.stores = Stores(parts.store, self.records, self._post)
+        hooks = Hooks(self._post, self._settle, self._end, self._begin)
+        self.stores = Stores(parts.store, self.records, hooks)
+        self.tree = Tree(self.records, self.stores)
         self.approvals = Approvals(parts.store, self.records, self._post)
         self._hearing = Hearing()
         self._gate = Gate(parts.functions, [caps.check])
-        self._tools = Tools(parts.functions, parts.manifests, parts.rules)
+        tools = Tools(parts.functions, parts.manifests, parts.rules)
+        self.asker = Asker(self._gate, tools, parts.store, parts.trust.answer_s)
         self._unborn: dict[Pid, Resident] = {}
         self._writer: Writer
         self._node: Node
@@ -113,9 +124,9 @@ class Kernel:
             programs=self._parts.programs,
         )
         actor = Actor(
-            asker=Asker(self._gate, self._tools, self._store, self._parts.trust.answer_s),
+            asker=self.asker,
             table=TABLE,
-            driver=Mounts(self._parts.mounts, self._parts.drivers).tool,
+            driver=Mounts(self._mounts(), self._parts.drivers).tool,
             services=self,
             tasks=tasks,
             hold=Hold(lambda: self._lease.fresh, self._node.lost),
@@ -126,6 +137,8 @@ class Kernel:
         tasks.start_soon(self.records.spaces.run)
         if await self.records.known(INIT) is None:
             await self._begin_init()
+        if self._notary is not None:
+            tasks.start_soon(self._notary.run)
 
     async def _begin_init(self) -> None:
         agent = Agent(name="init", description="the first process", program="init")
@@ -151,6 +164,13 @@ class Kernel:
         """How many nodes share the database, as of the last heartbeat."""
         return self._node.peers
 
+    @property
+    def notary(self) -> Notary:
+        """Raise `unavailable` on a node that has no key to sign with."""
+        if self._notary is None:
+            raise SysError(Code.UNAVAILABLE, "this node signs nothing", hint="it was given no key")
+        return self._notary
+
     # -- for people and surfaces -----------------------------------------------------------
 
     async def spawn(
@@ -170,7 +190,7 @@ class Kernel:
         if agent.program not in self._parts.programs:
             raise SysError(Code.NOT_FOUND, f"there is no program {agent.program!r}")
         await self._parts.models(agent.model)
-        asked = _tighter(agent.limits, limits)
+        asked = tighter(agent.limits, limits)
         owner = Process(caps=EVERYTHING)
         terms = Terms(asked, workspace, by)
         entry, _ = await self._make(agent, task, terms, (INIT, owner))
@@ -195,7 +215,7 @@ class Kernel:
         options = turn.options
         await self._parts.models(options.model if options else agent.model)
         owner = Process(caps=EVERYTHING)
-        asked = _tighter(agent.limits, limits)
+        asked = tighter(agent.limits, limits)
         terms = Terms(asked, by=by, more=told(turn))
         entry, _ = await self._make(agent, "", terms, (INIT, owner))
         meet(entry.head.pid)
@@ -227,36 +247,28 @@ class Kernel:
 
     async def space(self, name: str) -> Pid:
         """The process that keeps what is shared at /mem/NAME; it is started if there is none."""
-        if (pid := await self.stores.find(name)) is not None:
-            return pid
-        agent = space_agent(name)
+        return await self.stores.open(name)
+
+    async def _begin(self, agent: Agent) -> Pid:
+        """Raise Fenced where its name is taken."""
         owner = Process(caps=EVERYTHING)
         entry, _ = await self._make(agent, "", Terms(agent.limits), (INIT, owner))
-        try:
-            await self._writer.append(entry).durable(entry.head.pid)
-        except journal.Fenced:  # somebody else was first
-            return await self.space(name)
+        await self._writer.append(entry).durable(entry.head.pid)
         return entry.head.pid
 
+    def _mounts(self) -> Mapping[str, Mount]:
+        return {**mounts(self.tree), **self._parts.mounts}
+
+    async def _settle(self, pid: Pid) -> None:
+        if (resident := self._node.resident(pid)) is not None:
+            await resident.durable()
+
+    def _end(self, pid: Pid) -> Seq | None:
+        resident = self._node.resident(pid)
+        return None if resident is None else resident.head.seq
+
     async def _post(self, pid: Pid, mail: AnyMail) -> MailId:
-        body = encode(mail)
-
-        async def number() -> MailId:
-            async with self._store.connection() as db:
-                return MailId((await db.one(_SQL.mail_id))["id"])
-
-        id_ = await self._store.persist(number)
-
-        async def write() -> Any:
-            async with self._store.connection() as db:
-                return await db.one(_SQL.post, id=id_, pid=pid, body=body)
-
-        if await self._store.persist(write) is None:
-            if await self.records.known(pid) is None:
-                raise SysError(
-                    Code.NOT_FOUND, f"there is no process {pid}", hint="see `logos ps -a`"
-                )
-            raise SysError(Code.STATE, f"process {pid} has exited", hint=f"see `logos show {pid}`")
+        id_ = await posted(self._store, pid, mail)
         self._node.wake(pid)
         return id_
 
@@ -293,7 +305,7 @@ class Kernel:
     async def born(
         self, agent: Agent, task: str, limits: Limits, *, pid: Pid, parent: Process
     ) -> tuple[Entry, Limits]:
-        return await self._make(agent, task, Terms(_tighter(agent.limits, limits)), (pid, parent))
+        return await self._make(agent, task, Terms(tighter(agent.limits, limits)), (pid, parent))
 
     async def _make(
         self, agent: Agent, task: str, terms: Terms, parent: tuple[Pid, Process]
@@ -356,25 +368,6 @@ class Kernel:
         """Something of this process is on disk now; if it was its birth, it starts."""
         if (resident := self._unborn.pop(pid, None)) is not None:
             self._node.hold(resident)
-
-
-def space_agent(name: str) -> Agent:
-    """Raise `invalid` for a name that no space can have."""
-    if f"/mem/{name}" in OWN or not name.isidentifier():
-        raise SysError(
-            Code.INVALID, f"{name!r} is not a name for a space", hint="use letters, digits and _"
-        )
-    return Agent(name=f"/mem/{name}", description="a space", program="archive")
-
-
-def _tighter(own: Limits, asked: Limits) -> Limits:
-    """The smaller of each."""
-
-    def least(a: Any, b: Any) -> Any:
-        return min((n for n in (a, b) if n is not None), default=None)
-
-    fields = Limits.__struct_fields__
-    return Limits(**{name: least(getattr(own, name), getattr(asked, name)) for name in fields})
 
 
 @asynccontextmanager

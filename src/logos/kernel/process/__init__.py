@@ -2,7 +2,7 @@
 
 fold, apply              events -> Process
 status_of                the status that follows from the facts
-left, overdrawn, grant   budgets of a process and its tree
+left, overdrawn, grant   budgets of a process and its tree; `tighter` of two
 bequeathed               what one that ends leaves its parent to pay
 wake_at, watch           what is due; when it is going in circles
 exit_for                 an error -> how a process ends because of it
@@ -15,6 +15,7 @@ from logos.kernel.process.policy import (
     grant,
     left,
     overdrawn,
+    tighter,
     wake_at,
     watch,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "left",
     "overdrawn",
     "status_of",
+    "tighter",
     "wake_at",
     "watch",
 ]
