@@ -337,6 +337,7 @@ class Kernel:
             workspace=folder,
             by=terms.by,
             said=() if parent_pid == INIT else owner.said,
+            revoked=owner.revoked,
         )
         entry, self._unborn[pid] = self._birth(pid, event, terms.more)
         return entry, limits
