@@ -17,7 +17,7 @@ from typing import Any
 from logos.abi.calls.base import Call, name, result_type, tool_name
 from logos.abi.calls.fs import Append, List, Read, Search, Write
 from logos.abi.calls.message import Letter, Receive, Schedule, Send, Sleep
-from logos.abi.calls.process import Exit, Kill, Spawn, Wait
+from logos.abi.calls.process import Exec, Exit, Kill, Ran, Spawn, Wait
 from logos.abi.calls.world import CallTool, Fetch, ReadPage, Run, SearchMemory
 
 CALLS: tuple[type[Call[Any]], ...] = (
@@ -34,6 +34,7 @@ CALLS: tuple[type[Call[Any]], ...] = (
     Spawn,
     Wait,
     Kill,
+    Exec,
     Send,
     Receive,
     Sleep,
@@ -51,11 +52,13 @@ __all__ = [
     "Append",
     "Call",
     "CallTool",
+    "Exec",
     "Exit",
     "Fetch",
     "Kill",
     "Letter",
     "List",
+    "Ran",
     "Read",
     "ReadPage",
     "Receive",

@@ -86,6 +86,11 @@ impact = "reversible_write"
 private = true
 arguments = { pid = { kind = "id", free = true }, signal = "choice" }
 
+["process.exec"]
+impact = "irreversible"
+arguments = { argv = "command", stdin = "content", env = "content", folder = "path", readable = "path", network = "choice", restarts = "choice", strict = "choice", memory_mb = "choice", timeout_s = "choice" }
+result = { type = "output" }
+
 ["message.send"]
 impact = "reversible_write"
 private = true

@@ -20,7 +20,7 @@ from logos import config
 from logos.abi.agent import Agent, Limits
 from logos.abi.driver import Clock
 from logos.abi.errors import Code, SysError
-from logos.abi.events import AnyEvent, Spawned
+from logos.abi.events import Answered, AnyEvent, Diverged, Proposed, Spawned
 from logos.abi.ids import INIT, Pid, Seq
 from logos.abi.messages import ToolSpec
 from logos.abi.mount import Mount
@@ -147,8 +147,10 @@ class Kernel:
         limits: Limits = Limits(),  # noqa: B008 - frozen
         workspace: Path | None = None,
         by: str = "",
+        first: Sequence[Proposed] = (),
     ) -> Pid:
-        """Start a process under init.  It is in the journal when this returns.
+        """Start a process under init.  It is in the journal when this returns.  `first` is what it
+        is to do before its program is asked.
 
         Raise `not_found` for a tool, a model or a program that does not exist.
         """
@@ -158,7 +160,7 @@ class Kernel:
         await self._parts.models(agent.model)
         asked = _tighter(agent.limits, limits)
         owner = Process(caps=EVERYTHING)
-        terms = Terms(asked, workspace, by)
+        terms = Terms(asked, workspace, by, first)
         entry, _ = await self._make(agent, task, terms, (INIT, owner))
         await self._writer.append(entry).durable(entry.head.pid)
         return entry.head.pid
@@ -193,6 +195,16 @@ class Kernel:
         """
         if not self._node.tell(pid, told(turn)):
             await self._post(pid, turn)
+
+    async def note(self, pid: Pid, *events: Proposed | Answered | Diverged) -> None:
+        """What the program of a process does beside its calls.  Durable when this returns.
+
+        Raise `unavailable` where another node drives it, `state` when it has ended.
+        """
+        try:
+            await self._node.note(pid, events)
+        except journal.Fenced as fenced:
+            raise SysError(Code.UNAVAILABLE, f"{fenced}") from fenced
 
     def drives(self, pid: Pid) -> bool:
         """Whether it is in this node's memory, so that it can be heard here."""

@@ -28,7 +28,7 @@ from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "node.sql")
 
-FOLD_VERSION = 3
+FOLD_VERSION = 4
 """Raise it when Process, Window or what their folds do changes: old snapshots are not read."""
 
 

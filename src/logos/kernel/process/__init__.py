@@ -4,6 +4,7 @@ fold, apply              events -> Process
 status_of                the status that follows from the facts
 left, overdrawn, grant   budgets of a process and its tree
 bequeathed               what one that ends leaves its parent to pay
+EXEC                     the call that is open as long as a program runs in the process
 wake_at, watch           what is due; when it is going in circles
 exit_for                 an error -> how a process ends because of it
 """
@@ -18,10 +19,11 @@ from logos.kernel.process.policy import (
     wake_at,
     watch,
 )
-from logos.kernel.process.state import ALLOWED, apply, fold, status_of
+from logos.kernel.process.state import ALLOWED, EXEC, apply, fold, status_of
 
 __all__ = [
     "ALLOWED",
+    "EXEC",
     "SECOND",
     "apply",
     "bequeathed",

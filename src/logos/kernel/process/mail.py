@@ -39,6 +39,7 @@ from logos.abi.ids import MailId, Pid
 from logos.abi.messages import Message, Options, Usage
 from logos.abi.process import OpenCall, Process, Signal
 from logos.kernel.process.policy import SECOND, exit_for
+from logos.kernel.process.state import EXEC
 
 KILLED = 128 + 9
 
@@ -142,7 +143,7 @@ def _order(process: Process, signal: Signal) -> list[AnyEvent]:
             killed = Exited(status=KILLED, answer="killed", code=Code.CANCELLED)
             return [*_given_up(process, "killed"), killed]
         case Signal.INT:
-            calls = [_cancelled(call, "interrupted") for call in process.open]
+            calls = [_cancelled(c, "interrupted") for c in process.open if c.name != EXEC]
             return [*_given_up(process, "interrupted"), *calls]
         case Signal.TERM:
             blocked = [call for call in process.open if call.blocked]

@@ -15,14 +15,29 @@ from collections.abc import Callable, Iterable
 from functools import reduce
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from logos.abi import events as e
-from logos.abi.errors import Code, SysError
+from logos.abi.calls import Exec, Ran, tool_name
+from logos.abi.calls import name as name_of
+from logos.abi.errors import MEANING, Code, SysError
 from logos.abi.events import AnyEvent
 from logos.abi.ids import CallId, Seq
 from logos.abi.limits import CALL_CYCLE, CYCLE_REPEATS, WRAP_UP_TURNS
-from logos.abi.process import Child, OpenCall, Process, Reservation, Signal, Status, Timer, Watch
+from logos.abi.process import (
+    Child,
+    Life,
+    OpenCall,
+    Process,
+    Reservation,
+    Signal,
+    Status,
+    Timer,
+    Watch,
+)
+
+EXEC, EXEC_TOOL = name_of(Exec), tool_name(Exec)
 
 NONE, READY, THINKING = Status.NONE, Status.READY, Status.THINKING
 CALLING, WAITING, STOPPED, EXITED = (
@@ -54,6 +69,9 @@ def _live(here: Status) -> dict[type[Any], set[Status]]:
         e.Remembered: stays,
         e.Linked: stays,
         e.Forgot: stays,
+        e.Proposed: stays | woken,
+        e.Answered: stays,
+        e.Diverged: stays,
         e.Exited: {EXITED},
     }
 
@@ -209,6 +227,8 @@ def _blocked(p: Process, event: e.Blocked) -> Process:
 
 def _returned(p: Process, event: e.Returned) -> Process:
     call = _open_call(p, event.id)
+    if call.name == EXEC:
+        return _ran(_answered(p, event.id, p.watch), call, event.value)
     digest = zlib.crc32(event.value, zlib.crc32(call.call))
     return _answered(p, event.id, _remember(p.watch, digest, failed=0))
 
@@ -219,14 +239,32 @@ def _failed(p: Process, event: e.Failed) -> Process:
     for proposal in p.proposed:
         if proposal.id == event.id:
             what = f"{proposal.name} {proposal.arguments}".encode()
+            name = proposal.name
             break
     else:
         call = _open_call(p, event.id)
         if call.blocked:
             return _answered(p, event.id, p.watch)
-        what = bytes(call.call)
+        what, name = bytes(call.call), call.name
+    if name in (EXEC, EXEC_TOOL):
+        return _never_ran(_answered(p, event.id, p.watch), event)
     digest = zlib.crc32(event.code.encode(), zlib.crc32(what))
     return _answered(p, event.id, _remember(p.watch, digest, failed=digest))
+
+
+def _ran(p: Process, call: OpenCall, value: msgspec.Raw) -> Process:
+    """Its program has ended: how, and how often that makes."""
+    ran = msgspec.json.decode(value, type=Ran)
+    lives = 1 if p.ran is None else p.ran.lives + 1
+    return replace(p, ran=Life(call=call.call, status=ran.status, lives=lives), answer=ran.said)
+
+
+def _never_ran(p: Process, event: e.Failed) -> Process:
+    """Nor will it by trying again."""
+    lives = 0 if p.ran is None else p.ran.lives
+    status = MEANING[event.code].exit_status
+    ended = Life(call=msgspec.Raw(b""), status=status, lives=lives)
+    return replace(p, ran=ended, answer=f"{event.code}: {event.message}")
 
 
 def _open_call(p: Process, id_: CallId) -> OpenCall:
@@ -262,6 +300,10 @@ def _told(p: Process, event: e.Told) -> Process:
     """What was proposed is answered or given up by whoever was to carry it out."""
     options = p.options if event.options is None else event.options
     return replace(p, options=options, proposed=(), news=p.news + 1, idle=False, failures=0)
+
+
+def _proposed(p: Process, event: e.Proposed) -> Process:
+    return replace(p, proposed=(*p.proposed, *event.calls), idle=False)
 
 
 def _signalled(p: Process, event: e.Signalled) -> Process:
@@ -344,6 +386,9 @@ _APPLY: dict[type[Any], Callable[[Process, Any], Process]] = {
     e.Failed: _failed,
     e.Received: _received,
     e.Told: _told,
+    e.Proposed: _proposed,
+    e.Answered: _windowed,
+    e.Diverged: _windowed,
     e.Signalled: _signalled,
     e.Started: _started,
     e.Ended: _ended,
