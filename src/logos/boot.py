@@ -23,14 +23,16 @@ from logos.abi.agent import Agent
 from logos.abi.calls import Append, CallTool, Fetch, List, Read, Run, Search, Write
 from logos.abi.driver import Model, Sandbox
 from logos.abi.errors import Code, SysError
-from logos.config import Config, Loaded, load
+from logos.config import Config, Loaded, load, secret
 from logos.drivers.command import Commands
 from logos.drivers.function import Functions
 from logos.drivers.http import Web
 from logos.drivers.model import Driver, Endpoint, open_model
 from logos.drivers.sandbox import open_sandbox
+from logos.drivers.tools import Tools
 from logos.drivers.workspace import Workspace
 from logos.kernel import Kernel, Parts, SystemClock, open_kernel
+from logos.places import Places, open_places
 from logos.programs import PROGRAMS, find_agent
 from logos.store import Embedded, Fault, migrate, open_store
 
@@ -47,6 +49,7 @@ class Machine(NamedTuple):
     loaded: Loaded
     functions: Functions
     sandbox: Sandbox
+    places: Places
     agents: Callable[[str, Path | None], Agent]
 
 
@@ -112,6 +115,10 @@ async def boot(
         def agents(name: str, cwd: Path | None = None) -> Agent:
             return find_agent(name, agent_folders(config, cwd))
 
+        tools = Tools(functions)
+        places = await stack.enter_async_context(
+            open_places(place / "mounts", tools, sandbox, config.mounts, os.environ)
+        )
         files = Workspace()
         parts = Parts(
             store=store,
@@ -127,16 +134,17 @@ async def boot(
                 Append: files,
                 Run: Commands(sandbox),
                 Fetch: Web(),
-                CallTool: functions,
+                CallTool: tools,
             },
-            functions=lambda: {spec.name: spec for spec in functions.specs()},
+            mounts={"/tools": tools.tree},
+            functions=lambda: {spec.name: spec for spec in tools.specs()},
             agents=agents,
             workspaces=place / "workspaces",
             place=f"{socket.gethostname()}:{place}",
             alone=True,
         )
         kernel = await stack.enter_async_context(open_kernel(parts))
-        yield Machine(kernel, loaded, functions, sandbox, agents)
+        yield Machine(kernel, loaded, functions, sandbox, places, agents)
 
 
 class _only_node:  # noqa: N801 - used as a function
@@ -217,24 +225,6 @@ class _Models:
     async def close(self) -> None:
         for model in self._opened.values():
             await model.aclose()
-
-
-def secret(reference: str, environ: Mapping[str, str]) -> str:
-    """`env:NAME` or `file:/path` -> what is there.  Raise `unauthenticated` when nothing is."""
-    kind, _, where = reference.partition(":")
-    if not reference:
-        return ""
-    if kind == "env" and environ.get(where):
-        return environ[where]
-    if kind == "file" and Path(where).is_file():
-        return Path(where).read_text(encoding="utf-8").strip()
-    raise SysError(
-        Code.UNAUTHENTICATED,
-        f"there is no secret at {reference!r}"
-        if kind in ("env", "file")
-        else "a key is a reference",
-        hint="write env:NAME or file:/path, and put the key there",
-    )
 
 
 def agent_folders(config: Config, cwd: Path | None = None) -> list[Path]:

@@ -4,6 +4,7 @@ Defaults here < logos.toml < LOGOS_SECTION_KEY variables.  A room is handed its 
 and reads nothing else: no module but `boot` and `cli` touches the environment.
 
     load(path, environ)   -> Loaded: the value, and where each setting came from
+    secret(reference, environ)   what a reference refers to
 
 Secrets are references (`env:NAME` or `file:/path`), never values: what is printed or
 journaled can be shown to anyone.
@@ -18,6 +19,7 @@ from msgspec import Meta
 
 from logos.abi.driver import Mode, Price
 from logos.abi.errors import Code, SysError
+from logos.abi.tools import Place
 
 PREFIX = "LOGOS_"
 
@@ -76,6 +78,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     node: Node = Node()
     sandbox: Sandbox = Sandbox()
     models: Annotated[dict[str, Endpoint], Meta(description="endpoints by name")] = {}
+    mounts: Annotated[dict[str, Place], Meta(description="places of tools, by name")] = {}
 
 
 class Loaded(NamedTuple):
@@ -116,6 +119,24 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
             f"settings: {error}",
             hint=f"set in {where}; `logos config` lists them all",
         ) from error
+
+
+def secret(reference: str, environ: Mapping[str, str]) -> str:
+    """`env:NAME` or `file:/path` -> what is there.  Raise `unauthenticated` when nothing is."""
+    kind, _, where = reference.partition(":")
+    if not reference:
+        return ""
+    if kind == "env" and environ.get(where):
+        return environ[where]
+    if kind == "file" and Path(where).is_file():
+        return Path(where).read_text(encoding="utf-8").strip()
+    raise SysError(
+        Code.UNAUTHENTICATED,
+        f"there is no secret at {reference!r}"
+        if kind in ("env", "file")
+        else "a key is a reference",
+        hint="write env:NAME or file:/path, and put the key there",
+    )
 
 
 def settings(loaded: Loaded) -> list[tuple[str, str, str]]:

@@ -1,13 +1,14 @@
 """command.run: what the sandbox is asked, and how the outcome is told."""
 
 import subprocess
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import anyio
 import pytest
 
 from logos.abi.calls import Run, Sleep
-from logos.abi.driver import Command, Completed, Job, Layer, Mode
+from logos.abi.driver import Command, Completed, Job, Layer, Mode, Program
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import CallId, Pid
 from logos.drivers.command import Commands
@@ -28,6 +29,9 @@ class Plain:
 
     def layers(self) -> tuple[Layer, ...]:
         return ()
+
+    def open(self, command: Command) -> AbstractAsyncContextManager[Program]:
+        raise NotImplementedError(command.argv)
 
     async def run(self, command: Command) -> Completed:
         self.asked = command

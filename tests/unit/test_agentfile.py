@@ -67,16 +67,23 @@ def test_a_file_of_a_coding_agent_needs_no_change() -> None:
     assert agent.description.startswith("Use after edits. Example: user: 'review' #")
     assert agent.model == ""
     assert agent.tools == (
-        "fs.read", "fs.write", "fs.search", "fs.list", "command.run", "mcp__github__list",
+        "fs.read", "fs.write", "fs.search", "fs.list", "command.run", "tool.call",
         "http.fetch", "process.spawn", "process.wait",
     )  # fmt: skip
     assert caps(agent) == {
         "read:/home/**",
         "write:/home/**",
         "run:/bin/git",
-        "call:/tools/mcp__github__list",
+        "read:/tools/github/**",
+        "call:/tools/github/list",
         "wait:/proc/child/*",
     }
+
+
+def test_a_mounted_tool_brings_no_right_to_files() -> None:
+    agent = parse_agent(front("tools: mcp__github"))
+    assert agent.tools == ("fs.list", "fs.read", "fs.search", "tool.call")
+    assert caps(agent) == {"read:/tools/github/**", "call:/tools/github/**"}
 
 
 def test_tools_without_allow_get_the_defaults_and_no_more() -> None:

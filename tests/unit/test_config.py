@@ -7,8 +7,7 @@ import pytest
 
 from logos.abi.driver import Mode
 from logos.abi.errors import Code, SysError
-from logos.boot import secret
-from logos.config import Config, load, settings
+from logos.config import Config, load, secret, settings
 
 
 def written(folder: Path, text: str | bytes) -> Path:

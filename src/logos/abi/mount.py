@@ -2,6 +2,7 @@
 
     Entry    one line of a listing
     Mount    lists, reads, writes and gives its texts to a search, at the paths below its own
+    Finder   a mount that is searched by meaning and not by lines
 
 A process sees one tree: /home are the files of its workspace, and each other folder of / is a
 mount.  Paths are absolute, normalised (no `..`, no slash at the end) and those of the process
@@ -13,7 +14,7 @@ what can never be written, `invalid` for reading a folder.
 """
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
@@ -55,4 +56,14 @@ class Mount(Protocol):
         The kernel matches the lines, in a process of its own: a regular expression may run for
         ever.  Leave out what is expensive to get; the search is then without it.
         """
+        ...
+
+
+@runtime_checkable
+class Finder(Protocol):
+    """A mount whose things are found by what they are for: a search there has words, not a
+    regular expression."""
+
+    async def find(self, job: Job, path: str, words: str, limit: int) -> str:
+        """The best first, one a line, as the caller is to read it."""
         ...

@@ -48,10 +48,15 @@ class Argument:
             return
         extra: dict[str, Any] = {"choices": self.choices or None, "default": self.default}
         if not self.name.startswith("-"):
-            extra["nargs"] = "+" if self.many else "?" if self.default is not None else None
+            extra["nargs"] = self._number()
         elif self.many:
             extra |= {"action": "append", "default": []}
         parser.add_argument(*names, type=self.kind, help=self.help, **extra)
+
+    def _number(self) -> str | None:
+        if self.many:
+            return "*" if self.default is not None else "+"
+        return "?" if self.default is not None else None
 
     def schema(self) -> dict[str, Any]:
         names = {str: "string", int: "integer", float: "number", bool: "boolean"}

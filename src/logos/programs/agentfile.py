@@ -164,9 +164,12 @@ def _rights(reader: _Reader) -> tuple[tuple[str, ...], tuple[Cap, ...]]:
         caps = [_cap(reader, "allow", word) for word in reader.words("allow")]
         _check_usable(reader, tools, caps)
     else:
-        narrowed = {cap.verb for cap in implied}
+        narrowed = {cap.verb for cap in implied if not cap.path.startswith("/tools")}
         caps = implied + [
-            cap for tool in tools for cap in defaults(tool) if cap.verb not in narrowed
+            cap
+            for tool in tools
+            for cap in defaults(tool)
+            if cap.verb not in narrowed and tool in _plain(reader)
         ]
     denied = [_cap(reader, "deny", word) for word in reader.words("deny") if ":/" in word]
     return tuple(tools), tuple(dict.fromkeys(_without(reader, caps, denied)))
@@ -180,6 +183,12 @@ def _tools(reader: _Reader, key: str) -> tuple[list[str], list[Cap]]:
         tools |= dict.fromkeys(calls)
         caps += implied
     return list(tools), caps
+
+
+def _plain(reader: _Reader) -> set[str]:
+    """The tools that some word names without saying what may be done with them."""
+    named = (_named(reader, "tools", word) for word in reader.words("tools"))
+    return {call for calls, implied in named if not implied for call in calls}
 
 
 def _named(reader: _Reader, key: str, word: str) -> tuple[tuple[str, ...], tuple[Cap, ...]]:

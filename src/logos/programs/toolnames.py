@@ -49,14 +49,22 @@ _DEFAULTS: dict[str, tuple[str, ...]] = {
     "process.spawn": (),
 }
 
+FOR_TOOLS = ("fs.list", "fs.read", "fs.search", "tool.call")
+"""What it takes to find a mounted tool, to learn what it takes, and to call it."""
+
+_MOUNTED = re.compile(r"mcp__(?P<place>[a-z0-9][a-z0-9_-]*?)(__(?P<tool>[\w.*-]+))?")
+
 _RESTRICTED = re.compile(r"(?P<tool>\w+)\((?P<what>[^()]*)\)")
 
 
 def calls_named(written: str) -> tuple[tuple[str, ...], tuple[Cap, ...]]:
     """The calls (or the registered function) `written` stands for.
 
-    `Bash(git:*)` is command.run with `run:/bin/git` and nothing else.
+    `Bash(git:*)` is command.run with `run:/bin/git` and nothing else; `mcp__github__get_issue` a
+    tool of the mount github, `mcp__github` all of them.
     """
+    if match := _MOUNTED.fullmatch(written):
+        return FOR_TOOLS, _of_mount(match["place"], match["tool"] or "*")
     if match := _RESTRICTED.fullmatch(written):
         return _restricted(match["tool"], match["what"])
     if written in (_HOST, tool_name(Exec)):
@@ -89,6 +97,14 @@ def defaults(tool: str) -> tuple[Cap, ...]:
 def verb_of(tool: str) -> str:
     """The verb a tool needs a capability for; "" if none."""
     return BY_NAME[tool].verb if tool in BY_NAME else "call"
+
+
+def _of_mount(place: str, tool: str) -> tuple[Cap, ...]:
+    path = "**" if tool == "*" else tool
+    return (
+        parse(f"read:/tools/{place}/**"),
+        parse(f"call:/tools/{place}/{path}"),
+    )
 
 
 def _restricted(tool: str, what: str) -> tuple[tuple[str, ...], tuple[Cap, ...]]:

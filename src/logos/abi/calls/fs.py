@@ -11,7 +11,9 @@ from logos.abi.errors import Code
 
 _IN_BIN = re.compile(r"/usr/bin/[^/]+").fullmatch
 
-PathArgument = Annotated[str, Meta(description="a path below /home", min_length=1)]
+PathArgument = Annotated[
+    str, Meta(description="a path; /home is your folder, /tools has tools to call", min_length=1)
+]
 
 
 def program_path(program: str) -> str:
@@ -61,7 +63,8 @@ class Search(Call[str], tag="fs.search", frozen=True, kw_only=True):
     """Find a regular expression in the files below a folder.
 
     One match a line, as `PATH:LINE: TEXT`, ordered by path and line, at most `limit` of them; a
-    last line says how many more there are.  `offset` skips that many.
+    last line says how many more there are.  `offset` skips that many.  Below /tools and /skills the
+    pattern is words that say what you want to do.
     """
 
     effect = Effect.PURE

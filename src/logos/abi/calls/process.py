@@ -53,7 +53,7 @@ class Exec(Call[Ran], tag="process.exec", frozen=True, kw_only=True):
         tuple[str, ...], Meta(description="the program and its arguments", min_length=1)
     ]
     stdin: str = ""
-    env: Annotated[dict[str, str], Meta(description="variables it sees besides ours")] = {}
+    env: Annotated[dict[str, str], Meta(description="variables it sees besides ours")] = {}  # noqa: RUF012 - copied by msgspec
     folder: Annotated[str, Meta(description="where it starts; its workspace when empty")] = ""
     readable: Annotated[tuple[str, ...], Meta(description="folders it may read")] = ()
     network: Annotated[Network, Meta(description="host: as the machine has it")] = Network.NONE

@@ -53,13 +53,16 @@ class Fetch(Call[str], tag="http.fetch", frozen=True, kw_only=True):
 
 
 class CallTool(Call[msgspec.Raw], tag="tool.call", frozen=True, kw_only=True):
-    """Call a registered tool by its name."""
+    """Call a tool of /tools, by its path below it, such as `github/create_issue`.
+
+    Read /tools/github/create_issue first for what it takes; search /tools with words for what there is.
+    """
 
     effect = Effect.EFFECT
     verb = "call"
     errors = (Code.NOT_FOUND, Code.TOOL, Code.TIMEOUT, Code.UNAVAILABLE)
 
-    tool: Annotated[str, Meta(min_length=1)]
+    tool: Annotated[str, Meta(description="SERVER/TOOL", min_length=1)]
     arguments: Annotated[msgspec.Raw, Meta(description="a JSON object")]
 
     def target(self) -> str:

@@ -3,6 +3,7 @@
 from logos.cli.commands.audit import REPLAY, VERIFY
 from logos.cli.commands.look import JOURNAL, LOGS, PS, SHOW, TREE
 from logos.cli.commands.machine import AGENTS, CONFIG, DOCTOR, DOWN, STATUS, UP
+from logos.cli.commands.mounts import MOUNT, MOUNTS, UMOUNT
 from logos.cli.commands.work import ATTACH, KILL, RUN, SEND, WAIT
 from logos.cli.registry import Command
 
@@ -19,6 +20,9 @@ ALL = (
     LOGS,
     REPLAY,
     VERIFY,
+    MOUNT,
+    UMOUNT,
+    MOUNTS,
     AGENTS,
     CONFIG,
     DOCTOR,
@@ -33,6 +37,7 @@ GROUPS = {
     "Work": (RUN, ATTACH, SEND, KILL, WAIT),
     "Look": (PS, TREE, SHOW, JOURNAL, LOGS),
     "Trust": (REPLAY, VERIFY),
+    "Tools": (MOUNT, UMOUNT, MOUNTS),
     "Machine": (AGENTS, CONFIG, DOCTOR, UP, DOWN, STATUS),
 }
 

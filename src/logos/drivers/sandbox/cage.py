@@ -3,6 +3,8 @@
     Cage.start(...)   begin; returns at once
     await ready()     it is confined and waits
     await carry(cmd)  hand the program over, collect what it writes, until it ends or must
+    await begin(cmd)  hand the program over and leave its streams to the caller
+    feed, signal, ended, door     of a program that was begun
     await end()       kill what is left and wait until nothing is
 
 Invariant: after `end` no process of the sandbox exists, not even as a zombie.
@@ -11,9 +13,11 @@ Invariant: after `end` no process of the sandbox exists, not even as a zombie.
 import json
 import os
 import signal
+import socket
 import subprocess
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -38,13 +42,15 @@ _FLOOD = 16  # times the bytes kept, and a MiB: nobody reads further
 class Start:
     """How to start: the command line, the descriptors it inherits, whom it becomes, and what
     it is told first.  `inside`: where bubblewrap says who its first process is, and what that
-    process holds to be our life; both are ours to close."""
+    process holds to be our life; both are ours to close.  `door`: where it hands out the socket
+    it listens at."""
 
     argv: list[str]
     orders: bytes
     pass_fds: tuple[int, ...] = ()
     uid: int | None = None
     inside: tuple[int, int] | None = None
+    door: socket.socket | None = None
 
 
 @dataclass(slots=True)
@@ -70,6 +76,8 @@ class Cage:
         self._process: subprocess.Popen[bytes] | None = None
         self._pidfd = -1
         self._first: int | None = None  # pidfd of the namespace's first process
+        self._root = 0  # the process outside the program's own that is its parent
+        self._door: socket.socket | None = None
         self._info: int | None = None
         self._fds = ExitStack()
         self._life = ExitStack()
@@ -82,6 +90,8 @@ class Cage:
             self._info, life = how.inside
             self._fds.callback(os.close, self._info)
             self._life.callback(os.close, life)
+        if how.door is not None:
+            self._door = self._fds.enter_context(how.door)
         process = subprocess.Popen(  # noqa: S603 - the command line is built in plan.py
             how.argv,
             stdin=subprocess.PIPE,
@@ -97,6 +107,7 @@ class Cage:
             start_new_session=True,
         )
         self._process = process
+        self._root = process.pid
         self._pidfd = os.pidfd_open(process.pid)
         self._fds.callback(os.close, self._pidfd)
         assert process.stdin is not None
@@ -116,14 +127,14 @@ class Cage:
         if heard != _READY:
             said = b""
             with anyio.move_on_after(_LAST_WORDS_S):
-                said = await _read(self._streams[2], _CHUNK)
+                said = await read(self._streams[2], _CHUNK)
             raise SysError(
                 Code.UNAVAILABLE,
                 f"could not confine a program: {said.decode(errors='replace').strip()}",
                 hint="see `logos doctor`; install bubblewrap, or set another `sandbox.mode`",
             )
         if self._info is not None and self._first is None:
-            pid = json.loads(os.read(self._info, _CHUNK))["child-pid"]
+            pid = self._root = json.loads(os.read(self._info, _CHUNK))["child-pid"]
             with suppress(ProcessLookupError):
                 self._first = os.pidfd_open(pid)
                 self._fds.callback(os.close, self._first)
@@ -138,7 +149,7 @@ class Cage:
             prime, pid = self._group.made.prime, self._process.pid
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(anyio.to_thread.run_sync, prime, pid)
-                heard = await _read(out, 1)
+                heard = await read(out, 1)
         return heard
 
     def poll(self) -> bool:
@@ -173,13 +184,43 @@ class Cage:
             mode=self._mode,
         )
 
+    async def begin(self, command: Command, orders: dict[str, Any]) -> tuple[int, int, int]:
+        """Its standard input, output and error: ours to use until `end`, not to close."""
+        self._used = True
+        self._group.limit(memory=command.memory_bytes, tasks=command.processes)
+        await write(self._streams[0], plan.message(orders))
+        return self._streams
+
+    def door(self) -> socket.socket | None:
+        """Once it is ready: the socket at which the program will knock."""
+        if self._door is None:
+            return None
+        _, [fd], *_ = socket.recv_fds(self._door, 1, 1)
+        return socket.socket(fileno=fd)
+
+    async def feed(self, data: bytes) -> None:
+        """All of its standard input."""
+        await self._feed(data)
+
+    async def ended(self) -> int:
+        """How the program ended, once nothing of it is left."""
+        await anyio.wait_readable(self._pidfd)
+        await self._finish()
+        return self._status()
+
+    def signal(self, number: int) -> None:
+        main = _children(self._root)[:1]
+        for pid in _descendants(main) if number == signal.SIGINT else main:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
     def _status(self) -> int:
         assert self._process is not None
         code = self._process.returncode
         return code if code >= 0 else 128 - code
 
     async def _drain(self, fd: int, output: _Output) -> None:
-        while data := await _read(fd, _CHUNK):
+        while data := await read(fd, _CHUNK):
             output.add(data)
             if output.flooded:
                 self.kill()
@@ -188,15 +229,9 @@ class Cage:
     async def _feed(self, data: bytes) -> None:
         assert self._process is not None
         assert self._process.stdin is not None
-        view = memoryview(data)
-        while view:
-            try:
-                view = view[os.write(self._streams[0], view) :]
-            except BlockingIOError:
-                await anyio.wait_writable(self._streams[0])
-            except BrokenPipeError:
-                return
-        self._process.stdin.close()
+        with suppress(BrokenPipeError):
+            await write(self._streams[0], data)
+            self._process.stdin.close()
 
     def kill(self) -> None:
         """Everything at once, as surely as this machine can."""
@@ -246,7 +281,31 @@ class Cage:
         process.wait()
 
 
-async def _read(fd: int, size: int) -> bytes:
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _descendants(found: list[int]) -> list[int]:
+    every = list(found)
+    for pid in every:
+        every += _children(pid)
+    return every
+
+
+async def write(fd: int, data: bytes) -> None:
+    """All of it."""
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(fd, view) :]
+        except BlockingIOError:
+            await anyio.wait_writable(fd)
+
+
+async def read(fd: int, size: int) -> bytes:
     """Up to `size` bytes; none at the end."""
     await anyio.lowlevel.checkpoint()  # endless output must not keep the loop to itself
     while True:

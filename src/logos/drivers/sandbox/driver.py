@@ -2,6 +2,8 @@
 
     open_sandbox(Mode.FULL)     -> LocalSandbox
     await sandbox.run(command)  -> Completed
+    sandbox.open(command)       -> a program to talk to, while held
+    sandbox.host(command)       -> a program to listen to, while held
     sandbox.layers()            for `logos doctor`
     await sandbox.aclose()      end the launchers that wait
 
@@ -19,6 +21,7 @@ Invariant: a program runs with every layer of the mode in force, or does not run
 import asyncio
 import logging
 import os
+import socket
 import stat
 import sys
 from collections import OrderedDict
@@ -38,8 +41,10 @@ from logos.drivers.sandbox import machine as machines
 from logos.drivers.sandbox import plan
 from logos.drivers.sandbox.cage import Cage, Start
 from logos.drivers.sandbox.cgroup import Group
+from logos.drivers.sandbox.host import Host, hosting
 from logos.drivers.sandbox.machine import Machine
 from logos.drivers.sandbox.plan import View
+from logos.drivers.sandbox.talk import Talk, endless, talking
 from logos.drivers.sandbox.uids import Lease
 
 STATE = Path("/run/logos")
@@ -89,11 +94,9 @@ class LocalSandbox:
         return machines.layers(self._machine)
 
     async def run(self, command: Command) -> Completed:
-        missing = machines.lacking(self._machine, self._mode)
-        if missing:
-            raise SysError(Code.UNAVAILABLE, f"no sandbox of mode {self._mode} here", hint=missing)
+        self._check()
         view = _view(command)
-        async with self._turn(view.workspace) as (place, folder):
+        async with self._at(view.workspace) as (place, folder), place.turn:
             await self._own(place, folder)
             cage = await self._take(place, view)
             try:
@@ -113,6 +116,43 @@ class LocalSandbox:
                 asyncio.get_running_loop().call_soon(self._refill, place)
             return done
 
+    @asynccontextmanager
+    async def open(self, command: Command) -> AsyncIterator[Talk]:
+        """Only its start takes the workspace's turn: what is talked to may stay for hours."""
+        async with self._begun(command) as (_, streams), talking(streams) as talk:
+            yield talk
+
+    @asynccontextmanager
+    async def host(self, command: Command) -> AsyncIterator[Host]:
+        async with self._begun(command) as (cage, streams), hosting(cage, streams, command) as host:
+            yield host
+
+    @asynccontextmanager
+    async def _begun(self, command: Command) -> AsyncIterator[tuple[Cage, tuple[int, int, int]]]:
+        self._check()
+        view = _view(command)
+        async with self._at(view.workspace) as (place, folder):
+            async with place.turn:
+                await self._own(place, folder)
+                cage = await self._take(place, view)
+            try:
+                try:
+                    await cage.ready()
+                    orders = plan.request(self._machine, self._mode, view, endless(command))
+                    streams = await cage.begin(command, orders)
+                except OSError as error:
+                    raise SysError(
+                        Code.UNAVAILABLE, f"the sandbox failed: {error}", hint="see `logos doctor`"
+                    ) from error
+                yield cage, streams
+            finally:
+                with anyio.CancelScope(shield=True):  # nothing may outlive the holding
+                    await cage.end()
+
+    def _check(self) -> None:
+        if missing := machines.lacking(self._machine, self._mode):
+            raise SysError(Code.UNAVAILABLE, f"no sandbox of mode {self._mode} here", hint=missing)
+
     async def aclose(self) -> None:
         """Commands that still run go on, as cold ones."""
         self._pool = 0
@@ -120,8 +160,8 @@ class LocalSandbox:
             await self._trim()
 
     @asynccontextmanager
-    async def _turn(self, workspace: Path) -> AsyncIterator[tuple[_Place, int]]:
-        """This workspace's place, and the workspace open, for one command at a time."""
+    async def _at(self, workspace: Path) -> AsyncIterator[tuple[_Place, int]]:
+        """This workspace's place, kept while somebody is in it, and the workspace open."""
         with ExitStack() as opened:
             folder = _open(workspace)
             opened.callback(os.close, folder)
@@ -130,8 +170,7 @@ class LocalSandbox:
             place = self._places.setdefault(key, _Place())
             place.users += 1
             try:
-                async with place.turn:
-                    yield place, folder
+                yield place, folder
             finally:
                 place.users -= 1
                 self._places.move_to_end(key)
@@ -228,18 +267,25 @@ class LocalSandbox:
         for fd in (told, life):
             _lend(lent, fd)
         orders["life"] = life
-        fds = (*orders["cgroup"], passwd, told, life)
+        door: socket.socket | None = None
+        handed: tuple[int, ...] = ()
+        if view.door:
+            door, across = socket.socketpair()
+            handed = (_lend(lent, across.detach()),)
+            orders["door"] = (*handed, view.door)
+        fds = (*orders["cgroup"], passwd, told, life, *handed)
         inner = plan.program(ours=self._machine.same_python) + plan.message(orders)
         sources = plan.sources(self._machine, view)
         if uid is None or all(map(_reachable, sources)):
             argv = plan.bubblewrap(self._machine, view, sources, info=told, passwd=passwd)
-            return Start(argv, inner, fds, uid, (info, held))
+            return Start(argv, inner, fds, uid, (info, held), door)
         # Where the uid may not even look, root binds the folders in a mount namespace first.
         staged = [f"/tmp/{number}" for number in range(len(sources))]  # noqa: S108
         argv = plan.bubblewrap(self._machine, view, staged, info=told, passwd=passwd)
         stage = {"role": "stage", "parent": os.getpid(), "uid": uid, "binds": sources, "argv": argv}
         outer = plan.program(ours=True) + plan.message(stage)
-        return Start(plan.launcher(sys.executable), outer + inner, fds, None, (info, held))
+        start = plan.launcher(sys.executable)
+        return Start(start, outer + inner, fds, None, (info, held), door)
 
 
 def _outside(orders: _Orders) -> Start:
@@ -289,7 +335,9 @@ def _view(command: Command) -> View:
         raise SysError(Code.INVALID, f"{workspace} cannot be a workspace")
     if any(len(folder.parts) == 1 for folder in readable):
         raise SysError(Code.INVALID, "the root cannot be a readable folder")
-    return View(workspace, tuple(readable), command.network)
+    if command.start is not None and not any(map(command.start.is_relative_to, command.readable)):
+        raise SysError(Code.INVALID, f"it cannot start in {command.start}, which it cannot read")
+    return View(workspace, tuple(readable), command.network, command.door)
 
 
 def _open(workspace: Path) -> int:

@@ -214,7 +214,7 @@ def _url(text: str) -> str:
     that belongs to the sentence are not part of it."""
     text = text.rstrip(".,;:!?*_")
     while text.endswith((")", "]", "}")) and not _balanced(text):
-        text = text[:-1].rstrip(".,;:!?")
+        text = text[:-1].rstrip(".,;:!?*_")
     scheme, colon, rest = text.partition("://")
     if not colon:
         scheme, rest = "https", text

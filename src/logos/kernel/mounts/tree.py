@@ -13,7 +13,7 @@ from logos.abi.driver import Job, Tool
 from logos.abi.errors import Code, SysError
 from logos.abi.limits import FILE_BYTES, READ_LINES
 from logos.abi.lines import numbered
-from logos.abi.mount import Entry, Mount
+from logos.abi.mount import Entry, Finder, Mount
 from logos.kernel.mounts.grep import Matches, grep
 
 LISTED = 2000
@@ -118,6 +118,8 @@ def _line(entry: Entry) -> str:
 
 async def _searched(mount: Mount, job: Job, path: str) -> str:
     call: Search = job.call
+    if isinstance(mount, Finder):
+        return await mount.find(job, path, call.pattern, call.limit)
     documents = await mount.documents(job, path)
     found = await grep(call, documents, min(SEARCH_S, job.deadline_s))
     return _matches(call, found)

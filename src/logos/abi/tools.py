@@ -1,0 +1,88 @@
+"""Tools that are not system calls: what they are, and where they come from.
+
+    Hints      what a tool says of itself
+    Offer      one tool: its name, what it does, what it takes
+    Provider   a place that offers tools: a server, a document, a set of functions
+    Place      where such a place is, as people write it in settings or with `logos mount`
+
+Names are `SERVER/TOOL`, or just `TOOL` for functions of this program.  What a tool says of
+itself is somebody else's text: shown as such, never believed about trust.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Protocol
+
+import msgspec
+from msgspec import Meta
+
+from logos.abi.driver import Job
+from logos.abi.messages import ToolSpec
+
+
+class Hints(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """None: it does not say, so the worst is assumed."""
+
+    read_only: bool | None = None
+    destructive: bool | None = None
+    idempotent: bool | None = None
+    open_world: bool | None = None
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`schema` is the JSON Schema of its arguments, `output` of what it returns, if it says."""
+
+    name: str
+    description: str = ""
+    schema: msgspec.Raw = msgspec.Raw(b'{"type":"object"}')
+    output: msgspec.Raw = msgspec.Raw(b"null")
+    hints: Hints = Hints()
+
+    def spec(self) -> ToolSpec:
+        return ToolSpec(name=self.name, description=self.description, schema=self.schema)
+
+
+class Provider(Protocol):
+    """`names` of the offers are those of the place: without the name it is mounted under."""
+
+    def known(self) -> Sequence[Offer]:
+        """What is known of its tools without going anywhere."""
+        ...
+
+    async def offers(self) -> Sequence[Offer]:
+        """Its tools; goes there if need be.  Raise SysError `unavailable` when it is dead."""
+        ...
+
+    async def call(self, job: Job, tool: str, arguments: msgspec.Raw) -> msgspec.Raw:
+        """Raise SysError: `tool` when it ran and failed, `unavailable` when it is dead."""
+        ...
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One mount: a command that speaks MCP on its standard streams (`command`), a URL that does
+    over HTTP (`url`), an OpenAPI document (`openapi`, a file or URL), or a program that describes
+    itself (`program`).  Exactly one of them."""
+
+    command: Annotated[
+        tuple[str, ...], Meta(description="an MCP server that speaks on its standard streams")
+    ] = ()
+    url: Annotated[str, Meta(description="an MCP server that speaks HTTP")] = ""
+    openapi: Annotated[str, Meta(description="an OpenAPI 3 document: a file or a URL")] = ""
+    program: Annotated[
+        tuple[str, ...], Meta(description="a command line whose manifest or --help says its tools")
+    ] = ()
+    manifest: Annotated[str, Meta(description="a file that says a program's tools")] = ""
+    env: Annotated[dict[str, str], Meta(description="variables; env:NAME and file:/path")] = {}
+    headers: Annotated[dict[str, str], Meta(description="sent; env:NAME and file:/path")] = {}
+    network: Annotated[bool, Meta(description="a command may use the network")] = False
+    hosts: Annotated[
+        tuple[str, ...], Meta(description="hosts an OpenAPI document may speak of")
+    ] = ()
+    readable: Annotated[
+        tuple[str, ...], Meta(description="folders a command may read, besides its own")
+    ] = ()
+    own: Annotated[
+        bool, Meta(description="one server for each process's folder, which it may change")
+    ] = False
+    memory_mb: Annotated[int, Meta(description="memory a command may use", ge=64)] = 1024
+    idle_s: Annotated[float, Meta(description="stopped after so long without a call", gt=0)] = 300.0
+    timeout_s: Annotated[float, Meta(description="for one call", gt=0)] = 60.0

@@ -1,0 +1,139 @@
+"""mount, umount, mounts: where tools come from."""
+
+from pathlib import Path
+from typing import Any
+
+from logos.abi.errors import Code, SysError
+from logos.abi.tools import Place
+from logos.cli.registry import Argument, Asked, Command
+
+OPTIONS = (
+    Argument("--accept", "take the tools as they are now, changed or not", bool),
+    Argument("--network", "it may use the network", bool),
+    Argument("--own", "one for each process, in the process's own folder", bool),
+    Argument("--env", "NAME=VALUE, NAME=env:OTHER or NAME=file:/path", many=True),
+    Argument(
+        "--header", "NAME=VALUE, sent with every request; env: and file: as in --env", many=True
+    ),
+    Argument("--readable", "a folder it may read", many=True),
+    Argument("--host", "a host an OpenAPI document may speak of", many=True),
+)
+
+
+async def mount(asked: Asked) -> int:
+    args, places = asked.arguments, asked.node.places
+    if args.accept:
+        if args.target:
+            raise SysError(Code.INVALID, "--accept takes a name and nothing else")
+        changed = await places.accept(args.name)
+        text = "\n".join(f"{name} {why}" for name, why in changed.items())
+        asked.out.data(
+            {"name": args.name, "accepted": dict(changed)}, text or "nothing had changed"
+        )
+        return 0
+    offers = await places.add(args.name, _place(asked), by=asked.by)
+    data = {"name": args.name, "tools": [offer.name for offer in offers]}
+    text = f"/tools/{args.name}: {len(offers)} tools\n" + "".join(
+        f"  {offer.name}\n" for offer in offers
+    )
+    asked.out.data(data, text.rstrip())
+    return 0
+
+
+def _place(asked: Asked) -> Place:
+    args = asked.arguments
+    common: dict[str, Any] = {
+        "env": dict(map(_pair, args.env)),
+        "headers": dict(map(_pair, args.header)),
+        "network": args.network,
+        "own": args.own,
+        "readable": tuple(str(asked.cwd / Path(r).expanduser()) for r in args.readable),
+        "hosts": tuple(args.host),
+    }
+    match args.target:
+        case []:
+            raise SysError(
+                Code.INVALID,
+                "mount what?",
+                hint="logos mount NAME -- COMMAND…, or NAME https://…, or NAME openapi FILE",
+            )
+        case [url] if url.startswith(("http://", "https://")):
+            return Place(url=url, **common)
+        case ["openapi", document]:
+            remote = document.startswith(("http://", "https://"))
+            return Place(openapi=document if remote else str(asked.cwd / document), **common)
+        case ["program", *words] if words:
+            return Place(program=(_program(asked, words[0]), *words[1:]), **common)
+        case [first, *rest]:
+            return Place(command=(_program(asked, first), *rest), **common)
+        case _:
+            raise SysError(Code.INVALID, f"{args.target!r} is no target")
+
+
+def _program(asked: Asked, word: str) -> str:
+    """A path is one of the folder where the person is."""
+    return str(asked.cwd / word) if "/" in word else word
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise SysError(Code.INVALID, f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
+async def umount(asked: Asked) -> int:
+    await asked.node.places.remove(asked.arguments.name)
+    asked.out.data({"name": asked.arguments.name}, f"{asked.arguments.name} is unmounted")
+    return 0
+
+
+async def mounts(asked: Asked) -> int:
+    shown = await asked.node.places.shown(look=asked.arguments.look)
+    data = [{**s._asdict(), "blocked": dict(s.blocked)} for s in shown]
+    if not shown and not asked.out.json:
+        asked.out.note("nothing is mounted; logos mount NAME -- COMMAND…")
+        return 0
+    rows = [
+        (s.name, s.kind, s.state, str(s.tools), "yes" if s.network else "no", s.target, s.origin)
+        for s in shown
+    ]
+    asked.out.table(("NAME", "KIND", "STATE", "TOOLS", "NETWORK", "TARGET", "FROM"), rows, data)
+    for s in shown:
+        for tool, why in s.blocked.items():
+            asked.out.note(f"{s.name}/{tool} {why}; blocked until: logos mount --accept {s.name}")
+    return 0
+
+
+MOUNT = Command(
+    "mount",
+    "make the tools of a server, a document or a program available",
+    mount,
+    (
+        Argument("name", "what it is called below /tools"),
+        Argument(
+            "target", "-- COMMAND…, a URL, openapi FILE, or program COMMAND…", default=(), many=True
+        ),
+        *OPTIONS,
+    ),
+    effect="write",
+    idempotent=False,
+    details="A command is an MCP server on its standard streams. It runs in the sandbox: without the\n"
+    "network unless --network, and reading only its own folder and what --readable names.\n"
+    "What the tools say of themselves now is accepted; what changes later is blocked until\n"
+    "a person accepts it: logos mount --accept NAME.",
+)
+UMOUNT = Command(
+    "umount",
+    "take a mount away, with what it kept",
+    umount,
+    (Argument("name", "as `logos mounts` lists it"),),
+    effect="write",
+    idempotent=False,
+)
+MOUNTS = Command(
+    "mounts",
+    "what is mounted below /tools",
+    mounts,
+    (Argument("--look", "start every server and look whether its tools are those accepted", bool),),
+)

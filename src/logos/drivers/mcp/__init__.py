@@ -1,0 +1,15 @@
+"""MCP servers as places that tools come from.
+
+    Server         one server: started when first touched, stopped when idle, started anew
+    over_stdio     how to reach one that is a program, in the sandbox
+    over_http      how to reach one by its URL
+
+`client.py` speaks the protocol of both eras, `lines.py` and `http.py` carry it, `wire.py` has its
+words, `answer.py` reads what a tool returned.  `server.py` keeps one server alive.
+"""
+
+from logos.drivers.mcp.http import over_http
+from logos.drivers.mcp.lines import over_stdio
+from logos.drivers.mcp.server import Server, Times
+
+__all__ = ["Server", "Times", "over_http", "over_stdio"]

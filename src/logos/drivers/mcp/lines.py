@@ -1,0 +1,154 @@
+"""MCP over a program's standard streams: one message a line.
+
+    over_stdio(sandbox, command)   -> a way to reach it, for Server
+    Lines                          the wire
+
+Requests of many callers travel at once; each waits for its own answer.
+
+Invariant: when the program ends, every caller hears of it.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import anyio
+import msgspec
+
+from logos.abi.driver import Command, Program, Sandbox
+from logos.abi.errors import Code, SysError
+from logos.drivers.mcp.wire import METHOD_NOT_FOUND, Era, Message, Wire, decoded, encoded, outcome
+
+LONGEST = 32 << 20
+"""Bytes of one message."""
+
+Reach = Callable[[], AbstractAsyncContextManager[Wire]]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    came: anyio.Event = field(default_factory=anyio.Event)
+    answer: Message | None = None
+
+
+class Lines:
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._numbers = count(1)
+        self._waiting: dict[int, _Waiting] = {}
+        self.ended = False
+        self.left = anyio.Event()
+        self.changed = False
+        self._why = ""
+
+    async def request(
+        self, method: str, params: Mapping[str, Any], *, era: Era, headers: Mapping[str, str] = {}
+    ) -> msgspec.Raw:
+        del era, headers  # streams have none
+        self._check()
+        id_ = next(self._numbers)
+        waiting = self._waiting[id_] = _Waiting()
+        try:
+            await self._program.send(encoded(method, params, id_) + b"\n")
+            await waiting.came.wait()
+        except anyio.get_cancelled_exc_class():
+            await self._give_up(method, id_)
+            raise
+        finally:
+            del self._waiting[id_]
+        if waiting.answer is None:
+            raise self._gone()
+        return outcome(waiting.answer)
+
+    async def notify(self, method: str) -> None:
+        self._check()
+        await self._program.send(encoded(method, None) + b"\n")
+
+    async def read(self) -> None:
+        """Until the program ends."""
+        try:
+            await self._read()
+        except SysError as error:
+            self._why = error.message
+        finally:
+            self.ended = True
+            self.left.set()
+            for waiting in self._waiting.values():
+                waiting.came.set()
+
+    async def _read(self) -> None:
+        kept = bytearray()
+        while data := await self._program.receive():
+            start = len(kept)
+            kept += data
+            if b"\n" not in data:
+                if start + len(data) > LONGEST:
+                    raise SysError(Code.LIMIT, f"sent more than {LONGEST >> 20} MiB at once")
+                continue
+            *lines, rest = bytes(kept).split(b"\n")
+            kept = bytearray(rest)
+            for line in lines:
+                if line.strip():
+                    await self._take(line)
+
+    async def _take(self, line: bytes) -> None:
+        try:
+            message = decoded(line)
+        except SysError:  # a program that chats on its standard output: many do when they start
+            return
+        if message.method:
+            await self._asked(message)
+        elif isinstance(message.id, int) and message.id in self._waiting:
+            waiting = self._waiting[message.id]
+            waiting.answer = message
+            waiting.came.set()
+
+    async def _asked(self, message: Message) -> None:
+        """What the server wants of us: we offer it nothing but to say that we are here."""
+        if message.method == "notifications/tools/list_changed":
+            self.changed = True
+        if message.id is None:
+            return
+        answer: dict[str, Any] = {"jsonrpc": "2.0", "id": message.id}
+        if message.method == "ping":
+            answer["result"] = {}
+        else:
+            why = f"this client does not offer {message.method}"
+            answer["error"] = {"code": METHOD_NOT_FOUND, "message": why}
+        await self._program.send(msgspec.json.encode(answer) + b"\n")
+
+    async def _give_up(self, method: str, id_: int) -> None:
+        if self.ended or method in ("initialize", "server/discover"):
+            return
+        with suppress(SysError), anyio.move_on_after(1, shield=True):
+            params = {"requestId": id_, "reason": "the caller was stopped"}
+            await self._program.send(encoded("notifications/cancelled", params) + b"\n")
+
+    def _check(self) -> None:
+        if self.ended:
+            raise self._gone()
+
+    def _gone(self) -> SysError:
+        said = self._why or self._program.last_words()[-400:]
+        return SysError(
+            Code.UNAVAILABLE,
+            "the server has ended" + (f"; it said: {said}" if said else ""),
+            hint="it is started again at the next call; look whether this one had an effect",
+        )
+
+
+def over_stdio(sandbox: Sandbox, command: Command) -> Reach:
+    @asynccontextmanager
+    async def reach() -> AsyncIterator[Wire]:
+        command.workspace.mkdir(parents=True, exist_ok=True)
+        async with sandbox.open(command) as program, anyio.create_task_group() as tasks:
+            lines = Lines(program)
+            tasks.start_soon(lines.read)
+            try:
+                yield lines
+            finally:
+                tasks.cancel_scope.cancel()
+
+    return reach

@@ -1,0 +1,280 @@
+"""One MCP server: started when first touched, shared, stopped when idle, started anew.
+
+    Server            a Provider: its tools, and calls of them
+    Server.stop       now, with everything it started
+    Times             how long it may be idle, and how long one call may take
+
+After a start that failed or an end that nobody asked for it rests, twice as long each time; who
+calls meanwhile hears when it is worth trying again.
+
+Invariant: at most one connection at a time, owned by one task.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import anyio
+import anyio.abc
+import msgspec
+
+from logos.abi.driver import Job
+from logos.abi.errors import Code, SysError
+from logos.abi.tools import Offer
+from logos.drivers.mcp.client import Client
+from logos.drivers.mcp.lines import Reach
+from logos.drivers.mcp.wire import Era, Stale
+
+log = logging.getLogger("logos.mcp")
+
+START_S = 60.0
+"""For a server to answer its first question: some fetch themselves first."""
+
+REST_S = 0.5
+SHORT_REST_S = 2.0
+"""Waited for; a longer one is an error for who calls."""
+
+LONGEST_REST_S = 60.0
+
+
+class Times(NamedTuple):
+    idle_s: float = 300.0
+    timeout_s: float = 60.0
+
+
+STANDARD = Times()
+
+
+class Server:
+    """`clock` is monotonic, in seconds."""
+
+    def __init__(
+        self,
+        name: str,
+        reach: Reach,
+        tasks: anyio.abc.TaskGroup,
+        times: Times = STANDARD,
+        clock: Callable[[], float] = anyio.current_time,
+    ) -> None:
+        self._name = name
+        self._reach = reach
+        self._tasks = tasks
+        self._times = times
+        self._clock = clock
+        self._turn = anyio.Lock()
+        self._client: Client | None = None
+        self._era: Era | None = None
+        self._offers: tuple[Offer, ...] | None = None
+        self._headers: dict[str, dict[str, str]] = {}
+        self._scope: anyio.CancelScope | None = None
+        self._over = anyio.Event()
+        self._failures = 0
+        self._rested = 0.0
+        self._busy = 0
+        self._used = 0.0
+        self.starts = 0
+
+    @property
+    def alive(self) -> bool:
+        return self._client is not None and not self._client.wire.ended
+
+    def known(self) -> tuple[Offer, ...]:
+        return self._offers or ()
+
+    async def offers(self) -> tuple[Offer, ...]:
+        client = await self._connected()
+        if self._offers is None or client.wire.changed:
+            with self._working():
+                self._listed(await client.offers())
+        return self._offers or ()
+
+    async def call(self, job: Job, tool: str, arguments: msgspec.Raw) -> msgspec.Raw:
+        try:
+            with anyio.fail_after(min(self._times.timeout_s, job.deadline_s)):
+                value = await self._called(tool, arguments)
+        except TimeoutError:
+            raise SysError(
+                Code.TIMEOUT,
+                f"{self._name}/{tool} took longer than {self._times.timeout_s:g} s",
+                hint="look whether it happened all the same",
+            ) from None
+        self._failures = 0
+        return value
+
+    async def _called(self, tool: str, arguments: msgspec.Raw) -> msgspec.Raw:
+        for last in (False, True):
+            client = await self._connected()
+            with self._working():
+                try:
+                    return await client.call(tool, arguments, self._mirrored(tool, arguments))
+                except Stale:
+                    if last:
+                        break
+        raise SysError(Code.UNAVAILABLE, f"{self._name} forgets its sessions at once")
+
+    async def stop(self) -> None:
+        async with self._turn:
+            if self._scope is not None:
+                self._scope.cancel()
+                await self._over.wait()
+
+    # -- its life --------------------------------------------------------------------------
+
+    async def _connected(self) -> Client:
+        async with self._turn:
+            if self._client is not None and not self._client.wire.ended:
+                return self._client
+            if self._scope is not None:
+                await self._over.wait()  # the dead one is cleared away first
+            rest = self._rested - self._clock()
+            if 0 < rest <= SHORT_REST_S:
+                await anyio.sleep(rest)
+            elif rest > 0:
+                raise SysError(
+                    Code.UNAVAILABLE,
+                    f"the server {self._name} has failed {self._failures} times",
+                    hint=f"try again in {rest:.0f} s, or do without it",
+                    retry_after_s=rest,
+                )
+            failure = await self._tasks.start(self._live)
+            if failure is not None:
+                raise failure
+            assert self._client is not None
+            return self._client
+
+    async def _live(
+        self, *, task_status: anyio.abc.TaskStatus[SysError | None] = anyio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Owns one connection from its start to its end; tells the starter how it began."""
+        failure: SysError | None = None
+        self.starts += 1
+        self._over = anyio.Event()
+        told: list[None] = []
+        try:
+            with anyio.CancelScope() as self._scope:
+                failure = await self._lived(lambda: told.append(task_status.started(None)))
+        finally:
+            self._client = self._scope = None
+            self._over.set()
+        if failure is not None:
+            self._rest(failure)
+        if not told:
+            task_status.started(failure or _died(self._name))
+
+    async def _lived(self, begun: Callable[[], None]) -> SysError | None:
+        """Why it ended, unless we wanted it to."""
+        try:
+            async with self._reach() as wire:
+                if (failure := await self._begun(wire)) is not None:
+                    return failure
+                begun()
+                await self._until_idle(wire)
+                return _died(self._name) if wire.ended else None
+        except Exception as error:  # why: a server is not ours and may end in any way
+            log.info("server %s: %r", self._name, error, exc_info=True)
+            return _of(error, self._name)
+
+    async def _begun(self, wire: Any) -> SysError | None:
+        """An error is a value here: as an exception it would be wrapped on its way out."""
+        try:
+            with anyio.fail_after(START_S):
+                self._client = await Client.open(wire, self._era)
+        except SysError as error:
+            return error
+        except TimeoutError:
+            return SysError(Code.UNAVAILABLE, f"{self._name} does not answer in {START_S:.0f} s")
+        self._era = self._client.era
+        self._used = self._clock()
+        self._offers = None
+        return None
+
+    async def _until_idle(self, wire: Any) -> None:
+        while not wire.ended:
+            left = self._used + self._times.idle_s - self._clock()
+            if left <= 0 and not self._busy:
+                return
+            with anyio.move_on_after(max(left, 0.05) if not self._busy else self._times.idle_s):
+                await wire.left.wait()
+
+    def _rest(self, failure: SysError) -> None:
+        self._failures += 1
+        pause = min(REST_S * 2 ** (self._failures - 1), LONGEST_REST_S)
+        if self._failures == 1:
+            pause = 0.0
+        self._rested = self._clock() + pause
+        log.info("server %s rests %.1f s: %s", self._name, pause, failure.message)
+
+    def _working(self) -> "_Working":
+        return _Working(self)
+
+    def begin(self) -> None:
+        self._busy += 1
+
+    def end(self) -> None:
+        self._busy -= 1
+        self._used = self._clock()
+
+    # -- what it offers --------------------------------------------------------------------
+
+    def _listed(self, offers: tuple[Offer, ...]) -> None:
+        self._offers = offers
+        self._headers = {o.name: found for o in offers if (found := _header_names(o))}
+
+    def _mirrored(self, tool: str, arguments: msgspec.Raw) -> dict[str, str]:
+        """Arguments that the schema wants repeated in headers."""
+        names = self._headers.get(tool)
+        if not names:
+            return {}
+        given = msgspec.json.decode(arguments or b"{}", type=dict[str, Any])
+        return {
+            f"mcp-param-{header}": _plain(given[name])
+            for name, header in names.items()
+            if isinstance(given.get(name), str | int | bool)
+        }
+
+
+class _Working:
+    """Counts who uses a server, so that none is stopped under a call."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def __enter__(self) -> None:
+        self._server.begin()
+
+    def __exit__(self, *_: object) -> None:
+        self._server.end()
+
+
+def _header_names(offer: Offer) -> dict[str, str]:
+    schema = msgspec.json.decode(offer.schema)
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    if not isinstance(properties, Mapping):
+        return {}
+    return {
+        name: about["x-mcp-header"]
+        for name, about in properties.items()
+        if isinstance(about, Mapping)
+        and isinstance(header := about.get("x-mcp-header"), str)
+        and header.replace("-", "").isalnum()
+    }
+
+
+def _plain(value: str | int | bool) -> str:  # noqa: FBT001 - an argument of a tool
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    safe = text.isascii() and text.isprintable() and text == text.strip()
+    return text if safe else f"=?base64?{msgspec.json.encode(text.encode())[1:-1].decode()}?="
+
+
+def _died(name: str) -> SysError:
+    return SysError(
+        Code.UNAVAILABLE, f"the server {name} has ended", hint="it is started again when called"
+    )
+
+
+def _of(error: Exception, name: str) -> SysError:
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, SysError):
+        return error
+    return SysError(Code.UNAVAILABLE, f"the server {name} failed: {type(error).__name__}: {error}")

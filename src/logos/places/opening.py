@@ -1,0 +1,192 @@
+"""From what people wrote about a mount to the driver that serves it.
+
+    Opener.open(name, place, folder)   a Provider that can be stopped; nothing is started
+    kind(place)                        mcp, openapi or program; `invalid` for none or two
+    Stoppable                          what all of them are
+
+A command runs in the sandbox: it sees its own folder, the system's programs, and what it was
+granted to read; the network only when it was granted.
+
+Invariant: a secret is looked up when a mount is opened, and is in no file of ours.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import anyio.abc
+import msgspec
+
+from logos.abi.driver import Command, Job, Network, Sandbox
+from logos.abi.errors import Code, SysError
+from logos.abi.tools import Offer, Place, Provider
+from logos.config import secret
+from logos.drivers.mcp import Server, Times, over_http, over_stdio
+
+PROCESSES = 256
+"""Of one server: those on node.js have dozens of threads."""
+
+KINDS = {"command": "mcp", "url": "mcp", "openapi": "openapi", "program": "program"}
+
+
+class Stoppable(Provider, Protocol):
+    @property
+    def alive(self) -> bool: ...
+
+    async def stop(self) -> None: ...
+
+
+def kind(place: Place) -> str:
+    given = [field for field in KINDS if getattr(place, field)]
+    if len(given) != 1:
+        raise SysError(
+            Code.INVALID,
+            f"a mount has {' and '.join(given) if given else 'no target'}",
+            hint=f"give one of {', '.join(KINDS)}",
+        )
+    return KINDS[given[0]]
+
+
+class Opener:
+    def __init__(
+        self, sandbox: Sandbox, tasks: anyio.abc.TaskGroup, environ: Mapping[str, str]
+    ) -> None:
+        self._sandbox = sandbox
+        self._tasks = tasks
+        self._environ = environ
+
+    def open(self, name: str, place: Place, folder: Path) -> Stoppable:
+        kind(place)
+        if place.url:
+            return self._over_http(name, place)
+        if place.command:
+            return self._over_stdio(name, place, folder)
+        raise SysError(Code.UNAVAILABLE, f"{name}: this node has no driver for it")
+
+    def _over_http(self, name: str, place: Place) -> Stoppable:
+        if not place.url.startswith(("https://", "http://")):
+            raise SysError(Code.INVALID, f"{place.url!r} is no URL", hint="https://host/path")
+        reach = over_http(place.url, self._secrets(place.headers))
+        return Server(name, reach, self._tasks, _times(place))
+
+    def _over_stdio(self, name: str, place: Place, folder: Path) -> Stoppable:
+        command = self._command(place, folder)
+        if not place.own:
+            return Server(name, over_stdio(self._sandbox, command), self._tasks, _times(place))
+        return _Own(name, self._sandbox, command, self._tasks, _times(place))
+
+    def _command(self, place: Place, folder: Path) -> Command:
+        program = shutil.which(place.command[0], path=self._environ.get("PATH"))
+        if program is None:
+            raise SysError(
+                Code.NOT_FOUND, f"there is no program {place.command[0]}", hint="install it first"
+            )
+        readable = (*homes(Path(program)), *(Path(r).expanduser() for r in place.readable))
+        return Command(
+            argv=(program, *place.command[1:]),
+            workspace=folder,
+            env=self._secrets(place.env),
+            readable=tuple(dict.fromkeys(readable)),
+            network=Network.HOST if place.network else Network.NONE,
+            memory_bytes=place.memory_mb << 20,
+            processes=PROCESSES,
+        )
+
+    def _secrets(self, values: Mapping[str, str]) -> dict[str, str]:
+        """`env:NAME` and `file:/path` are looked up; `Bearer env:NAME` too."""
+        return {name: self._secret(value) for name, value in values.items()}
+
+    def _secret(self, value: str) -> str:
+        head, _, last = value.rpartition(" ")
+        if not last.startswith(("env:", "file:")):
+            return value
+        return f"{head} {secret(last, self._environ)}".lstrip()
+
+
+class Broken:
+    """A mount that cannot be opened here: it says why when it is touched, and hinders nobody."""
+
+    alive = False
+
+    def __init__(self, why: SysError) -> None:
+        self._why = why
+
+    def known(self) -> Sequence[Offer]:
+        return ()
+
+    async def offers(self) -> Sequence[Offer]:
+        raise self._why
+
+    async def call(self, job: Job, tool: str, arguments: msgspec.Raw) -> msgspec.Raw:
+        del job, tool, arguments
+        raise self._why
+
+    async def stop(self) -> None:
+        return
+
+
+class _Own:
+    """One server for each process's folder, for servers that work on files."""
+
+    def __init__(
+        self,
+        name: str,
+        sandbox: Sandbox,
+        command: Command,
+        tasks: anyio.abc.TaskGroup,
+        times: Times,
+    ) -> None:
+        self._name = name
+        self._sandbox = sandbox
+        self._command = command
+        self._tasks = tasks
+        self._times = times
+        self._servers: dict[Path, Server] = {}
+
+    @property
+    def alive(self) -> bool:
+        return any(server.alive for server in self._servers.values())
+
+    def known(self) -> Sequence[Offer]:
+        return self._at(self._command.workspace).known()
+
+    async def offers(self) -> Sequence[Offer]:
+        """As a server of nobody says."""
+        return await self._at(self._command.workspace).offers()
+
+    async def call(self, job: Job, tool: str, arguments: msgspec.Raw) -> msgspec.Raw:
+        return await self._at(job.workspace).call(job, tool, arguments)
+
+    async def stop(self) -> None:
+        for server in self._servers.values():
+            await server.stop()
+
+    def _at(self, folder: Path) -> Server:
+        if folder not in self._servers:
+            for other, server in list(self._servers.items()):
+                if not server.alive and other != self._command.workspace:
+                    del self._servers[other]
+            command = msgspec.structs.replace(self._command, workspace=folder)
+            reach = over_stdio(self._sandbox, command)
+            self._servers[folder] = Server(self._name, reach, self._tasks, self._times)
+        return self._servers[folder]
+
+
+def homes(program: Path) -> tuple[Path, ...]:
+    """Folders a program outside the system's own needs to start: its environment with the
+    interpreter that it points to, or else no more than the folder it is in."""
+    found: list[Path] = []
+    for path in dict.fromkeys((program, program.resolve())):
+        if path.is_relative_to("/usr") or path.is_relative_to("/bin"):
+            continue
+        base = path.parent.parent
+        if (base / "pyvenv.cfg").exists():
+            found += [base, (base / "bin" / "python").resolve().parent.parent]
+        else:
+            found.append(path.parent)
+    return tuple(found)
+
+
+def _times(place: Place) -> Times:
+    return Times(place.idle_s, place.timeout_s)

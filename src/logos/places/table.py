@@ -1,0 +1,184 @@
+"""The table of mounts, on disk and in memory.
+
+    open_places(...)   those of the settings, then those of the home
+    Places.add         mount a place and keep it; Places.remove lets it go
+    Places.accept      take a server's tools as they are now
+    Places.shown       for `logos mounts`
+
+Invariant: a mount that is shown as kept is on disk.
+"""
+
+import logging
+import os
+import shutil
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import anyio
+import anyio.to_thread
+import msgspec
+
+from logos.abi.driver import Sandbox
+from logos.abi.errors import Code, SysError
+from logos.abi.tools import Offer, Place
+from logos.drivers.tools import Pinned, Pins, Tools
+from logos.places.opening import Broken, Opener, Stoppable, kind
+
+log = logging.getLogger("logos.places")
+
+
+class Shown(NamedTuple):
+    """`state`: running, stopped; `tools` of how many is known; `blocked` tools and why."""
+
+    name: str
+    kind: str
+    target: str
+    state: str
+    tools: int
+    blocked: Mapping[str, str]
+    origin: str
+    network: bool
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    place: Place
+    by: str = ""
+
+
+class _Mounted(NamedTuple):
+    place: Place
+    pinned: Pinned
+    provider: Stoppable
+    origin: str
+
+
+SETTINGS = "logos.toml"
+
+
+class Places:
+    def __init__(self, folder: Path, tools: Tools, opener: Opener) -> None:
+        self.tools = tools
+        self._folder = folder
+        self._opener = opener
+        self._mounted: dict[str, _Mounted] = {}
+
+    def put(self, name: str, place: Place, origin: str) -> None:
+        """Mount it for this life of the node, also where its program is gone meanwhile."""
+        try:
+            provider = self._opener.open(name, place, self._folder / name / "work")
+        except SysError as error:
+            log.warning("the mount %s: %s", name, error)
+            provider = Broken(error)
+        pinned = Pinned(name, provider, Pins(self._folder / name / "pins.json"))
+        self.tools.put(name, pinned)
+        self._mounted[name] = _Mounted(place, pinned, provider, origin)
+
+    async def add(self, name: str, place: Place, *, by: str = "") -> tuple[Offer, ...]:
+        """Mount it, look at its tools, and keep it; what it offers now is what is accepted.  Raise
+        what its server raises, and keep nothing then."""
+        self.put(name, place, _origin(by))
+        try:
+            offers = await self._mounted[name].pinned.offers()
+        except BaseException:
+            await self._drop(name)
+            raise
+        kept = msgspec.json.encode(_Kept(place, by))
+        await anyio.to_thread.run_sync(_written, self._folder / name / "place.json", kept)
+        return tuple(offers)
+
+    async def remove(self, name: str) -> None:
+        mounted = self._at(name)
+        if mounted.origin == SETTINGS:
+            raise SysError(
+                Code.CONFLICT, f"{name} is in the settings", hint=f"delete [mounts.{name}] there"
+            )
+        await self._drop(name)
+
+    async def accept(self, name: str) -> Mapping[str, str]:
+        return await self._at(name).pinned.accept()
+
+    async def shown(self, *, look: bool = False) -> list[Shown]:
+        """With `look` each server is asked; without, nothing is started."""
+        return [await self._shown(name, look=look) for name in sorted(self._mounted)]
+
+    async def _shown(self, name: str, *, look: bool) -> Shown:
+        place, pinned, provider, origin = self._mounted[name]
+        state = "running" if provider.alive else "stopped"
+        blocked: Mapping[str, str] = {}
+        if look or provider.alive:
+            try:
+                blocked = await pinned.drift()
+                state = "running"
+            except SysError as error:
+                state = error.message
+        target = place.url or place.openapi or " ".join(place.command or place.program)
+        known = len(pinned.known())
+        return Shown(name, kind(place), target, state, known, blocked, origin, place.network)
+
+    async def stop(self) -> None:
+        for mounted in self._mounted.values():
+            await mounted.provider.stop()
+
+    async def _drop(self, name: str) -> None:
+        with anyio.CancelScope(shield=True):
+            mounted = self._mounted.pop(name)
+            self.tools.take(name)
+            await mounted.provider.stop()
+            await anyio.to_thread.run_sync(
+                lambda: shutil.rmtree(self._folder / name, ignore_errors=True)
+            )
+
+    def _at(self, name: str) -> _Mounted:
+        if name not in self._mounted:
+            there = ", ".join(sorted(self._mounted)) or "nothing"
+            raise SysError(
+                Code.NOT_FOUND, f"nothing is mounted as {name}", hint=f"mounted: {there}"
+            )
+        return self._mounted[name]
+
+
+@asynccontextmanager
+async def open_places(
+    folder: Path,
+    tools: Tools,
+    sandbox: Sandbox,
+    settings: Mapping[str, Place],
+    environ: Mapping[str, str] = {},
+) -> AsyncGenerator[Places]:
+    """Nothing is started by this."""
+    async with anyio.create_task_group() as tasks:
+        places = Places(folder, tools, Opener(sandbox, tasks, environ))
+        for name, place in settings.items():
+            places.put(name, place, SETTINGS)
+        for name, kept in _kept(folder).items():
+            if name not in settings:
+                places.put(name, kept.place, _origin(kept.by))
+        try:
+            yield places
+        finally:
+            with anyio.CancelScope(shield=True):
+                await places.stop()
+            tasks.cancel_scope.cancel()
+
+
+def _kept(folder: Path) -> dict[str, _Kept]:
+    return {
+        file.parent.name: msgspec.json.decode(file.read_bytes(), type=_Kept)
+        for file in sorted(folder.glob("*/place.json"))
+    }
+
+
+def _origin(by: str) -> str:
+    return f"mounted by {by}" if by else "mounted"
+
+
+def _written(file: Path, data: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_suffix(".tmp")
+    with beside.open("wb") as out:
+        out.write(data)
+        out.flush()
+        os.fsync(out.fileno())
+    beside.replace(file)

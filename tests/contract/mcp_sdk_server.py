@@ -1,0 +1,95 @@
+"""An MCP server by the official SDK: `sdk_server.py [NUMBER OF MORE TOOLS]` on standard streams,
+or over HTTP at a port with `--http PORT`."""
+
+import os
+import subprocess
+import sys
+
+import anyio
+from mcp.server.mcpserver import MCPServer
+
+server = MCPServer("probe")
+
+
+@server.tool()
+def echo(text: str) -> str:
+    """Say the text again."""
+    return text
+
+
+@server.tool()
+def add(a: int, b: int) -> dict[str, int]:
+    """Add two numbers."""
+    return {"sum": a + b}
+
+
+@server.tool()
+def fail() -> str:
+    """Fail."""
+    raise ValueError("it went wrong")
+
+
+@server.tool()
+def large(kib: int) -> str:
+    """A long text."""
+    return "0123456789abcdef" * 64 * kib
+
+
+@server.tool()
+async def slow(seconds: float) -> str:
+    """Take long."""
+    await anyio.sleep(seconds)
+    return "done"
+
+
+@server.tool()
+def die() -> str:
+    """End without an answer."""
+    os._exit(3)
+
+
+@server.tool()
+def breed() -> int:
+    """Start a process that would outlive us; its number."""
+    return subprocess.Popen(["sleep", "600"], start_new_session=True).pid
+
+
+@server.tool()
+def pid() -> int:
+    """The number of this process."""
+    return os.getpid()
+
+
+@server.tool()
+def write(name: str, text: str) -> str:
+    """Write a file."""
+    with open(name, "a") as file:  # noqa: PTH123
+        file.write(text)
+    return "written"
+
+
+@server.tool()
+def connect(host: str, port: int) -> str:
+    """Use the network."""
+    import socket  # noqa: PLC0415
+
+    socket.create_connection((host, port), timeout=2).close()
+    return "connected"
+
+
+def _more(number: int) -> None:
+    for n in range(number):
+
+        def tool(text: str, n: int = n) -> str:
+            return f"{n}: {text}"
+
+        server.add_tool(tool, name=f"tool_{n:03}", description=f"Does thing number {n}.")
+
+
+if __name__ == "__main__":
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["--http"]:
+        server.run("streamable-http", port=int(arguments[1]))
+    else:
+        _more(int(arguments[0]) if arguments else 0)
+        server.run("stdio")
