@@ -11,7 +11,7 @@ import gc
 import logging
 import os
 import socket
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -20,14 +20,16 @@ import msgspec
 import platformdirs
 
 from logos.abi.agent import Agent
-from logos.abi.calls import Append, CallTool, Fetch, List, Read, Run, Search, Write
+from logos.abi.calls import Append, CallTool, Exec, Fetch, List, Read, Run, Search, Write
 from logos.abi.driver import Model, Sandbox
 from logos.abi.errors import Code, SysError
+from logos.abi.messages import Message, Options, Request
 from logos.config import Config, Loaded, load, secret
 from logos.drivers.command import Commands
 from logos.drivers.function import Functions
 from logos.drivers.http import Web
-from logos.drivers.model import Driver, Endpoint, open_model
+from logos.drivers.model import Driver, Endpoint, dialect_of, is_known, open_model
+from logos.drivers.program import Programs
 from logos.drivers.sandbox import open_sandbox
 from logos.drivers.tools import Tools
 from logos.drivers.workspace import Workspace
@@ -38,8 +40,78 @@ from logos.store import Embedded, Fault, migrate, open_store
 
 log = logging.getLogger("logos.boot")
 
+VENDORS = {"claude": "anthropic", "gpt-": "openai", "o1": "openai", "o3": "openai", "o4": "openai"}
+"""Who has the models that clients name without a vendor."""
+
 AGENTS = (".logos/agents", ".claude/agents", "agents")
 """Folders of a project in which people keep agents."""
+
+
+class ModelNames:
+    """Models by name, opened when first asked for and kept."""
+
+    def __init__(
+        self, config: Config, environ: Mapping[str, str], brought: Mapping[str, Model]
+    ) -> None:
+        self._config = config
+        self._environ = environ
+        self._brought = brought
+        self._opened: dict[str, Driver] = {}
+
+    async def open(self, name: str) -> Model:
+        name = name or self._config.model
+        if name in self._brought:
+            return self._brought[name]
+        if name not in self._opened:
+            setting = self._config.models.get(name)
+            endpoint = None if setting is None else self._endpoint(setting)
+            self._opened[name] = open_model(name, endpoint or self._implied(name))
+        return self._opened[name]
+
+    def names(self) -> list[str]:
+        """Those of the settings, and the one for agents that name none."""
+        return sorted({*self._config.models, *self._brought, self._config.model})
+
+    def resolve(self, name: str) -> tuple[str, str]:
+        """What a client calls a model -> its name here, and the dialect it speaks (none: "").
+
+        A client knows the vendor's names.  One that nobody here has is answered by the model for
+        those (`gateway.model`), so that an agent runs unchanged on whatever there is.
+        """
+        aliases = self._config.gateway.models
+        name = aliases.get(name, name)
+        if not self._knows(name):
+            who = next((who for start, who in VENDORS.items() if name.startswith(start)), "")
+            hosted = f"{who}/{name}"
+            known = bool(who) and f"{who.upper()}_API_KEY" in self._environ
+            name = hosted if known else self._config.gateway.model or self._config.model
+        if name in self._brought:
+            return name, ""
+        setting = self._config.models.get(name)
+        return name, dialect_of(name, "" if setting is None else setting.dialect)
+
+    def _knows(self, name: str) -> bool:
+        return name in self._brought or name in self._config.models or is_known(name)
+
+    async def count(self, options: Options, messages: Sequence[Message]) -> int:
+        """Tokens of a request."""
+        model = await self.open(options.model)
+        said = (*options.system, *messages)
+        return model.count(Request(model=options.model, messages=said, tools=options.tools))
+
+    def _endpoint(self, setting: object) -> Endpoint:
+        values = msgspec.structs.asdict(setting)  # type: ignore[arg-type]
+        return Endpoint(**values | {"key": secret(values["key"], self._environ)})
+
+    def _implied(self, name: str) -> Endpoint:
+        """A hosted model without settings takes the key everybody has in the environment."""
+        who = name.partition("/")[0]
+        url = self._environ.get(f"{who.upper()}_BASE_URL", "")
+        return Endpoint(key=self._environ.get(f"{who.upper()}_API_KEY", ""), url=url)
+
+    async def close(self) -> None:
+        for model in self._opened.values():
+            await model.aclose()
 
 
 class Machine(NamedTuple):
@@ -51,6 +123,8 @@ class Machine(NamedTuple):
     sandbox: Sandbox
     places: Places
     agents: Callable[[str, Path | None], Agent]
+    models: ModelNames
+    programs: Programs
 
 
 def settle() -> None:
@@ -109,7 +183,7 @@ async def boot(
         store = await stack.enter_async_context(open_store(url, config.store, fault))
         sandbox = open_sandbox(config.sandbox.mode, pool=config.sandbox.pool)
         stack.push_async_callback(sandbox.aclose)
-        opened = _Models(config, os.environ, models or {})
+        opened = ModelNames(config, os.environ, models or {})
         stack.push_async_callback(opened.close)
 
         def agents(name: str, cwd: Path | None = None) -> Agent:
@@ -119,7 +193,7 @@ async def boot(
         places = await stack.enter_async_context(
             open_places(place / "mounts", tools, sandbox, config.mounts, os.environ)
         )
-        files = Workspace()
+        files, programs = Workspace(), Programs(sandbox)
         parts = Parts(
             store=store,
             settings=config.node,
@@ -133,6 +207,7 @@ async def boot(
                 Write: files,
                 Append: files,
                 Run: Commands(sandbox),
+                Exec: programs,
                 Fetch: Web(),
                 CallTool: tools,
             },
@@ -144,7 +219,7 @@ async def boot(
             alone=True,
         )
         kernel = await stack.enter_async_context(open_kernel(parts))
-        yield Machine(kernel, loaded, functions, sandbox, places, agents)
+        yield Machine(kernel, loaded, functions, sandbox, places, agents, opened, programs)
 
 
 class _only_node:  # noqa: N801 - used as a function
@@ -189,42 +264,6 @@ async def _migrated(url: str, tell: Callable[[str], None]) -> None:
         ) from error
     if applied:
         tell(f"the database was brought up to date: {', '.join(applied)}")
-
-
-class _Models:
-    """Models by name, opened when first asked for and kept."""
-
-    def __init__(
-        self, config: Config, environ: Mapping[str, str], brought: Mapping[str, Model]
-    ) -> None:
-        self._config = config
-        self._environ = environ
-        self._brought = brought
-        self._opened: dict[str, Driver] = {}
-
-    async def open(self, name: str) -> Model:
-        name = name or self._config.model
-        if name in self._brought:
-            return self._brought[name]
-        if name not in self._opened:
-            setting = self._config.models.get(name)
-            endpoint = None if setting is None else self._endpoint(setting)
-            self._opened[name] = open_model(name, endpoint or self._implied(name))
-        return self._opened[name]
-
-    def _endpoint(self, setting: object) -> Endpoint:
-        values = msgspec.structs.asdict(setting)  # type: ignore[arg-type]
-        return Endpoint(**values | {"key": secret(values["key"], self._environ)})
-
-    def _implied(self, name: str) -> Endpoint:
-        """A hosted model without settings takes the key everybody has in the environment."""
-        who = name.partition("/")[0]
-        url = self._environ.get(f"{who.upper()}_BASE_URL", "")
-        return Endpoint(key=self._environ.get(f"{who.upper()}_API_KEY", ""), url=url)
-
-    async def close(self) -> None:
-        for model in self._opened.values():
-            await model.aclose()
 
 
 def agent_folders(config: Config, cwd: Path | None = None) -> list[Path]:

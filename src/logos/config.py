@@ -51,6 +51,25 @@ class Sandbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pool: Annotated[int, Meta(description="warm sandboxes kept waiting", ge=0, le=64)] = 0
 
 
+class Gateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The vendors' APIs, for clients nobody changed."""
+
+    on: Annotated[bool, Meta(description="serve it with `logos up`")] = True
+    host: Annotated[
+        str, Meta(description="address it listens at; other than loopback asks for keys")
+    ] = "127.0.0.1"
+    port: Annotated[
+        int, Meta(description="0: any free one, and the same again", ge=0, le=65535)
+    ] = 0
+    keepalive_s: Annotated[
+        float, Meta(description="a waiting client hears something this often, in seconds", gt=0)
+    ] = 10.0
+    model: Annotated[
+        str, Meta(description="answers to names nobody has; empty: the model for agents")
+    ] = ""
+    models: Annotated[dict[str, str], Meta(description="names clients use -> models")] = {}
+
+
 class Endpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One model, under the name agents use.  What is left out comes from that name."""
 
@@ -77,6 +96,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     store: Store = Store()
     node: Node = Node()
     sandbox: Sandbox = Sandbox()
+    gateway: Gateway = Gateway()
     models: Annotated[dict[str, Endpoint], Meta(description="endpoints by name")] = {}
     mounts: Annotated[dict[str, Place], Meta(description="places of tools, by name")] = {}
 

@@ -1,7 +1,7 @@
 """A program that runs in a process of its own, and who answers it.
 
-    Guest     one run of it
-    Keeper    answers at its door: models, tools
+Guest     one run of it
+Keeper    answers at its door: models, tools
 """
 
 import socket

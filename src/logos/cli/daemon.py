@@ -14,8 +14,8 @@ import socket
 import struct
 import sys
 from argparse import Namespace
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -28,8 +28,10 @@ from logos.cli import wire
 from logos.cli.client import socket_path
 from logos.cli.out import Out
 from logos.cli.registry import Asked
-from logos.cli.running import carry_out, first_of
+from logos.cli.running import carry_out, first_of, own_words
 from logos.config import Loaded
+from logos.gateway import open_gateway
+from logos.hosting import open_hosting
 from logos.kernel import Dead
 
 log = logging.getLogger("logos.daemon")
@@ -59,20 +61,39 @@ def tell(text: str) -> None:
 
 async def serve() -> None:
     loaded = load_settings(os.environ, Path.cwd())
-    async with boot(loaded, tell=tell) as machine:
+    async with AsyncExitStack() as stack:
+        machine = await stack.enter_async_context(boot(loaded, tell=tell))
         path = anyio.Path(socket_path(str(home(loaded.config))))
         await path.parent.mkdir(mode=0o700, exist_ok=True)
         await path.unlink(missing_ok=True)
         listener = await anyio.create_unix_listener(path, mode=0o600)
         log.info("serving at %s", path)
+        gateway = await stack.enter_async_context(_gateway(machine, loaded))
+        await stack.enter_async_context(open_hosting(machine))
         settle()
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_until_signal, tasks.cancel_scope)
-                daemon = Daemon(machine, loaded, tasks.cancel_scope.cancel)
+                daemon = Daemon(machine, loaded, tasks.cancel_scope.cancel, gateway)
                 await listener.serve(daemon.answer, tasks)
         finally:
             await path.unlink(missing_ok=True)
+
+
+@asynccontextmanager
+async def _gateway(machine: Machine, loaded: Loaded) -> AsyncGenerator[str]:
+    """Its URL, or nothing.  That its port is taken is no reason to have no node."""
+    settings = loaded.config.gateway
+    async with AsyncExitStack() as stack:
+        url = ""
+        if settings.on:
+            try:
+                opened = open_gateway(machine, settings, home(loaded.config))
+                url = (await stack.enter_async_context(opened)).url
+                log.info("gateway at %s", url)
+            except SysError as error:
+                tell(f"no gateway: {error.message}")
+        yield url
 
 
 async def _until_signal(scope: anyio.CancelScope) -> None:
@@ -84,16 +105,21 @@ async def _until_signal(scope: anyio.CancelScope) -> None:
 
 
 class Daemon:
-    def __init__(self, machine: Machine, loaded: Loaded, stop: Callable[[], None]) -> None:
+    def __init__(
+        self, machine: Machine, loaded: Loaded, stop: Callable[[], None], gateway: str
+    ) -> None:
         self._machine = machine
         self._loaded = loaded
         self._stop = stop
+        self._gateway = gateway
 
     async def answer(self, stream: anyio.abc.SocketStream) -> None:
         with suppress(*LEFT):
             async with stream:
                 try:
-                    await _Connection(stream, self._machine, self._loaded, self._stop).serve()
+                    connection = _Connection(stream, self._machine, self._loaded, self._stop)
+                    connection.gateway = self._gateway
+                    await connection.serve()
                 except* SysError as group:
                     await stream.send(refusal(first_of(group)))
 
@@ -112,10 +138,12 @@ class _Connection:
         self._loaded = loaded
         self._stop = stop
         self._stopping = False
+        self.gateway = ""
         self._outgoing, self._queue = anyio.create_memory_object_stream[bytes](float("inf"))
         self._input: bytes | None = None
         self._input_came = anyio.Event()
         self._interrupted = anyio.Event()
+        self._signalled, self._signals = anyio.create_memory_object_stream[int](float("inf"))
         self._drained = anyio.Event()
         self._left = anyio.Event()
 
@@ -146,7 +174,7 @@ class _Connection:
             arguments=Namespace(),
             out=Out(
                 lambda fd, data: self._put(wire.OUT if fd == 1 else wire.ERR, data),
-                json=not terminal or "--json" in words,
+                json=not terminal or "--json" in own_words(words),
                 colour=terminal and not plain,
                 width=int(columns),
             ),
@@ -158,6 +186,8 @@ class _Connection:
             resume=lambda words: self._put(wire.RESUME, wire.pack(list(words))),
             read_input=self._read_input,
             by=by,
+            gateway=self.gateway,
+            signals=self._signals,
         )
         return await carry_out(words, asked)
 
@@ -180,6 +210,7 @@ class _Connection:
                 kind, payload = await self._frame()
                 if kind == wire.INTERRUPT:
                     self._interrupted.set()
+                    self._signalled.send_nowait(int(payload or b"2"))
                 elif kind == wire.INPUT:
                     self._input = payload
                     self._input_came.set()

@@ -13,6 +13,9 @@ from logos.abi.ids import CallId
 from logos.abi.messages import ToolCall
 from logos.abi.process import Act, AnyAction, Finish, Idle, Life, Process, Propose
 
+DONE = (0, 128 + 2, 128 + 15)
+"""It succeeded, or somebody told it to end."""
+
 
 def hosted(process: Process, /) -> AnyAction:
     """Run it; again when it has failed, unless it was told to end."""
@@ -26,7 +29,7 @@ def hosted(process: Process, /) -> AnyAction:
 
 
 def _again(ran: Life) -> bool:
-    if not ran.status or not ran.call:
+    if not ran.call or ran.status in DONE:
         return False
     return ran.lives <= msgspec.json.decode(ran.call, type=Exec).restarts
 

@@ -1,6 +1,7 @@
 """The commands, one file per family, and the table of them all."""
 
 from logos.cli.commands.audit import REPLAY, VERIFY
+from logos.cli.commands.execute import EXEC
 from logos.cli.commands.look import JOURNAL, LOGS, PS, SHOW, TREE
 from logos.cli.commands.machine import AGENTS, CONFIG, DOCTOR, DOWN, STATUS, UP
 from logos.cli.commands.mounts import MOUNT, MOUNTS, UMOUNT
@@ -9,6 +10,7 @@ from logos.cli.registry import Command
 
 ALL = (
     RUN,
+    EXEC,
     ATTACH,
     SEND,
     KILL,
@@ -34,7 +36,7 @@ ALL = (
 COMMANDS: dict[str, Command] = {command.name: command for command in ALL}
 
 GROUPS = {
-    "Work": (RUN, ATTACH, SEND, KILL, WAIT),
+    "Work": (RUN, EXEC, ATTACH, SEND, KILL, WAIT),
     "Look": (PS, TREE, SHOW, JOURNAL, LOGS),
     "Trust": (REPLAY, VERIFY),
     "Tools": (MOUNT, UMOUNT, MOUNTS),

@@ -26,6 +26,7 @@ async def status(asked: Asked) -> int:
         "sandbox": machine.sandbox.mode,
         "live": len(listed),
         "nodes": machine.kernel.nodes,
+        "gateway": asked.gateway or "off",
     }
     text = "\n".join(f"{key:8} {value}" for key, value in data.items())
     asked.out.data(data, asked.out.style("running\n", "green") + text)

@@ -6,6 +6,7 @@ says what a test tells it to.  All satisfy `logos.abi.driver.Model`, can be clos
 one shared suite, tests/contract/test_model_driver.py: what passes is a driver.
 
     open_model          a name and an Endpoint -> a Driver
+    is_known, dialect_of   what a name says
     Endpoint            where it is and what is known about it
     Driver              a Model that can be closed
     Retry, Patience     asks again when that can help
@@ -17,7 +18,7 @@ one shared suite, tests/contract/test_model_driver.py: what passes is a driver.
 from logos.drivers.model.count import Counter, measure
 from logos.drivers.model.driver import Driver
 from logos.drivers.model.endpoint import Endpoint
-from logos.drivers.model.opening import PROVIDERS, open_model
+from logos.drivers.model.opening import PROVIDERS, dialect_of, is_known, open_model
 from logos.drivers.model.prices import cost
 from logos.drivers.model.prices import find as find_price
 from logos.drivers.model.retry import Patience, Retry
@@ -37,7 +38,9 @@ __all__ = [
     "Scripted",
     "Step",
     "cost",
+    "dialect_of",
     "find_price",
+    "is_known",
     "measure",
     "open_model",
 ]

@@ -95,7 +95,7 @@ class Hosted:
         """Stream one thought.  See Model."""
         body = self._dialect.body(request, stream=self._endpoint.stream)
         assembly = self._dialect.assembly()
-        async with self._wire.post(body) as answer:
+        async with self._wire.post(body, request.headers) as answer:
             with self._line(assembly):
                 events = Whole() if answer.json else Events()
                 async for piece in answer:

@@ -274,7 +274,7 @@ class Chat:
             if isinstance(part, ToolResult)
         ]
         role = "system" if message.role is Role.SYSTEM else "user"
-        if any(isinstance(part, Image) for part in message.content):
+        if any(isinstance(part, Image | Opaque) for part in message.content):
             said.append({"role": role, "content": _pieces(message)})
         elif (text := message.text) or not said:
             said.append({"role": role, "content": text})
@@ -296,8 +296,8 @@ def _given(call: ToolCall) -> dict[str, Any]:
     return {"id": call.id, "type": "function", "function": function}
 
 
-def _pieces(message: Message) -> list[dict[str, Any]]:
-    pieces: list[dict[str, Any]] = []
+def _pieces(message: Message) -> list[Any]:
+    pieces: list[Any] = []
     for part in message.content:
         match part:
             case Text():
@@ -305,6 +305,8 @@ def _pieces(message: Message) -> list[dict[str, Any]]:
             case Image():
                 url = part.url or f"data:{part.media_type};base64,{part.data}"
                 pieces.append({"type": "image_url", "image_url": {"url": url}})
+            case Opaque(provider="openai"):
+                pieces.append(part.raw)
             case _:
                 pass
     return pieces

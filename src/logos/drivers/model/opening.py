@@ -2,6 +2,8 @@
 
     open_model      `openai/gpt-5`, `ollama/qwen3`, `local/model.gguf`, ... -> Driver
     PROVIDERS       who is known, and where they are
+    is_known        whether a name says who
+    dialect_of      the dialect a model speaks; a model inside this process none
 
 The part of a name before the first slash says who; the rest is the name they know.
 """
@@ -70,6 +72,19 @@ INSIDE: dict[str, Callable[[str, Endpoint], Driver]] = {
     "local": _local,
     "scripted": _scripted,
 }
+
+
+def is_known(name: str) -> bool:
+    who, slash, model = name.partition("/")
+    return name in INSIDE or who in INSIDE or (who in PROVIDERS and bool(slash and model))
+
+
+def dialect_of(name: str, given: str = "") -> str:
+    """`given` as in its settings."""
+    who = name.partition("/")[0]
+    if name in INSIDE or who in INSIDE:
+        return ""
+    return given or PROVIDERS.get(who, Provider("openai")).dialect
 
 
 def open_model(

@@ -11,7 +11,7 @@ Invariant: when an Answer is left, its connection is either back in the pool or 
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Self
+from typing import Self, TypeAlias
 
 import anyio
 import httpx2
@@ -40,6 +40,8 @@ SHARD = 16
 256 costs twice the time of sixteen of 16."""
 
 _OK = 200
+
+_Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 
 class Answer:
@@ -119,12 +121,12 @@ class Wire:
         ]
 
     @asynccontextmanager
-    async def post(self, body: bytes) -> AsyncIterator[Answer]:
-        """Send the body.  Raise SysError unless the answer is a stream of events or JSON."""
+    async def post(self, body: bytes, more: Mapping[str, str] = {}) -> AsyncIterator[Answer]:
+        """Send the body, with headers of this request's own.  Raise SysError unless the answer is a stream of events or JSON."""
         shard = self._shard()
         self._busy[shard] += 1
         try:
-            answer = Answer(await self._send(self._transports[shard], body))
+            answer = Answer(await self._send(self._transports[shard], self._headed(more), body))
             try:
                 await self._check(answer)
                 yield answer
@@ -142,9 +144,11 @@ class Wire:
                 return shard
         return self._busy.index(min(self._busy))
 
-    async def _send(self, transport: httpx2.AsyncHTTPTransport, body: bytes) -> httpx2.Response:
+    async def _send(
+        self, transport: httpx2.AsyncHTTPTransport, headers: _Headers, body: bytes
+    ) -> httpx2.Response:
         try:
-            return await transport.handle_async_request(self._request(body))
+            return await transport.handle_async_request(self._request(headers, body))
         except (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError):
             # A server may close a kept connection in the moment we pick it up.  No byte of an
             # answer has come, so sending again repeats nothing.
@@ -152,13 +156,20 @@ class Wire:
         except httpx2.TransportError as error:
             raise self.fault(error) from None
         try:
-            return await transport.handle_async_request(self._request(body))
+            return await transport.handle_async_request(self._request(headers, body))
         except httpx2.TransportError as error:
             raise self.fault(error) from None
 
-    def _request(self, body: bytes) -> httpx2.Request:
+    def _headed(self, more: Mapping[str, str]) -> _Headers:
+        if not more:
+            return self._headers
+        own = [(name.lower().encode(), value.encode()) for name, value in more.items()]
+        names = {name for name, _ in own}
+        return [*(pair for pair in self._headers if pair[0] not in names), *own]
+
+    def _request(self, headers: _Headers, body: bytes) -> httpx2.Request:
         return httpx2.Request(
-            "POST", self._url, headers=self._headers, content=body, extensions=self._extensions
+            "POST", self._url, headers=headers, content=body, extensions=self._extensions
         )
 
     async def _check(self, answer: Answer) -> None:

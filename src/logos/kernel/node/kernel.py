@@ -176,15 +176,17 @@ class Kernel:
         *,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         by: str = "",
+        meet: Callable[[Pid], object] = lambda _: None,
     ) -> Pid:
         """Start a process whose first turn is spoken by a client.  Both are in the journal when
-        this returns."""
+        this returns; `meet` is told its number before it begins."""
         options = turn.options
         await self._parts.models(options.model if options else agent.model)
         owner = Process(caps=EVERYTHING)
         asked = _tighter(agent.limits, limits)
         terms = Terms(asked, by=by, more=told(turn))
         entry, _ = await self._make(agent, "", terms, (INIT, owner))
+        meet(entry.head.pid)
         await self._writer.append(entry).durable(entry.head.pid)
         return entry.head.pid
 
@@ -205,6 +207,10 @@ class Kernel:
             await self._node.note(pid, events)
         except journal.Fenced as fenced:
             raise SysError(Code.UNAVAILABLE, f"{fenced}") from fenced
+
+    def tools(self, agent: Agent) -> tuple[ToolSpec, ...]:
+        """What it lists, as its model would be shown it."""
+        return self._gate.tools(agent)
 
     def drives(self, pid: Pid) -> bool:
         """Whether it is in this node's memory, so that it can be heard here."""

@@ -1,0 +1,26 @@
+"""The vendors' APIs, answered by processes: any client of theirs becomes one by its base URL.
+
+    open_gateway(machine, settings)    an async context manager: serves until it is left
+    Gateway                            where it is
+    App, serving                       the same application on a socket of one's own
+
+    server.py      sockets: what a client may do to them
+    app.py         routes, and from an error to an answer
+    ask.py         one HTTP request
+    access.py      who asks
+    dialect.py     what a vendor's API is; chat.py, messages.py are two, voice.py a stream
+    translate.py   one vendor's fields in another's words
+    faults.py      errors in the vendors' shapes
+    prefix.py      what a request goes on with, by what was said
+    talks.py       the conversations at hand
+    turn.py        one turn of one; line.py hears its process
+
+A surface: it tells processes what clients say and passes on what they answer.  What a model
+proposes is the client's to carry out.
+"""
+
+from logos.gateway.app import App
+from logos.gateway.opening import Gateway, open_gateway
+from logos.gateway.server import serving
+
+__all__ = ["App", "Gateway", "open_gateway", "serving"]

@@ -1,0 +1,103 @@
+"""One HTTP request, and its answer.
+
+    Ask.body()            all of it, bounded in size and in time
+    Ask.left()            return when the client has hung up
+    Ask.reply(...)        a whole answer
+    Ask.begin, Ask.send   an answer in pieces
+    Gone                  nobody is left to be told anything
+
+A client that stops reading is given up after a while, so that it holds nothing for ever.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, TypeAlias
+
+import anyio
+
+from logos.abi.errors import Code, SysError
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Header: TypeAlias = tuple[bytes, bytes]
+
+BODY_BYTES = 64 << 20
+"""The longest request."""
+
+BODY_S = 60.0
+"""How long a request may take to arrive."""
+
+STALL_S = 60.0
+"""How long a client may read nothing of its answer."""
+
+JSON = b"application/json"
+SSE = b"text/event-stream; charset=utf-8"
+
+
+class Gone(Exception):  # noqa: N818 - a state of the world, not a mistake
+    """The client has hung up."""
+
+
+class Ask:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, id_: str) -> None:
+        self.id = id_
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.query: bytes = scope.get("query_string", b"")
+        self.peer: str = (scope.get("client") or ("", 0))[0]
+        self.headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        self.begun = False
+        self.extra: list[Header] = []
+        self._receive = receive
+        self._send = send
+
+    async def body(self) -> bytes:
+        """Raise `invalid` when it is too long, `timeout` when it does not come, Gone."""
+        pieces: list[bytes] = []
+        size = 0
+        with anyio.move_on_after(BODY_S):
+            while True:
+                message = await self._receive()
+                if message["type"] == "http.disconnect":
+                    raise Gone
+                piece = message.get("body", b"")
+                size += len(piece)
+                if size > BODY_BYTES:
+                    raise SysError(Code.INVALID, f"the body is longer than {BODY_BYTES} bytes")
+                pieces.append(piece)
+                if not message.get("more_body", False):
+                    return b"".join(pieces)
+        raise SysError(Code.TIMEOUT, f"the body did not come within {BODY_S:.0f} s")
+
+    async def left(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    async def reply(
+        self, status: int, body: bytes, kind: bytes = JSON, headers: Iterable[Header] = ()
+    ) -> None:
+        length = (b"content-length", str(len(body)).encode())
+        await self.begin(status, kind, [length, *headers])
+        await self.send(body if self.method != "HEAD" else b"", more=False)
+
+    async def begin(self, status: int, kind: bytes, headers: Iterable[Header] = ()) -> None:
+        self.begun = True
+        id_ = self.id.encode()
+        given = [(b"content-type", kind), (b"x-request-id", id_), (b"request-id", id_)]
+        await self._put(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [*given, *self.extra, *headers],
+            }
+        )
+
+    async def send(self, body: bytes, *, more: bool = True) -> None:
+        await self._put({"type": "http.response.body", "body": body, "more_body": more})
+
+    async def _put(self, message: dict[str, Any]) -> None:
+        try:
+            with anyio.fail_after(STALL_S):
+                await self._send(message)
+        except (TimeoutError, OSError):
+            raise Gone from None

@@ -1,0 +1,344 @@
+"""OpenAI's Chat Completions.  Satisfies Dialect."""
+
+from typing import Any
+
+import msgspec
+
+from logos.abi.errors import Code, SysError
+from logos.abi.events import Thought
+from logos.abi.ids import CallId
+from logos.abi.messages import (
+    AnyDelta,
+    AnyPart,
+    CallDelta,
+    Finish,
+    Message,
+    OpaqueDelta,
+    Options,
+    Role,
+    Text,
+    TextDelta,
+    ToolCall,
+    ToolResult,
+    ToolSpec,
+    Usage,
+)
+from logos.gateway.dialect import (
+    NULL,
+    Answering,
+    Resolve,
+    Understood,
+    encode,
+    fields,
+    image_of,
+    opaque,
+    optional,
+    required,
+    rest,
+    sse,
+    typed,
+)
+from logos.gateway.faults import openai_error
+from logos.gateway.translate import chat_extra
+
+ROLES = {
+    "system": Role.SYSTEM,
+    "developer": Role.SYSTEM,
+    "user": Role.USER,
+    "assistant": Role.ASSISTANT,
+    "tool": Role.TOOL,
+    "function": Role.TOOL,
+}
+
+KNOWN = frozenset(
+    {
+        "model",
+        "messages",
+        "stream",
+        "stream_options",
+        "tools",
+        "max_tokens",
+        "max_completion_tokens",
+        "temperature",
+        "stop",
+        "n",
+    }
+)
+"""What we read.  Anything else is the provider's."""
+
+FINISHES = {
+    Finish.STOP: "stop",
+    Finish.CALLS: "tool_calls",
+    Finish.LENGTH: "length",
+    Finish.REFUSED: "content_filter",
+}
+
+
+class _Function(msgspec.Struct):
+    name: str = ""
+    arguments: str | dict[str, Any] | None = None
+
+
+class _Call(msgspec.Struct):
+    id: str = ""
+    function: _Function | None = None
+
+
+class _Said(msgspec.Struct):
+    role: str
+    content: str | list[msgspec.Raw] | None = None
+    tool_calls: list[_Call] | None = None
+    tool_call_id: str | None = None
+    name: str | None = None
+    refusal: str | None = None
+
+
+class _Url(msgspec.Struct):
+    url: str = ""
+
+
+class _Piece(msgspec.Struct):
+    type: str = ""
+    text: str = ""
+    refusal: str = ""
+    image_url: _Url | str | None = None
+
+
+class _ToolFunction(msgspec.Struct):
+    name: str
+    description: str | None = None
+    parameters: msgspec.Raw = msgspec.Raw(b'{"type":"object","properties":{}}')
+
+
+class _Tool(msgspec.Struct):
+    type: str = "function"
+    function: _ToolFunction | None = None
+
+
+class _StreamOptions(msgspec.Struct):
+    include_usage: bool | None = None
+
+
+class Chat:
+    name = "openai"
+
+    def understand(self, body: bytes, resolve: Resolve) -> Understood:
+        found = fields(body)
+        model = required(found, "model", str)
+        upstream = resolve(model)
+        if (optional(found, "n", int) or 1) != 1:
+            raise SysError(
+                Code.INVALID,
+                "n: a conversation has one answer",
+                hint="ask n times, or send the header x-logos-process: off",
+            )
+        said = [_message(one) for one in required(found, "messages", list[_Said])]
+        system, messages = split_system(said)
+        tools, plain = _tools(optional(found, "tools", list[msgspec.Raw]) or [])
+        extra = chat_extra(rest(found, KNOWN), upstream.dialect)
+        if not plain and upstream.dialect == self.name:
+            extra["tools"] = found["tools"].copy()  # as the client wrote them
+        stop: Any = optional(found, "stop", str | list[str])  # type: ignore[arg-type]
+        options = Options(
+            model=upstream.name,
+            system=system,
+            tools=tools,
+            max_output=optional(found, "max_completion_tokens", int)
+            or optional(found, "max_tokens", int),
+            temperature=optional(found, "temperature", float),
+            stop=(stop,) if isinstance(stop, str) else tuple(stop or ()),
+            extra=extra,
+        )
+        asked = optional(found, "stream_options", _StreamOptions)
+        return Understood(
+            model=model,
+            messages=messages,
+            options=options,
+            stream=bool(optional(found, "stream", bool)),
+            usage=bool(asked and asked.include_usage),
+        )
+
+    def whole(self, answering: Answering, thought: Thought) -> bytes:
+        message = thought.message
+        said: dict[str, Any] = {"role": "assistant", "content": message.text or None}
+        if not message.calls:
+            said["content"] = message.text
+        else:
+            said["tool_calls"] = [_call(call) for call in message.calls]
+        said |= {"refusal": None, "annotations": []} | reasoning(thought)
+        choice = {
+            "index": 0,
+            "message": said,
+            "logprobs": None,
+            "finish_reason": FINISHES[thought.finish],
+        }
+        head = _head(answering, "chat.completion")
+        return encode(head | {"choices": [choice], "usage": usage(thought.usage)})
+
+    def voice(self, answering: Answering, *, usage: bool) -> "ChatVoice":
+        return ChatVoice(answering, usage=usage)
+
+    def error(self, error: SysError, request: str) -> bytes:
+        return openai_error(error, request)
+
+    def answer_id(self, pid: int, seq: int) -> str:
+        return f"chatcmpl-{pid}-{seq}"
+
+
+def _head(answering: Answering, kind: str) -> dict[str, Any]:
+    return {
+        "id": answering.id,
+        "object": kind,
+        "created": answering.created,
+        "model": answering.model,
+        "system_fingerprint": None,
+    }
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": call.id, "type": "function", "function": function}
+
+
+def reasoning(thought: Thought) -> dict[str, msgspec.Raw]:
+    """What a model of this dialect said besides: its reasoning, under the name it came with."""
+    found: dict[str, msgspec.Raw] = {}
+    for part in thought.message.content:
+        if getattr(part, "provider", "").startswith("openai:"):
+            found |= msgspec.json.decode(part.raw, type=dict[str, msgspec.Raw])  # type: ignore[union-attr]
+    return found
+
+
+def usage(used: Usage) -> dict[str, Any]:
+    return {
+        "prompt_tokens": used.input,
+        "completion_tokens": used.output,
+        "total_tokens": used.tokens,
+        "prompt_tokens_details": {"cached_tokens": used.cached, "audio_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+    }
+
+
+class ChatVoice:
+    """Satisfies Voice.  What is the same in each chunk is encoded once."""
+
+    def __init__(self, answering: Answering, *, usage: bool) -> None:
+        head = encode(_head(answering, "chat.completion.chunk"))
+        self._head = b"data: " + head[:-1] + b',"choices":[{"index":0,"delta":'
+        self._tail = b',"logprobs":null,"finish_reason":null}]'
+        self._tail += b',"usage":null}\n\n' if usage else b"}\n\n"
+        self._bare = b"data: " + head[:-1]
+        self._usage = usage
+
+    def begin(self) -> bytes:
+        return self._chunk({"role": "assistant", "content": "", "refusal": None})
+
+    def say(self, delta: AnyDelta) -> bytes:
+        match delta:
+            case TextDelta(text=text):
+                return self._head + b'{"content":' + encode(text) + b"}" + self._tail
+            case CallDelta():
+                function: dict[str, str] = {"arguments": delta.arguments}
+                call: dict[str, Any] = {"index": delta.index}
+                if delta.id:
+                    call |= {"id": delta.id, "type": "function"}
+                    function = {"name": delta.name, **function}
+                return self._chunk({"tool_calls": [call | {"function": function}]})
+            case OpaqueDelta(content=part) if part.provider.startswith("openai:"):
+                return self._head + bytes(part.raw) + self._tail
+            case _:
+                return b""
+
+    def end(self, thought: Thought) -> bytes:
+        reason = FINISHES[thought.finish].encode()
+        last = self._head + b'{},"logprobs":null,"finish_reason":"' + reason + b'"}]'
+        last += b',"usage":null}\n\n' if self._usage else b"}\n\n"
+        if self._usage:
+            last += self._bare + b',"choices":[],"usage":' + encode(usage(thought.usage)) + b"}\n\n"
+        return last + b"data: [DONE]\n\n"
+
+    def fail(self, error: SysError) -> bytes:
+        return sse(openai_error(error, ""))
+
+    def _chunk(self, delta: dict[str, Any]) -> bytes:
+        return self._head + encode(delta) + self._tail
+
+
+# -- what a client says ------------------------------------------------------------------
+
+
+def split_system(
+    said: list[Message],
+) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
+    """The instructions in front, and the conversation."""
+    for at, message in enumerate(said):
+        if message.role is not Role.SYSTEM:
+            return tuple(said[:at]), tuple(said[at:])
+    return tuple(said), ()
+
+
+def _message(said: _Said) -> Message:
+    role = ROLES.get(said.role)
+    if role is None:
+        raise SysError(Code.INVALID, f"messages: there is no role {said.role!r}")
+    parts = _parts(said.content)
+    if role is Role.TOOL:
+        id_ = CallId(said.tool_call_id or said.name or "")
+        text = "".join(part.text for part in parts if isinstance(part, Text))
+        images = tuple(part for part in parts if not isinstance(part, Text))
+        return Message(role=role, content=(ToolResult(id=id_, content=text), *images))
+    if said.refusal and not parts:
+        parts = [Text(text=said.refusal)]
+    parts += (_proposed(call) for call in said.tool_calls or ())
+    return Message(role=role, content=tuple(parts))
+
+
+def _proposed(call: _Call) -> ToolCall:
+    function = call.function or _Function()
+    arguments = function.arguments or ""
+    if not isinstance(arguments, str):
+        arguments = encode(arguments).decode()
+    return ToolCall(id=CallId(call.id), name=function.name, arguments=arguments)
+
+
+def _parts(content: str | list[msgspec.Raw] | None) -> list[AnyPart]:
+    if isinstance(content, str):
+        return [Text(text=content)] if content else []
+    return [_part(raw) for raw in content or ()]
+
+
+def _part(raw: msgspec.Raw) -> AnyPart:
+    piece = typed(raw, _Piece, "messages: content")
+    match piece.type:
+        case "text" | "input_text" | "output_text":
+            return Text(text=piece.text)
+        case "refusal":
+            return Text(text=piece.refusal)
+        case "image_url" | "input_image" if piece.image_url:
+            url = piece.image_url
+            return image_of(url if isinstance(url, str) else url.url)
+        case _:
+            return opaque("openai", raw)
+
+
+def _tools(raws: list[msgspec.Raw]) -> tuple[tuple[ToolSpec, ...], bool]:
+    """The functions, and whether they are all there was."""
+    specs = []
+    plain = True
+    for raw in raws:
+        tool = typed(raw, _Tool, "tools")
+        if tool.function is None:
+            plain = False
+            continue
+        plain = plain and b'"strict"' not in bytes(raw)
+        function = tool.function
+        schema = function.parameters if bytes(function.parameters) != bytes(NULL) else _NOTHING
+        specs.append(
+            ToolSpec(
+                name=function.name, description=function.description or "", schema=schema.copy()
+            )
+        )
+    return tuple(specs), plain
+
+
+_NOTHING = msgspec.Raw(b'{"type":"object","properties":{}}')

@@ -1,0 +1,150 @@
+"""What a vendor's API is to the gateway: a way to say a request, and a way to hear an answer.
+
+    Understood    a request, as the kernel has it
+    Upstream      the model that will answer: its name here, and its own dialect
+    Answering     what is known of an answer before its first word
+    Dialect       understands requests, says whole answers and errors
+    Voice         says one answer piece by piece, in server-sent events
+    fields, typed, text_of, ...    JSON from outside, piece by piece
+
+Everything here and in the dialects is pure: bytes in, values out, and the other way round.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+import msgspec
+
+from logos.abi.errors import Code, SysError
+from logos.abi.events import Thought
+from logos.abi.messages import AnyDelta, Image, Message, Opaque, Options, Text, Usage
+
+T = TypeVar("T")
+
+encode = msgspec.json.Encoder().encode
+NULL = msgspec.Raw(b"null")
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """`dialect` is empty for a model that speaks none: one inside this process."""
+
+    name: str
+    dialect: str = ""
+
+
+Resolve: TypeAlias = Callable[[str], Upstream]
+"""The model that answers to a name a client uses.  Raise `not_found`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Understood:
+    """`messages` are without the instructions in front, which are in `options`.  `usage`: a stream
+    is to end with what it cost.  `given`: fields that an answer repeats."""
+
+    model: str
+    messages: tuple[Message, ...]
+    options: Options
+    stream: bool = False
+    usage: bool = False
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answering:
+    """`created` is in seconds."""
+
+    id: str
+    model: str
+    created: int
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Voice(Protocol):
+    def begin(self) -> bytes: ...
+
+    def say(self, delta: AnyDelta) -> bytes: ...
+
+    def end(self, thought: Thought) -> bytes: ...
+
+    def fail(self, error: SysError) -> bytes:
+        """When something has been said already."""
+        ...
+
+
+class Dialect(Protocol):
+    name: str
+
+    def understand(self, body: bytes, resolve: Resolve) -> Understood:
+        """Raise SysError `invalid`, `not_found`."""
+        ...
+
+    def whole(self, answering: Answering, thought: Thought) -> bytes: ...
+
+    def voice(self, answering: Answering, *, usage: bool) -> Voice: ...
+
+    def error(self, error: SysError, request: str) -> bytes: ...
+
+    def answer_id(self, pid: int, seq: int) -> str: ...
+
+
+# -- JSON from outside -------------------------------------------------------------------
+
+
+def fields(body: bytes) -> dict[str, msgspec.Raw]:
+    return typed(body, dict[str, msgspec.Raw], "the body")
+
+
+def typed(raw: bytes | msgspec.Raw, kind: type[T], where: str) -> T:
+    """Raise `invalid` saying where."""
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise SysError(Code.INVALID, f"{where}: {error}") from None
+
+
+def optional(found: Mapping[str, msgspec.Raw], name: str, kind: type[T]) -> T | None:
+    """A field that may be missing or null."""
+    raw = found.get(name)
+    if raw is None or bytes(raw) == b"null":
+        return None
+    return typed(raw, kind, name)
+
+
+def required(found: Mapping[str, msgspec.Raw], name: str, kind: type[T]) -> T:
+    value = optional(found, name, kind)
+    if value is None:
+        raise SysError(Code.INVALID, f"{name} is missing")
+    return value
+
+
+def rest(found: Mapping[str, msgspec.Raw], known: frozenset[str]) -> dict[str, msgspec.Raw]:
+    """The fields we do not read, as they came.  A copy: a Raw holds on to the body it is cut from."""
+    return {k: v.copy() for k, v in found.items() if k not in known and bytes(v) != b"null"}
+
+
+def image_of(url: str) -> Image:
+    """An `https:` or a `data:` URL."""
+    if not url.startswith("data:"):
+        return Image(url=url)
+    kind, _, data = url.removeprefix("data:").partition(",")
+    return Image(media_type=kind.partition(";")[0] or "image/png", data=data)
+
+
+def opaque(provider: str, raw: msgspec.Raw) -> Opaque:
+    return Opaque(provider=provider, raw=raw.copy())
+
+
+def texts(message: Message) -> list[str]:
+    return [part.text for part in message.content if isinstance(part, Text)]
+
+
+def uncached(usage: Usage) -> int:
+    """Input that neither came from a prefix cache nor was written to one."""
+    return max(usage.input - usage.cached - usage.written, 0)
+
+
+def sse(data: Any, event: str = "") -> bytes:
+    body = data if isinstance(data, bytes) else encode(data)
+    return (b"event: " + event.encode() + b"\n" if event else b"") + b"data: " + body + b"\n\n"

@@ -1,0 +1,85 @@
+"""Listening to one process while it answers.
+
+    Line.meet(pid)        from now on
+    Line.next(within)     the next delta or event, or None when there was none in time
+
+Deltas come as they are thought, events when they are on disk.  If the process is driven elsewhere
+its events are read from the journal.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+import anyio
+
+from logos.abi.events import AnyEvent
+from logos.abi.ids import Pid, Seq
+from logos.abi.messages import AnyDelta
+from logos.kernel import Kernel
+
+LOOK_S = 1.0
+"""How often the journal is looked at when nothing is heard."""
+
+
+class Heard(NamedTuple):
+    """`began`: the event that began the thought."""
+
+    began: Seq
+    delta: AnyDelta
+
+
+class Happened(NamedTuple):
+    seq: Seq
+    event: AnyEvent
+
+
+class Line:
+    """`seen` is the last event that was passed on."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._queue: deque[Heard | Happened] = deque()
+        self._more = anyio.Event()
+        self._stops: list[Callable[[], None]] = []
+        self._pid = Pid(0)
+        self.seen = Seq(0)
+
+    def meet(self, pid: Pid, after: Seq = Seq(0)) -> None:  # noqa: B008 - a number
+        self._pid, self.seen = pid, after
+        self._stops.append(self._kernel.listen(pid, self._hear))
+        self._stops.append(self._kernel.attend(pid, self._witness))
+
+    def _hear(self, began: Seq, delta: AnyDelta) -> None:
+        self._queue.append(Heard(began, delta))
+        self._more.set()
+
+    def _witness(self, seq: Seq, event: AnyEvent) -> None:
+        if seq > self.seen:
+            self.seen = seq
+            self._queue.append(Happened(seq, event))
+            self._more.set()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether `next` would return at once."""
+        return bool(self._queue)
+
+    async def next(self, within: float) -> Heard | Happened | None:
+        """Seconds."""
+        until = anyio.current_time() + within
+        while not self._queue:
+            rest = until - anyio.current_time()
+            if rest <= 0:
+                return None
+            self._more = anyio.Event()
+            with anyio.move_on_after(min(rest, LOOK_S)) as scope:
+                await self._more.wait()
+            if scope.cancelled_caught and not self._kernel.drives(self._pid):
+                async for told in self._kernel.records.events(self._pid, self.seen):
+                    self._witness(told.row.seq, told.event)
+        return self._queue.popleft()
+
+    def close(self) -> None:
+        while self._stops:
+            self._stops.pop()()

@@ -1,0 +1,267 @@
+"""Anthropic's Messages.  Satisfies Dialect."""
+
+from typing import Any
+
+import msgspec
+
+from logos.abi.errors import Code, SysError
+from logos.abi.events import Thought
+from logos.abi.ids import CallId
+from logos.abi.messages import (
+    AnyPart,
+    Finish,
+    Image,
+    Message,
+    Opaque,
+    Options,
+    Role,
+    Text,
+    ToolCall,
+    ToolResult,
+    ToolSpec,
+    Usage,
+)
+from logos.gateway.chat import split_system
+from logos.gateway.dialect import (
+    Answering,
+    Resolve,
+    Understood,
+    encode,
+    fields,
+    opaque,
+    optional,
+    required,
+    rest,
+    typed,
+    uncached,
+)
+from logos.gateway.faults import anthropic_error
+from logos.gateway.translate import messages_extra
+from logos.gateway.voice import MessagesVoice
+
+PROVIDER = "anthropic"
+
+KNOWN = frozenset(
+    {
+        "model",
+        "messages",
+        "system",
+        "stream",
+        "tools",
+        "max_tokens",
+        "temperature",
+        "stop_sequences",
+    }
+)
+
+STOPS = {
+    Finish.STOP: "end_turn",
+    Finish.CALLS: "tool_use",
+    Finish.LENGTH: "max_tokens",
+    Finish.REFUSED: "refusal",
+}
+
+
+class _Said(msgspec.Struct):
+    role: str
+    content: str | list[msgspec.Raw]
+
+
+class _Source(msgspec.Struct):
+    type: str = ""
+    media_type: str = "image/png"
+    data: str = ""
+    url: str = ""
+
+
+class _Block(msgspec.Struct):
+    type: str = ""
+    text: str = ""
+    id: str = ""
+    name: str = ""
+    input: msgspec.Raw = msgspec.Raw(b"{}")
+    tool_use_id: str = ""
+    content: str | list[msgspec.Raw] | None = None
+    is_error: bool | None = None
+    source: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class _Tool(msgspec.Struct):
+    name: str
+    type: str | None = None
+    description: str | None = None
+    input_schema: msgspec.Raw = msgspec.Raw(b"")
+
+
+class Messages:
+    name = PROVIDER
+
+    def understand(self, body: bytes, resolve: Resolve) -> Understood:
+        found = fields(body)
+        model = required(found, "model", str)
+        upstream = resolve(model)
+        raw_system, raw_tools = found.get("system"), found.get("tools")
+        said: list[Message] = _system(raw_system)
+        for one in required(found, "messages", list[_Said]):
+            said += _messages(one)
+        system, messages = split_system(said)
+        extra = messages_extra(rest(found, KNOWN), upstream.dialect)
+        if upstream.dialect == PROVIDER:  # with its marks, as the client wrote it
+            extra |= {
+                name: raw.copy()
+                for name, raw in (("system", raw_system), ("tools", raw_tools))
+                if raw is not None and bytes(raw)[:1] == b"["
+            }
+        options = Options(
+            model=upstream.name,
+            system=system,
+            tools=_tools(optional(found, "tools", list[msgspec.Raw]) or []),
+            max_output=optional(found, "max_tokens", int),
+            temperature=optional(found, "temperature", float),
+            stop=tuple(optional(found, "stop_sequences", list[str]) or ()),
+            extra=extra,
+        )
+        stream = bool(optional(found, "stream", bool))
+        return Understood(model=model, messages=messages, options=options, stream=stream)
+
+    def whole(self, answering: Answering, thought: Thought) -> bytes:
+        message = {
+            "id": answering.id,
+            "type": "message",
+            "role": "assistant",
+            "model": answering.model,
+            "content": [_said(part) for part in thought.message.content if _speaks(part)],
+            "stop_reason": STOPS[thought.finish],
+            "stop_sequence": None,
+            "usage": usage(thought.usage),
+        }
+        return encode(message)
+
+    def voice(self, answering: Answering, *, usage: bool) -> MessagesVoice:
+        del usage  # always told
+        return MessagesVoice(answering, lambda t: (STOPS[t.finish], _usage(t.usage)))
+
+    def error(self, error: SysError, request: str) -> bytes:
+        return anthropic_error(error, request)
+
+    def answer_id(self, pid: int, seq: int) -> str:
+        return f"msg_{pid}_{seq}"
+
+
+def usage(used: Usage) -> dict[str, Any]:
+    return {
+        "input_tokens": uncached(used),
+        "cache_creation_input_tokens": used.written,
+        "cache_read_input_tokens": used.cached,
+        "output_tokens": used.output,
+    }
+
+
+_usage = usage
+
+
+def _speaks(part: AnyPart) -> bool:
+    return isinstance(part, Text | ToolCall) or (
+        isinstance(part, Opaque) and part.provider == PROVIDER
+    )
+
+
+def _said(part: AnyPart) -> Any:
+    match part:
+        case Text(text=text):
+            return {"type": "text", "text": text}
+        case ToolCall():
+            return {"type": "tool_use", "id": part.id, "name": part.name, "input": _input(part)}
+        case Opaque(raw=raw):
+            return raw
+        case _:
+            return None
+
+
+def _input(call: ToolCall) -> Any:
+    """An object, as this API has it; what the model wrote otherwise goes inside one."""
+    text = call.arguments.strip() or "{}"
+    try:
+        if isinstance(msgspec.json.decode(text), dict):
+            return msgspec.Raw(text.encode())
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    return {"not_json": call.arguments}
+
+
+# -- what a client says ------------------------------------------------------------------
+
+
+def _system(raw: msgspec.Raw | None) -> list[Message]:
+    if raw is None or bytes(raw) == b"null":
+        return []
+    content = typed(raw, str | list[_Block], "system")  # type: ignore[arg-type]
+    if isinstance(content, str):
+        return [Message(role=Role.SYSTEM, content=(Text(text=content),))] if content else []
+    parts = tuple(Text(text=block.text) for block in content if block.text)
+    return [Message(role=Role.SYSTEM, content=parts)] if parts else []
+
+
+def _messages(said: _Said) -> list[Message]:
+    """Answers of tools are a message of their own, before what the user says to them."""
+    try:
+        role = Role(said.role)
+    except ValueError:
+        raise SysError(Code.INVALID, f"messages: there is no role {said.role!r}") from None
+    if isinstance(said.content, str):
+        return [Message(role=role, content=(Text(text=said.content),))]
+    results: list[AnyPart] = []
+    parts: list[AnyPart] = []
+    for raw in said.content:
+        block = typed(raw, _Block, "messages: content")
+        if block.type == "tool_result":
+            result, more = _result(block)
+            results.append(result)
+            parts += more
+        else:
+            parts.append(_part(block, raw))
+    found = [Message(role=Role.TOOL, content=tuple(results))] if results else []
+    return [*found, Message(role=role, content=tuple(parts))] if parts or not found else found
+
+
+def _part(block: _Block, raw: msgspec.Raw) -> AnyPart:
+    if block.type == "text":
+        return Text(text=block.text)
+    if block.type == "tool_use":
+        arguments = bytes(block.input).decode()
+        return ToolCall(id=CallId(block.id), name=block.name, arguments=arguments)
+    if block.type == "image":
+        source = typed(block.source, _Source, "messages: source")
+        if source.type in ("base64", "url"):
+            return Image(media_type=source.media_type, data=source.data, url=source.url)
+    return opaque(PROVIDER, raw)
+
+
+def _result(block: _Block) -> tuple[ToolResult, list[AnyPart]]:
+    """A tool's answer is text for the kernel; its images follow it."""
+    content = block.content or ""
+    images: list[AnyPart] = []
+    if not isinstance(content, str):
+        words = []
+        for raw in content:
+            part = _part(typed(raw, _Block, "messages: tool_result"), raw)
+            if isinstance(part, Text):
+                words.append(part.text)
+            else:
+                words.append("[see below]")
+                images.append(part)
+        content = "\n".join(words)
+    id_ = CallId(block.tool_use_id)
+    return ToolResult(id=id_, content=content, error=bool(block.is_error)), images
+
+
+def _tools(raws: list[msgspec.Raw]) -> tuple[ToolSpec, ...]:
+    """A tool of the provider's own has no schema; it is counted by what it says."""
+    specs = []
+    for raw in raws:
+        tool = typed(raw, _Tool, "tools")
+        schema = tool.input_schema if bytes(tool.input_schema) else raw
+        specs.append(
+            ToolSpec(name=tool.name, description=tool.description or "", schema=schema.copy())
+        )
+    return tuple(specs)

@@ -1,0 +1,68 @@
+"""Open the gateway on a socket.
+
+open_gateway(machine, settings, place)    serve until left
+Gateway                                   where it is
+"""
+
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from logos import config
+from logos.abi.errors import Code, SysError
+from logos.boot import Machine
+from logos.gateway.app import App
+from logos.gateway.server import serving
+
+BACKLOG = 1024
+
+
+class Gateway(NamedTuple):
+    """`url` without `/v1`."""
+
+    url: str
+
+
+@asynccontextmanager
+async def open_gateway(
+    machine: Machine, settings: config.Gateway, place: Path
+) -> AsyncGenerator[Gateway]:
+    """Without a port of its own it takes the one it had last, so that clients find it again.
+
+    Raise `conflict` when the port is taken.
+    """
+    remembered = place / "gateway.port"
+    last = _number(remembered) if not settings.port else 0
+    try:
+        listener = _bound(settings.host, settings.port or last)
+    except SysError:
+        if not last:
+            raise
+        listener = _bound(settings.host, 0)
+    with listener:
+        port = listener.getsockname()[1]
+        remembered.write_text(f"{port}\n")
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        async with serving(App(machine, settings.keepalive_s), listener):
+            yield Gateway(f"http://{host}:{port}")
+
+
+def _number(file: Path) -> int:
+    if not file.exists():
+        return 0
+    said = file.read_text().strip()
+    return int(said) if said.isdigit() else 0
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except (OSError, OverflowError) as error:
+        raise SysError(
+            Code.CONFLICT,
+            f"the gateway cannot have {host}:{port}: {error}",
+            hint="choose another with gateway.port, or gateway.on = false",
+        ) from None

@@ -1,0 +1,219 @@
+"""One turn of a conversation: tell the process, hear its answer.
+
+    Turns.begin(...)        find or start the process, tell it, and give the Exchange
+    Exchange.items(every)   deltas, and the Thought at the end; None when nothing came for a while
+
+Whatever happens to the client, the index says in the end what the journal says: who leaves early
+interrupts the thought, and what became of it is waited for.
+"""
+
+import hashlib
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import anyio
+
+from logos.abi.agent import Agent, Limits
+from logos.abi.errors import Code, SysError
+from logos.abi.events import Asked, Exited, Interrupted, Thought
+from logos.abi.ids import Pid, Seq
+from logos.abi.messages import (
+    AnyDelta,
+    CallDelta,
+    Message,
+    Opaque,
+    OpaqueDelta,
+    Options,
+    Text,
+    TextDelta,
+    ToolCall,
+)
+from logos.abi.process import Signal
+from logos.gateway.dialect import encode
+from logos.gateway.line import Happened, Heard, Line
+from logos.gateway.prefix import chain, extend
+from logos.gateway.talks import Talk, Talks
+from logos.kernel import Kernel, Turn
+
+SETTLE_S = 10.0
+"""How long the end of an interrupted thought is waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who asks: its `name` is in its processes' agents, `limits` hold for each of them."""
+
+    name: str
+    limits: Limits = Limits()  # noqa: RUF009 - frozen
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """`seed` keeps conversations apart that must not meet; `again`: a client library repeats what
+    it got no answer to."""
+
+    messages: Sequence[Message]
+    options: Options
+    seed: bytes
+    again: bool = False
+
+
+class Exchange:
+    """`began` is the event that began the thought, once it is known."""
+
+    def __init__(self, line: Line, talk: Talk) -> None:
+        self.pid = talk.pid
+        self.began = Seq(0)
+        self.thought: Thought | None = None
+        self.over = False
+        self._line = line
+        self._heard = False
+        self._answer = talk.answer
+
+    async def items(self, every: float) -> AsyncIterator[AnyDelta | Thought | None]:
+        """Raise SysError as the thought failed."""
+        if self._answer is not None:  # it was asked before, and answered
+            self.over = True
+            self.began, known = self._answer
+            for delta in deltas(known):
+                yield delta
+            yield known
+        while not self.over:
+            item = await self._line.next(every)
+            match item:
+                case None:
+                    yield None
+                case Heard(began, delta):
+                    self.began, self._heard = began, True
+                    yield delta
+                case Happened():
+                    if (thought := self._happened(item)) is not None:
+                        if not self._heard:  # it was thought elsewhere
+                            for delta in deltas(thought):
+                                yield delta
+                        yield thought
+
+    @property
+    def more(self) -> bool:
+        """Whether the next item is there already."""
+        return self._line.waiting
+
+    def _happened(self, item: Happened) -> Thought | None:
+        match item.event:
+            case Asked():
+                self.began = item.seq
+            case Thought() as thought:
+                self.thought, self.over = thought, True
+                return thought
+            case Interrupted(lost=False) as broken:
+                self.over = True
+                raise SysError(broken.code, broken.message)
+            case Exited() as exited:
+                self.over = True
+                raise SysError(exited.code or Code.STATE, exited.answer)
+            case _:
+                pass
+        return None
+
+    async def settle(self) -> None:
+        """Until it is known how the thought ended."""
+        with anyio.move_on_after(SETTLE_S):
+            while not self.over:
+                item = await self._line.next(SETTLE_S)
+                if isinstance(item, Happened):
+                    try:
+                        self._happened(item)
+                    except SysError:
+                        return
+
+
+class Turns:
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self.talks = Talks()
+
+    @asynccontextmanager
+    async def begin(self, client: Client, wanted: Wanted) -> AsyncGenerator[Exchange]:
+        heads = chain(wanted.seed, wanted.messages)
+        if wanted.again and (talk := self.talks.answered(heads[-1])) and talk.answer:
+            yield Exchange(Line(self._kernel), talk)
+            return
+        talk, length = self.talks.find(heads)
+        line = Line(self._kernel)
+        try:
+            talk = await self._tell(client, wanted, (talk, length), line)
+            talk.asked, talk.answer, talk.busy = heads[-1], None, True
+            self.talks.stands(talk, heads[-1])
+            exchange = Exchange(line, talk)
+            try:
+                yield exchange
+            finally:
+                await self._end(exchange, talk, line)
+        finally:
+            line.close()
+
+    async def _tell(
+        self, client: Client, wanted: Wanted, found: tuple[Talk | None, int], line: Line
+    ) -> Talk:
+        talk, length = found
+        digest = hashlib.sha256(encode(wanted.options)).digest()
+        if talk is not None:
+            options = None if talk.options == digest else wanted.options
+            turn = Turn(tuple(wanted.messages[length:]), options)
+            line.meet(talk.pid, talk.seen)
+            try:
+                await self._kernel.tell(talk.pid, turn)
+            except SysError as error:
+                if error.code not in (Code.STATE, Code.NOT_FOUND):
+                    raise
+                line.close()  # it has ended: what it was told before goes to another
+                self.talks.drop(talk)
+            else:
+                talk.options = digest
+                return talk
+        agent = Agent(name=f"gateway/{client.name}", program="gateway", resident=True)
+        turn = Turn(tuple(wanted.messages), wanted.options)
+        pid = await self._kernel.converse(
+            agent, turn, limits=client.limits, by=client.name, meet=line.meet
+        )
+        return Talk(pid, options=digest)
+
+    async def _end(self, exchange: Exchange, talk: Talk, line: Line) -> None:
+        with anyio.CancelScope(shield=True):
+            if not exchange.over:
+                await self._interrupt(exchange.pid)
+                await exchange.settle()
+        talk.busy, talk.seen = False, line.seen
+        if not exchange.over:
+            self.talks.drop(talk)
+        elif exchange.thought is not None:
+            talk.answer = (exchange.began, exchange.thought)
+            self.talks.stands(talk, extend(talk.asked, exchange.thought.message))
+
+    async def _interrupt(self, pid: Pid) -> None:
+        try:
+            await self._kernel.signal(pid, Signal.INT, "the client left")
+        except SysError as error:
+            if error.code not in (Code.STATE, Code.NOT_FOUND):
+                raise
+
+
+def deltas(thought: Thought) -> list[AnyDelta]:
+    """A whole thought as a stream."""
+    found: list[AnyDelta] = []
+    calls = 0
+    for part in thought.message.content:
+        match part:
+            case Text(text=text):
+                found.append(TextDelta(text=text))
+            case ToolCall():
+                found.append(
+                    CallDelta(index=calls, id=part.id, name=part.name, arguments=part.arguments)
+                )
+                calls += 1
+            case Opaque():
+                found.append(OpaqueDelta(content=part))
+            case _:
+                pass
+    return found
