@@ -33,6 +33,9 @@ Ear: TypeAlias = Callable[[int, bytes], None]
 PORT = 4747
 """Of a loopback that is the program's alone, where any port is free."""
 
+MCP = "$LOGOS_MCP_URL"
+"""In the value of a variable: the URL."""
+
 PROCESSES = 256
 FILE_BYTES = 1 << 30
 BACKLOG = 256
@@ -117,7 +120,7 @@ class Programs:
             own = None if apart else held.enter_context(_listener())
             port = PORT if own is None else own.getsockname()[1]
             key = secrets.token_urlsafe(24)
-            command = _command(job, call, env=endpoints(port, key) | call.env, apart=apart)
+            command = _command(job, call, env=_environ(port, key, call), apart=apart)
             async with self._sandbox.host(command) as hosted:
                 door = own or hosted.door
                 assert door is not None
@@ -176,6 +179,12 @@ def _command(job: Job, call: Exec, *, env: dict[str, str], apart: bool) -> Comma
     )
 
 
+def _environ(port: int, key: str, call: Exec) -> dict[str, str]:
+    """Programs have names of their own for where their tools are."""
+    ours = endpoints(port, key)
+    return ours | {name: value.replace(MCP, ours[MCP[1:]]) for name, value in call.env.items()}
+
+
 def endpoints(port: int, key: str) -> dict[str, str]:
     """What an agent that nobody changed reads its endpoints from."""
     url = f"http://127.0.0.1:{port}"
@@ -185,7 +194,7 @@ def endpoints(port: int, key: str) -> dict[str, str]:
         "OPENAI_API_KEY": key,
         "ANTHROPIC_BASE_URL": url,
         "ANTHROPIC_API_KEY": key,
-        "LOGOS_MCP_URL": f"{url}/mcp",
+        "LOGOS_MCP_URL": f"{url}/mcp/{key}",
         "PYTHONUNBUFFERED": "1",
         "NO_PROXY": "127.0.0.1",
     }

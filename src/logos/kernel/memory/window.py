@@ -145,6 +145,8 @@ class Window(msgspec.Struct):
         self.total += turn.tokens
 
     def _answer(self, seq: Seq, result: ToolResult) -> None:
+        if result.id not in self.calls:
+            return  # the program of a hosted process asked for it, and no model
         content = result.content
         if tokens(content) > RESULT_TOKENS:
             kept = content[: RESULT_TOKENS * CHARS_A_TOKEN]
