@@ -24,7 +24,7 @@ sys.path[0] = str(Path(__file__).parent / "lib_flow")
 
 from halluc import hallucinations  # noqa: E402
 
-from logos.kernel.flow import Catalogue, Task, builtin, decide, own, parse  # noqa: E402
+from logos.kernel.flow import Catalogue, Task, add_own, builtin, decide, parse  # noqa: E402
 
 _MANIFESTS = """
 [read_messages]
@@ -65,7 +65,7 @@ def _text(properties: dict[str, str]) -> dict[str, object]:
 
 def _task() -> Task:
     tools, known = Catalogue(), parse(_MANIFESTS)
-    own(tools)
+    add_own(tools)
     tools.add("read_messages", _text({"channel": "string"}), known["read_messages"])
     tools.add("send", _text({"to": "string", "body": "string"}), known["send"])
     tools.add("mail", _text({"to": "string", "body": "string"}), known["mail"])

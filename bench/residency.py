@@ -1,44 +1,59 @@
-"""Evidence residency, abstention, stale facts and compaction on conversations with annotated evidence.
+"""Evidence residency, wrong context, stale facts and compaction, on conversations with annotated
+evidence, through the product's path.
 
-    residency.py --split DIR [--json] [--rows FILE] [--shipped] [--fts] [--folds N]
+    residency.py --split DIR [--json] [--rows FILE] [--shipped] [--folds N]
 
-Every figure goes through Pager.fault.  The weights of a conversation are fitted on the other folds,
-which are whole conversations (with `--shipped`: the weights in the package, whether or not they
-were fitted on this split).  Tokens are the pager's own estimate, which errs high.
+Each conversation becomes the journal of a process in a database of its own server; each question is asked of
+that process by Records.fault, which indexes the journal, scores, gates and packs; what comes back is
+put into a window as the kernel does it, and the window is looked at.  No model, no embedding.  The weights
+that answer a conversation were fitted on the other folds, which are whole conversations; with
+--shipped they are the ones in the package, whether or not they were fitted on this split.  Tokens
+are the pager's own estimate, which errs high.
+
+How memory is asked, by figure:
+
+    search   a budget, spent; pages of others than whom the question names count less, and not at all
+             where it is doubtful that there is an answer: locomo_*, beam_*, trap_*, stale_only, rows
+    mass     as much as it takes for the default share of the probability: precision_mass, any_mass
+    gate     search, and nothing where no answer is expected: kept, abstained
+
+`beam_all_2048` is over the kinds of questions that pages can answer: all that have evidence but the
+ordering of events and summaries, which are reported beside them.  `gate_auroc` and `gate_abstain_at_95`
+judge the confidence of each fault on the conversations between people; `gate_auroc_beam` on the others.
 """
 
 import argparse
 import json
 import statistics
-import sys
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import anyio
+import asyncpg
 import numpy as np
 
-from lib_memory import baseline, data, fitting, gating
+from common import database, folder, note
+from lib_memory import baseline, data, fitting, gating, journaled
 from lib_memory.data import Conversation, Question
-from logos.kernel.memory import gate, policy
-from logos.kernel.memory.layout import line_cost
-from logos.kernel.memory.pager import Ask, Fault, Pager
-from logos.kernel.memory.scorer import Weights, load
+from logos.kernel.memory import Ask, Fault, Rules, Weights, load, policy
+from logos.kernel.memory.layout import HEADER_COST, line_cost
+from logos.kernel.memory.space import Space
+from logos.kernel.node.records import Records
 
-BUDGETS = (256, 512, 1024, 2048, 4096, 8192)
-SEVEN = {
-    "information_extraction", "knowledge_update", "contradiction_resolution", "temporal_reasoning",
-    "multi_session_reasoning", "instruction_following", "preference_following",
-}  # fmt: skip
-"""The BEAM categories paging can serve; ordering and summarization are reported beside them."""
+BUDGETS = (512, 1024, 2048, 4096)
+UNSERVED = {"event_ordering", "summarization"}
+"""Kinds that need what no page says."""
+OLD, NEW = "original_info", "updated_info"
 MODES: dict[str, Callable[[int], Ask]] = {
-    "rank": lambda budget: Ask(
-        budget=budget, mass=2.0, gate=False, rules=gate.Rules(subject=False)
-    ),
-    "filter": lambda budget: Ask(budget=budget, mass=2.0, gate=False),
+    "rank": lambda budget: Ask(budget=budget, mass=2.0, gate=False, rules=Rules(subject=False)),
+    "search": lambda budget: Ask(budget=budget, mass=2.0, gate=False),
     "gate": lambda budget: Ask(budget=budget, mass=2.0),
     "mass": lambda budget: Ask(budget=budget, gate=False),
 }
+SPENT = {"rank": (1024, 4096), "search": BUDGETS, "gate": (1024,), "mass": (4096,)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,39 +70,46 @@ class Row:
     precise: float
     confidence: float
     touched: set[str] = field(default_factory=set)
+    marked: set[str] = field(default_factory=set)
 
     @property
     def hit(self) -> float:
         return len(self.question.evidence & self.resident) / len(self.question.evidence)
 
 
-def row(
-    conversation: Conversation, question: Question, mode: str, budget: int, fault: Fault
+async def ask(
+    conversation: Conversation, question: Question, how: tuple[str, int], found: Fault
 ) -> Row:
-    pages = {page.id for page in fault.pages}
-    turns = {page.id: conversation.turn_of[page.id] for page in fault.pages}
+    sources = [page.source for page in found.pages]
     return Row(
-        conversation.name, conversation.source, question, mode, budget,
-        conversation.resident(pages), fault.tokens,
-        precision(fault, {id_ for id_, turn in turns.items() if turn in question.evidence}),
-        fault.confidence, set(turns.values()),
+        conversation.name, conversation.source, question, *how,
+        conversation.resident(sources), found.tokens, precision(conversation, question, found),
+        found.confidence, conversation.touched(sources),
+        {conversation.turn(page.source.seq) for page in found.pages if page.valid_to is not None},
     )  # fmt: skip
 
 
-def precision(fault: Fault, evidence: set[int]) -> float:
-    """The share of the tokens of the pages (their lines, not the dates above them) that is evidence."""
-    total = sum(line_cost(page) for page in fault.pages)
-    return sum(line_cost(page) for page in fault.pages if page.id in evidence) / max(total, 1)
+def precision(conversation: Conversation, question: Question, found: Fault) -> float:
+    """Tokens of evidence / tokens paged in.  The line above a group of pages counts for each of them in
+    equal parts."""
+    size: dict[str, int] = defaultdict(int)
+    for page in found.pages:
+        size[page.group] += 1
+    total = good = 0.0
+    for page in found.pages:
+        cost = line_cost(page) + HEADER_COST / size[page.group]
+        total += cost
+        good += cost * (conversation.turn(page.source.seq) in question.evidence)
+    return good / max(total, 1.0)
 
 
-def measure(conversation: Conversation, weights: Weights) -> list[Row]:
-    pager = Pager.rebuild(conversation.pages, weights)
+async def measure(records: Records, conversation: Conversation, pid: Any) -> list[Row]:
     rows = []
     for question in conversation.questions:
-        for mode, ask in MODES.items():
-            for budget in BUDGETS if mode != "mass" else (4096,):
-                fault = pager.fault(question.text, ask(budget))
-                rows.append(row(conversation, question, mode, budget, fault))
+        for mode, budgets in SPENT.items():
+            for budget in budgets:
+                found = await records.fault(pid, question.text, MODES[mode](budget))
+                rows.append(await ask(conversation, question, (mode, budget), found))
     return rows
 
 
@@ -101,47 +123,57 @@ def folds(conversations: list[Conversation], number: int) -> dict[str, int]:
     return out
 
 
-def table(rows: list[Row]) -> dict[str, dict[str, float]]:
+def fitted(conversations: list[Conversation], number: int) -> dict[str, Weights]:
+    """For each conversation the weights fitted on the other folds."""
+    prepared = fitting.prepare(conversations)
+    fold = folds(conversations, number)
+    out = {}
+    for index in sorted(set(fold.values())):
+        rest = [each for each in prepared if fold[each.conversation.name] != index]
+        weights = fitting.fit(rest or prepared, note=f"without fold {index}")
+        out |= {name: weights for name, value in fold.items() if value == index}
+        note(f"fold {index} fitted")
+    return out
+
+
+def served(row: Row) -> bool:
+    return bool(row.question.evidence) and row.question.category not in UNSERVED
+
+
+def tables(rows: list[Row]) -> dict[str, dict[str, float]]:
     """all, any, fraction, tokens and precision by source, category, mode and budget."""
     groups: dict[str, list[Row]] = defaultdict(list)
     for each in rows:
         if each.question.evidence:
-            keys = [each.source, f"{each.source}/{each.question.category}", each.conversation]
-            if each.question.category in SEVEN:
-                keys.append("beam7")
-            for key in keys:
-                groups[f"{key} {each.mode} {each.budget}"].append(each)
+            names = [each.source, f"{each.source}/{each.question.category}", each.conversation]
+            for name in names + [f"{each.source}/served"] * served(each):
+                groups[f"{name} {each.mode} {each.budget}"].append(each)
     return {
         key: {
             "n": len(group),
-            "all": _mean(each.hit == 1 for each in group),
-            "any": _mean(each.hit > 0 for each in group),
-            "fraction": _mean(each.hit for each in group),
-            "touched": _mean(each.question.evidence <= each.touched for each in group),
-            "tokens": round(_mean(each.tokens for each in group), 1),
-            "precision": _mean(each.precise for each in group),
+            "all": mean(each.hit == 1 for each in group),
+            "any": mean(each.hit > 0 for each in group),
+            "fraction": mean(each.hit for each in group),
+            "tokens": round(statistics.fmean(each.tokens for each in group), 1),
+            "precision": mean(each.precise for each in group),
         }
         for key, group in sorted(groups.items())
     }
 
 
-def _mean(values: object) -> float:
-    return round(statistics.fmean(float(value) for value in values), 4)  # type: ignore[attr-defined]
+def mean(values: Iterable[float]) -> float:
+    found = [float(value) for value in values]
+    return round(statistics.fmean(found), 4) if found else float("nan")
 
 
-def gates(rows: list[Row], source: str) -> dict[str, float]:
-    """How well confidence tells the answerable from the rest, thresholds aside and with them."""
-    here = [
-        each
-        for each in rows
-        if each.source == source and (each.mode, each.budget) == ("gate", 1024)
-    ]
-    scores = np.array([each.confidence for each in here])
-    good = np.array([bool(each.question.evidence) for each in here])
-    if not here or good.all() or not good.any():
+def gates(rows: list[Row]) -> dict[str, float]:
+    """How well confidence tells the answerable from the rest, and what the shipped threshold does."""
+    scores = np.array([each.confidence for each in rows])
+    good = np.array([bool(each.question.evidence) for each in rows])
+    if not rows or good.all() or not good.any():
         return {}
     cut = float(np.quantile(scores[good], 0.05))
-    refused = np.array([each.tokens == 0 for each in here])
+    refused = np.array([each.tokens == 0 for each in rows])
     return {
         "auroc": round(gating.auroc(scores, good), 4),
         "abstain_at_95": round(float((scores[~good] < cut).mean()), 4),
@@ -150,89 +182,143 @@ def gates(rows: list[Row], source: str) -> dict[str, float]:
     }
 
 
-def trap(rows: list[Row], mode: str, budget: int) -> float:
-    """The share of unanswerable questions with a turn in the window that only looks like the answer."""
-    here = [
-        each for each in rows if each.question.trap and (each.mode, each.budget) == (mode, budget)
-    ]
-    return _mean(bool(each.question.trap & each.touched) for each in here) if here else float("nan")
+def stale(rows: list[Row]) -> dict[str, float]:
+    """Of knowledge updates: the old statement without the new one; and where both are there, whether
+    the old one is marked."""
+    alone, marked = [], []
+    for each in rows:
+        old = set(each.question.sources.get(OLD, ()))
+        new = set(each.question.sources.get(NEW, ())) - old
+        if each.question.category == "knowledge_update" and old and new:
+            alone.append(bool(old & each.touched) and not new & each.touched)
+            if old & each.touched and new & each.touched:
+                marked.append((old & each.touched) <= each.marked)
+    return {"stale_only": mean(alone), "both_marked": mean(marked)}
 
 
-def stale(rows: list[Row], mode: str, budget: int) -> float:
-    """Of knowledge updates, the share with the old statement in the window and not the new one."""
-    here = [
-        each for each in rows
-        if each.question.category == "knowledge_update" and (each.mode, each.budget) == (mode, budget)
-    ]  # fmt: skip
-    wrong = []
-    for each in here:
-        old = set(each.question.sources.get("original_info", ()))
-        new = set(each.question.sources.get("updated_info", ())) - old
-        if old and new:
-            wrong.append(bool(old & each.touched) and not new & each.touched)
-    return _mean(wrong) if wrong else float("nan")
-
-
-def survive(conversations: list[Conversation], weights: dict[str, Weights], share: float) -> float:
+def survive(
+    conversations: Sequence[tuple[Conversation, Space]], weights: dict[str, Weights], share: float
+) -> float:
     """Questions whose evidence a compaction to `share` of the tokens keeps word for word."""
     kept = []
-    for each in conversations:
-        if each.source != "locomo":
-            continue
-        space = fitting.rebuild(each.pages)
-        worth = policy.memorability(space.table.columns(), weights[each.name])
-        tokens = {page.id: page.tokens for page in each.pages}
-        values = {page.id: float(worth[space.table.row[page.id]]) for page in each.pages}
+    for each, space in conversations:
+        cols = space.table.columns()
+        worth = policy.memorability(cols, weights[each.name])
+        tokens = dict(zip(cols.id.tolist(), cols.tokens.tolist(), strict=True))
+        values = dict(zip(cols.id.tolist(), worth.tolist(), strict=True))
         left = policy.keep(tokens, values, budget=int(sum(tokens.values()) * share))
-        there = each.resident(set(left))
+        pages = (space.table.page(space.table.row(id_)) for id_ in left)
+        there = each.resident(page.source for page in pages)
         kept += [question.evidence <= there for question in each.questions if question.evidence]
-    return _mean(kept) if kept else float("nan")
+    return mean(kept)
 
 
-def summary(rows: list[Row], tables: dict[str, dict[str, float]]) -> dict[str, float]:
-    def of(key: str, name: str) -> float:
-        return tables.get(key, {}).get(name, float("nan"))
+def summary(rows: list[Row]) -> dict[str, float]:
+    def of(mode: str, budget: int, source: str = "") -> list[Row]:
+        return [
+            each
+            for each in rows
+            if (each.mode, each.budget) == (mode, budget) and source in ("", each.source)
+        ]
 
-    found = gates(rows, "locomo")
+    def whole(found: list[Row]) -> float:
+        return mean(each.hit == 1 for each in found if each.question.evidence)
+
+    def wrong(found: list[Row]) -> float:
+        return mean(bool(each.question.trap & each.touched) for each in found if each.question.trap)
+
+    people, mass = of("search", 1024, "locomo"), of("mass", 4096, "locomo")
+    found = gates(of("gate", 1024, "locomo"))
+    beam = of("search", 2048, "beam")
     return {
-        "locomo_all_1024": of("locomo rank 1024", "all"),
-        "locomo_all_4096": of("locomo rank 4096", "all"),
-        "locomo_fraction_1024": of("locomo rank 1024", "fraction"),
-        "locomo_all_1024_filter": of("locomo filter 1024", "all"),
-        "locomo_all_4096_filter": of("locomo filter 4096", "all"),
-        "locomo_all_1024_gate": of("locomo gate 1024", "all"),
-        "beam_all_2048": of("beam7 filter 2048", "all"),
-        "beam_all_2048_nine": of("beam filter 2048", "all"),
-        "beam_touched_2048": of("beam7 filter 2048", "touched"),
-        "trap_1024_rank": trap(rows, "rank", 1024),
-        "trap_1024": trap(rows, "filter", 1024),
-        "trap_1024_gate": trap(rows, "gate", 1024),
+        "locomo_all_1024": whole(people),
+        "locomo_all_4096": whole(of("search", 4096, "locomo")),
+        "locomo_fraction_1024": mean(each.hit for each in people if each.question.evidence),
+        "beam_all_2048": whole([each for each in beam if served(each)]),
+        "trap_1024": wrong(people),
         "gate_auroc": found.get("auroc", float("nan")),
         "gate_abstain_at_95": found.get("abstain_at_95", float("nan")),
+        **stale(of("search", 1024, "beam")),
+        "precision_mass": mean(each.precise for each in mass if each.question.evidence),
+        "any_mass": mean(each.hit > 0 for each in mass if each.question.evidence),
+        "all_mass": whole(mass),
+        "tokens_mass": mean(each.tokens for each in mass if each.question.evidence),
         "gate_kept": found.get("kept", float("nan")),
         "gate_abstained": found.get("abstained", float("nan")),
-        "gate_auroc_beam": gates(rows, "beam").get("auroc", float("nan")),
-        "stale_only": stale(rows, "filter", 1024),
-        "precision_mass": of("locomo mass 4096", "precision"),
-        "any_mass": of("locomo mass 4096", "any"),
-        "all_mass": of("locomo mass 4096", "all"),
-        "tokens_mass": of("locomo mass 4096", "tokens"),
+        "locomo_all_1024_gate": whole(of("gate", 1024, "locomo")),
+        "trap_1024_gate": wrong(of("gate", 1024, "locomo")),
+        "locomo_all_1024_rank": whole(of("rank", 1024, "locomo")),
+        "locomo_all_4096_rank": whole(of("rank", 4096, "locomo")),
+        "trap_1024_rank": wrong(of("rank", 1024, "locomo")),
+        "beam_all_2048_nine": whole(beam),
+        "gate_auroc_beam": gates(of("gate", 1024, "beam")).get("auroc", float("nan")),
     }
 
 
-def fitted(conversations: list[Conversation], number: int) -> dict[str, Weights]:
-    """For each conversation the weights fitted on the other folds."""
-    prepared = fitting.prepare(conversations)
-    fold = folds(conversations, number)
+def beside(asked: list[tuple[Conversation, Space, baseline.Orders, Question]]) -> dict[str, float]:
+    """The same questions answered by others."""
+    people = [each for each in asked if each[0].source == "locomo" and each[3].evidence]
+    beam = [
+        each
+        for each in asked
+        if each[0].source == "beam" and each[3].evidence and each[3].category not in UNSERVED
+    ]
     out = {}
-    for index in range(number):
-        rest = [each for each in prepared if fold[each.conversation.name] != index]
-        if not any(value == index for value in fold.values()):
-            continue
-        weights = fitting.fit(rest, note=f"without fold {index}")
-        out |= {name: weights for name, value in fold.items() if value == index}
-        print(f"fold {index} fitted", file=sys.stderr, flush=True)
+    for name in baseline.NAMES:
+        for budget in (1024, 4096):
+            out[f"locomo_all_{budget}_{name}"] = baseline.share(people, name, budget)
+        out[f"beam_all_2048_{name}"] = baseline.share(beam, name, 2048)
     return out
+
+
+async def run(args: argparse.Namespace) -> tuple[dict[str, Any], list[Row]]:
+    conversations = data.load(args.split)
+    if args.shipped:
+        weights = dict.fromkeys((each.name for each in conversations), load())
+    else:
+        weights = fitted(conversations, args.folds)
+    rows: list[Row] = []
+    asked, spaces = [], []
+    with folder() as place:
+        async with database(place) as url, journaled.opened(url) as journals:
+            db = await asyncpg.connect(url)
+            for each in conversations:
+                pid = await journals.put(each.events)
+                rows += await measure(Records(journals.store, weights[each.name]), each, pid)
+                space = each.recall().space
+                spaces.append((each, space))
+                orders = await baseline.orders(each, space, db)
+                asked += [(each, space, orders, question) for question in each.questions]
+                note(f"{each.name}: {len(each.questions)} questions asked")
+            await db.close()
+    out: dict[str, Any] = summary(rows)
+    out["survive_30"] = survive([s for s in spaces if s[0].source == "locomo"], weights, 0.3)
+    out |= beside(asked)
+    out["weights"] = "shipped" if args.shipped else f"{args.folds} folds"
+    return out, rows
+
+
+def write(path: Path, rows: list[Row]) -> None:
+    """One line a question for score.py: searched with 1,024 tokens, between user and assistant 2,048."""
+    with path.open("w", encoding="utf-8") as out:
+        for each in rows:
+            if (each.mode, each.budget) == ("search", 1024 if each.source == "locomo" else 2048):
+                line = {
+                    "id": each.question.id,
+                    "resident": sorted(each.resident),
+                    "tokens": each.tokens,
+                    "score": each.confidence,
+                }
+                out.write(json.dumps(line) + "\n")
+
+
+def show(figures: dict[str, Any], found: dict[str, dict[str, float]]) -> None:
+    for key, value in figures.items():
+        print(f"{key:28s} {value}")
+    for name in sorted({key.rsplit(" ", 2)[0] for key in found}):
+        cells = [found.get(f"{name} search {budget}", {}) for budget in BUDGETS]
+        line = " ".join(f"{cell.get('all', float('nan')):.3f}" for cell in cells)
+        print(f"{name:34s} n={cells[0].get('n', 0):<4} all {line}")
 
 
 def main() -> None:
@@ -243,54 +329,16 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--rows", type=Path)
     parser.add_argument("--shipped", action="store_true")
-    parser.add_argument("--fts", action="store_true")
     parser.add_argument("--folds", type=int, default=5)
     args = parser.parse_args()
-    conversations = data.load(args.split)
-    if args.shipped:
-        weights = dict.fromkeys((each.name for each in conversations), load())
-    else:
-        weights = fitted(conversations, args.folds)
-    rows = [row for each in conversations for row in measure(each, weights[each.name])]
-    tables = table(rows)
-    figures = summary(rows, tables)
-    figures["survive_30"] = survive(conversations, weights, 0.3)
-    figures |= baseline.bm25(conversations, SEVEN)
-    if args.fts:
-        figures |= baseline.full_text(conversations)
+    figures, rows = anyio.run(run, args)
+    found = tables(rows)
     if args.rows:
         write(args.rows, rows)
-    out = {
-        "weights": "shipped" if args.shipped else f"{args.folds} folds",
-        "figures": figures,
-        "tables": tables,
-    }
     if args.json:
-        json.dump(out, sys.stdout, indent=1)
+        print(json.dumps(figures | {"tables": found}, indent=1))
     else:
-        show(figures, tables)
-
-
-def write(path: Path, rows: list[Row]) -> None:
-    """One line a question in the form score.py reads: ranked, 1,024 tokens (BEAM 2,048)."""
-    with path.open("w", encoding="utf-8") as out:
-        for each in rows:
-            if (each.mode, each.budget) == ("filter", 1024 if each.source == "locomo" else 2048):
-                line = {
-                    "id": each.question.id, "resident": sorted(each.resident), "tokens": each.tokens,
-                    "score": each.confidence,
-                }  # fmt: skip
-                out.write(json.dumps(line) + "\n")
-
-
-def show(figures: dict[str, float], tables: dict[str, dict[str, float]]) -> None:
-    for key, value in figures.items():
-        print(f"{key:28s} {value}")
-    for name in sorted({key.rsplit(" ", 2)[0] for key in tables}):
-        for mode in ("rank", "filter"):
-            cells = [tables.get(f"{name} {mode} {budget}", {}) for budget in BUDGETS]
-            line = " ".join(f"{cell.get('all', float('nan')):.3f}" for cell in cells)
-            print(f"{name:34s} {mode:7s} n={cells[0].get('n', 0):<4} all {line}")
+        show(figures, found)
 
 
 if __name__ == "__main__":

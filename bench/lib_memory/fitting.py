@@ -19,7 +19,7 @@ from logos.kernel.memory.pager import DEFAULT_MASS
 from logos.kernel.memory.policy import TRAITS_KEPT, memorable_inputs
 from logos.kernel.memory.query import read
 from logos.kernel.memory.scorer import Scorer, Weights
-from logos.kernel.memory.space import Space, rebuild
+from logos.kernel.memory.space import Space
 from logos.kernel.memory.table import STREAMS
 
 _NEAR, _FAR = 120, 80
@@ -34,7 +34,7 @@ FOUND = 0.945
 class Asked:
     question: Question
     measured: Measured
-    kind: str
+    turns: list[str]
     example: ranking.Example | None
 
 
@@ -50,27 +50,26 @@ def prepare(conversations: list[Conversation]) -> list[Prepared]:
 
 
 def _prepare(conversation: Conversation, seed: int) -> Prepared:
-    space = rebuild(conversation.pages)
+    space = conversation.recall().space
     random = np.random.default_rng(seed)
     asked = []
     for question in conversation.questions:
         query = read(question.text, space.table.subjects, years=space.years)
         measured = measure(space, query)
-        kind = conversation.pages[0].kind
-        streams = space.table.columns().stream[measured.rows]
-        example = _example(conversation, question, measured, streams, random)
-        asked.append(Asked(question, measured, kind, example))
+        cols = space.table.columns()
+        turns = [conversation.turn(seq) for seq in cols.seq[measured.rows].tolist()]
+        example = _example(turns, question, measured, cols.stream[measured.rows], random)
+        asked.append(Asked(question, measured, turns, example))
     return Prepared(conversation, space, asked)
 
 
 def _example(
-    conversation: Conversation,
+    turns: list[str],
     question: Question,
     measured: Measured,
     streams: np.ndarray,
     random: np.random.Generator,
 ) -> ranking.Example | None:
-    turns = [conversation.turn_of[conversation.pages[row].id] for row in measured.rows]
     golds = [
         np.array([i for i, turn in enumerate(turns) if turn == gold]) for gold in question.evidence
     ]
@@ -103,7 +102,7 @@ def fit(prepared: list[Prepared], *, note: str = "") -> Weights:
         scorer = Scorer(_table(_rank(rest or prepared), note))
         for each in (each for i, each in enumerate(prepared) if i % _FOLDS == fold):
             for asked in each.asked:
-                if asked.kind == Kind.PEOPLE:
+                if each.conversation.kind is Kind.PEOPLE:
                     rows.append(evidence(scorer, asked.measured, each.space))
                     answers.append(bool(asked.question.evidence))
                     if asked.question.evidence:
@@ -118,11 +117,8 @@ def _ordered(scorer: Scorer, asked: Asked, prepared: Prepared) -> tuple[np.ndarr
     scores = scorer.score(measured.values, cols.stream[measured.rows])
     open_ = np.flatnonzero(gate.refusals(prepared.space.table, measured, gate.Rules()) == 0)
     order = open_[np.argsort(-scores[open_], kind="stable")]
-    turns = (
-        prepared.conversation.turn_of[prepared.conversation.pages[row].id]
-        for row in measured.rows[order]
-    )
-    first = next((i for i, turn in enumerate(turns) if turn in asked.question.evidence), len(order))
+    wanted = asked.question.evidence
+    first = next((i for i, at in enumerate(order) if asked.turns[at] in wanted), len(order))
     return scores[order], first
 
 
@@ -184,13 +180,13 @@ def _gate(weights: Weights, rows: np.ndarray, answers: np.ndarray) -> Weights:
 def _remember(weights: Weights, prepared: list[Prepared]) -> Weights:
     """Memorability by kind of stream, and of all kinds together for the rest."""
     out = {}
-    for kind in ["", *sorted({each.conversation.pages[0].kind for each in prepared})]:
+    for kind in ["", *sorted({each.conversation.kind for each in prepared})]:
         inputs, answers = [], []
-        for each in (each for each in prepared if kind in ("", each.conversation.pages[0].kind)):
+        for each in (each for each in prepared if kind in ("", each.conversation.kind)):
             gold = {turn for asked in each.asked for turn in asked.question.evidence}
             inputs.append(memorable_inputs(each.space.table.columns()))
-            turns = (each.conversation.turn_of[page.id] for page in each.conversation.pages)
-            answers += [turn in gold for turn in turns]
+            seqs = each.space.table.columns().seq.tolist()
+            answers += [each.conversation.turn(seq) in gold for seq in seqs]
         stacked, wanted = np.concatenate(inputs).astype(np.float64), np.array(answers, dtype=float)
         logistic = gating.fit(stacked, wanted, ridge=5.0)
         assert len(logistic.weights) == len(TRAITS_KEPT)

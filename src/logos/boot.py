@@ -11,10 +11,10 @@ import gc
 import logging
 import os
 import socket
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import msgspec
 import platformdirs
@@ -33,7 +33,15 @@ from logos.drivers.program import Programs
 from logos.drivers.sandbox import open_sandbox
 from logos.drivers.tools import Tools
 from logos.drivers.workspace import Workspace
-from logos.kernel import Kernel, Parts, SystemClock, open_kernel
+from logos.kernel import (
+    Kernel,
+    Parts,
+    SystemClock,
+    Table,
+    check_manifests,
+    open_kernel,
+    site_rules,
+)
 from logos.places import Places, open_places
 from logos.programs import PROGRAMS, find_agent
 from logos.store import Embedded, Fault, migrate, open_store
@@ -194,6 +202,7 @@ async def boot(
             open_places(place / "mounts", tools, sandbox, config.mounts, os.environ)
         )
         files, programs = Workspace(), Programs(sandbox)
+        written, rules = _site(config)
         parts = Parts(
             store=store,
             settings=config.node,
@@ -212,14 +221,45 @@ async def boot(
                 CallTool: tools,
             },
             mounts={"/tools": tools.tree},
-            functions=lambda: {spec.name: spec for spec in tools.specs()},
+            functions=tools.specs,
             agents=agents,
             workspaces=place / "workspaces",
             place=f"{socket.gethostname()}:{place}",
             alone=True,
+            manifests=lambda: functions.manifests() | tools.annotations() | written,
+            rules=rules,
+            trust=config.trust,
         )
         kernel = await stack.enter_async_context(open_kernel(parts))
         yield Machine(kernel, loaded, functions, sandbox, places, agents, opened, programs)
+
+
+def _site(config: Config) -> tuple[dict[str, Any], Table | None]:
+    """Manifests and rules of this site.  Raise `invalid` naming the file."""
+    written: dict[str, Any] = {}
+    if config.trust.manifests:
+        folder = Path(config.trust.manifests).expanduser()
+        if not folder.is_dir():
+            raise SysError(Code.NOT_FOUND, f"{folder} is not a folder", hint="trust.manifests")
+        for file in sorted(folder.glob("*.toml")):
+            with _naming(file):
+                found = msgspec.toml.decode(file.read_bytes())
+                check_manifests(found)
+                written |= found
+    if not config.trust.rules:
+        return written, None
+    file = Path(config.trust.rules).expanduser()
+    with _naming(file):
+        return written, site_rules(file.read_text(encoding="utf-8"))
+
+
+@contextmanager
+def _naming(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError, SysError) as error:
+        said = error.message if isinstance(error, SysError) else str(error)
+        raise SysError(Code.INVALID, f"{file}: {said}", hint="see `logos config`") from error
 
 
 class _only_node:  # noqa: N801 - used as a function

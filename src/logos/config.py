@@ -44,6 +44,18 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 256
 
 
+class Trust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    manifests: Annotated[
+        str, Meta(description="folder of files that say what tools do, besides what they say")
+    ] = ""
+    rules: Annotated[
+        str, Meta(description="file of rules of this site's own; they can only ask or deny")
+    ] = ""
+    answer_s: Annotated[
+        float, Meta(description="how long a question waits for a person, in seconds", gt=0)
+    ] = 86400.0
+
+
 class Sandbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mode: Annotated[
         Mode, Meta(description="weakest confinement accepted for code that agents run")
@@ -96,6 +108,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     store: Store = Store()
     node: Node = Node()
     sandbox: Sandbox = Sandbox()
+    trust: Trust = Trust()
     gateway: Gateway = Gateway()
     models: Annotated[dict[str, Endpoint], Meta(description="endpoints by name")] = {}
     mounts: Annotated[dict[str, Place], Meta(description="places of tools, by name")] = {}

@@ -7,17 +7,19 @@ import sys
 
 import anyio
 from mcp.server.mcpserver import MCPServer
+from mcp.types import ToolAnnotations
 
 server = MCPServer("probe")
+LOOKS = ToolAnnotations(read_only_hint=True)
 
 
-@server.tool()
+@server.tool(annotations=LOOKS)
 def echo(text: str) -> str:
     """Say the text again."""
     return text
 
 
-@server.tool()
+@server.tool(annotations=LOOKS)
 def add(a: int, b: int) -> dict[str, int]:
     """Add two numbers."""
     return {"sum": a + b}
@@ -29,13 +31,13 @@ def fail() -> str:
     raise ValueError("it went wrong")
 
 
-@server.tool()
+@server.tool(annotations=LOOKS)
 def large(kib: int) -> str:
     """A long text."""
     return "0123456789abcdef" * 64 * kib
 
 
-@server.tool()
+@server.tool(annotations=LOOKS)
 async def slow(seconds: float) -> str:
     """Take long."""
     await anyio.sleep(seconds)
@@ -54,7 +56,7 @@ def breed() -> int:
     return subprocess.Popen(["sleep", "600"], start_new_session=True).pid
 
 
-@server.tool()
+@server.tool(annotations=LOOKS)
 def pid() -> int:
     """The number of this process."""
     return os.getpid()

@@ -69,7 +69,10 @@ async def run(
         opened(tmp_path, sandbox, mounts) as places,
     ):
         world.drivers[CallTool] = places.tools
-        parts = world.parts(store)._replace(mounts={"/tools": places.tools.tree})
+        tools = places.tools
+        parts = world.parts(store)._replace(
+            mounts={"/tools": tools.tree}, functions=tools.specs, manifests=tools.annotations
+        )
         async with open_kernel(parts) as kernel:
             pid = await kernel.spawn(who, "say it again")
             found = await events(kernel, pid)

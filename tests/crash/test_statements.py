@@ -98,7 +98,8 @@ class Tools(Functions):
                 os.fsync(file.fileno())
             return "charged"
 
-        self.register()(charge)
+        own = {"impact": "reversible_write", "private": True}
+        self.register(manifest=own)(charge)
 
     async def run(self, job: Job) -> Any:
         await self._fate("driver: before a charge")
@@ -209,7 +210,9 @@ class Stage:
         self.world.drivers = {List: files, Write: files, Append: files, CallTool: tools}
         async with open_store(self.url, config.Store(pool=2), fate) as store:
             parts = self.world.parts(store)
-            parts = parts._replace(functions=lambda: {s.name: s for s in tools.specs()})
+            parts = parts._replace(
+                functions=lambda: {s.name: s for s in tools.specs()}, manifests=tools.manifests
+            )
             async with open_kernel(parts) as kernel:
                 yield kernel
 

@@ -13,9 +13,9 @@ from logos.kernel.flow import (
     Table,
     Task,
     Verdict,
+    add_own,
     builtin,
     decide,
-    own,
     parse,
 )
 
@@ -161,7 +161,7 @@ _STRINGS: dict[str, tuple[str, ...]] = {
 
 def catalogue() -> Catalogue:
     tools, known = Catalogue(), parse(MANIFESTS)
-    own(tools)
+    add_own(tools)
     for name, arguments in _STRINGS.items():
         schema = {
             "properties": {a: {"type": "string"} for a in arguments},

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logos.abi.agent import Agent, InDoubt, Limits
+from logos.abi.agent import Agent, Approvals, InDoubt, Limits
 from logos.abi.errors import Code, SysError
 from logos.abi.rights import Cap
 from logos.programs import find_agent, parse_agent
@@ -34,6 +34,7 @@ def test_a_whole_file() -> None:
             "limits: {tokens: 200k, cost: $0.50, wall: 10m, calls: 1_000, children: 2, depth: 1}",
             "resident: yes",
             "in_doubt: ask",
+            "approvals: deny",
             "max_output: 2k",
             "color: red",
         )
@@ -49,6 +50,7 @@ def test_a_whole_file() -> None:
             tokens=200_000, cost=500_000_000, wall_s=600.0, calls=1000, children=2, depth=1
         ),
         in_doubt=InDoubt.ASK,
+        approvals=Approvals.DENY,
         resident=True,
         max_output=2000,
     )

@@ -7,7 +7,7 @@ import pytest
 
 from logos.abi.calls import BY_NAME
 from logos.abi.errors import Code, SysError
-from logos.kernel.flow import OWN, Catalogue, Impact, Kind, derive, own, parse
+from logos.kernel.flow import OWN, Catalogue, Impact, Kind, add_own, derive, parse
 from logos.kernel.flow.schema import check
 
 SEND: dict[str, Any] = {
@@ -98,7 +98,7 @@ def test_derived(
 def test_own_calls_have_manifests() -> None:
     assert OWN.keys() == BY_NAME.keys()
     tools = Catalogue()
-    own(tools)
+    add_own(tools)
     assert len(tools) == len(BY_NAME)
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from logos.abi import events as e
 from logos.abi.agent import Agent, Limits
+from logos.abi.approval import Answer
 from logos.abi.driver import Effect
 from logos.abi.errors import Code, SysError
 from logos.abi.events import AnyEvent
@@ -44,6 +45,14 @@ def failed(id_: str = "x") -> e.Failed:
     return e.Failed(id=CallId(id_), code=Code.TOOL, message="no")
 
 
+def held(id_: str = "x", **given: object) -> e.Held:
+    return e.Held(id=CallId(id_), name="time.sleep", call=RAW, effect=Effect.KERNEL, **given)  # type: ignore[arg-type]
+
+
+def decided(id_: str = "x", answer: Answer = Answer.ALLOW) -> e.Decided:
+    return e.Decided(mail=MailId(1), ids=(CallId(id_),), answer=answer, by="somebody")
+
+
 def signalled(signal: Signal) -> e.Signalled:
     return e.Signalled(mail=MailId(1), signal=signal)
 
@@ -60,6 +69,8 @@ MAKE: dict[type, Callable[[Process, int], AnyEvent]] = {
     e.Thought: lambda p, n: thought(*(f"{p.seq}.{i}" for i in range(n % 3))),
     e.Interrupted: lambda p, n: e.Interrupted(code=list(Code)[n % len(Code)], message="cut"),
     e.Called: lambda p, n: called(f"{p.seq}.new" if n % 2 else _known_call(p, n)),
+    e.Held: lambda p, n: held(_known_call(p, n), until=n or None, doubt=n % 3 == 1),
+    e.Decided: lambda p, n: decided(_known_call(p, n), Answer.ALLOW if n % 2 else Answer.DENY),
     e.Blocked: lambda p, n: e.Blocked(id=CallId(_known_call(p, n)), until=n or None),
     e.Returned: lambda p, n: returned(_known_call(p, n)),
     e.Failed: lambda p, n: failed(_known_call(p, n)),

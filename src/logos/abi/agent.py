@@ -35,6 +35,13 @@ class InDoubt(StrEnum):
     ASK = "ask"  # the process stops until a person says what happened
 
 
+class Approvals(StrEnum):
+    """What becomes of a call that only a person can agree to."""
+
+    ASK = "ask"  # it waits for an answer; nothing else does
+    DENY = "deny"  # it fails with `unconfirmed`
+
+
 class Agent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`tools` names system calls (`fs.read`) and registered functions the model is shown;
     `allow` is what it may do with them.  A `resident` agent waits for the next message after an
@@ -48,6 +55,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     allow: tuple[Cap, ...] = ()
     limits: Limits = Limits()
     in_doubt: InDoubt = InDoubt.TELL
+    approvals: Approvals = Approvals.ASK
     program: str = "agent"
     resident: bool = False
     max_output: int = 4096

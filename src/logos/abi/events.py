@@ -8,6 +8,7 @@ is a new event, and a change of shape is a new class with an upcaster
     Spawned                               the first event of every process
     Asked Thought Interrupted             a thought: begun, had, cut short
     Called Blocked Returned Failed        a system call: let in, waiting, answered, refused or failed
+    Held Decided                          a call that waits for a person: asked about, answered
     Received Signalled                    what reached the process from outside
     Told                                  what a client of the gateway said to its process
     Proposed Answered Diverged            a program somebody else wrote: asks for a call, was answered
@@ -21,9 +22,12 @@ is a new event, and a change of shape is a new class with an upcaster
     Exited                                the last event of every process
 """
 
+from typing import Any
+
 import msgspec
 
 from logos.abi.agent import Agent, Limits
+from logos.abi.approval import Answer, Scope
 from logos.abi.driver import Effect
 from logos.abi.errors import Code
 from logos.abi.ids import CallId, MailId, Pid, Seq
@@ -42,7 +46,8 @@ class Event(
 class Spawned(Event, frozen=True, kw_only=True):
     """`limits` are what remains after taking the smaller of what was asked and what the parent
     could give; `at` and `deadline` are microseconds; `workspace` is the
-    folder seen as /home; `by` names who asked when it was a person."""
+    folder seen as /home; `by` names who asked when it was a person.  `said` are the principal's
+    words that a child is born with: its task is its parent's, and the parent may be misled."""
 
     agent: Agent
     task: str
@@ -54,6 +59,7 @@ class Spawned(Event, frozen=True, kw_only=True):
     generation: int = 0
     workspace: str = ""
     by: str = ""
+    said: tuple[str, ...] = ()
 
 
 class Asked(Event, frozen=True, kw_only=True):
@@ -92,13 +98,40 @@ class Interrupted(Event, frozen=True, kw_only=True):
 
 
 class Called(Event, frozen=True, kw_only=True):
-    """A call was let in.  For a call with an effect this is durable before the effect."""
+    """A call was let in.  For a call with an effect this is durable before the effect.
+    `decision` is what the information flow said; a call that could only be allowed has none."""
 
     id: CallId
     name: str
     call: msgspec.Raw
     effect: Effect
     prepared: bytes = b""
+    decision: dict[str, Any] = {}
+
+
+class Held(Event, frozen=True, kw_only=True):
+    """A call waits for a person, at the latest until `until` (microseconds).  `decision` has the
+    question, the rule and the source of each value.  `doubt`: the call was made, its outcome is
+    unknown, and the question is whether it happened."""
+
+    id: CallId
+    name: str
+    call: msgspec.Raw
+    effect: Effect
+    decision: dict[str, Any] = {}
+    until: int | None = None
+    doubt: bool = False
+
+
+class Decided(Event, frozen=True, kw_only=True):
+    """A person (`by`) answered for these calls; `word` is for the model."""
+
+    mail: MailId
+    ids: tuple[CallId, ...]
+    answer: Answer
+    scope: Scope = Scope.ONCE
+    by: str = ""
+    word: str = ""
 
 
 class Blocked(Event, frozen=True, kw_only=True):
@@ -120,6 +153,7 @@ class Failed(Event, frozen=True, kw_only=True):
     code: Code
     message: str
     hint: str = ""
+    decision: dict[str, Any] = {}
 
 
 class Received(Event, frozen=True, kw_only=True):
@@ -314,6 +348,8 @@ AnyEvent = (
     | Thought
     | Interrupted
     | Called
+    | Held
+    | Decided
     | Blocked
     | Returned
     | Failed

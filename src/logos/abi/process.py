@@ -9,7 +9,7 @@ journals what happened, so a program never has to be replayed, only asked again.
 """
 
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -39,11 +39,21 @@ class Signal(StrEnum):
     ALARM = "alarm"  # a timer fired
 
 
+class Stage(StrEnum):
+    """Where a call that was let in stands with the person whose word it needs."""
+
+    MADE = "made"  # it needs nobody's
+    ASKED = "asked"  # it waits for an answer
+    AGREED = "agreed"  # the answer was yes, and it is not made yet
+    DOUBT = "doubt"  # it was cut off, and a person is asked whether it happened
+
+
 class OpenCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A call that was let in and has no answer yet.
 
     `blocked`: it waits for something inside the kernel (a message, a child, a time), at the
-    latest until `until` (microseconds).  `prepared` is what its driver wanted remembered.
+    latest until `until` (microseconds).  `prepared` is what its driver wanted remembered,
+    `decision` what was decided about a call that waits for a person.
     """
 
     id: CallId
@@ -53,6 +63,8 @@ class OpenCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     prepared: bytes = b""
     blocked: bool = False
     until: int | None = None
+    stage: Stage = Stage.MADE
+    decision: dict[str, Any] = {}
 
 
 class Reservation(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,16 +111,17 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
 class Process(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`seq` is the last event folded in.  `proposed` are calls of the last thought nobody has
     decided on yet; `news` counts what arrived since the last thought (the task, answers,
-    messages); `answer` is the text of the last thought.  `spent` includes what ended children
-    used; `wrap_up` counts down the thoughts left after `term`; `options` are those of a client that
-    speaks through the gateway: what its model proposes is the client's to carry out; `ran` is the
-    last run of a program of its own."""
+    messages); `answer` is the text of the last thought; `said` are the principal's
+    words so far.  `spent` includes what ended children used; `wrap_up` counts down the thoughts
+    left after `term`; `options` are those of a client that speaks through the gateway: what its
+    model proposes is the client's to carry out; `ran` is the last run of a program of its own."""
 
     status: Status = Status.NONE
     seq: Seq = Seq(0)
     parent: Pid | None = None
     agent: Agent = Agent(name="")
     task: str = ""
+    said: tuple[str, ...] = ()
     caps: frozenset[Cap] = frozenset()
     limits: Limits = Limits()
     started: int = 0

@@ -15,6 +15,7 @@ Each room imports only the rooms below it in this list.
 """
 
 from logos.kernel.clock import SystemClock
+from logos.kernel.flow import Table
 from logos.kernel.node import (
     Audit,
     Dead,
@@ -28,6 +29,7 @@ from logos.kernel.node import (
     Turn,
     open_kernel,
 )
+from logos.kernel.syscall import check_manifests, site_rules
 
 __all__ = [
     "Audit",
@@ -39,7 +41,10 @@ __all__ = [
     "Records",
     "Replayed",
     "SystemClock",
+    "Table",
     "Told",
     "Turn",
+    "check_manifests",
     "open_kernel",
+    "site_rules",
 ]

@@ -5,6 +5,7 @@ files that describe agents.
     gateway      answer a client, which does the rest itself
     hosted       run a program somebody else wrote
     init         adopt orphans and wait
+    archive      keep what it is sent
     PROGRAMS     all by the name an Agent carries
     parse_agent  the text of an agent file -> Agent
     find_agent   NAME.md in a list of folders -> Agent
@@ -15,15 +16,17 @@ A program never waits, reads or writes: the kernel performs what it returns, and
 from logos.abi.process import Program
 from logos.programs.agent import agent
 from logos.programs.agentfile import find_agent, parse_agent
+from logos.programs.archive import archive
 from logos.programs.gateway import gateway
 from logos.programs.hosted import hosted
 from logos.programs.init import init
 
 PROGRAMS: dict[str, Program] = {
     "agent": agent,
+    "archive": archive,
     "gateway": gateway,
     "hosted": hosted,
     "init": init,
 }
 
-__all__ = ["PROGRAMS", "agent", "find_agent", "gateway", "hosted", "init", "parse_agent"]
+__all__ = ["PROGRAMS", "agent", "archive", "find_agent", "gateway", "hosted", "init", "parse_agent"]

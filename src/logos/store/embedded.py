@@ -40,7 +40,7 @@ PATIENCE_S = 600.0
 """Crash recovery replays at most what was written since the last checkpoint."""
 
 POLL_S = 0.05
-YOUNG_NS = 5 * 10**9
+YOUNG_NS = 20 * 10**9
 DATABASE = "logos"
 PID_FILE = "postmaster.pid"
 SOCKET_LOCK = ".s.PGSQL.5432.lock"

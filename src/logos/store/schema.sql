@@ -141,12 +141,16 @@ ALTER TABLE ONLY public.space
     ADD CONSTRAINT space_pkey PRIMARY KEY (pid);
 CREATE INDEX journal_feed ON ONLY public.journal USING btree (id);
 CREATE INDEX journal_default_id_idx ON public.journal_default USING btree (id);
+CREATE INDEX journal_held ON ONLY public.journal USING btree (pid) WHERE (kind = 'held'::text);
+CREATE INDEX journal_default_pid_idx ON public.journal_default USING btree (pid) WHERE (kind = 'held'::text);
 CREATE INDEX mail_pending ON public.mail USING btree (pid, id) WHERE (taken IS NULL);
 CREATE INDEX process_due ON public.process USING btree (wake_at) WHERE ((wake_at IS NOT NULL) AND (exit_status IS NULL));
 CREATE INDEX process_orphaned ON public.process USING btree (pid) WHERE ((node IS NULL) AND (exit_status IS NULL));
 CREATE INDEX process_owned ON public.process USING btree (node) WHERE (exit_status IS NULL);
 CREATE INDEX process_parent ON public.process USING btree (parent) WHERE (parent IS NOT NULL);
+CREATE UNIQUE INDEX process_space ON public.process USING btree (agent) WHERE ((agent ~~ '/mem/%'::text) AND (exit_status IS NULL));
 ALTER INDEX public.journal_feed ATTACH PARTITION public.journal_default_id_idx;
+ALTER INDEX public.journal_held ATTACH PARTITION public.journal_default_pid_idx;
 ALTER INDEX public.journal_pkey ATTACH PARTITION public.journal_default_pkey;
 CREATE TRIGGER blob_unchanged BEFORE UPDATE ON public.blob FOR EACH ROW EXECUTE FUNCTION public.refuse_rewriting();
 CREATE TRIGGER journal_append_only BEFORE DELETE OR UPDATE ON public.journal FOR EACH ROW EXECUTE FUNCTION public.refuse_rewriting();

@@ -109,6 +109,7 @@ def _facts(asked: Asked, pid: Pid, data: dict[str, Any]) -> str:
     agent = data.pop("agent", {})
     lines = [asked.out.style(f"process {pid}: {agent.get('name')}", "bold")]
     data.pop("watch", None)  # hashes
+    data.pop("said", None)  # the task again, and messages
     data["tools"] = agent.get("tools", ())
     data["started"] = when(data["started"]) if data.get("started") else None
     data["caps"] = [f"{cap['verb']}:{cap['path']}" for cap in data.get("caps", ())]

@@ -2,6 +2,7 @@
 
     Functions.register   makes a decorator that makes a function a tool
     Functions.specs      what models are shown
+    Functions.manifests  what the information flow is told of them
     Functions.effect     what may be done about a call after a crash
     Functions.run        carries a CallTool out
 
@@ -10,7 +11,7 @@ Only JSON goes in and comes out; whatever a function raises comes out as `tool`.
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -35,6 +36,7 @@ class _Entry:
     spec: ToolSpec
     effect: Effect
     arguments: Arguments
+    manifest: Mapping[str, Any]
 
 
 class Functions:
@@ -45,12 +47,22 @@ class Functions:
         self._threads = threads
         self._limiter: anyio.CapacityLimiter | None = None
 
-    def register(self, *, name: str = "", effect: Effect = Effect.EFFECT) -> Callable[[F], F]:
+    def register(
+        self,
+        *,
+        name: str = "",
+        effect: Effect = Effect.EFFECT,
+        manifest: Mapping[str, Any] | None = None,
+    ) -> Callable[[F], F]:
         """Make a tool of a function.  A parameter of type CallId gets the id of the call, which
-        stays the same when an idempotent call is made again after a crash."""
+        stays the same when an idempotent call is made again after a crash.
+
+        `manifest` says what it does to the world and what its arguments stand for, as a file of
+        manifests does.  Without one the worst that its name and its parameters allow is assumed,
+        except that a pure function only looks."""
 
         def added(function: F) -> F:
-            self._add(function, name or function.__name__, effect)
+            self._add(function, name or function.__name__, effect, manifest)
             return function
 
         return added
@@ -58,6 +70,9 @@ class Functions:
     def specs(self) -> tuple[ToolSpec, ...]:
         """Sorted by name: the same tools give the same bytes whatever the order of registering."""
         return tuple(self._entries[name].spec for name in sorted(self._entries))
+
+    def manifests(self) -> dict[str, Mapping[str, Any]]:
+        return {name: entry.manifest for name, entry in self._entries.items() if entry.manifest}
 
     def effect(self, call: CallTool) -> Effect:
         return self._entry(call.tool).effect
@@ -84,7 +99,13 @@ class Functions:
             raise SysError(Code.TIMEOUT, f"{call.tool} took longer than {job.deadline_s:g} s")
         return _encoded(call.tool, value)
 
-    def _add(self, function: Callable[..., Any], name: str, effect: Effect) -> None:
+    def _add(
+        self,
+        function: Callable[..., Any],
+        name: str,
+        effect: Effect,
+        manifest: Mapping[str, Any] | None,
+    ) -> None:
         if not _NAME.fullmatch(name):
             raise SysError(
                 Code.INVALID, f"{name!r} is no name for a tool", hint="letters, digits, _ and -"
@@ -96,7 +117,9 @@ class Functions:
         arguments = arguments_of(function, name)
         description = documented(inspect.getdoc(function) or "")[0]
         spec = ToolSpec(name=name, description=description, schema=schema_of(arguments.type))
-        self._entries[name] = _Entry(function, spec, effect, arguments)
+        looks = {"impact": "read"} if effect is Effect.PURE else {}
+        told = looks if manifest is None else manifest
+        self._entries[name] = _Entry(function, spec, effect, arguments, told)
 
     def _entry(self, name: str) -> _Entry:
         if entry := self._entries.get(name):

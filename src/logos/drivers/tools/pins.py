@@ -52,10 +52,11 @@ class Pinned:
         self._pins = pins
         self._drift: dict[str, str] = {}
         self._seen: Sequence[Offer] | None = None
+        self._known: Sequence[Offer] = tuple((pins.offers or {}).values())
 
     def known(self) -> Sequence[Offer]:
-        accepted = self._pins.offers or {}
-        return [offer for offer in accepted.values() if offer.name not in self._drift]
+        """The same value until it changes."""
+        return self._known
 
     async def offers(self) -> Sequence[Offer]:
         await self._look()
@@ -78,8 +79,10 @@ class Pinned:
     async def accept(self) -> Mapping[str, str]:
         """What was accepted by this."""
         await self._look()
-        accepted, self._drift = self._drift, {}
+        accepted = self._drift
         await self._pins.keep(await self._place.offers())
+        self._seen = None
+        await self._look()
         return accepted
 
     async def _look(self) -> None:
@@ -88,7 +91,11 @@ class Pinned:
             return
         if self._pins.offers is None:
             await self._pins.keep(offers)
-        self._drift = changes(self._pins.offers or {}, offers)
+        accepted = self._pins.offers or {}
+        drift = changes(accepted, offers)
+        if drift != self._drift or self._seen is None:
+            self._drift = drift
+            self._known = tuple(offer for offer in accepted.values() if offer.name not in drift)
         self._seen = offers
 
 

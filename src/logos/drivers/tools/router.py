@@ -3,8 +3,8 @@
     Tools.put, take      a place under its name; a name that is taken is refused
     Tools.run            carries a CallTool out
     Tools.effect         what may be done about a call after a crash
-    Tools.specs          the functions of this program, which agents may list as tools
-    Tools.manifests      what is known of every tool, for who decides about calls
+    Tools.specs          every tool that is known, by its full name
+    Tools.annotations    what they say of themselves, for who decides about calls
     Tools.tree           the Mount of /tools
 
 `TOOL` is a function of this program, `PLACE/TOOL` one of a place.  Nothing is connected to, and
@@ -27,6 +27,9 @@ from logos.abi.messages import ToolSpec
 from logos.abi.tools import Offer, Provider
 from logos.drivers.tools.tree import Tree
 
+FEW = 100
+"""Functions whose specs are compared one by one."""
+
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
@@ -44,6 +47,9 @@ class Tools:
     def __init__(self, functions: Functions) -> None:
         self._functions = functions
         self._places: dict[str, Provider] = {}
+        self._seen: list[object] = []
+        self._specs: dict[str, ToolSpec] = {}
+        self._annotations: dict[str, Mapping[str, bool]] = {}
         self.tree = Tree(functions.specs, self._places)
 
     @property
@@ -66,16 +72,34 @@ class Tools:
             raise self._absent(name)
         return self._places.pop(name)
 
-    def specs(self) -> tuple[ToolSpec, ...]:
-        return self._functions.specs()
+    def specs(self) -> Mapping[str, ToolSpec]:
+        """By full name; of a place nobody has touched yet, what was accepted before.  The same
+        value until something changes: it is asked for at every call."""
+        self._look()
+        return self._specs
 
-    def manifests(self) -> Mapping[str, Offer]:
-        """By full name; of a place nobody has touched yet, what was accepted before."""
-        return {
+    def annotations(self) -> dict[str, Mapping[str, bool]]:
+        """Of mounted tools, in the words of MCP; what a tool does not say is missing."""
+        self._look()
+        return self._annotations
+
+    def _look(self) -> None:
+        now: list[object] = [place.known() for place in self._places.values()]
+        now.append(self._functions.specs())
+        if len(now) == len(self._seen) and all(map(_same, now, self._seen)):
+            return
+        mounted = {
             f"{name}/{offer.name}": offer
             for name, place in self._places.items()
             for offer in place.known()
         }
+        own = {spec.name: spec for spec in self._functions.specs()}
+        self._specs = own | {
+            name: msgspec.structs.replace(offer.spec(), name=name)
+            for name, offer in mounted.items()
+        }
+        self._annotations = {name: said(offer) for name, offer in mounted.items()}
+        self._seen = now
 
     def effect(self, call: CallTool) -> Effect:
         if "/" not in call.tool:
@@ -112,6 +136,22 @@ class Tools:
         near = get_close_matches(name, self._places, n=3) or sorted(self._places)[:8]
         hint = f"there is {', '.join(near)}" if near else "nothing is mounted"
         return SysError(Code.NOT_FOUND, f"nothing is mounted at /tools/{name}", hint=hint)
+
+
+def _same(one: object, other: object) -> bool:
+    """Places give the same value until it changes; functions a tuple each time."""
+    return one is other or (isinstance(one, tuple) and len(one) < FEW and one == other)
+
+
+def said(offer: Offer) -> dict[str, bool]:
+    hints = offer.hints
+    found = {
+        "readOnlyHint": hints.read_only,
+        "destructiveHint": hints.destructive,
+        "idempotentHint": hints.idempotent,
+        "openWorldHint": hints.open_world,
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 async def _is_blocked(provider: Provider, tool: str) -> bool:

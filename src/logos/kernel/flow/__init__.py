@@ -7,6 +7,7 @@ clock, and knows no tool but by its manifest.
 
     Task        one task: words, history, intents, agreements; a fold of the journal
     decide      may this call be made?  allow, ask or deny, with the rule and the sources
+    Following   that fold, event by event
     Decision    what goes into the journal; `explain` turns it into lines for people
     Catalogue   tools, their schemas and manifests;  `parse` reads manifests
     builtin     the shipped rules as a checked table;  `load` reads a site's rules
@@ -19,14 +20,15 @@ person has agreed to that value.
 from logos.kernel.flow.builtin import RULES, builtin
 from logos.kernel.flow.catalogue import Catalogue, Tool
 from logos.kernel.flow.content import Content
-from logos.kernel.flow.decide import decide
 from logos.kernel.flow.decision import Decision, Judged, explain
 from logos.kernel.flow.derive import derive
+from logos.kernel.flow.following import Following, named, recorded, thought_of
 from logos.kernel.flow.intent import Intent, intents
+from logos.kernel.flow.judge import decide
 from logos.kernel.flow.label import Integrity, Label, flows, join
 from logos.kernel.flow.manifest import Argument, Field, Impact, Manifest, Result, parse
 from logos.kernel.flow.nearest import nearest
-from logos.kernel.flow.own import OWN, own
+from logos.kernel.flow.own import OWN, add_own
 from logos.kernel.flow.rules import Facts, Rule, Table, Verdict, load
 from logos.kernel.flow.source import Source
 from logos.kernel.flow.task import Task
@@ -42,6 +44,7 @@ __all__ = [
     "Decision",
     "Facts",
     "Field",
+    "Following",
     "Impact",
     "Integrity",
     "Intent",
@@ -57,6 +60,7 @@ __all__ = [
     "Tool",
     "Verdict",
     "Words",
+    "add_own",
     "builtin",
     "decide",
     "derive",
@@ -65,8 +69,10 @@ __all__ = [
     "intents",
     "join",
     "load",
+    "named",
     "nearest",
     "normal",
-    "own",
     "parse",
+    "recorded",
+    "thought_of",
 ]

@@ -1,7 +1,7 @@
 """What a text that is about to leave carries.  Pure.
 
     Content                   plain, composed, active, passed on, secret
-    weigh(history, text)      the worst of what is in it, and what exactly (secrets: see decide.py)
+    weigh(history, text)      the worst of what is in it, and what exactly (secrets: see judge.py)
 
 `plain` is made of the principal's own words; `composed` may hold anything that was read, but no new
 place to go to; `active` holds a link, address or account that neither the principal nor a record

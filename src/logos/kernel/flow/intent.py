@@ -100,7 +100,7 @@ def intents(words: Words, tools: Mapping[str, Manifest]) -> dict[str, Intent]:
 
 
 def _intent(words: Words, name: str, manifest: Manifest) -> Intent:
-    if manifest.private:
+    if manifest.private or words.calls(name):
         return Intent.YES
     parts = [stem(t) for t in tokens(name.rsplit("/", 1)[-1])]
     verb = next((p for p in parts if p in _VERBS), parts[0] if parts else "")

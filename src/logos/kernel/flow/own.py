@@ -1,7 +1,7 @@
 """Manifests of LogOS's own calls.  Data, checked against the calls' own schemas.
 
     OWN              {call: Manifest}
-    own(catalogue)   put them all into a catalogue
+    add_own(catalogue)   put them all into a catalogue
 
 What a process does in its own workspace is `private`: it needs no intent, and the names of new
 files are the agent's to choose.  What it fetches leaves the machine.  `tool.call` stands here
@@ -87,8 +87,9 @@ private = true
 arguments = { pid = { kind = "id", free = true }, signal = "choice" }
 
 ["process.exec"]
-impact = "irreversible"
-arguments = { argv = "command", stdin = "content", env = "content", folder = "path", readable = "path", network = "choice", restarts = "choice", strict = "choice", memory_mb = "choice", timeout_s = "choice" }
+impact = "reversible_write"
+private = true
+arguments = { argv = "content", stdin = "content", env = "content", folder = "content", readable = "content", network = "choice", restarts = "choice", strict = "choice", memory_mb = "choice", timeout_s = "choice" }
 result = { type = "output" }
 
 ["message.send"]
@@ -115,7 +116,7 @@ arguments = { cron = "choice", text = "content" }
 OWN: dict[str, Manifest] = msgspec.convert(tomllib.loads(_TEXT), dict[str, Manifest])
 
 
-def own(catalogue: Catalogue) -> None:
+def add_own(catalogue: Catalogue) -> None:
     """Put every call of the abi into the catalogue."""
     for call in CALLS:
         catalogue.add(name(call), _schema(call), OWN[name(call)])

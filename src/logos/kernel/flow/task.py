@@ -4,6 +4,8 @@
     .heard(text)                  the principal said more
     .settle(arguments, decision)  a call was let in; `agreed` when a person had to be asked
     .observe(arguments, decision, result, page)   it returned
+    .read(text, page)             text nobody vouches for came in
+    .wrote(path)                  the process itself wrote this file
 
 The only thing in this room that changes.  All changes are facts from the journal: a task is the
 fold of them, in their order.
@@ -17,6 +19,7 @@ from typing import Any
 from logos.kernel.flow.catalogue import Catalogue
 from logos.kernel.flow.decision import Decision, leaves
 from logos.kernel.flow.intent import Intent, intents
+from logos.kernel.flow.label import Label
 from logos.kernel.flow.manifest import Impact
 from logos.kernel.flow.provenance import History
 from logos.kernel.flow.records import Record, Value, context_of, records
@@ -57,6 +60,7 @@ class Task:
         self.asked = 0
         self.sent: dict[str, str] = {}
         self._done: set[tuple[str, ...]] = set()
+        self._written: set[str] = set()
         self._seen: list[tuple[list[Record], tuple[Value, ...], str, bool, bool]] = []
         self.history = History(Words.of(*said, own=own))
         self.intents: dict[str, Intent] = intents(self.history.words, catalogue.manifests())
@@ -64,6 +68,17 @@ class Task:
     @property
     def words(self) -> Words:
         return self.history.words
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """All that the principal said so far."""
+        return tuple(self._said)
+
+    def offer(self, catalogue: Catalogue) -> None:
+        """Other tools are there now."""
+        if catalogue is not self.catalogue:
+            self.catalogue = catalogue
+            self.intents = intents(self.words, catalogue.manifests())
 
     def heard(self, text: str) -> None:
         """The principal said more: look at everything again in the light of it."""
@@ -86,6 +101,9 @@ class Task:
         """A call that was let in returned: take its answer apart and index it."""
         name = decision.tool
         manifest = self.catalogue.tool(name).manifest
+        if self._written and str(arguments.get("path", "")).removeprefix("/home/") in self._written:
+            self.read(result if isinstance(result, str) else plain_string(result), page=page)
+            return
         found = records(manifest, tool=name, arguments=arguments, result=result, page=page)
         context = context_of(manifest, arguments)
         reads = manifest.impact in (Impact.READ, Impact.READ_EGRESS)
@@ -99,6 +117,25 @@ class Task:
         if not reads:
             for value in (v for record in found for v in record.values if v.kind is Kind.ID):
                 self.history.own(Kind.ID, value.normal)
+
+    def read(self, text: str, *, page: str) -> None:
+        """Nothing the principal said leads to it."""
+        record = Record(
+            number=0,
+            page=page,
+            tool="",
+            type="text",
+            values=(),
+            text=text,
+            label=Label(),
+            folded=text.casefold(),
+        )
+        self._seen.append(([record], (), "text", False, False))
+        self.history.observe([record], context=(), type_="text", via=False, asked=False)
+
+    def wrote(self, path: str) -> None:
+        """Reading it back is no better than what was read to write it."""
+        self._written.add(path.removeprefix("/home/"))
 
     def settle(
         self, arguments: Mapping[str, Any], decision: Decision, *, agreed: bool = False

@@ -145,7 +145,7 @@ def _in_text(
         named = [r for r in reached if r.member]
         if named:
             yield Source.COLLEAGUE, named, None, None
-        if host(spelt) in history.words.sites and not spots:
+        if _same_site(history, spelt, spots):
             yield Source.SITE, [], None, None
     if not reached and arg.kind in (Kind.HANDLE, Kind.NAME, Kind.ID, Kind.PATH):
         reached = _standing(history.linked[-BOUND:], shown)
@@ -154,6 +154,14 @@ def _in_text(
             yield Source.AMBIGUOUS, reached, None, None
         else:
             yield Source.POINTED, reached, None, None
+
+
+def _same_site(history: History, link: str, spots: list[Record]) -> bool:
+    """A page that was read may not send anybody to a page of its choice, unless a capability names
+    the host; and never with a query, which carries something there."""
+    if host(link) not in history.words.sites:
+        return False
+    return not spots or ((Kind.URL, host(link)) in history.words.own and "?" not in link)
 
 
 def _candidates(history: History, record: Record, kind: Kind) -> int:

@@ -208,6 +208,14 @@ class Words:
     def each(self, noun: str) -> bool:
         return "*" in self.eachs or stem(noun.lower()) in self.eachs if noun else False
 
+    def calls(self, tool: str) -> bool:
+        """Does the principal name the tool itself: call `measure`?"""
+        name = re.escape(tool.casefold())
+        order = (
+            rf"\b(?:call|use|run|invoke)(?: the)?(?: tool| function)? ([`'\"]?){name}\1(?![\w-])"
+        )
+        return re.search(order, self.folded) is not None
+
     def mentions(self, noun: str) -> bool:
         return bool(noun) and all(stem(w) in self.all for w in words(noun))
 

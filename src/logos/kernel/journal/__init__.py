@@ -4,7 +4,7 @@
     verify(rows, ...)           the first row that is not what it says (pure)
     decode(row)                 the event in a row, whatever its age
     Writer.append(entry)        queue; Batch.durable(pid) returns when it is on disk
-    read, read_many             rows back; `tail`, `read_some`: a few of them
+    read, read_many             rows back; `tail`, `read_some`, `read_kinds`: a few of them
     blob                        what they name by its hash
     Feed.advance()              everybody's rows, in one order, each once
     snapshots, save_snapshot    folds kept to shorten the next one
@@ -25,6 +25,7 @@ from logos.kernel.journal.reader import (
     last_id,
     pending,
     read,
+    read_kinds,
     read_many,
     read_some,
     save_snapshot,
@@ -65,6 +66,7 @@ __all__ = [
     "last_id",
     "pending",
     "read",
+    "read_kinds",
     "read_many",
     "read_some",
     "save_snapshot",

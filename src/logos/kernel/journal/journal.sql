@@ -36,14 +36,15 @@ SELECT pid FROM held;
 SELECT pid, head_seq, head_hash FROM process WHERE pid = ANY(:pids::bigint[]);
 
 -- name: create
--- New processes, driven by this node from their first event on.
+-- New processes, driven by this node from their first event on.  Whose number, or name of a space,
+-- is taken is left out.
 INSERT INTO process (pid, node, epoch, head_hash, status, parent, agent, task, model, spawned_at)
 SELECT n.pid, :node, 1, n.hash, 'none', n.parent, n.agent, n.task, n.model, n.at
   FROM unnest(
         :pids::bigint[], :hashes::bytea[], :parents::bigint[], :agents::text[], :tasks::text[],
         :models::text[], :ats::bigint[]
     ) AS n (pid, hash, parent, agent, task, model, at)
-    ON CONFLICT (pid) DO NOTHING;
+    ON CONFLICT DO NOTHING;
 
 -- name: pids
 -- Numbers nobody has had.
@@ -64,7 +65,8 @@ SELECT m.receiver, m.sender, m.body
  ORDER BY m.n;
 
 -- name: take
-UPDATE mail SET taken = t.seq
+-- What it said is in the receiver's journal now.
+UPDATE mail SET taken = t.seq, body = ''
   FROM unnest(:ids::bigint[], :seqs::bigint[]) AS t (id, seq)
  WHERE mail.id = t.id;
 
@@ -78,6 +80,14 @@ SELECT j.id, j.pid, j.seq, j.epoch, j.at, j.kind, coalesce(j.body, b.body) AS bo
        j.prev, j.hash
   FROM journal j LEFT JOIN blob b ON j.body IS NULL AND b.digest = j.digest
  WHERE j.pid = :pid AND j.seq > :after AND j.seq <= :upto
+ ORDER BY j.seq LIMIT :most;
+
+-- name: read_kinds
+-- Events of some kinds of one journal, in order, bodies in place.
+SELECT j.id, j.pid, j.seq, j.epoch, j.at, j.kind, coalesce(j.body, b.body) AS body, j.digest,
+       j.prev, j.hash
+  FROM journal j LEFT JOIN blob b ON j.body IS NULL AND b.digest = j.digest
+ WHERE j.pid = :pid AND j.seq > :after AND j.kind = ANY(:kinds::text[])
  ORDER BY j.seq LIMIT :most;
 
 -- name: read_many

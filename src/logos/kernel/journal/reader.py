@@ -49,6 +49,26 @@ async def read(
         after = rows[-1]["seq"]
 
 
+async def read_kinds(
+    store: Store, pid: Pid, kinds: Sequence[str], after: Seq = START
+) -> AsyncIterator[Row]:
+    """The rows of some kinds of one process, in order."""
+    while True:
+
+        async def page(after: Seq = after) -> Sequence[Any]:
+            async with store.connection() as db:
+                return await db.all(
+                    _SQL.read_kinds, pid=pid, kinds=list(kinds), after=after, most=PAGE
+                )
+
+        rows = await store.persist(page)
+        for row in rows:
+            yield Row(*row)
+        if len(rows) < PAGE:
+            return
+        after = rows[-1]["seq"]
+
+
 async def tail(store: Store, pid: Pid, after: Seq, most: int) -> list[Row]:
     """The first rows of one process after a position."""
 

@@ -6,6 +6,8 @@ pure policy says which pages leave the window and what a compaction keeps.
 
     Recall, SPACE_VERSION              all a process has seen, searchable; how it is packed
     found_text                         what was found, for who searched on purpose
+    Shelf, Version, Edge               what is kept at paths: a fold of the journal
+    place, shared, slug                paths of memory
     Window                             the fold of a journal that a prompt is made of
     Page, Kind, Source, page_of, split   what memory is made of
     Pager, Ask, Rules, Fault           pages in; a question; what may come in; what came, and why
@@ -27,12 +29,15 @@ from logos.kernel.memory.pager import Ask, Fault, Pager, Refused, Why
 from logos.kernel.memory.policy import Marks, Resident, keep, marks, memorability, victims
 from logos.kernel.memory.recall import SPACE_VERSION, Recall, found_text
 from logos.kernel.memory.scorer import Weights, load, parse
+from logos.kernel.memory.shelf import OWN, Edge, Shelf, Version, place, shared, slug
 from logos.kernel.memory.tokens import estimate
 from logos.kernel.memory.window import Turn, Window, page_text, render_result
 
 __all__ = [
+    "OWN",
     "SPACE_VERSION",
     "Ask",
+    "Edge",
     "Fault",
     "Kind",
     "Marks",
@@ -43,8 +48,10 @@ __all__ = [
     "Refused",
     "Resident",
     "Rules",
+    "Shelf",
     "Source",
     "Turn",
+    "Version",
     "Weights",
     "Why",
     "Window",
@@ -57,8 +64,11 @@ __all__ = [
     "page_of",
     "page_text",
     "parse",
+    "place",
     "render",
     "render_result",
+    "shared",
+    "slug",
     "split",
     "victims",
 ]

@@ -105,6 +105,19 @@ class Index:
         number = self._terms.get(term)
         return number is not None and self._df[number] > 0
 
+    def novelty(self, terms: Iterable[str]) -> tuple[float, float]:
+        """The rarity of terms nobody has used, and of them all."""
+        fresh = total = 0.0
+        unknown = self._idf(0)
+        for term in terms:
+            number = self._terms.get(term)
+            df = self._df[number] if number is not None else 0
+            if df:
+                total += self._idf(df)
+            else:
+                fresh += unknown
+        return fresh, total + fresh
+
     def rows(self, term: str) -> Ints:
         """The rows that hold `term`."""
         number = self._terms.get(term)

@@ -47,7 +47,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`group` is the conversation, file or call a page stands in, `turn` the utterance: pages of
     one turn are pieces of it.  `time`, `valid_from` and `valid_to` are microseconds; a page with
     `valid_to` has been superseded since then.  `hash` is short, to tell copies; the exact bytes are
-    checked where they stand.  `label` says where its contents may flow; memory only carries it."""
+    checked where they stand.  `place` and `origin` are numbers of the path it was
+    remembered at and of where it came from; `held` is when it began to hold.  `label` says where its contents may flow; memory only carries it."""
 
     id: int
     text: str
@@ -63,6 +64,9 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     valid_to: int | None = None
     group: str = ""
     turn: int = 0
+    held: int = 0
+    place: int = 0
+    origin: int = 0
 
 
 def page_of(id_: int, text: str, *, tokens: int | None = None, **fields: Any) -> Page:

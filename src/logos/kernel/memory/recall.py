@@ -13,25 +13,39 @@ Invariant: the same events give the same space, however often it was packed in b
 """
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
-from logos.abi.events import AnyEvent, Called, Received, Returned, Spawned, Thought, Told
+from logos.abi.events import (
+    AnyEvent,
+    Called,
+    Forgot,
+    Received,
+    Remembered,
+    Returned,
+    Spawned,
+    Thought,
+    Told,
+)
 from logos.abi.ids import CallId, Seq
 from logos.abi.messages import Role
 from logos.kernel.memory.page import Kind, Page, Source, page_of, split
 from logos.kernel.memory.pager import Ask, Fault, Pager
 from logos.kernel.memory.scorer import Weights
+from logos.kernel.memory.shelf import ARCHIVE, FACTS
 from logos.kernel.memory.space import Space, SpaceImage
 from logos.kernel.memory.text import terms
 from logos.kernel.memory.window import page_text
 
-SPACE_VERSION = 1
+SPACE_VERSION = 3
 """Raise it when what is packed changes, or how events become pages: older images are not read."""
 
 NOTHING = "[nothing in memory fits the question]"
+
+_KINDS = frozenset(Kind)
 
 _DAY = 86_400_000_000
 
@@ -64,6 +78,10 @@ class Recall:
         return len(self._pager)
 
     @property
+    def space(self) -> Space:
+        return self._pager.space
+
+    @property
     def nbytes(self) -> int:
         return self._pager.space.nbytes
 
@@ -74,16 +92,38 @@ class Recall:
         if isinstance(event, Returned) and event.id in self._own:
             self._own.discard(event.id)
             return
+        if isinstance(event, Forgot):
+            self.forget(frozenset((*event.pages, *(left.page for left in event.left))))
         like = _described(seq, at, event)
+        if like is not None and isinstance(event, Remembered):
+            like = self._superseding(like, event, at)
         if like is not None and (text := page_text(event)):
             pages = self._pieces(like, text)
             self._pager.add(pages)
             self.added += len(pages)
 
+    def _superseding(self, like: Page, event: Remembered, at: int) -> Page:
+        """The older at this path is marked as superseded, whichever of them came first.  Sources may
+        contradict each other about a fact: then both stand."""
+        cols = self._pager.space.table.columns()
+        there = cols.alive & (cols.place == like.place) & (cols.until < 0)
+        if event.source and event.path.startswith(f"{FACTS}/"):
+            there &= cols.origin == like.origin
+        if not there.any():
+            return like
+        since = at if event.valid_from is None else event.valid_from
+        later = there & (cols.held > since)
+        for id_ in cols.id[there & ~later].tolist():
+            self._pager.supersede(id_, since)
+        if like.valid_to is None and later.any():
+            return msgspec.structs.replace(like, valid_to=int(cols.held[later].min()))
+        return like
+
     def forget(self, events: frozenset[Seq]) -> None:
         cols = self._pager.space.table.columns()
         gone = cols.alive & np.isin(cols.seq, sorted(events))
         self._pager.forget(cols.id[gone].tolist())
+        self.added += int(gone.sum())
 
     def fault(self, question: str, ask: Ask) -> Fault:
         return self._pager.fault(question, ask)
@@ -124,6 +164,8 @@ class Recall:
 
 def _described(seq: Seq, at: int, event: AnyEvent) -> Page | None:
     """What is known of the pages of an event; None: it has none."""
+    if isinstance(event, Remembered):
+        return _remembered(seq, at, event)
     role = _ROLES.get(type(event))
     if isinstance(event, Told) and event.messages:
         role = event.messages[0].role
@@ -141,6 +183,35 @@ def _described(seq: Seq, at: int, event: AnyEvent) -> Page | None:
         group=str(at // _DAY),
         turn=seq,
     )
+
+
+def _remembered(seq: Seq, at: int, event: Remembered) -> Page | None:
+    """What is looked up by its path, or stands in the window anyway, is not searched."""
+    if not event.path.startswith((f"{ARCHIVE}/", f"{FACTS}/")):
+        return None
+    since = at if event.valid_from is None else event.valid_from
+    return Page(
+        id=0,
+        text="",
+        hash=b"",
+        tokens=0,
+        kind=Kind(event.kind) if event.kind in _KINDS else Kind.DOCUMENT,
+        subject=event.subject,
+        role=event.role,
+        time=since if event.time is None else event.time,
+        source=Source(seq=seq),
+        group=event.group or event.source or event.path.rpartition("/")[0],
+        turn=seq,
+        valid_from=event.valid_from,
+        valid_to=event.valid_to,
+        held=since,
+        place=_number(event.path),
+        origin=_number(event.source),
+    )
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(), digest_size=7).digest())
 
 
 def found_text(question: str, pages: Sequence[Page]) -> str:

@@ -53,9 +53,8 @@ class Space:
                 self._stretch(page.time)
 
     def _novelty(self, found: list[str], kinds_: int) -> Novelty:
-        weights = {term: self.words.idf(term) for term in sorted(set(found))}
-        fresh = sum(weight for term, weight in weights.items() if not self.words.holds(term))
-        return Novelty(len(found), fresh, sum(weights.values()), kinds_)
+        fresh, weight = self.words.novelty(sorted(set(found)))
+        return Novelty(len(found), fresh, weight, kinds_)
 
     def forget(self, ids: Iterable[int]) -> None:
         rows = [self.table.drop(id_) for id_ in dict.fromkeys(ids) if id_ in self.table]

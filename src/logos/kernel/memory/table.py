@@ -42,7 +42,8 @@ TRAITS = (
 
 _NAMES = (
     "id", "kind", "role", "subject", "group", "turn", "tokens", "time", "since", "until",
-    "copy", "label", "cost", "stream", "seq", "start", "end", "spoken",
+    "copy", "label", "cost", "stream", "seq", "start", "end", "spoken", "held",
+    "place", "origin",
 )  # fmt: skip
 _AT = {name: i for i, name in enumerate(_NAMES)}
 _UNTIL, _COST = _AT["until"], _AT["cost"]
@@ -52,7 +53,8 @@ class Columns(NamedTuple):
     """Views of the table: `traits` is (rows, TRAITS); `before` and `after` are the neighbouring
     turns, -1 where there is none; `time`, `since` and `until` are -1 where unknown; pages of equal text have
     the same `copy`; `cost` is what the page takes in the window; `stream` the number of its stream in STREAMS;
-    `seq`, `start` and `end` say where its text stands; `spoken` is the turn it was said in."""
+    `seq`, `start` and `end` say where its text stands; `spoken` is the turn it was said in, `held` when it began to hold,
+    `place` and `origin` numbers of its path and source."""
 
     alive: NDArray[np.bool_]
     traits: Floats
@@ -78,6 +80,9 @@ class Columns(NamedTuple):
     start: Ints
     end: Ints
     spoken: Ints
+    held: Ints
+    place: Ints
+    origin: Ints
 
 
 class TableImage(NamedTuple):
@@ -160,6 +165,9 @@ class Table:
             valid_to=_known(at["until"]),
             group=self.streams.name(at["group"])[1],
             turn=at["spoken"],
+            held=at["held"],
+            place=at["place"],
+            origin=at["origin"],
         )
 
     def add(self, page: Page, novelty: Novelty) -> int:
@@ -179,6 +187,7 @@ class Table:
             int.from_bytes(page.hash[:8], "big", signed=True),
             self.labels.number(page.label), line_cost(page),
             kind * len(ROLES) + role, page.source.seq, page.source.start, page.source.end, page.turn,
+            page.held, page.place, page.origin,
         )  # fmt: skip
         self._traits[row] = _row_of(traits(page.text), novelty)
         self._alive[row] = True

@@ -16,9 +16,7 @@ _UNIT = re.compile(
 
 def estimate(text: str) -> int:
     """About what `text` costs; 0 only for the empty text."""
-    total = 0.0
-    for unit in _UNIT.findall(text):
-        total += _cost(unit)
+    total = sum(map(_COSTS.__getitem__, _UNIT.findall(text)))
     return int(total * 1.03 + 0.999) if total else int(bool(text))
 
 
@@ -37,6 +35,19 @@ def _cost(unit: str) -> float:
         return 1.0 if first == "'" and unit[-1].isalpha() else 0.55 + 0.25 * size
     return 1.3 if first.isalpha() else 2.0
 
+
+class _Costs(dict[str, float]):
+    """Of units met lately: prose repeats itself."""
+
+    def __missing__(self, unit: str) -> float:
+        if len(self) >= _KEPT:
+            self.clear()
+        cost = self[unit] = _cost(unit)
+        return cost
+
+
+_KEPT = 1 << 16
+_COSTS = _Costs()
 
 _WORD = (
     0.0,

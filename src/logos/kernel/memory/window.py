@@ -19,6 +19,7 @@ from logos.abi.events import (
     Failed,
     Rang,
     Received,
+    Remembered,
     Returned,
     Signalled,
     Spawned,
@@ -87,7 +88,8 @@ class Window(msgspec.Struct):
                 for message in messages:
                     self._hear(seq, message)
             case _:
-                if text := page_text(event):
+                kept = isinstance(event, Remembered)  # in memory, not in the window
+                if not kept and (text := page_text(event)):
                     self._tell(
                         Turn(pages=(seq,), message=said(Role.USER, text), tokens=tokens(text))
                     )
@@ -176,12 +178,13 @@ def _turn(page: Seq, message: Message) -> Turn:
 def page_text(event: AnyEvent) -> str:
     """What this event puts into the window, whole; empty: nothing."""
     match event:
-        case Spawned(task=task):
-            return task
-        case Thought(message=message):
-            return message.text
+        case Spawned(task=text) | Thought(message=Message(text=text)):
+            return text
         case Returned(value=value):
             return render_result(value)
+        case Remembered(text=text):
+            fact = event.kind == "fact" and text
+            return f"{event.subject} {event.relation}: {text}" if fact else text
         case Told(messages=messages):
             return "\n".join(map(_plain, messages))
         case Failed():

@@ -3,6 +3,9 @@
     Actor.act(resident)      decide on everything the last thought proposed
     Actor.resume(resident)   what a crash left open: by the class of each call
 
+What the information flow says of a call that could do harm is journaled with it.  A call that
+a person must agree to waits (`Held`), and everything else goes on.
+
 A call to the kernel is journaled with its effects and its answer at once.  A call to the
 world is journaled before (`Called`) and after (`Returned` or `Failed`); between the two it
 is in doubt, and only a call that may run twice is ever run twice.
@@ -24,11 +27,12 @@ from logos.abi.errors import Code, SysError
 from logos.abi.events import Blocked, Called, Failed, Returned, Signalled
 from logos.abi.ids import CallId, MailId
 from logos.abi.messages import ToolCall
-from logos.abi.process import OpenCall, Signal, Status
+from logos.abi.process import OpenCall, Process, Signal, Stage, Status
 from logos.kernel.journal import Batch, Fenced
+from logos.kernel.node.ask import Asker, encoded
 from logos.kernel.node.resident import Resident
 from logos.kernel.process import overdrawn
-from logos.kernel.syscall import Context, Effects, Gate, Services, Table
+from logos.kernel.syscall import Context, Effects, Services, Table
 
 log = logging.getLogger("logos.kernel")
 
@@ -50,14 +54,14 @@ class Actor:
     def __init__(
         self,
         *,
-        gate: Gate,
+        asker: Asker,
         table: Table,
         driver: Callable[[Call[Any]], Tool | None],
         services: Services,
         tasks: TaskGroup,
         hold: Hold,
     ) -> None:
-        self._gate = gate
+        self._asker = asker
         self._table = table
         self._find = driver
         self._services = services
@@ -85,19 +89,33 @@ class Actor:
         process = resident.process
         if (spent := overdrawn(process, resident.clock.now())) is not None:
             raise spent
-        call = self._gate.admit(process, proposal)
+        call = self._asker.gate.admit(process, proposal)
+        decision = await self._asker.decided(resident, call)
+        if not _may_act(resident):
+            return
+        called = self._called(proposal.id, call, {})
+        if decision is not None:
+            if (instead := self._asker.instead(resident, called, decision)) is not None:
+                resident.append(instead)
+                return
+            called = msgspec.structs.replace(called, decision=encoded(decision))
+        await self._make(resident, called, call)
+
+    def _called(self, id_: CallId, call: Call[Any], decision: dict[str, Any]) -> Called:
         raw = msgspec.Raw(msgspec.json.encode(call))
-        name = str(call.__struct_config__.tag)
-        called = Called(id=proposal.id, name=name, call=raw, effect=call.effect)
-        if call.effect is Effect.KERNEL:
+        name, effect = str(call.__struct_config__.tag), call.effect
+        if effect is not Effect.KERNEL and isinstance(tool := self._driver(call), Graded):
+            effect = tool.effect(call)
+        return Called(id=id_, name=name, call=raw, effect=effect, decision=decision)
+
+    async def _make(self, resident: Resident, called: Called, call: Call[Any]) -> None:
+        """Let in and agreed to: carry it out."""
+        if called.effect is Effect.KERNEL:
             await self._kernel_call(resident, called, call)
             return
-        tool = self._driver(call)
-        if isinstance(tool, Graded):
-            called = msgspec.structs.replace(called, effect=tool.effect(call))
-        job = _job(resident, called.id, call)
+        tool, job = self._driver(call), _job(resident, called.id, call)
         if isinstance(tool, Reconciler) and called.effect is Effect.EFFECT:
-            if any(other.name == name for other in process.open):
+            if any(_in_the_way(other, called) for other in resident.process.open):
                 return  # what `prepare` sees must not be what another call is about to change
             called = msgspec.structs.replace(called, prepared=await tool.prepare(job))
             if not _may_act(resident):
@@ -127,13 +145,40 @@ class Actor:
             if not effects.blocks or resident.process.children == process.children:
                 return effects
 
+    def _may_still(self, resident: Resident, call: Call[Any]) -> None:
+        if (spent := overdrawn(resident.process, resident.clock.now())) is not None:
+            raise spent
+        self._asker.gate.check(resident.process, call)
+
     async def resume(self, resident: Resident) -> bool:
         """Take up what nobody is running.  False: there was nothing."""
         found = False
         for open_call in resident.process.open:
-            if not open_call.blocked and open_call.id not in resident.running:
+            if open_call.blocked or open_call.id in resident.running:
+                continue
+            if open_call.stage is Stage.AGREED:
+                found = await self._agreed(resident, open_call) or found
+            else:
                 found = await self._resume(resident, open_call) or found
         return found
+
+    async def _agreed(self, resident: Resident, asked: OpenCall) -> bool:
+        """A person said yes.  The call is the one he saw; the right to it may have gone since."""
+        before = resident.head
+        try:
+            call = _decoded(asked)
+            self._may_still(resident, call)
+            await self._make(resident, self._called(asked.id, call, asked.decision), call)
+        except SysError as error:
+            failure = failed(asked.id, error)
+        except Exception as error:  # why: a call that trips over a bug must not stop the node
+            log.exception("bug in %s", asked.name)
+            failure = _bug(asked.id, error)
+        else:
+            return resident.head != before
+        if _may_act(resident) and _is_open(resident, asked.id):
+            resident.append(failure)
+        return True
 
     async def _resume(self, resident: Resident, open_call: OpenCall) -> bool:
         try:
@@ -212,6 +257,15 @@ def _may_act(resident: Resident) -> bool:
     return resident.process.status not in (Status.STOPPED, Status.EXITED)
 
 
+def _in_the_way(other: OpenCall, called: Called) -> bool:
+    return other.name == called.name and other.id != called.id and other.stage is Stage.MADE
+
+
+def only_asked(process: Process) -> bool:
+    """Nothing is open but what waits for a person."""
+    return all(call.stage in (Stage.ASKED, Stage.DOUBT) for call in process.open)
+
+
 def _is_open(resident: Resident, id_: CallId) -> bool:
     """A signal may have answered it meanwhile."""
     return any(call.id == id_ for call in resident.process.open)
@@ -259,7 +313,9 @@ def _in_doubt(resident: Resident, open_call: OpenCall) -> None:
 def settle_doubts(resident: Resident) -> None:
     """A person has looked and lets it go on: what is still in doubt is unknown for good."""
     for call in resident.process.open:
-        if call.effect is Effect.EFFECT and not call.blocked and call.id not in resident.running:
+        if call.stage is Stage.AGREED or call.blocked or call.id in resident.running:
+            continue
+        if call.effect is Effect.EFFECT:
             resident.append(unknown(call.id))
 
 

@@ -3,6 +3,7 @@
     open_kernel(...)     an async context manager: a node that serves until it is left
     Kernel               start, signal, message and listen to processes
     Kernel.records       what has been written
+    Kernel.approvals     what waits for a person
 
 Whoever holds a Kernel acts for the owner, as init does.  What it asks for is journaled at
 the process it concerns.
@@ -21,27 +22,32 @@ from logos.abi.agent import Agent, Limits
 from logos.abi.driver import Clock
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Answered, AnyEvent, Diverged, Proposed, Spawned
-from logos.abi.ids import INIT, Pid, Seq
+from logos.abi.ids import INIT, MailId, Pid, Seq
 from logos.abi.messages import ToolSpec
 from logos.abi.mount import Mount
 from logos.abi.process import Process, Program, Signal
 from logos.abi.rights import EVERYTHING, attenuates
 from logos.kernel import caps, journal
+from logos.kernel.flow import Table
 from logos.kernel.handlers import TABLE
 from logos.kernel.journal import Birth, Entry, Writer
-from logos.kernel.memory import Ask, Fault
+from logos.kernel.memory import OWN, Ask, Fault
 from logos.kernel.mounts import Drivers, Mounts
 from logos.kernel.node.act import Actor, Hold
+from logos.kernel.node.approvals import Approvals
+from logos.kernel.node.ask import Asker
 from logos.kernel.node.hearing import Ear, Hearing, Witness
 from logos.kernel.node.lease import Lease
 from logos.kernel.node.node import Node
 from logos.kernel.node.records import Records
 from logos.kernel.node.resident import Resident, born, project
+from logos.kernel.node.stores import Item, Stores
 from logos.kernel.node.think import Models, Thinker
+from logos.kernel.node.trail import Trail
 from logos.kernel.process import grant
 from logos.kernel.process.mail import AnyMail, Note, Order, Turn, encode, told
 from logos.kernel.sched import Slots
-from logos.kernel.syscall import Gate, Known
+from logos.kernel.syscall import Declared, Gate, Known, Tools
 from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "node.sql")
@@ -64,6 +70,9 @@ class Parts(NamedTuple):
     workspaces: Path
     place: str
     alone: bool = False
+    manifests: Callable[[], Mapping[str, Declared]] = dict
+    rules: Table | None = None
+    trust: config.Trust = config.Trust()
     mounts: Mapping[str, Mount] = {}
 
 
@@ -82,8 +91,11 @@ class Kernel:
         self._store = parts.store
         self._lease = Lease(parts.store, parts.settings.lease_s)
         self.records = Records(parts.store)
+        self.stores = Stores(parts.store, self.records, self._post)
+        self.approvals = Approvals(parts.store, self.records, self._post)
         self._hearing = Hearing()
         self._gate = Gate(parts.functions, [caps.check])
+        self._tools = Tools(parts.functions, parts.manifests, parts.rules)
         self._unborn: dict[Pid, Resident] = {}
         self._writer: Writer
         self._node: Node
@@ -100,7 +112,7 @@ class Kernel:
             programs=self._parts.programs,
         )
         actor = Actor(
-            gate=self._gate,
+            asker=Asker(self._gate, self._tools, self._store, self._parts.trust.answer_s),
             table=TABLE,
             driver=Mounts(self._parts.mounts, self._parts.drivers).tool,
             services=self,
@@ -221,12 +233,31 @@ class Kernel:
             raise SysError(Code.DENIED, "init takes no signals", hint="`logos down` stops the node")
         await self._post(pid, Order(signal, reason))
 
-    async def _post(self, pid: Pid, mail: AnyMail) -> None:
+    async def remember(self, pid: Pid, items: Sequence[Item]) -> list[Seq]:
+        """Put these into the memory of a process, in this order; durable when it returns.  The numbers
+        of the events.  Raise `invalid` for a path that memory does not have, `state` when it has
+        exited."""
+        return await self.stores.remember(pid, items)
+
+    async def space(self, name: str) -> Pid:
+        """The process that keeps what is shared at /mem/NAME; it is started if there is none."""
+        if (pid := await self.stores.find(name)) is not None:
+            return pid
+        agent = space_agent(name)
+        owner = Process(caps=EVERYTHING)
+        entry, _ = await self._make(agent, "", Terms(agent.limits), (INIT, owner))
+        try:
+            await self._writer.append(entry).durable(entry.head.pid)
+        except journal.Fenced:  # somebody else was first
+            return await self.space(name)
+        return entry.head.pid
+
+    async def _post(self, pid: Pid, mail: AnyMail) -> MailId:
         body = encode(mail)
 
-        async def number() -> int:
+        async def number() -> MailId:
             async with self._store.connection() as db:
-                return int((await db.one(_SQL.mail_id))["id"])
+                return MailId((await db.one(_SQL.mail_id))["id"])
 
         id_ = await self._store.persist(number)
 
@@ -241,6 +272,7 @@ class Kernel:
                 )
             raise SysError(Code.STATE, f"process {pid} has exited", hint=f"see `logos show {pid}`")
         self._node.wake(pid)
+        return id_
 
     def listen(self, pid: Pid, ear: Ear) -> Callable[[], None]:
         """Hear a process think, as it happens: each delta, with the number of the event that began
@@ -281,6 +313,8 @@ class Kernel:
         self, agent: Agent, task: str, terms: Terms, parent: tuple[Pid, Process]
     ) -> tuple[Entry, Limits]:
         parent_pid, owner = parent
+        if agent.name.startswith("/") and agent.program != "archive":
+            raise SysError(Code.INVALID, f"{agent.name!r} is not a name for an agent")
         if excess := attenuates(agent.allow, owner.caps):
             raise SysError(
                 Code.DENIED,
@@ -302,6 +336,7 @@ class Kernel:
             generation=owner.generation + 1,
             workspace=folder,
             by=terms.by,
+            said=() if parent_pid == INIT else owner.said,
         )
         entry, self._unborn[pid] = self._birth(pid, event, terms.more)
         return entry, limits
@@ -316,7 +351,9 @@ class Kernel:
         entry = Entry(
             before=journal.START, head=head, rows=rows, projection=project(process), birth=birth
         )
-        return entry, Resident(head, process, window, self._writer, self._parts.clock)
+        trail = Trail(journal.START)
+        trail.add(rows[0].seq, event)
+        return entry, Resident(head, process, window, self._writer, self._parts.clock, trail)
 
     # -- what the writer and the thinker tell -----------------------------------------------
 
@@ -333,6 +370,15 @@ class Kernel:
         """Something of this process is on disk now; if it was its birth, it starts."""
         if (resident := self._unborn.pop(pid, None)) is not None:
             self._node.hold(resident)
+
+
+def space_agent(name: str) -> Agent:
+    """Raise `invalid` for a name that no space can have."""
+    if f"/mem/{name}" in OWN or not name.isidentifier():
+        raise SysError(
+            Code.INVALID, f"{name!r} is not a name for a space", hint="use letters, digits and _"
+        )
+    return Agent(name=f"/mem/{name}", description="a space", program="archive")
 
 
 def _tighter(own: Limits, asked: Limits) -> Limits:

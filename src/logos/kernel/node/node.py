@@ -25,10 +25,11 @@ from logos.abi.ids import Pid
 from logos.abi.process import Act, Finish, Idle, Process, Program, Propose, Status, Think
 from logos.kernel import journal
 from logos.kernel.journal import Entry, Fenced, Writer
-from logos.kernel.node.act import Actor, settle_doubts
+from logos.kernel.node.act import Actor, only_asked, settle_doubts
 from logos.kernel.node.lease import Lease
 from logos.kernel.node.resident import Folded, Resident, load
 from logos.kernel.node.think import Thinker
+from logos.kernel.node.trail import Trail
 from logos.kernel.process import EXEC, exit_for, wake_at, watch
 from logos.kernel.process.mail import deliver, expire, is_note, listening, lost_thought
 from logos.store import Store
@@ -174,7 +175,10 @@ class Node:
 
     def _resident(self, folded: Folded) -> Resident:
         head, process, window, unsaved = folded
-        resident = Resident(head, process, window, self._writer, self._clock, unsaved=unsaved)
+        trail = Trail(head.seq)
+        resident = Resident(
+            head, process, window, self._writer, self._clock, trail, unsaved=unsaved
+        )
         if process.reserved is not None:
             resident.append(lost_thought(process))
         return resident
@@ -209,9 +213,11 @@ class Node:
             resident.unread = False
             self.wake(resident.pid)  # and wait for it
             return False
-        if process.open:
-            return await self._actor.resume(resident) or await self._hosting(resident)
-        return await self._next(resident, process)
+        if process.open and await self._actor.resume(resident):
+            return True
+        if process.open and not (process.proposed and only_asked(process)):
+            return await self._hosting(resident)
+        return await self._next(resident, resident.process)
 
     async def _hosting(self, resident: Resident) -> bool:
         """A program that runs here proposes calls meanwhile."""
@@ -277,6 +283,7 @@ class Node:
                 resident.more_mail = False
                 await resident.durable()  # or what is taken would be read as pending again
                 self._deliver(resident, await journal.pending(self._store, [resident.pid]))
+                await resident.save(self._store)  # an archive only ever gets mail
                 if not resident.more_mail:
                     break
         except Fenced as fenced:

@@ -89,3 +89,8 @@ SELECT p.pid, CASE WHEN q.exit_status IS NOT NULL THEN 1 ELSE p.parent END AS pa
 
 -- name: pids
 SELECT pid FROM process WHERE pid > :after ORDER BY pid LIMIT :most;
+
+-- name: asking
+-- Processes that have ever asked and still live.  Few: whether they wait now their fold says.
+SELECT DISTINCT j.pid FROM journal j JOIN process p ON p.pid = j.pid
+ WHERE j.kind = 'held' AND p.exit_status IS NULL ORDER BY j.pid;

@@ -121,7 +121,7 @@ class Records:
         if await self.known(pid) is None:
             raise SysError(Code.NOT_FOUND, f"there is no process {pid}", hint="see `logos ps -a`")
         while True:
-            changed = self._changed.setdefault(pid, anyio.Event())
+            changed = self.changed(pid)
             async for told in self.events(pid, after):
                 yield told
                 after = told.row.seq
@@ -147,7 +147,7 @@ class Records:
         """Return when it has exited."""
         known = await self.known(pid)
         while known is not None and known.exit_status is None:
-            changed = self._changed.setdefault(pid, anyio.Event())
+            changed = self.changed(pid)
             known = await self.known(pid)
             if known is None or known.exit_status is not None:
                 break
@@ -232,6 +232,10 @@ class Records:
         no gate."""
         found = await self.fault(pid, question, Ask(budget=tokens, gate=False))
         return found_text(question, found.pages)
+
+    def changed(self, pid: Pid) -> anyio.Event:
+        """Set when something of this process is committed here next."""
+        return self._changed.setdefault(pid, anyio.Event())
 
     def committed(self, entries: Sequence[Entry]) -> None:
         """Wake who follows these processes."""

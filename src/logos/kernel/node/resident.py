@@ -22,13 +22,14 @@ from logos.abi.process import Process
 from logos.kernel import journal
 from logos.kernel.journal import Entry, Head, Letter, Projection, Row, Snapshot, Writer
 from logos.kernel.memory import Window
+from logos.kernel.node.trail import Trail
 from logos.kernel.process import apply, bequeathed, wake_at
 from logos.kernel.process.mail import Death, encode, taken
 from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "node.sql")
 
-FOLD_VERSION = 4
+FOLD_VERSION = 9
 """Raise it when Process, Window or what their folds do changes: old snapshots are not read."""
 
 
@@ -46,6 +47,7 @@ class Resident:
     window: Window
     writer: Writer
     clock: Clock
+    trail: Trail = field(default_factory=lambda: Trail(journal.START))
     changed: anyio.Event = field(default_factory=anyio.Event)
     thought: anyio.CancelScope | None = None
     running: dict[CallId, anyio.CancelScope] = field(default_factory=dict)
@@ -76,6 +78,7 @@ class Resident:
         self.head, rows = journal.seal(before, self.clock.now(), events)
         for row, event in zip(rows, events, strict=True):
             self.window.apply(row.seq, event)
+            self.trail.add(row.seq, event)
         self.unsaved += len(rows)
         self.changed.set()
         self.last = self.writer.append(

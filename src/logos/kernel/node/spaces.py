@@ -1,6 +1,7 @@
 """The address spaces of processes, indexed in memory while they are asked, and on disk when not.
 
     Spaces.fault(pid, question, ask)   -> Fault: the pages it needs, with their texts, or none
+    Spaces.rebuild(pid)                its index from its journal alone
     Spaces.written(entries)            these journals have grown
     Spaces.run()                       keep indexes current and saved, until cancelled
 
@@ -23,6 +24,7 @@ import anyio.to_thread
 import msgspec
 
 from logos.abi.errors import SysError
+from logos.abi.events import Remembered
 from logos.abi.ids import Pid
 from logos.kernel import journal
 from logos.kernel.journal import Entry, Row
@@ -46,7 +48,7 @@ BATCH = 1000
 BEHIND = 64
 """With so many to come the background takes them in, so that nobody has to wait for it."""
 
-_ARCHIVED = frozenset({"remembered"})
+_ARCHIVED = Remembered.__name__.lower()
 
 _LOCKS = 64
 
@@ -92,7 +94,7 @@ class Spaces:
             pid = entry.head.pid
             held = self._held.get(pid)
             late = held is not None and entry.head.seq - held.seq >= BEHIND
-            if late or any(row.kind in _ARCHIVED for row in entry.rows):
+            if late or any(row.kind == _ARCHIVED for row in entry.rows):
                 self._behind[pid] = None
                 self._work.set()
 
@@ -117,6 +119,14 @@ class Spaces:
             if recall.added and (everything or _grown(recall)):
                 await self._save(pid, recall)
 
+    async def rebuild(self, pid: Pid) -> int:
+        """Its index anew from its journal, and saved; how many pages it has."""
+        async with self._lock(pid):
+            recall = await self._caught_up(pid, Recall(self._weights))
+            self._keep(pid, recall)
+        await self._save(pid, recall)
+        return len(recall)
+
     async def drop(self) -> None:
         """Out of memory with all of them: what is asked next is loaded."""
         await self.save(everything=True)
@@ -136,6 +146,9 @@ class Spaces:
     async def _current(self, pid: Pid) -> Recall:
         """With everything its journal says."""
         recall = self._held.get(pid) or self._leaving.pop(pid, None) or await self._load(pid)
+        return await self._caught_up(pid, recall)
+
+    async def _caught_up(self, pid: Pid, recall: Recall) -> Recall:
         while True:
             rows = await journal.tail(self._store, pid, recall.seq, BATCH)
             await _aside(partial(_take, recall, rows))

@@ -9,6 +9,7 @@ wake_at, watch           what is due; when it is going in circles
 exit_for                 an error -> how a process ends because of it
 """
 
+from logos.kernel.process.calls import EXEC
 from logos.kernel.process.policy import (
     SECOND,
     bequeathed,
@@ -19,7 +20,7 @@ from logos.kernel.process.policy import (
     wake_at,
     watch,
 )
-from logos.kernel.process.state import ALLOWED, EXEC, apply, fold, status_of
+from logos.kernel.process.state import ALLOWED, apply, fold, status_of
 
 __all__ = [
     "ALLOWED",

@@ -1,6 +1,7 @@
 """What travels between processes, and what becomes of it when it arrives.  Pure.
 
     Note, Turn, Order, Death the bodies of mail
+    Verdict                  a person's answer
     told(turn, mail)         the events of a client's turn, one for each of its messages
     Deposit                  something for the space of the receiver
     deliver(process, ...)    the events by which a process takes one piece of mail
@@ -17,10 +18,12 @@ from typing import Annotated
 import msgspec
 from cronsim import CronSim, CronSimError
 
+from logos.abi.approval import Answer, Scope
 from logos.abi.calls import Exit, Letter
 from logos.abi.errors import Code, SysError
 from logos.abi.events import (
     AnyEvent,
+    Decided,
     Ended,
     Exited,
     Failed,
@@ -35,11 +38,11 @@ from logos.abi.events import (
     Signalled,
     Told,
 )
-from logos.abi.ids import MailId, Pid
+from logos.abi.ids import CallId, MailId, Pid
 from logos.abi.messages import Message, Options, Usage
-from logos.abi.process import OpenCall, Process, Signal
+from logos.abi.process import OpenCall, Process, Signal, Stage
+from logos.kernel.process.calls import EXEC
 from logos.kernel.process.policy import SECOND, exit_for
-from logos.kernel.process.state import EXEC
 
 KILLED = 128 + 9
 
@@ -73,16 +76,26 @@ class Death(msgspec.Struct, frozen=True, tag="death"):
     calls: int = 0
 
 
+class Verdict(msgspec.Struct, frozen=True, tag="verdict"):
+    """A person's answer about calls that wait for it."""
+
+    ids: tuple[CallId, ...]
+    answer: Answer
+    scope: Scope = Scope.ONCE
+    by: str = ""
+    word: str = ""
+
+
 class Deposit(msgspec.Struct, frozen=True, tag="deposit"):
     """What is to be remembered, linked or pinned."""
 
     items: Annotated[tuple[Remembered | Linked | Pinned, ...], msgspec.Meta(min_length=1)]
 
 
-_BROUGHT = Received | Told | Signalled | Ended | Remembered | Linked | Pinned | Forgot
+_BROUGHT = Received | Told | Signalled | Ended | Decided | Remembered | Linked | Pinned | Forgot
 """What a letter may become, at least its first event."""
 
-AnyMail = Note | Turn | Order | Death | Deposit
+AnyMail = Note | Turn | Order | Death | Verdict | Deposit
 _DECODER: msgspec.json.Decoder[AnyMail] = msgspec.json.Decoder(AnyMail)
 
 encode = msgspec.json.encode
@@ -100,6 +113,8 @@ def deliver(process: Process, id_: MailId, sender: Pid | None, body: bytes) -> l
             return [event, *_order(process, signal)]
         case Death() as death:
             return _death(process, id_, Pid(sender or 0), death)
+        case Verdict() as verdict:
+            return _verdict(process, id_, verdict)
         case Deposit(items=items):
             return [msgspec.structs.replace(items[0], mail=id_), *items[1:]]
 
@@ -165,6 +180,32 @@ def _death(process: Process, id_: MailId, child: Pid, death: Death) -> list[AnyE
     return [ended, *(_returned(call, result) for call in process.open if _awaits(call, child))]
 
 
+def _verdict(process: Process, id_: MailId, verdict: Verdict) -> list[AnyEvent]:
+    """Yes: the call is made next.  No: it fails, and the model hears the word."""
+    decided = Decided(
+        mail=id_,
+        ids=verdict.ids,
+        answer=verdict.answer,
+        scope=verdict.scope,
+        by=verdict.by,
+        word=verdict.word,
+    )
+    if verdict.answer is Answer.ALLOW:
+        return [decided]
+    asked = [c for c in process.open if c.id in verdict.ids and c.stage is Stage.ASKED]
+    return [decided, *(_refused(call, verdict) for call in asked)]
+
+
+def _refused(call: OpenCall, verdict: Verdict) -> Failed:
+    return Failed(
+        id=call.id,
+        code=Code.DENIED,
+        message="a person was asked and said no",
+        hint=verdict.word or "go on without it",
+        decision=call.decision,
+    )
+
+
 def _awaits(call: OpenCall, child: Pid) -> bool:
     return call.name == "process.wait" and msgspec.json.decode(call.call)["pid"] == child
 
@@ -212,6 +253,14 @@ def expire(process: Process, now: int) -> list[AnyEvent]:
 def _due(call: OpenCall) -> AnyEvent:
     if call.name == "time.sleep":
         return Returned(id=call.id, value=msgspec.Raw(b"null"))
+    if call.stage is Stage.ASKED:
+        return Failed(
+            id=call.id,
+            code=Code.UNCONFIRMED,
+            message="a person was asked and did not answer in time",
+            hint="go on without it",
+            decision=call.decision,
+        )
     return Failed(id=call.id, code=Code.TIMEOUT, message="nothing came in time")
 
 

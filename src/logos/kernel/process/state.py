@@ -10,25 +10,19 @@ The status is not stored but follows from the other facts (`status_of`); ALLOWED
 against both the status before and the one after.
 """
 
-import zlib
 from collections.abc import Callable, Iterable
 from functools import reduce
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from logos.abi import events as e
-from logos.abi.calls import Exec, Ran, tool_name
-from logos.abi.calls import name as name_of
-from logos.abi.errors import MEANING, Code, SysError
+from logos.abi.errors import Code, SysError
 from logos.abi.events import AnyEvent
-from logos.abi.ids import CallId, Seq
-from logos.abi.limits import CALL_CYCLE, CYCLE_REPEATS, WRAP_UP_TURNS
+from logos.abi.ids import INIT, Seq
+from logos.abi.limits import WRAP_UP_TURNS
 from logos.abi.process import (
     Child,
-    Life,
-    OpenCall,
     Process,
     Reservation,
     Signal,
@@ -36,8 +30,7 @@ from logos.abi.process import (
     Timer,
     Watch,
 )
-
-EXEC, EXEC_TOOL = name_of(Exec), tool_name(Exec)
+from logos.kernel.process import calls
 
 NONE, READY, THINKING = Status.NONE, Status.READY, Status.THINKING
 CALLING, WAITING, STOPPED, EXITED = (
@@ -63,6 +56,7 @@ def _live(here: Status) -> dict[type[Any], set[Status]]:
         e.Scheduled: stays,
         e.Rang: stays | woken,
         e.Warned: stays | woken | {WAITING},
+        e.Decided: stays | ({CALLING} if here is WAITING else set()),
         e.PagedIn: stays,
         e.Compacted: stays,
         e.Pinned: stays,
@@ -83,6 +77,7 @@ ALLOWED: dict[Status, dict[type[Any], set[Status]]] = {
     | {
         e.Asked: {THINKING},
         e.Called: {CALLING},
+        e.Held: {WAITING},
         e.Failed: {READY},
         e.Idled: {WAITING},
         e.Told: {READY},
@@ -92,6 +87,7 @@ ALLOWED: dict[Status, dict[type[Any], set[Status]]] = {
     CALLING: _live(CALLING)
     | {
         e.Called: {CALLING},
+        e.Held: {CALLING, WAITING},
         e.Blocked: {CALLING, WAITING},
         e.Returned: {CALLING, WAITING, READY},
         e.Failed: {CALLING, WAITING, READY},
@@ -100,6 +96,7 @@ ALLOWED: dict[Status, dict[type[Any], set[Status]]] = {
     | {
         e.Asked: {THINKING},
         e.Called: {CALLING},
+        e.Held: {WAITING},
         e.Returned: {WAITING, READY},
         e.Failed: {WAITING, READY},
         e.Idled: {WAITING},
@@ -157,6 +154,7 @@ def _spawned(p: Process, event: e.Spawned) -> Process:
         parent=event.parent,
         agent=event.agent,
         task=event.task,
+        said=(event.task,) if event.parent in (None, INIT) else event.said,
         caps=event.caps,
         limits=event.limits,
         started=event.at,
@@ -197,100 +195,9 @@ def _interrupted(p: Process, event: e.Interrupted) -> Process:
     )
 
 
-def _called(p: Process, event: e.Called) -> Process:
-    call = OpenCall(
-        id=event.id,
-        name=event.name,
-        call=event.call,
-        effect=event.effect,
-        prepared=event.prepared,
-    )
-    return replace(
-        p,
-        proposed=tuple(c for c in p.proposed if c.id != event.id),
-        open=(*p.open, call),
-        calls=p.calls + 1,
-        idle=False,
-        paused_until=None,
-    )
-
-
-def _blocked(p: Process, event: e.Blocked) -> Process:
-    _open_call(p, event.id)
-    return replace(
-        p,
-        open=tuple(
-            replace(c, blocked=True, until=event.until) if c.id == event.id else c for c in p.open
-        ),
-    )
-
-
-def _returned(p: Process, event: e.Returned) -> Process:
-    call = _open_call(p, event.id)
-    if call.name == EXEC:
-        return _ran(_answered(p, event.id, p.watch), call, event.value)
-    digest = zlib.crc32(event.value, zlib.crc32(call.call))
-    return _answered(p, event.id, _remember(p.watch, digest, failed=0))
-
-
-def _failed(p: Process, event: e.Failed) -> Process:
-    """Of an open call, or of one that was only proposed.  A wait that ran out is no failure:
-    waiting again is what a process does that waits."""
-    for proposal in p.proposed:
-        if proposal.id == event.id:
-            what = f"{proposal.name} {proposal.arguments}".encode()
-            name = proposal.name
-            break
-    else:
-        call = _open_call(p, event.id)
-        if call.blocked:
-            return _answered(p, event.id, p.watch)
-        what, name = bytes(call.call), call.name
-    if name in (EXEC, EXEC_TOOL):
-        return _never_ran(_answered(p, event.id, p.watch), event)
-    digest = zlib.crc32(event.code.encode(), zlib.crc32(what))
-    return _answered(p, event.id, _remember(p.watch, digest, failed=digest))
-
-
-def _ran(p: Process, call: OpenCall, value: msgspec.Raw) -> Process:
-    """Its program has ended: how, and how often that makes."""
-    ran = msgspec.json.decode(value, type=Ran)
-    lives = 1 if p.ran is None else p.ran.lives + 1
-    return replace(p, ran=Life(call=call.call, status=ran.status, lives=lives), answer=ran.said)
-
-
-def _never_ran(p: Process, event: e.Failed) -> Process:
-    """Nor will it by trying again."""
-    lives = 0 if p.ran is None else p.ran.lives
-    status = MEANING[event.code].exit_status
-    ended = Life(call=msgspec.Raw(b""), status=status, lives=lives)
-    return replace(p, ran=ended, answer=f"{event.code}: {event.message}")
-
-
-def _open_call(p: Process, id_: CallId) -> OpenCall:
-    for call in p.open:
-        if call.id == id_:
-            return call
-    raise SysError(Code.STATE, f"call {id_} is not open")
-
-
-def _answered(p: Process, id_: CallId, watch: Watch) -> Process:
-    return replace(
-        p,
-        proposed=tuple(c for c in p.proposed if c.id != id_),
-        open=tuple(c for c in p.open if c.id != id_),
-        news=p.news + 1,
-        watch=watch,
-    )
-
-
-def _remember(watch: Watch, digest: int, failed: int) -> Watch:
-    run = 0 if not failed else watch.failures + 1 if failed == watch.last_failure else 1
-    recent = (*watch.recent, digest)[-CALL_CYCLE * CYCLE_REPEATS :]
-    return replace(watch, recent=recent, failures=run, last_failure=failed)
-
-
 def _received(p: Process, event: e.Received) -> Process:
+    if event.sender is None:
+        p = replace(p, said=(*p.said, event.text))
     if event.answers is not None:
         return p
     return replace(p, news=p.news + 1, idle=False)
@@ -380,10 +287,12 @@ _APPLY: dict[type[Any], Callable[[Process, Any], Process]] = {
     e.Asked: _asked,
     e.Thought: _thought,
     e.Interrupted: _interrupted,
-    e.Called: _called,
-    e.Blocked: _blocked,
-    e.Returned: _returned,
-    e.Failed: _failed,
+    e.Called: calls.called,
+    e.Held: calls.held,
+    e.Decided: calls.decided,
+    e.Blocked: calls.blocked,
+    e.Returned: calls.returned,
+    e.Failed: calls.failed,
     e.Received: _received,
     e.Told: _told,
     e.Proposed: _proposed,

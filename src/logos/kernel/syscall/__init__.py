@@ -4,22 +4,28 @@ Gate.admit(process, proposal)   what a model proposed -> a checked call, or SysE
 Gate.tools(agent)               what the model is shown
 Table.handles(Call)             register the function that carries a kernel call out
 Context, Effects                what a handler sees, and what it says is to happen
+Tools                           what tools there are, and what the information flow says of a call
 schema, spec                    the faces of a declaration
 """
 
 from logos.kernel.syscall.gate import Check, Gate, nearest, schema, spec
 from logos.kernel.syscall.table import Context, Effects, Handler, Known, Services, Table
+from logos.kernel.syscall.tools import Declared, Tools, check_manifests, site_rules
 
 __all__ = [
     "Check",
     "Context",
+    "Declared",
     "Effects",
     "Gate",
     "Handler",
     "Known",
     "Services",
     "Table",
+    "Tools",
+    "check_manifests",
     "nearest",
     "schema",
+    "site_rules",
     "spec",
 ]

@@ -1,6 +1,7 @@
 """A model's proposal -> a checked call.  The one way in.
 
     Gate.admit(process, proposal)   the call, or SysError with a hint the model can act on
+    Gate.check(process, call)       the checks again: rights may have gone since
     Gate.tools(agent)               what the model is shown
 
 Name, then arguments, then the checks in their order (capabilities first).  A proposal that
@@ -40,9 +41,12 @@ class Gate:
 
     def admit(self, process: Process, proposal: ToolCall) -> Call[Any]:
         call = self._decode(process.agent, proposal)
+        self.check(process, call)
+        return call
+
+    def check(self, process: Process, call: Call[Any]) -> None:
         for check in self._checks:
             check(process, call)
-        return call
 
     def tools(self, agent: Agent) -> tuple[ToolSpec, ...]:
         """The same bytes for the same agent, always.  Raise `not_found` for a name of no tool."""
@@ -54,6 +58,12 @@ class Gate:
         if call := BY_NAME.get(name):
             return spec(call)
         functions = self._functions()
+        if "/" in name:
+            raise SysError(
+                Code.INVALID,
+                f"{name} is a mounted tool, which tool.call calls",
+                hint=f"an agent file grants it as mcp__{name.replace('/', '__')}",
+            )
         if name in functions:
             return functions[name]
         raise SysError(

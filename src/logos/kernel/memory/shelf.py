@@ -1,0 +1,322 @@
+"""What a process keeps at the paths of its own memory: a fold of its journal.  Pure.
+
+    Shelf.apply(seq, at, event)    one more event
+    Shelf.standing(path, as_of)    what stands there: nothing, one thing, or things that disagree
+    Shelf.history(path)            every version, with the time in which it held
+    Shelf.below(folder, as_of)     what stands at or below it, by path
+    Shelf.edges, Shelf.walk        typed edges, and what they lead to
+    place(path)                    a path of a memory, checked
+
+Nothing is overwritten: a version stays, and says from when to when it held.  Of most entries the
+newer closes the older.  A fact closes older facts about the same thing from the same source, or
+from any if it names none; facts from different sources that differ stand side by side, each saying
+which it contradicts.  Long texts are not held here: a version names its event, which has it.
+
+Invariant: forgetting and then folding is folding what was left.
+"""
+
+import posixpath
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from logos.abi.errors import Code, SysError
+from logos.abi.events import AnyEvent, Forgot, Linked, Remembered
+from logos.abi.ids import Seq
+
+CORE, ARCHIVE, FACTS, TODO, KV = "/mem/core", "/mem/archive", "/mem/facts", "/mem/todo", "/kv"
+OWN = (CORE, ARCHIVE, FACTS, TODO, KV)
+"""What a process has of its own; any other /mem/NAME is a space that it shares."""
+
+CORE_CHARS = 4000
+"""Characters a core block may have if nothing else was said."""
+
+HEAD_CHARS = 80
+PATH_CHARS = 400
+
+_LEFT: msgspec.json.Decoder[Remembered] = msgspec.json.Decoder(Remembered)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One text at one path.  `text` is None where only the event has it; `head` is how it begins.
+    Microseconds; `since` and `until` bound when it held, `closed` when it was said not to."""
+
+    path: str
+    seq: Seq
+    at: int
+    head: str
+    size: int
+    since: int
+    text: str | None = None
+    closed: int | None = None
+    kind: str = "document"
+    subject: str = ""
+    relation: str = ""
+    role: str = ""
+    source: str = ""
+    group: str = ""
+    digest: bytes = b""
+    ends: bool = False
+    restores: Seq | None = None
+    until: int | None = None
+    contradicts: tuple[Seq, ...] = ()
+
+    def holds(self, at: int | None) -> bool:
+        """At this moment; None: now, as far as anybody has said."""
+        if self.ends:
+            return False
+        if at is None:
+            return self.until is None
+        return self.since <= at and (self.until is None or at < self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    source: str
+    relation: str
+    target: str
+    seq: Seq
+
+
+@dataclass(slots=True)
+class Shelf:
+    """`seq` is the last event taken in."""
+
+    seq: Seq = field(default_factory=lambda: Seq(0))
+    _versions: dict[str, list[Version]] = field(default_factory=dict)
+    _paths: dict[Seq, str] = field(default_factory=dict)
+    _limits: dict[str, int] = field(default_factory=dict)
+    _edges: dict[tuple[str, str, str], Seq] = field(default_factory=dict)
+    _near: dict[str, dict[tuple[str, str, str], None]] = field(default_factory=dict)
+
+    def apply(self, seq: Seq, at: int, event: AnyEvent) -> None:
+        match event:
+            case Remembered(path=path):
+                self._versions.setdefault(path, []).append(_version(seq, at, event))
+                self._paths[seq] = path
+                if event.limit:
+                    self._limits[path] = event.limit
+            case Linked():
+                self._link(seq, event)
+            case Forgot():
+                self._forget(event)
+            case _:
+                pass
+        self.seq = seq
+
+    # -- what is there -----------------------------------------------------------------------
+
+    def standing(self, path: str, as_of: int | None = None) -> list[Version]:
+        return [version for version in self.history(path) if version.holds(as_of)]
+
+    def one(self, path: str) -> Version | None:
+        """The newest that stands there now."""
+        if path.startswith(f"{FACTS}/"):
+            standing = self.standing(path)
+            return standing[-1] if standing else None
+        newest = max(self._versions.get(path, ()), key=_order, default=None)
+        return newest if newest and newest.closed is None and not newest.ends else None
+
+    def history(self, path: str) -> list[Version]:
+        """By the time from which they held; of those that began together, as they were said."""
+        found = self._versions.get(path, ())
+        return timed(found, several=path.startswith(f"{FACTS}/"))
+
+    def below(self, folder: str, as_of: int | None = None) -> list[Version]:
+        found: list[Version] = []
+        for path in sorted(self._under(folder)):
+            found += self.standing(path, as_of)
+        return found
+
+    def pages(self, folder: str) -> list[Seq]:
+        """Every version of everything at or below a path."""
+        return sorted(v.seq for path in self._under(folder) for v in self._versions[path])
+
+    def limit(self, path: str) -> int:
+        return self._limits.get(path, CORE_CHARS)
+
+    def before(self, path: str) -> Version | None:
+        """What an undo brings back: the version before the one that stands there, as often as
+        it is undone."""
+        versions = self._versions.get(path, [])
+        at = len(versions) - 1
+        by_seq = {version.seq: n for n, version in enumerate(versions)}
+        while at >= 0 and (restored := versions[at].restores) is not None:
+            at = by_seq.get(restored, -1)
+        return versions[at - 1] if at > 0 else None
+
+    def path(self, seq: Seq) -> str | None:
+        """Where the page of this event stands or stood."""
+        return self._paths.get(seq)
+
+    def _under(self, folder: str) -> Iterator[str]:
+        lead = folder.rstrip("/") + "/"
+        return (path for path in self._versions if path == folder or path.startswith(lead))
+
+    def __len__(self) -> int:
+        return len(self._versions)
+
+    # -- edges -------------------------------------------------------------------------------
+
+    def edges(self, node: str) -> list[Edge]:
+        """From it and to it, oldest first."""
+        found = [Edge(*key, self._edges[key]) for key in self._near.get(node, ())]
+        return sorted(found, key=lambda edge: edge.seq)
+
+    def walk(
+        self, start: str, relations: Iterable[str] = (), *, steps: int = 2, most: int = 50
+    ) -> list[tuple[int, Edge]]:
+        """The edges on the way out from a node, nearest first: how many steps, and which.  An edge is
+        followed either way; only those of `relations`, if any are named."""
+        wanted = set(relations)
+        seen, found = {start}, []
+        ahead = deque([(0, start)])
+        while ahead:
+            far, node = ahead.popleft()
+            for edge in self.edges(node) if far < steps else ():
+                if wanted and edge.relation not in wanted:
+                    continue
+                other = edge.target if edge.source == node else edge.source
+                if other in seen:
+                    continue
+                seen.add(other)
+                found.append((far + 1, edge))
+                ahead.append((far + 1, other))
+                if len(found) == most:
+                    return found
+        return found
+
+    def _link(self, seq: Seq, event: Linked) -> None:
+        key = (event.source, event.relation, event.target)
+        self._edges.pop(key, None)
+        for node in (event.source, event.target):
+            self._near.get(node, {}).pop(key, None)
+        if not event.removed:
+            self._edges[key] = seq
+            for node in (event.source, event.target):
+                self._near.setdefault(node, {})[key] = None
+
+    # -- forgetting --------------------------------------------------------------------------
+
+    def _forget(self, event: Forgot) -> None:
+        for skeleton in event.left:
+            if (path := self._paths.get(skeleton.page)) is not None:
+                left = _LEFT.decode(skeleton.body)
+                self._versions[path] = [
+                    _version(v.seq, v.at, left) if v.seq == skeleton.page else v
+                    for v in self._versions[path]
+                ]
+
+
+def timed(versions: Sequence[Version], *, several: bool) -> list[Version]:
+    """When each of them held.  `several`: some may stand at a time, from different sources."""
+    ordered = sorted(versions, key=_order)
+    held = [
+        replace(one, until=_until(ordered, n, several=several)) for n, one in enumerate(ordered)
+    ]
+    if not several:
+        return held
+    return [replace(one, contradicts=_against(one, held)) for one in held]
+
+
+def _order(version: Version) -> tuple[int, Seq]:
+    return version.since, version.seq
+
+
+def _until(ordered: Sequence[Version], n: int, *, several: bool) -> int | None:
+    """When number `n` of them ceased to hold: the next one closes it, or it was said so."""
+    one = ordered[n]
+    ends = [] if one.closed is None else [one.closed]
+    for later in range(n + 1, len(ordered)):
+        if not several or ordered[later].source in ("", one.source):
+            ends.append(ordered[later].since)
+            break
+    return min(ends, default=None)
+
+
+def _against(one: Version, held: Sequence[Version]) -> tuple[Seq, ...]:
+    """Those that say otherwise of a time in which it holds, too."""
+    return tuple(
+        other.seq
+        for other in held
+        if other.seq != one.seq
+        and not (one.ends or other.ends)
+        and other.text != one.text
+        and _lasts_past(other, one.since)
+        and _lasts_past(one, other.since)
+    )
+
+
+def _lasts_past(one: Version, moment: int) -> bool:
+    """Whether it still holds at a moment, or begins after it."""
+    return one.until is None or (one.until > moment and one.until > one.since)
+
+
+def _version(seq: Seq, at: int, event: Remembered) -> Version:
+    text = event.text
+    return Version(
+        path=event.path,
+        seq=seq,
+        at=at,
+        head=" ".join(text[: 2 * HEAD_CHARS].split())[:HEAD_CHARS],
+        size=len(text.encode("utf-8", "surrogatepass")),
+        since=at if event.valid_from is None else event.valid_from,
+        text=None if event.path.startswith(f"{ARCHIVE}/") else text,
+        closed=event.valid_to,
+        kind=event.kind,
+        subject=event.subject,
+        relation=event.relation,
+        role=event.role,
+        source=event.source,
+        group=event.group,
+        digest=event.digest,
+        ends=event.ends,
+        restores=event.restores or None,
+    )
+
+
+# -- paths -----------------------------------------------------------------------------------
+
+
+def place(path: str) -> str:
+    """The path as it is kept.  Raise `invalid` for one that memory does not have."""
+    normal = posixpath.normpath("/" + path.lstrip("/"))
+    if not normal.isprintable() or len(normal) > PATH_CHARS:
+        raise SysError(Code.INVALID, f"{path[:60]!r} is not a path", hint="use a short, plain name")
+    parts = normal.split("/")
+    shapes = {CORE: (4, 4), FACTS: (5, 5), TODO: (3, 3), KV: (3, 99)}
+    for top, (least, most) in shapes.items():
+        if normal == top or normal.startswith(f"{top}/"):
+            if least <= len(parts) <= most:
+                return normal
+            break
+    else:
+        if parts[1] == "mem" and len(parts) > 3:  # noqa: PLR2004 - "", mem, archive or a space, name
+            return normal
+    raise SysError(
+        Code.INVALID,
+        f"nothing can be kept at {normal}",
+        hint="use /mem/core/NAME, /mem/archive/..., /mem/facts/SUBJECT/RELATION, /mem/SPACE/..., "
+        "/mem/todo or /kv/...",
+    )
+
+
+def shared(path: str) -> tuple[str, str]:
+    """The space a path belongs to ("": one's own) and the path in it: what stands at /mem/team/a
+    for others is /mem/archive/a for the space itself, /mem/team/facts/a/b its fact."""
+    parts = path.split("/")
+    if len(parts) < 3 or parts[1] != "mem" or f"/mem/{parts[2]}" in OWN:  # noqa: PLR2004
+        return "", path
+    rest = "/".join(parts[3:])
+    if rest == "facts" or rest.startswith("facts/"):
+        return parts[2], f"/mem/{rest}"
+    return parts[2], f"{ARCHIVE}/{rest}" if rest else ARCHIVE
+
+
+def slug(text: str) -> str:
+    """A segment of a path from any words."""
+    kept = "".join(c if c.isalnum() or c in "-_." else " " for c in text.strip().lower())
+    return "-".join(kept.split())[:80].strip(".") or "-"

@@ -1,0 +1,106 @@
+"""What waits for a person, for whoever shows it and whoever answers.
+
+    Approvals.pending()          every question of every process, oldest process first
+    Approvals.decide(question)   the answer to one; it is journaled at the process
+    questions(pid, process)      those of one process
+
+A question is all that the calls of one thought ask: it is put once and answered once.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from logos.abi.approval import Answer, Approval, Scope
+from logos.abi.errors import Code, SysError
+from logos.abi.ids import Pid
+from logos.abi.process import OpenCall, Process, Stage
+from logos.kernel.flow import thought_of
+from logos.kernel.node.records import Records
+from logos.kernel.process.mail import AnyMail, Verdict
+from logos.store import Queries, Store
+
+_SQL = Queries("logos.kernel.node", "node.sql")
+_ID = re.compile(r"(\d+)\.(\d+)")
+
+
+class Approvals:
+    def __init__(
+        self, store: Store, records: Records, post: Callable[[Pid, AnyMail], Awaitable[Any]]
+    ) -> None:
+        self._store = store
+        self._records = records
+        self._post = post
+
+    async def pending(self) -> list[Approval]:
+        async def fetch() -> Sequence[Any]:
+            async with self._store.connection() as db:
+                return await db.all(_SQL.asking)
+
+        found: list[Approval] = []
+        for row in await self._store.persist(fetch):
+            pid = Pid(row["pid"])
+            found += questions(pid, await self._records.process(pid))
+        return found
+
+    async def decide(
+        self,
+        question: str,
+        answer: Answer,
+        *,
+        scope: Scope = Scope.ONCE,
+        by: str = "",
+        word: str = "",
+    ) -> Approval:
+        """Answer a question, named as PID.THOUGHT; return what it was.  Raise `not_found` when it is
+        not asked (any more)."""
+        pid, thought = _parsed(question)
+        for one in questions(pid, await self._records.process(pid)):
+            if thought == thought_of(one.calls[0]):
+                await self._post(pid, Verdict(one.calls, answer, scope, by, word))
+                return one
+        raise SysError(
+            Code.NOT_FOUND, f"{question} does not wait for an answer", hint="see `logos approvals`"
+        )
+
+
+def questions(pid: Pid, process: Process) -> list[Approval]:
+    """Those of one process, one for each thought."""
+    by_thought: dict[str, list[OpenCall]] = {}
+    for call in process.open:
+        if call.stage in (Stage.ASKED, Stage.DOUBT):
+            by_thought.setdefault(thought_of(call.id), []).append(call)
+    return [_approval(pid, process, calls) for calls in by_thought.values()]
+
+
+def _approval(pid: Pid, process: Process, calls: Sequence[OpenCall]) -> Approval:
+    asked = [call.decision.get("question") or _doubt(call) for call in calls]
+    limits = [call.until for call in calls if call.until is not None]
+    return Approval(
+        id=f"{pid}.{thought_of(calls[0].id).removeprefix('c')}",
+        pid=pid,
+        agent=process.agent.name,
+        task=process.task,
+        calls=tuple(call.id for call in calls),
+        names=tuple(call.decision.get("tool", call.name) for call in calls),
+        arguments=tuple(call.call for call in calls),
+        decisions=tuple(call.decision for call in calls),
+        question="\n".join(asked),
+        until=min(limits, default=None),
+    )
+
+
+def _doubt(call: OpenCall) -> str:
+    return (
+        f"{call.name} ({call.id}) was cut off, and may or may not have happened.\n"
+        "- allow: make it again\n- deny: leave it, and tell the process that nobody knows"
+    )
+
+
+def _parsed(text: str) -> tuple[Pid, str]:
+    """`3.7` -> process 3, thought `c7`."""
+    if match := _ID.fullmatch(text):
+        return Pid(int(match[1])), f"c{match[2]}"
+    raise SysError(
+        Code.INVALID, f"{text!r} is no question", hint="write PID.NUMBER, as `logos approvals` does"
+    )

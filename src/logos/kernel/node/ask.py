@@ -1,0 +1,72 @@
+"""Calls that information flow has a say in: decided, refused, or put to a person.
+
+    Asker.decided(resident, call)            the decision; None: it could only be allowed
+    Asker.instead(resident, called, d)       what is journaled in place of a call that may not be made
+    encoded(decision)                        as it stands in the journal
+
+A refusal says to the model what it may do instead and nothing to a person: questions are
+scarce, and whoever plants text must not be able to put one.
+
+Invariant: a call is made only if its decision allows it, or a person has agreed to it.
+"""
+
+from typing import Any
+
+import msgspec
+
+from logos.abi.agent import Approvals
+from logos.abi.calls import Call
+from logos.abi.errors import Code
+from logos.abi.events import Called, Failed, Held
+from logos.kernel.flow import Decision, Verdict
+from logos.kernel.node.resident import Resident
+from logos.kernel.process import SECOND
+from logos.kernel.syscall import Gate, Tools
+from logos.store import Store
+
+
+class Asker:
+    """`patience_s` is how long a question waits for its answer."""
+
+    def __init__(self, gate: Gate, tools: Tools, store: Store, patience_s: float) -> None:
+        self.gate = gate
+        self._store = store
+        self._tools = tools
+        self._patience_s = patience_s
+
+    async def decided(self, resident: Resident, call: Call[Any]) -> Decision | None:
+        if self._tools.plain(call):
+            return None
+        if not resident.trail.made:
+            await resident.durable()  # what it is folded from is read from disk
+        task = await resident.trail.task(self._store, resident.pid, self._tools)
+        return self._tools.weigh(task, call)
+
+    def instead(
+        self, resident: Resident, called: Called, decision: Decision
+    ) -> Failed | Held | None:
+        match decision.verdict:
+            case Verdict.ALLOW:
+                return None
+            case Verdict.ASK if resident.process.agent.approvals is Approvals.ASK:
+                return Held(
+                    id=called.id,
+                    name=called.name,
+                    call=called.call,
+                    effect=called.effect,
+                    decision=encoded(decision),
+                    until=resident.clock.now() + int(self._patience_s * SECOND),
+                )
+            case _:
+                return Failed(
+                    id=called.id,
+                    code=decision.code or Code.DENIED,
+                    message=decision.message,
+                    hint=decision.hint or "nobody is asked: go on without it",
+                    decision=encoded(decision),
+                )
+
+
+def encoded(decision: Decision) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.to_builtins(decision)
+    return found

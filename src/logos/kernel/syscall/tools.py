@@ -1,0 +1,139 @@
+"""What tools there are, as the information flow knows them.
+
+    Tools(functions, manifests, rules)
+    .catalogue()        every tool with its schema and manifest, as of now
+    .plain(call)        can this call only be allowed, whatever was read?
+    .weigh(task, call)  the decision
+
+A manifest comes from a site's folder, from whoever brings the tool, or, when nobody gives one,
+from the tool's name and schema alone, which errs on the side of harm.
+
+Invariant: `plain` says yes only where no rule that could speak of the call does more than allow.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from logos.abi.calls import BY_NAME, Call, CallTool
+from logos.abi.calls import name as call_name
+from logos.abi.errors import Code, SysError
+from logos.abi.messages import ToolSpec
+from logos.kernel.flow import (
+    RULES,
+    Catalogue,
+    Decision,
+    Impact,
+    Kind,
+    Manifest,
+    Table,
+    Task,
+    add_own,
+    decide,
+    load,
+)
+
+log = logging.getLogger("logos.kernel")
+
+Declared = Mapping[str, Any]
+"""A manifest as it stands in a file, or the annotations of an MCP tool."""
+
+_HARMLESS = frozenset({Kind.CHOICE, Kind.SELECTOR, Kind.CONTENT, Kind.TEXT, Kind.DATE})
+
+
+class Tools:
+    def __init__(
+        self,
+        functions: Callable[[], Mapping[str, ToolSpec]],
+        manifests: Callable[[], Mapping[str, Declared]],
+        rules: Table | None,
+    ) -> None:
+        """No rules: the shipped ones."""
+        self._functions, self._manifests = functions, manifests
+        self.rules = rules or Table(RULES)
+        self._made: tuple[Mapping[str, ToolSpec], Mapping[str, Declared]] | None = None
+        self._catalogue = Catalogue()
+        self._plain: frozenset[str] = frozenset()
+
+    def catalogue(self) -> Catalogue:
+        """The same one until a tool comes, goes or changes."""
+        now = (self._functions(), self._manifests())
+        if self._made != now:
+            self._catalogue = _catalogue(*now)
+            found = self._catalogue.manifests().items()
+            harmless = (name for name, manifest in found if _plain(manifest))
+            self._plain = frozenset() if self.rules.site else frozenset(harmless)
+            self._made = now
+        return self._catalogue
+
+    def plain(self, call: Call[Any]) -> bool:
+        self.catalogue()
+        return _tool(call) in self._plain
+
+    def weigh(self, task: Task, call: Call[Any]) -> Decision:
+        task.offer(self.catalogue())
+        return decide(task, _tool(call), _arguments(call))
+
+
+def _tool(call: Call[Any]) -> str:
+    return call.tool if isinstance(call, CallTool) else call_name(type(call))
+
+
+def _arguments(call: Call[Any]) -> dict[str, Any]:
+    if isinstance(call, CallTool):
+        found: dict[str, Any] = msgspec.json.decode(call.arguments)
+    else:
+        found = msgspec.to_builtins(call)
+        found.pop("call", None)
+    return found
+
+
+def _plain(manifest: Manifest) -> bool:
+    """It looks and tells nobody, or stays within the process and carries nothing that acts."""
+    if manifest.impact is Impact.READ:
+        return True
+    arguments = map(manifest.argument, manifest.arguments)
+    return (
+        manifest.private
+        and manifest.impact is Impact.REVERSIBLE_WRITE
+        and all(a.free or a.kind in _HARMLESS for a in arguments)
+    )
+
+
+def _catalogue(functions: Mapping[str, ToolSpec], manifests: Mapping[str, Declared]) -> Catalogue:
+    made = Catalogue()
+    add_own(made)
+    for name, spec in functions.items():
+        if name in BY_NAME:
+            continue
+        schema = msgspec.json.decode(spec.schema)
+        try:
+            given = manifests.get(name, {})
+            manifest = msgspec.convert(given, Manifest) if "impact" in given else None
+            annotations = {} if manifest is not None else given
+            made.add(name, schema, manifest, annotations=annotations, description=spec.description)
+        except (SysError, msgspec.ValidationError) as error:
+            log.warning("the manifest of %s is not used, the worst is assumed: %s", name, error)
+            made.add(name, schema, _worst(schema), description=spec.description)
+    return made
+
+
+def _worst(schema: Mapping[str, Any]) -> Manifest:
+    arguments: dict[str, Any] = dict.fromkeys(schema.get("properties", {}), "address")
+    return Manifest(impact=Impact.IDENTITY, arguments=arguments, derived=True)
+
+
+def site_rules(text: str) -> Table:
+    """The shipped rules with a site's own on top.  Raise `invalid`."""
+    return Table(RULES, load(text))
+
+
+def check_manifests(manifests: Mapping[str, Declared]) -> None:
+    """Raise `invalid` for what is no manifest: an operator should hear it at the start."""
+    for name, given in manifests.items():
+        try:
+            msgspec.convert(given, Manifest)
+        except (msgspec.ValidationError, SysError) as error:
+            raise SysError(Code.INVALID, f"the manifest of {name}: {error}") from error
