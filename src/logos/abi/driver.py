@@ -10,7 +10,6 @@ It is cancelled by cancelling its task, and then leaves nothing behind.  Whoever
 driver needs this package and nothing else of ours.
 """
 
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
@@ -187,9 +186,9 @@ class Hosted(Protocol):
     """A program that was let loose in a sandbox, and is listened to."""
 
     @property
-    def door(self) -> socket.socket | None:
+    def door(self) -> int | None:
         """Where it knocks when it connects to the port of its own loopback that was asked for; it
-        listens there already.  The caller closes it."""
+        listens there already.  A descriptor, open as long as the program is held."""
         ...
 
     async def hear(self) -> tuple[int, bytes]:

@@ -4,7 +4,6 @@ Guest     one run of it
 Keeper    answers at its door: models, tools
 """
 
-import socket
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -17,13 +16,13 @@ from logos.abi.ids import Pid
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """`key` is what the program says who it is with; `door` is where it knocks, and listens
-    already; `signal` passes one on to it; `stop` ends it, and says why."""
+    """`key` is what the program says who it is with; `door` is the descriptor of the
+    socket it knocks at, which listens already; `signal` passes one on to it; `stop` ends it, and says why."""
 
     pid: Pid
     call: Exec
     key: str
-    door: socket.socket
+    door: int
     signal: Callable[[int], None]
     stop: Callable[[SysError], None]
 

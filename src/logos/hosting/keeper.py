@@ -4,6 +4,8 @@ open_hosting(machine)    serve every program of this node, until left
 Hosting.serving(guest)   one run
 """
 
+import os
+import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -51,8 +53,9 @@ class Hosting:
         door = Door(kernel, self._gateway, guest, past, self._tasks)
         door.mcp = Mcp(kernel, guest, past, Tools(self._machine, agent), door.fresh)
         try:
-            async with serving(door, guest.door):
-                yield
+            with socket.socket(fileno=os.dup(guest.door)) as listener:
+                async with serving(door, listener):
+                    yield
         finally:
             kept.guest = None
 

@@ -16,7 +16,7 @@ PathArgument = Annotated[
 ]
 
 
-def program_path(program: str) -> str:
+def absolute_program(program: str) -> str:
     """`git` and `/usr/bin/git` are /bin/git; `./git` is a file of the workspace."""
     short = program.removeprefix("/usr") if _IN_BIN(program) else program
     return absolute(short) if "/" in short else f"/bin/{short}"

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from logos.abi.agent import Limits
 from logos.abi.calls.base import Call, Seconds
-from logos.abi.calls.fs import program_path
+from logos.abi.calls.fs import absolute_program
 from logos.abi.driver import Effect, Network
 from logos.abi.errors import Code
 from logos.abi.ids import Pid
@@ -63,7 +63,7 @@ class Exec(Call[Ran], tag="process.exec", frozen=True, kw_only=True):
     timeout_s: Seconds = LONGEST_WAIT_S / 2
 
     def target(self) -> str:
-        return program_path(self.argv[0])
+        return absolute_program(self.argv[0])
 
 
 class Spawn(Call[Pid], tag="process.spawn", frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from logos.abi.calls.base import Call
-from logos.abi.calls.fs import program_path
+from logos.abi.calls.fs import absolute_program
 from logos.abi.driver import Effect
 from logos.abi.errors import Code, SysError
 
@@ -30,7 +30,7 @@ class Run(Call[str], tag="command.run", frozen=True, kw_only=True):
     timeout_s: Annotated[float, Meta(gt=0, le=3600)] = 60.0
 
     def target(self) -> str:
-        return program_path(self.argv[0])
+        return absolute_program(self.argv[0])
 
 
 class Fetch(Call[str], tag="http.fetch", frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from logos.abi.agent import Agent, Limits
 from logos.abi.calls import CallTool, Exec, name, tool_name
 from logos.abi.driver import Network
 from logos.abi.errors import Code, SysError
-from logos.abi.events import Diverged, Exited, Proposed
+from logos.abi.events import Diverged, Exited, Failed, Proposed
 from logos.abi.ids import CallId, Pid, Seq
 from logos.abi.messages import ToolCall
 from logos.abi.process import Signal
@@ -179,8 +179,6 @@ async def watch(asked: Asked, pid: Pid, after: Seq) -> int:
     assert ended is not None
     if out.json:
         out.item({"type": "result", "pid": pid, "status": ended.status, "answer": ended.answer}, "")
-    elif ended.code is not None:
-        out.note(f"logos: {ended.answer}")
     return ended.status
 
 
@@ -188,7 +186,10 @@ def _show(asked: Asked, told: Told) -> None:
     """In JSON every event; people see what the program writes, and what they could not know."""
     if asked.out.json:
         asked.out.item(told_data(told), "")
-    elif isinstance(told.event, Diverged) and (text := line(told.event, asked.out)):
+        return
+    event = told.event
+    of_run = isinstance(event, Failed) and event.id.startswith("run")
+    if (of_run or isinstance(event, Diverged)) and (text := line(event, asked.out)):
         asked.out.note(text)
 
 

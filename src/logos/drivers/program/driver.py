@@ -110,6 +110,11 @@ class Programs:
         try:
             self._tell(job.pid, 0, b"")
             return run.ran(await self._hosted(job, call))
+        except ExceptionGroup as group:
+            known = group.split(SysError)[0]
+            if known is None:
+                raise
+            raise _first(known) from group
         finally:
             if self._runs.get(job.pid) is run:
                 del self._runs[job.pid]
@@ -122,15 +127,11 @@ class Programs:
             key = secrets.token_urlsafe(24)
             command = _command(job, call, env=_environ(port, key, call), apart=apart)
             async with self._sandbox.host(command) as hosted:
-                door = own or hosted.door
+                door = hosted.door if own is None else own.fileno()
                 assert door is not None
-                if own is None:
-                    held.enter_context(door)
                 return await self._served(job.pid, call, key, door, hosted)
 
-    async def _served(
-        self, pid: Pid, call: Exec, key: str, door: socket.socket, hosted: Hosted
-    ) -> int:
+    async def _served(self, pid: Pid, call: Exec, key: str, door: int, hosted: Hosted) -> int:
         assert self._keeper is not None
         stopped: list[SysError] = []
         status = 0
@@ -156,6 +157,14 @@ class Programs:
     def _tell(self, pid: Pid, stream: int, data: bytes) -> None:
         for ear in tuple(self._ears.get(pid, ())):
             ear(stream, data)
+
+
+def _first(group: BaseExceptionGroup[SysError]) -> SysError:
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    assert isinstance(found, SysError)
+    return found
 
 
 def _listener() -> socket.socket:

@@ -191,12 +191,13 @@ class Cage:
         await write(self._streams[0], plan.message(orders))
         return self._streams
 
-    def door(self) -> socket.socket | None:
-        """Once it is ready: the socket at which the program will knock."""
+    def door(self) -> int | None:
+        """Once it is ready: the socket at which the program will knock, open until the end."""
         if self._door is None:
             return None
         _, [fd], *_ = socket.recv_fds(self._door, 1, 1)
-        return socket.socket(fileno=fd)
+        self._fds.callback(os.close, fd)
+        return fd
 
     async def feed(self, data: bytes) -> None:
         """All of its standard input."""

@@ -6,7 +6,6 @@
 Invariant: whatever it wrote is heard before its end is.
 """
 
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -23,7 +22,7 @@ class Host:
     def __init__(self, cage: Cage) -> None:
         self._cage = cage
         self._said, self._heard = anyio.create_memory_object_stream[tuple[int, bytes]](_AHEAD)
-        self.door: socket.socket | None = cage.door()
+        self.door: int | None = cage.door()
 
     async def hear(self) -> tuple[int, bytes]:
         try:
