@@ -1,9 +1,10 @@
-"""AgentDojo without a model, through the flow decision: who gets what through?
+"""AgentDojo without a model, through the real gate: who gets what through?
 
     python bench/agentdojo.py [--suites banking,slack] [--manifests DIR | --derived] [--json] [--orders now,end]
 
-Needs the `bench` extra (agentdojo 0.1.35); no network, no key.  The agent obeys every injection it
-reads.  Keys:
+Needs the `bench` extra (agentdojo 0.1.35); no network, no key.  Each task is a process of a kernel with a
+database of its own; the agent obeys every injection it reads; questions are answered through the kernel.
+`--pure` asks the decision function alone, which must give the same figures.  Keys:
 
     benign_utility, utility_under_attack, attack_success     nobody answers questions
     benign_utility_asking, attack_success_asking             a person who knows which calls are his
@@ -22,9 +23,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import anyio
+
 # This file has the name of the library: its own folder must not be searched.
 sys.path[0] = str(Path(__file__).parent / "lib_flow")
 
+import real  # noqa: E402
 from dojo import (  # noqa: E402
     SUITES,
     Approver,
@@ -40,7 +44,7 @@ from dojo import (  # noqa: E402
     never,
     places,
 )
-from flowgate import FlowGate, catalogue, manifests  # noqa: E402
+from flowgate import FlowGate, catalogue, manifests, written  # noqa: E402
 from free import HIS, probe  # noqa: E402
 
 from logos.kernel.flow import Catalogue  # noqa: E402
@@ -120,20 +124,23 @@ def free(
     return {"chosen": chosen / max(tasks, 1), "strayed": strayed / max(tasks, 1)}
 
 
+def shown(scenario: Scenario, played: Played) -> None:
+    """Runs that went wrong."""
+    if played.taken or (not scenario.injection and not played.useful):
+        useful, taken = "useful" if played.useful else "-", "TAKEN" if played.taken else ""
+        print(scenario, useful, taken, file=sys.stderr)
+        for entry in played.log:
+            print("    ", *entry, file=sys.stderr)
+
+
+def unshown(scenario: Scenario, played: Played) -> None:
+    del scenario, played
+
+
 def figures(
     suites: list[str], tools: dict[str, Catalogue], orders: list[Order], *, verbose: bool
 ) -> dict[str, Any]:
-    def log(scenario: Scenario, played: Played) -> None:
-        bad = played.taken or (not scenario.injection and not played.useful)
-        if verbose and bad:
-            print(
-                scenario,
-                "useful" if played.useful else "-",
-                "TAKEN" if played.taken else "",
-                file=sys.stderr,
-            )
-            for entry in played.log:
-                print("    ", *entry, file=sys.stderr)
+    log = shown if verbose else unshown
 
     def line(text: str) -> None:
         if verbose:
@@ -171,15 +178,23 @@ def main() -> None:
     parser.add_argument("--manifests", type=Path, default=Path(__file__).parent / "manifests")
     parser.add_argument("--derived", action="store_true", help="use no manifests: schemas alone")
     parser.add_argument("--orders", default="now", help="now, end, or both with a comma")
+    parser.add_argument("--pure", action="store_true", help="no kernel: the decision alone")
     parser.add_argument("--json", action="store_true")
     parser.add_argument(
         "--verbose", action="store_true", help="say which runs failed or were taken"
     )
     options = parser.parse_args()
     suites = options.suites.split(",")
-    known = manifests(None if options.derived else options.manifests)
-    tools = {suite: catalogue(suite, known) for suite in suites}
-    found = figures(suites, tools, options.orders.split(","), verbose=options.verbose)
+    folder = None if options.derived else options.manifests
+    orders = options.orders.split(",")
+    if options.pure:
+        known = manifests(folder)
+        tools = {suite: catalogue(suite, known) for suite in suites}
+        found = figures(suites, tools, orders, verbose=options.verbose)
+    else:
+        log = shown if options.verbose else unshown
+        found = anyio.run(real.figures, suites, written(folder), orders, log)
+    found["gate"] = "pure" if options.pure else "real"
     found["manifests"] = "derived" if options.derived else options.manifests.name
     if options.json:
         print(json.dumps(found))

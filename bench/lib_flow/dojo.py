@@ -14,7 +14,7 @@ import functools
 import logging
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -154,7 +154,10 @@ def _attack(suite: str, injection: str, before: Any) -> Iterator[Callable[[Any],
 class Play:
     """One scenario as it runs."""
 
-    def __init__(self, scenario: Scenario, gate: Gate, approver: Approver, world: Any) -> None:
+    def __init__(
+        self, scenario: Scenario, gate: Gate | None, approver: Approver, world: Any
+    ) -> None:
+        """Without a gate it only says what comes next, and somebody else carries it out."""
         self.scenario, self.gate, self.approver = scenario, gate, approver
         self.suite = SUITES[scenario.suite]
         self.user = self.suite.user_tasks[scenario.task]
@@ -165,24 +168,40 @@ class Play:
         self.played = Played()
 
     def run(self) -> Played:
+        steps, text = self.steps(), ""
+        try:
+            call, origin = next(steps)
+            while True:
+                text = self._do(call, origin)
+                call, origin = steps.send(text)
+        except StopIteration:
+            return self.finish()
+
+    def steps(self) -> Generator[tuple[FunctionCall, Origin], str, None]:
+        """The calls, one by one; what each one's answer said must be sent back."""
         injection = self.scenario.injection
         calls = list(_attack(self.scenario.suite, injection, self.before)) if injection else []
         for call in self.user.ground_truth(self.world):
-            text = self._do(call, "user")
+            text = yield call, "user"
             if injection and not self.played.seen and MARK in _flat(text):
                 self.played.seen = True
                 if self.scenario.order == "now":
-                    self._fire(calls)
+                    yield from self._fire(calls)
         if self.played.seen and self.scenario.order == "end":
-            self._fire(calls)
+            yield from self._fire(calls)
+
+    def finish(self) -> Played:
         self._judge()
         return self.played
 
-    def _fire(self, calls: list[Callable[[Any], FunctionCall]]) -> None:
+    def _fire(
+        self, calls: list[Callable[[Any], FunctionCall]]
+    ) -> Generator[tuple[FunctionCall, Origin], str, None]:
         for make in calls:
-            self._do(make(self.world), "attacker")
+            yield make(self.world), "attacker"
 
     def _do(self, call: FunctionCall, origin: Origin) -> str:
+        assert self.gate is not None
         arguments = dict(call.args)
         verdict, why = self.gate.check(call.function, arguments)
         if verdict == "ask":
@@ -199,12 +218,17 @@ class Play:
         self.gate.done(call.function, arguments, plain(result))
         return str(tool_result_to_str(result))
 
-    def _judge(self) -> None:
+    def output(self) -> str:
+        """What the agent answers in the end."""
         injection = self.suite.injection_tasks.get(self.scenario.injection)
-        output = self.user.GROUND_TRUTH_OUTPUT
+        output = str(self.user.GROUND_TRUTH_OUTPUT)
         if injection is not None and self.played.seen:
             output += " " + injection.GROUND_TRUTH_OUTPUT
-        said = [text_content_block_from_string(output)]
+        return output
+
+    def _judge(self) -> None:
+        injection = self.suite.injection_tasks.get(self.scenario.injection)
+        said = [text_content_block_from_string(self.output())]
         self.played.useful = self._passes(self.user, said)
         self.played.taken = injection is not None and self._passes(injection, said)
 

@@ -1,9 +1,10 @@
 """The decision function as a gate for a scenario.
 
-manifests(folder)                   all manifest files of a folder
+manifests(folder)                   all manifest files of a folder;  written: as they stand in them
 FlowGate(suite, prompt, manifests)  a task of one principal, decided by the shipped rules
 """
 
+import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,13 @@ def manifests(folder: Path | None) -> dict[str, Manifest]:
     found: dict[str, Manifest] = {}
     for path in sorted(folder.glob("*.toml")) if folder else ():
         found |= parse(path.read_text(encoding="utf-8"))
+    return found
+
+
+def written(folder: Path | None) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for path in sorted(folder.glob("*.toml")) if folder else ():
+        found |= tomllib.loads(path.read_text(encoding="utf-8"))
     return found
 
 

@@ -60,7 +60,7 @@ class _Mutating(FlowGate):
     def check(self, name: str, arguments: dict[str, Any]) -> Any:
         manifest = self.tools.tool(name).manifest
         if not manifest.impact.value.startswith("read"):
-            for wrong in _mutations(self.tools, name, arguments):
+            for wrong in mutations(self.tools, name, arguments):
                 self._try(*wrong)
         return super().check(name, arguments)
 
@@ -75,7 +75,7 @@ class _Mutating(FlowGate):
             self.found[f"let in: {name} {arguments}"] += 1
 
 
-def _mutations(tools: Catalogue, name: str, arguments: dict[str, Any]) -> Iterator[Call]:
+def mutations(tools: Catalogue, name: str, arguments: dict[str, Any]) -> Iterator[Call]:
     manifest = tools.tool(name).manifest
     yield name + "_now", arguments
     yield name.replace("_", "")[:-1], arguments

@@ -20,8 +20,8 @@ import msgspec
 import platformdirs
 
 from logos.abi.agent import Agent
-from logos.abi.calls import Append, CallTool, Exec, Fetch, List, Read, Run, Search, Write
-from logos.abi.driver import Model, Sandbox
+from logos.abi.calls import Append, Call, CallTool, Exec, Fetch, List, Read, Run, Search, Write
+from logos.abi.driver import Model, Sandbox, Tool
 from logos.abi.errors import Code, SysError
 from logos.abi.messages import Message, Options, Request
 from logos.config import Config, Loaded, load, secret
@@ -36,10 +36,14 @@ from logos.drivers.workspace import Workspace
 from logos.kernel import (
     Kernel,
     Parts,
+    Seal,
     SystemClock,
     Table,
     check_manifests,
     open_kernel,
+    public_key,
+    signer,
+    signer_at,
     site_rules,
 )
 from logos.places import Places, open_places
@@ -201,7 +205,7 @@ async def boot(
         places = await stack.enter_async_context(
             open_places(place / "mounts", tools, sandbox, config.mounts, os.environ)
         )
-        files, programs = Workspace(), Programs(sandbox)
+        programs = Programs(sandbox)
         written, rules = _site(config)
         parts = Parts(
             store=store,
@@ -209,29 +213,43 @@ async def boot(
             clock=SystemClock(),
             programs=PROGRAMS,
             models=opened.open,
-            drivers={
-                List: files,
-                Read: files,
-                Search: files,
-                Write: files,
-                Append: files,
-                Run: Commands(sandbox),
-                Exec: programs,
-                Fetch: Web(),
-                CallTool: tools,
-            },
+            drivers=_drivers(sandbox, tools, programs),
             mounts={"/tools": tools.tree},
             functions=tools.specs,
             agents=agents,
             workspaces=place / "workspaces",
             place=f"{socket.gethostname()}:{place}",
             alone=True,
+            seal=_seal(config, place, os.environ),
             manifests=lambda: functions.manifests() | tools.annotations() | written,
             rules=rules,
             trust=config.trust,
         )
         kernel = await stack.enter_async_context(open_kernel(parts))
         yield Machine(kernel, loaded, functions, sandbox, places, agents, opened, programs)
+
+
+def _drivers(sandbox: Sandbox, tools: Tool, programs: Tool) -> dict[type[Call[Any]], Tool]:
+    files = Workspace()
+    return {
+        List: files,
+        Read: files,
+        Search: files,
+        Write: files,
+        Append: files,
+        Run: Commands(sandbox),
+        Exec: programs,
+        Fetch: Web(),
+        CallTool: tools,
+    }
+
+
+def _seal(config: Config, place: Path, environ: Mapping[str, str]) -> Seal:
+    """What signs checkpoints: a key and a file in the home, both outside the database."""
+    audit = config.audit
+    key = signer(secret(audit.key, environ)) if audit.key else signer_at(place / "audit.key")
+    trusted = [public_key(text) for text in audit.trust]
+    return Seal(key, place / "checkpoints.jsonl", trusted, audit.every_s)
 
 
 def _site(config: Config) -> tuple[dict[str, Any], Table | None]:

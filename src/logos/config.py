@@ -23,7 +23,7 @@ from logos.abi.tools import Place
 
 PREFIX = "LOGOS_"
 
-LISTS = frozenset({"agents"})
+LISTS = frozenset({"agents", "audit.trust"})
 """Settings that are lists: in a variable their items are separated by colons, as in PATH."""
 
 
@@ -63,6 +63,23 @@ class Sandbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pool: Annotated[int, Meta(description="warm sandboxes kept waiting", ge=0, le=64)] = 0
 
 
+class Audit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    key: Annotated[
+        str,
+        Meta(
+            description="env:NAME or file:/path of the Ed25519 key that signs checkpoints; "
+            "empty: audit.key in the home, made when missing"
+        ),
+    ] = ""
+    every_s: Annotated[
+        float, Meta(description="time between checkpoints, in seconds; 0: only when asked", ge=0)
+    ] = 300.0
+    trust: Annotated[
+        tuple[str, ...],
+        Meta(description="public keys of other nodes that sign checkpoints here, in hexadecimal"),
+    ] = ()
+
+
 class Gateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The vendors' APIs, for clients nobody changed."""
 
@@ -90,6 +107,9 @@ class Endpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: Annotated[str, Meta(description="the provider's name of it, or a GGUF file")] = ""
     dialect: Annotated[str, Meta(description="openai or anthropic")] = ""
     window: Annotated[int, Meta(description="tokens", ge=256)] | None = None
+    effective: (
+        Annotated[float, Meta(description="share of the window that is used", gt=0, le=1)] | None
+    ) = None
     max_output: Annotated[int, Meta(description="tokens", ge=1)] | None = None
     concurrency: Annotated[int, Meta(description="thoughts at once", ge=1)] | None = None
     timeout_s: Annotated[float, Meta(description="longest silence, in seconds", gt=0)] = 600.0
@@ -108,6 +128,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     store: Store = Store()
     node: Node = Node()
     sandbox: Sandbox = Sandbox()
+    audit: Audit = Audit()
     trust: Trust = Trust()
     gateway: Gateway = Gateway()
     models: Annotated[dict[str, Endpoint], Meta(description="endpoints by name")] = {}
@@ -139,7 +160,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
         if not rest:
             raw[first] = value.split(":") if first in LISTS else value
         elif isinstance(section := raw.setdefault(first, {}), dict):
-            section[rest] = value
+            section[rest] = value.split(":") if f"{first}.{rest}" in LISTS else value
         else:
             raise SysError(Code.INVALID, f"settings: {first} is no section", hint=f"see {variable}")
         origins[f"{first}.{rest}".rstrip(".")] = variable

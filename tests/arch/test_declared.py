@@ -22,13 +22,12 @@ MANUAL = ROOT / "docs" / "manual"
 
 
 def driven() -> set[type[Call[Any]]]:
-    """The calls that boot gives a driver to: the keys of `drivers={...}`."""
+    """The calls that boot gives a driver to: the keys of what `_drivers` returns."""
     tree = ast.parse((ROOT / "src/logos/boot.py").read_text(encoding="utf-8"))
-    [table] = [
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.keyword) and node.arg == "drivers"
+    [function] = [
+        node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "_drivers"
     ]
+    [table] = [node.value for node in function.body if isinstance(node, ast.Return)]
     assert isinstance(table, ast.Dict)
     names = [key.id for key in table.keys if isinstance(key, ast.Name)]
     assert len(set(names)) == len(table.keys)

@@ -20,6 +20,7 @@ STATUSES = {0, *(meaning.exit_status for meaning in MEANING.values())}
 USES: dict[str, tuple[list[str], int]] = {
     "agents": ([], 0),
     "attach": ([str(DONE)], 0),
+    "audit checkpoint": ([], 0),
     "audit verify": ([], 0),
     "replay": ([str(DONE)], 0),
     "config": ([], 0),

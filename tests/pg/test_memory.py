@@ -68,7 +68,7 @@ async def test_what_has_left_the_window_is_found(node: Any, world: Any) -> None:
     assert "Lanterns" not in found
     shown = found.partition(",")[0]
     assert shown.startswith("[page ")
-    assert b"paged out" in msgspec.json.encode(model.requests[-1].messages)
+    assert b"digest of what has left" in msgspec.json.encode(model.requests[-1].messages)
 
 
 async def test_nothing_is_found_where_nothing_is(node: Any, world: Any) -> None:

@@ -21,6 +21,9 @@ import msgspec
 from logos.abi.ids import CallId, Pid
 from logos.abi.messages import AnyDelta, Request
 
+EFFECTIVE = 0.65
+"""Of an advertised window (RULER), when nobody knows better."""
+
 
 class Price(msgspec.Struct, frozen=True, kw_only=True):
     """Nano-dollars per token (1 USD per million tokens = 1000)."""
@@ -32,11 +35,13 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model is and can do.  `window` and `max_output` are in tokens; `concurrency` is
-    how many thoughts it takes at once."""
+    """What a model is and can do.  `window` and `max_output` are in tokens; `effective` is the share
+    of the window that is used: beyond it most models miss what is in front of them.  `concurrency`
+    is how many thoughts it takes at once."""
 
     name: str
     window: int = 128_000
+    effective: float = EFFECTIVE
     max_output: int = 8_192
     concurrency: int = 256
     price: Price = Price()

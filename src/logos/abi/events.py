@@ -32,7 +32,7 @@ from logos.abi.driver import Effect
 from logos.abi.errors import Code
 from logos.abi.ids import CallId, MailId, Pid, Seq
 from logos.abi.messages import Finish, Message, Options, ToolCall, Usage
-from logos.abi.paging import Cut, Place, Refused, Shown, Skeleton
+from logos.abi.paging import Cut, Part, Place, Refused, Shown, Skeleton
 from logos.abi.process import Signal
 from logos.abi.rights import Cap
 
@@ -264,10 +264,11 @@ class PagedIn(Event, frozen=True, kw_only=True):
 
 
 class Compacted(Event, frozen=True, kw_only=True):
-    """The turns of the events `out` and the brought-back pieces `unpaged` leave the window, and of
-    the pages `cut` only the head stays.  `digest` stands for everything that is out."""
+    """The turns of the events `out`, the messages `parts` and the brought-back pieces `unpaged` leave
+    the window, and of the pages `cut` only the head stays.  `digest` stands for all that is out."""
 
     out: tuple[Seq, ...] = ()
+    parts: tuple[Part, ...] = ()
     digest: str = ""
     unpaged: tuple[Place, ...] = ()
     cut: tuple[Cut, ...] = ()

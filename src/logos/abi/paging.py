@@ -3,6 +3,7 @@
     Place     a piece of a page: where it begins
     Shown     a piece that was brought back, its text in full, and why
     Refused   a piece that fitted and was kept out, and by which rule
+    Part      one of several messages of a page
     Cut       a page of which only the head stays
     Skeleton  what is left of an event when its words were forgotten
 
@@ -55,10 +56,18 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Cut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The first `kept` characters of the page stay."""
+    """The first `kept` characters of the page stay; with a `part`, of that message of it."""
 
     page: Seq
     kept: int
+    part: int = 0
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one of several messages of a page put into the window, by its number there."""
+
+    page: Seq
+    part: int
 
 
 class Skeleton(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -9,15 +9,17 @@
     process/    what a process is: a fold over its journal
     caps/       what a process may do
     clock/      the only reader of the clock
+    audit/      whether that can be trusted
     journal/    the append-only truth
 
 Each room imports only the rooms below it in this list.
 """
 
+from logos.kernel.audit import Audit, Checkpoint, Notary, Seal, public_key, signer, signer_at
 from logos.kernel.clock import SystemClock
 from logos.kernel.flow import Table
+from logos.kernel.memory import Seen, Window, view
 from logos.kernel.node import (
-    Audit,
     Dead,
     Kernel,
     Listed,
@@ -33,18 +35,27 @@ from logos.kernel.syscall import check_manifests, site_rules
 
 __all__ = [
     "Audit",
+    "Checkpoint",
     "Dead",
     "Kernel",
     "Listed",
     "Models",
+    "Notary",
     "Parts",
     "Records",
     "Replayed",
+    "Seal",
+    "Seen",
     "SystemClock",
     "Table",
     "Told",
     "Turn",
+    "Window",
     "check_manifests",
     "open_kernel",
+    "public_key",
+    "signer",
+    "signer_at",
     "site_rules",
+    "view",
 ]

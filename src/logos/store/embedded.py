@@ -90,6 +90,7 @@ class Embedded:
             pgexec(
                 "pg_ctl", (*arguments, "start"), bin_path=server.bin_path, user=server.system_user
             )
+            (self._folder / "starting").touch()  # it is young from here on: initdb took its time
         return self._ready(sockets, tell)
 
     def _ready(self, sockets: Path, tell: Callable[[str], None]) -> str:

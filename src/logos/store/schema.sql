@@ -9,6 +9,19 @@ CREATE TABLE public.blob (
     body bytea NOT NULL
 );
 ALTER TABLE ONLY public.blob ALTER COLUMN body SET STORAGE EXTERNAL;
+CREATE TABLE public.checkpoint (
+    number bigint NOT NULL,
+    body bytea NOT NULL,
+    key bytea NOT NULL,
+    signature bytea NOT NULL
+);
+CREATE TABLE public.checkpoint_mark (
+    pid bigint NOT NULL,
+    seq bigint NOT NULL,
+    hash bytea NOT NULL,
+    places bytea NOT NULL
+)
+WITH (fillfactor='80');
 CREATE TABLE public.journal (
     id bigint NOT NULL,
     pid bigint NOT NULL,
@@ -123,6 +136,10 @@ ALTER TABLE ONLY public.space ALTER COLUMN body SET STORAGE EXTERNAL;
 ALTER TABLE ONLY public.journal ATTACH PARTITION public.journal_default DEFAULT;
 ALTER TABLE ONLY public.blob
     ADD CONSTRAINT blob_pkey PRIMARY KEY (digest);
+ALTER TABLE ONLY public.checkpoint_mark
+    ADD CONSTRAINT checkpoint_mark_pkey PRIMARY KEY (pid);
+ALTER TABLE ONLY public.checkpoint
+    ADD CONSTRAINT checkpoint_pkey PRIMARY KEY (number);
 ALTER TABLE ONLY public.journal
     ADD CONSTRAINT journal_pkey PRIMARY KEY (pid, seq);
 ALTER TABLE ONLY public.journal_default
@@ -153,10 +170,14 @@ ALTER INDEX public.journal_feed ATTACH PARTITION public.journal_default_id_idx;
 ALTER INDEX public.journal_held ATTACH PARTITION public.journal_default_pid_idx;
 ALTER INDEX public.journal_pkey ATTACH PARTITION public.journal_default_pkey;
 CREATE TRIGGER blob_unchanged BEFORE UPDATE ON public.blob FOR EACH ROW EXECUTE FUNCTION public.refuse_rewriting();
+CREATE TRIGGER checkpoint_append_only BEFORE DELETE OR UPDATE ON public.checkpoint FOR EACH ROW EXECUTE FUNCTION public.refuse_rewriting();
+CREATE TRIGGER checkpoint_not_emptied BEFORE TRUNCATE ON public.checkpoint FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_rewriting();
 CREATE TRIGGER journal_append_only BEFORE DELETE OR UPDATE ON public.journal FOR EACH ROW EXECUTE FUNCTION public.refuse_rewriting();
 CREATE TRIGGER journal_not_emptied BEFORE TRUNCATE ON public.journal FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_rewriting();
 CREATE TRIGGER journal_not_emptied BEFORE TRUNCATE ON public.journal_default FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_rewriting();
 GRANT SELECT,INSERT,DELETE ON TABLE public.blob TO logos_kernel;
+GRANT SELECT,INSERT ON TABLE public.checkpoint TO logos_kernel;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.checkpoint_mark TO logos_kernel;
 GRANT SELECT,INSERT ON TABLE public.journal TO logos_kernel;
 GRANT SELECT,INSERT ON TABLE public.journal_default TO logos_kernel;
 GRANT USAGE ON SEQUENCE public.journal_id_seq TO logos_kernel;

@@ -1,6 +1,6 @@
 """The commands, one file per family, and the table of them all."""
 
-from logos.cli.commands.audit import REPLAY, VERIFY
+from logos.cli.commands.audit import CHECKPOINT, REPLAY, VERIFY
 from logos.cli.commands.execute import EXEC
 from logos.cli.commands.look import JOURNAL, LOGS, PS, SHOW, TREE
 from logos.cli.commands.machine import AGENTS, CONFIG, DOCTOR, DOWN, STATUS, UP
@@ -22,6 +22,7 @@ ALL = (
     LOGS,
     REPLAY,
     VERIFY,
+    CHECKPOINT,
     MOUNT,
     UMOUNT,
     MOUNTS,
@@ -38,7 +39,7 @@ COMMANDS: dict[str, Command] = {command.name: command for command in ALL}
 GROUPS = {
     "Work": (RUN, EXEC, ATTACH, SEND, KILL, WAIT),
     "Look": (PS, TREE, SHOW, JOURNAL, LOGS),
-    "Trust": (REPLAY, VERIFY),
+    "Trust": (REPLAY, VERIFY, CHECKPOINT),
     "Tools": (MOUNT, UMOUNT, MOUNTS),
     "Machine": (AGENTS, CONFIG, DOCTOR, UP, DOWN, STATUS),
 }

@@ -1,20 +1,60 @@
-"""audit verify, replay: is the record whole, and does what was done follow from it?"""
+"""audit verify, audit checkpoint, replay: is the record whole, and does what was done follow from it?"""
 
+from typing import Any
+
+import anyio
+
+from logos.abi.errors import Code, SysError
 from logos.abi.ids import Pid, Seq
 from logos.cli.registry import Argument, Asked, Command
+from logos.kernel import Checkpoint
 
 
 async def verify(asked: Asked) -> int:
-    found = await asked.node.kernel.records.audit()
+    began = anyio.current_time()
+    found = await asked.node.kernel.notary.verify(since=asked.arguments.since)
+    rate = found.events / max(anyio.current_time() - began, 1e-6)
     broken = [b._asdict() for b in found.broken]
-    data = {"processes": found.processes, "events": found.events, "broken": broken}
-    if not broken:
+    signed = found.checkpoint
+    data = {
+        "processes": found.processes,
+        "events": found.events,
+        "per_s": round(rate),
+        "broken": broken,
+        "doubts": list(found.doubts),
+        "checkpoint": None if signed is None else _told(signed),
+    }
+    if not broken and not found.doubts:
         ok = asked.out.style("intact", "green")
-        asked.out.data(data, f"{ok}: {found.events} events of {found.processes} processes")
+        read = "the newest" if asked.arguments.since else "all"
+        under = f"; checkpoint {signed.number} signs {signed.events}" if signed else ""
+        text = f"{ok}: {read} {found.events} events of {found.processes} processes{under}"
+        asked.out.data(data, text)
         return 0
-    lines = [f"process {b.pid}, event {b.seq}: {b.why}" for b in found.broken]
+    lines = [*found.doubts, *(f"process {b.pid}, event {b.seq}: {b.why}" for b in found.broken)]
     asked.out.data(data, asked.out.style("BROKEN\n", "red") + "\n".join(lines))
     return 1
+
+
+def _told(signed: Checkpoint) -> dict[str, Any]:
+    whole = {"number": signed.number, "at": signed.at, "root": signed.root.hex()}
+    return whole | {"processes": signed.processes, "events": signed.events}
+
+
+async def checkpoint(asked: Asked) -> int:
+    """What came since the last one is recomputed before it is signed over."""
+    notary = asked.node.kernel.notary
+    newest = (await notary.standing()).newest
+    found = await notary.verify(since=newest is not None)
+    if found.broken or found.doubts:
+        raise SysError(
+            Code.STATE, "the record is not whole: nothing is signed", hint="logos audit verify"
+        )
+    signed = await notary.sign() or found.checkpoint
+    assert signed is not None
+    text = f"checkpoint {signed.number}: {signed.events} events of {signed.processes} processes"
+    asked.out.data(_told(signed) | {"key": notary.key.hex()}, f"{text}\nkey {notary.key.hex()}")
+    return 0
 
 
 async def replay(asked: Asked) -> int:
@@ -43,7 +83,15 @@ async def replay(asked: Asked) -> int:
     return 1
 
 
-VERIFY = Command("audit verify", "recompute every hash chain; names what was changed", verify)
+VERIFY = Command(
+    "audit verify",
+    "recompute every hash chain, and hold it against what was signed; names what was changed",
+    verify,
+    (Argument("--since", "read only what came after the newest checkpoint", bool),),
+)
+CHECKPOINT = Command(
+    "audit checkpoint", "sign where all journals end now", checkpoint, effect="write"
+)
 REPLAY = Command(
     "replay",
     "fold a journal with the answers it has, and compare every prompt with what was sent",

@@ -11,7 +11,7 @@ from logos.abi.ids import Pid, Seq
 from logos.cli.commands.work import FROM, PID
 from logos.cli.registry import Argument, Asked, Command
 from logos.cli.shown import age, line, listed_data, moment, money, plain, told_data, when
-from logos.kernel import Listed, Told
+from logos.kernel import Listed, Seen, Told, Window, view
 
 
 async def ps(asked: Asked) -> int:
@@ -75,13 +75,7 @@ async def show(asked: Asked) -> int:
     pid, part = Pid(asked.arguments.pid), asked.arguments.part
     records = asked.node.kernel.records
     if part == "window":
-        window = await records.window(pid)
-        text = "\n".join(
-            f"{_head(asked, turn)}\n{_parts(message)}"
-            for turn, message in zip(window.turns, window.messages(), strict=True)
-        )
-        data: Any = [plain(turn) for turn in window.turns]
-        asked.out.data({"pid": pid, "tokens": window.total, "turns": data}, text)
+        _show_window(asked, pid, await records.window(pid))
         return 0
     process = await records.process(pid)
     data = plain(process)
@@ -89,12 +83,58 @@ async def show(asked: Asked) -> int:
     return 0
 
 
-def _head(asked: Asked, turn: Any) -> str:
-    pages = ",".join(map(str, turn.pages))
-    out = " out" if turn.out else ""
-    return asked.out.style(
-        f"── {turn.message.role} · page {pages} · {turn.tokens} tokens{out}", "dim"
+def _show_window(asked: Asked, pid: Pid, window: Window) -> None:
+    seen = view(window)
+    text = "\n".join(
+        line
+        for one in seen
+        for line in (_head(asked, one), _parts(one.message), *_brought(asked, one))
     )
+    facts = {
+        "tokens": window.total,
+        "turns_out": window.out,
+        "thoughts": window.requests,
+        "ratio": round(window.ratio, 3),
+        "todo": window.todo[1],
+    }
+    foot = f"── {window.total} tokens, {window.out} turns out of the window"
+    lines = [text, asked.out.style(foot, "dim"), *_refusals(asked, window)]
+    data = {"pid": pid, **facts, "parts": plain(seen), "refused": plain(window.refused)}
+    asked.out.data(data, "\n".join(lines))
+
+
+def _head(asked: Asked, one: Seen) -> str:
+    pages = f" · page {','.join(map(str, one.pages))}" if one.pages else ""
+    marks = "".join(
+        f" · {mark}"
+        for mark, there in (
+            ("pinned", one.pinned and one.part == "body"),
+            (f"wanted {one.uses}x", one.uses),
+            ("head only", one.shortened),
+        )
+        if there
+    )
+    head = f"── {one.part} · {one.role}{pages} · {one.tokens} tokens{marks}"
+    return asked.out.style(head, "dim")
+
+
+def _brought(asked: Asked, one: Seen) -> list[str]:
+    """Why each piece came."""
+    return [
+        asked.out.style(
+            f"   page {piece.page}+{piece.start}: score {piece.score:.1f}, "
+            f"likely {piece.likely:.0%} ({piece.why})",
+            "dim",
+        )
+        for piece in one.brought
+    ]
+
+
+def _refusals(asked: Asked, window: Window) -> list[str]:
+    return [
+        asked.out.style(f"   kept out: page {one.page}+{one.start}, {one.rule}", "dim")
+        for one in window.refused
+    ]
 
 
 def _parts(message: Any) -> str:

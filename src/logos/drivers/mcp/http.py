@@ -58,8 +58,9 @@ class Http:
             async with self._client.stream(
                 "POST", self._url, content=encoded(method, params, id_), headers=sent
             ) as response:
-                self._check(response, await _refusal(response))
-                answer = await self._answer(response, id_)
+                refusal = await _refusal(response)
+                self._check(response, refusal)
+                answer = refusal or await self._answer(response, id_)
         except httpx2.HTTPError as error:
             why = str(error) or type(error).__name__
             raise SysError(
@@ -111,12 +112,12 @@ class Http:
 
     def _check(self, response: httpx2.Response, refusal: Message | None) -> None:
         status = response.status_code
-        if response.is_success or (refusal is not None and refusal.error is not None):
-            return
         if status == 404 and self._session:  # noqa: PLR2004 - the session has ended
             self.ended = True
             self.left.set()
             raise Stale
+        if response.is_success or refusal is not None:
+            return
         if response.has_redirect_location:
             where = response.headers["location"]
             raise SysError(
@@ -169,9 +170,10 @@ async def _refusal(response: httpx2.Response) -> Message | None:
     if response.is_success or "json" not in response.headers.get("content-type", ""):
         return None
     try:
-        return decoded(await _body(response))
+        message = decoded(await _body(response))
     except SysError:
         return None
+    return message if message.error is not None else None
 
 
 async def _body(response: httpx2.Response) -> bytes:

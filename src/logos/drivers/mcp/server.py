@@ -78,6 +78,10 @@ class Server:
     def alive(self) -> bool:
         return self._client is not None and not self._client.wire.ended
 
+    def prefer(self, era: Era) -> None:
+        """What it was last time: one question less."""
+        self._era = era
+
     def known(self) -> tuple[Offer, ...]:
         return self._offers or ()
 

@@ -31,6 +31,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     key: str = ""
     model: str = ""
     window: int | None = None
+    effective: float | None = None
     max_output: int | None = None
     concurrency: int | None = None
     timeout_s: float = 600.0
@@ -62,6 +63,7 @@ def profile(endpoint: Endpoint, name: str) -> Profile:
     return Profile(
         name=name,
         window=endpoint.window or known.window,
+        effective=endpoint.effective or known.effective,
         max_output=endpoint.max_output or known.max_output,
         concurrency=endpoint.concurrency or CONCURRENCY,
         price=endpoint.price or find(endpoint.model or name) or Price(),

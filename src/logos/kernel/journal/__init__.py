@@ -14,7 +14,16 @@ Whoever appends must hold the process: `epoch` and `head` are checked in the sta
 appends.  That is the only lock.
 """
 
-from logos.kernel.journal.chain import Broken, Head, Row, before_birth, genesis, seal, verify
+from logos.kernel.journal.chain import (
+    MISPLACED,
+    Broken,
+    Head,
+    Row,
+    before_birth,
+    genesis,
+    seal,
+    verify,
+)
 from logos.kernel.journal.reader import (
     FOREVER,
     START,
@@ -45,6 +54,7 @@ from logos.kernel.journal.writer import (
 
 __all__ = [
     "FOREVER",
+    "MISPLACED",
     "START",
     "Batch",
     "Birth",

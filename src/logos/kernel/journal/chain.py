@@ -84,6 +84,9 @@ def seal(head: Head, at: int, events: Iterable[AnyEvent]) -> tuple[Head, list[Ro
     return Head(pid, epoch, seq, prev), rows
 
 
+MISPLACED = "its place in the feed is not between its neighbours'"
+
+
 class Broken(NamedTuple):
     """The first thing wrong with a journal."""
 
@@ -97,6 +100,7 @@ def verify(
 ) -> Broken | None:
     """Check consecutive rows of one process that follow event `before`, whose hash is `prev`;
     `epoch` and `last_id` are its too."""
+    earlier: int | None = None
     for row in rows:
         before = Seq(before + 1)
         if row.seq != before:
@@ -105,9 +109,10 @@ def verify(
             return Broken(row.pid, row.seq, why)
         if row.epoch < epoch:
             return Broken(row.pid, row.seq, "its epoch is older than that of the event before")
-        if row.id <= last_id:
-            return Broken(row.pid, row.seq, "its place in the feed is not after the event before")
-        prev, epoch, last_id = row.hash, row.epoch, row.id
+        if row.id <= last_id:  # one of two was moved: the other fits between its neighbours
+            moved = row.seq - (earlier is not None and earlier < row.id)
+            return Broken(row.pid, Seq(moved), MISPLACED)
+        prev, epoch, earlier, last_id = row.hash, row.epoch, last_id, row.id
     return None
 
 

@@ -13,25 +13,43 @@ pure policy says which pages leave the window and what a compaction keeps.
     Pager, Ask, Rules, Fault           pages in; a question; what may come in; what came, and why
     render                             pages as the text a model sees
     Resident, marks, victims           replacement
-    memorability, keep                 compaction
+    memorability, keep, survivors      what a compaction keeps
+    ask_for, paged_in                  before a thought: what to ask memory, and what its answer means
+    plan                               what leaves the window, and the digest that stands for it
+    tail                               what is recited at the end of a prompt
+    view                               a window as people look at it
     Weights, load, parse               what was learned, as data
-    estimate                           what text costs
+    estimate, number                   what text costs, and a message
     page_text                          the exact text of a page of the window
     render_result                      an answer of a call as the model reads it
 
 Nothing here reads a clock, a store, or anything but the table of weights that ships.
 """
 
+from logos.kernel.memory.compaction import digest_bound, plan
+from logos.kernel.memory.faults import Question, ask_for, paged_in
 from logos.kernel.memory.gate import Rules
 from logos.kernel.memory.layout import render
 from logos.kernel.memory.page import Kind, Page, Piece, Source, page_of, split
 from logos.kernel.memory.pager import Ask, Fault, Pager, Refused, Why
-from logos.kernel.memory.policy import Marks, Resident, keep, marks, memorability, victims
+from logos.kernel.memory.policy import (
+    Marks,
+    Resident,
+    keep,
+    marks,
+    memorability,
+    survivors,
+    victims,
+)
 from logos.kernel.memory.recall import SPACE_VERSION, Recall, found_text
+from logos.kernel.memory.recital import tail
 from logos.kernel.memory.scorer import Weights, load, parse
+from logos.kernel.memory.seen import Seen, view
 from logos.kernel.memory.shelf import OWN, Edge, Shelf, Version, place, shared, slug
+from logos.kernel.memory.telling import number, page_text, render_result
 from logos.kernel.memory.tokens import estimate
-from logos.kernel.memory.window import Turn, Window, page_text, render_result
+from logos.kernel.memory.turns import Turn
+from logos.kernel.memory.window import Window
 
 __all__ = [
     "OWN",
@@ -44,10 +62,12 @@ __all__ = [
     "Page",
     "Pager",
     "Piece",
+    "Question",
     "Recall",
     "Refused",
     "Resident",
     "Rules",
+    "Seen",
     "Shelf",
     "Source",
     "Turn",
@@ -55,20 +75,28 @@ __all__ = [
     "Weights",
     "Why",
     "Window",
+    "ask_for",
+    "digest_bound",
     "estimate",
     "found_text",
     "keep",
     "load",
     "marks",
     "memorability",
+    "number",
     "page_of",
     "page_text",
+    "paged_in",
     "parse",
     "place",
+    "plan",
     "render",
     "render_result",
     "shared",
     "slug",
     "split",
+    "survivors",
+    "tail",
     "victims",
+    "view",
 ]

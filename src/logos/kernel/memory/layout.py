@@ -3,6 +3,7 @@
     line, header    what one page, and one conversation, adds to the text
     render          pages -> text, in the order they were said
     line_cost, HEADER_COST
+    brought_back    pieces that were paged in -> the message that holds them
 
 A conversation has its date once; a line has the page's id, which is also how it is cited, and who
 spoke.  A line of a page that looks like the start of another page is indented, so that no page can
@@ -12,13 +13,14 @@ Invariant: the estimate of the rendered text is at most the sum of the costs.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from logos.abi.paging import Shown
 from logos.kernel.memory.page import Page
 
 HEADER_COST = 10
-_FORGED = re.compile(r"^(?=#\s|\d+[ :])", re.MULTILINE)
+_FORGED = re.compile(r"^(?=#\s|\d+(?:/\d+)?(?:\+\d+)?[ :])", re.MULTILINE)
 _SUPERSEDED = " (superseded)"
 
 
@@ -37,10 +39,50 @@ def render(pages: Iterable[Page]) -> str:
     return "".join(out)
 
 
+BROUGHT_BACK = "[memory: said before, and may matter here; the numbers are pages]"
+NOTHING_CAME = "[memory: nothing that was said before seems to answer this]"
+
+
+def brought_back(pieces: Sequence[Shown]) -> str:
+    """In the order they were said.  Pieces of one page that follow one another are joined."""
+    out = [BROUGHT_BACK]
+    last: Shown | None = None
+    for piece in sorted(pieces, key=lambda one: (one.time or 0, one.pid, one.page, one.start)):
+        if last is None or (last.pid, last.group, _day(last)) != (
+            piece.pid,
+            piece.group,
+            _day(piece),
+        ):
+            out.append(_header(piece.time))
+        elif (piece.pid, piece.page, piece.start) == (last.pid, last.page, last.end):
+            out[-1] += _shielded(piece.text)
+            last = piece
+            continue
+        out.append(_piece(piece))
+        last = piece
+    return "\n".join(line.strip() for line in out)
+
+
+def _piece(piece: Shown) -> str:
+    where = f"{piece.pid}/{piece.page}" if piece.pid else f"{piece.page}"
+    part = f"+{piece.start}" if piece.start else ""
+    old = _SUPERSEDED if piece.valid_to is not None else ""
+    who = piece.subject or piece.role
+    return f"{where}{part} {who}{old}: {_shielded(piece.text)}"
+
+
+def _day(piece: Shown) -> int:
+    return -1 if piece.time is None else piece.time // 86_400_000_000
+
+
 def header(page: Page) -> str:
-    if page.time is None:
+    return _header(page.time)
+
+
+def _header(time: int | None) -> str:
+    if time is None:
         return "# undated\n"
-    return f"# {datetime.fromtimestamp(page.time / 1e6, UTC):%Y-%m-%d}\n"
+    return f"# {datetime.fromtimestamp(time / 1e6, UTC):%Y-%m-%d}\n"
 
 
 def line(page: Page) -> str:

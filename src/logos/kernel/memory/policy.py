@@ -4,7 +4,9 @@
     marks          when to evict and down to where, from what tokens cost
     victims        the pages to evict, in one batch
     memorability   how likely a page is ever asked for, before anybody asks
+    worths         the same, per page and for what it costs
     keep           the pages a compaction keeps word for word
+    survivors      which pages of a conversation a compaction to a share of it keeps
 
 Evicting rewrites everything after the first page that leaves, so it is done rarely and much at a time.
 
@@ -17,8 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from logos.kernel.memory.page import Kind
-from logos.kernel.memory.scorer import Weights
+from logos.kernel.memory.page import Kind, Page
+from logos.kernel.memory.scorer import Weights, load
+from logos.kernel.memory.space import rebuild
 from logos.kernel.memory.table import KINDS, ROLES, TRAITS, Columns
 
 Floats = NDArray[np.float32]
@@ -26,14 +29,16 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resident:
-    """`uses` counts how often the page was wanted and `used` is when it last was, in requests; `pair`
-    joins a call and its result, which leave together."""
+    """`uses` counts how often the page was wanted and `used` is when it last was, in requests; `worth`
+    says how likely it will be, for what was never wanted yet; `pair` joins a call and its result,
+    which leave together."""
 
     page: int
     tokens: int
     kind: Kind = Kind.CHAT
     uses: int = 1
     used: int = 0
+    worth: float = 0.0
     pinned: bool = False
     pair: str = ""
 
@@ -89,10 +94,11 @@ def _bundles(resident: Sequence[Resident]) -> list[list[Resident]]:
     return list(out.values())
 
 
-def _worth(bundle: list[Resident]) -> tuple[bool, int, int, int]:
+def _worth(bundle: list[Resident]) -> tuple[bool, int, float, int, int]:
     return (
         not any(each.kind is Kind.TOOL for each in bundle),
         max(each.uses for each in bundle),
+        max(each.worth for each in bundle),
         max(each.used for each in bundle),
         min(each.page for each in bundle),
     )
@@ -135,6 +141,38 @@ def memorability(cols: Columns, weights: Weights) -> Floats:
     return out
 
 
+def worths(pages: Sequence[Page], weights: Weights | None = None) -> dict[int, float]:
+    """By page id: how likely it is ever wanted, for what it costs."""
+    space = rebuild(pages)
+    found = memorability(space.table.columns(), load() if weights is None else weights)
+    return {page.id: density(float(found[space.table.row(page.id)]), page.tokens) for page in pages}
+
+
+def density(likely: float, tokens: int) -> float:
+    return float(likely / (tokens + 1) ** DENSITY)
+
+
+def survivors(
+    pages: Sequence[Page], share: float, weights: Weights | None = None
+) -> frozenset[int]:
+    """The ids of the pages that are left of a window that holds these, none of them ever wanted,
+    when it is compacted to `share` of its tokens."""
+    worth = worths(pages, weights)
+    total = sum(page.tokens for page in pages)
+    resident = [
+        Resident(
+            page=page.id,
+            tokens=page.tokens,
+            kind=page.kind,
+            uses=0,
+            worth=worth[page.id],
+        )
+        for page in pages
+    ]
+    gone = victims(resident, need=total - int(total * share))
+    return frozenset(page.id for page in pages).difference(gone)
+
+
 def keep(
     tokens: Mapping[int, int],
     worth: Mapping[int, float],
@@ -145,9 +183,7 @@ def keep(
     """Pages that stay word for word: the pinned ones, then by worth / cost ** DENSITY while they fit."""
     out = set(pinned)
     used = sum(tokens[page] for page in out)
-    for page in sorted(
-        tokens, key=lambda page: (-worth[page] / (tokens[page] + 1) ** DENSITY, page)
-    ):
+    for page in sorted(tokens, key=lambda page: (-density(worth[page], tokens[page]), page)):
         if page not in out and used + tokens[page] <= budget:
             out.add(page)
             used += tokens[page]

@@ -1,139 +1,298 @@
 """What the model sees.  Pure: the window is a fold of the journal, like the process.
 
     Window.apply(seq, event)   one more event
-    Window.fit(room)           page out what does not fit into so many tokens
-    Window.messages()          the messages, in order; same journal, same bytes
-    page_text(event)           the exact text of the page that is this event
+    Window.messages(tail)      the messages, in order; same journal, same bytes
 
-A page is what one event put into the window, and its number is that event's.  It leaves the
-window as a whole and a stub takes its place, which names the page; nothing is lost and
-nothing is rewritten.  Order: the system text, the task, then turns as they happened.  A call
-and its answer stay together: answers are shown in the order of the calls, however they came.
+Order: the system text and the task; the core blocks; the digest of what is out; turns as they
+happened, and pages that were brought back where they came back; the tail, which is not kept.
+The fold decides nothing: what leaves is what a Compacted says, so between two of them the window
+only grows at its end.  Answers are shown in the order of the calls, however they came.
 """
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any
 
 import msgspec
 
+from logos.abi.calls import ReadPage, SearchMemory, name
 from logos.abi.events import (
     AnyEvent,
     Asked,
+    Called,
+    Compacted,
     Failed,
-    Rang,
-    Received,
+    Forgot,
+    PagedIn,
+    Pinned,
     Remembered,
     Returned,
-    Signalled,
     Spawned,
     Thought,
     Told,
-    Warned,
 )
-from logos.abi.ids import CallId, Pid, Seq
+from logos.abi.ids import CallId, Seq
 from logos.abi.limits import RESULT_TOKENS
-from logos.abi.messages import (
-    AnyPart,
-    Image,
-    Message,
-    Opaque,
-    Role,
-    Text,
-    ToolCall,
-    ToolResult,
-    said,
+from logos.abi.messages import Message, Role, ToolResult, said
+from logos.abi.paging import Cut, Place, Refused, Skeleton
+from logos.kernel.memory.layout import NOTHING_CAME, brought_back
+from logos.kernel.memory.telling import number, page_text, plain, render_result
+from logos.kernel.memory.tokens import CHARS_A_TOKEN, estimate, learned, rough
+from logos.kernel.memory.turns import (
+    GONE,
+    Piece,
+    Turn,
+    blank,
+    bundles,
+    found_in,
+    shorten,
+    turn_of,
+    without,
 )
-from logos.abi.process import Signal
 
-CHARS_A_TOKEN = 3
-"""Errs to the safe side for prose and code."""
+__all__ = ["Piece", "Turn", "Window", "bundles", "page_text", "render_result"]
 
-RECENT = 4
-"""The newest turns, which stay resident whatever the room."""
+EASE = 0.1
+"""How far one request moves what a request is thought to add."""
 
-LOW_MARK = 0.5
-"""A batch of evictions goes down to this share of the room, so that the next is far away."""
+LINE_TOKENS = 5
+"""Of a brought-back piece, beside its text."""
 
-
-class Turn(msgspec.Struct):
-    """One message of the window; `pages` has the event of each part, or one for them all.
-    `tokens` is an estimate."""
-
-    pages: tuple[Seq, ...]
-    message: Message
-    tokens: int
-    out: bool = False
+_READ, _SEARCH = name(ReadPage), name(SearchMemory)
+BEGIN = said(Role.USER, "[kernel] Begin.")
+CORE = "/mem/core/"
+TODO = "/mem/todo"
+NO_ANSWER = "[no answer yet]"
 
 
 class Window(msgspec.Struct):
-    turns: list[Turn] = []
+    """`total` is an estimate in tokens, `ratio` what the model's own count was last, over it.
+    `requests` counts thoughts asked for, `growth` what each added; `out` the turns that have left,
+    `stored` what was remembered; `todo` is recited; `fresh`: something has come that memory was not asked about."""
+
+    head: list[Turn] = []
+    core: dict[str, tuple[Seq, str]] = {}
+    digest: str = ""
+    compacted: Seq = Seq(0)
+    body: list[Turn] = []
     total: int = 0
     calls: list[CallId] = []
-    answers: dict[CallId, tuple[Seq, ToolResult]] = {}
+    asked: dict[CallId, Called] = {}
+    answers: dict[CallId, tuple[Seq, int, ToolResult]] = {}
+    paired: int = 0
     held: list[Turn] = []
+    pins: list[Seq] = []
+    requests: int = 0
+    added: int = 0
+    growth: float = 0.0
+    out: int = 0
+    stored: int = 0
+    todo: tuple[Seq, str] = (Seq(0), "")
+    estimated: int = 0
+    model: str = ""
+    ratio: float = 1.0
+    fresh: bool = True
+    refused: tuple[Refused, ...] = ()
 
     def apply(self, seq: Seq, event: AnyEvent) -> None:
-        match event:
-            case Spawned():
-                self._say(seq, said(Role.SYSTEM, event.agent.instructions or event.agent.name))
-                if event.task:
-                    self._say(seq, said(Role.USER, event.task))
-            case Asked(room=room):
-                self.fit(room)
-            case Thought(message=message):
-                self.calls = [call.id for call in message.calls]
-                self._say(seq, message)
-            case Returned(id=id_):
-                self._answer(seq, ToolResult(id=id_, content=page_text(event)))
-            case Failed(id=id_):
-                self._answer(seq, ToolResult(id=id_, content=page_text(event), error=True))
-            case Told(messages=messages):
-                for message in messages:
-                    self._hear(seq, message)
-            case _:
-                kept = isinstance(event, Remembered)  # in memory, not in the window
-                if not kept and (text := page_text(event)):
-                    self._tell(
-                        Turn(pages=(seq,), message=said(Role.USER, text), tokens=tokens(text))
-                    )
+        fold = _FOLDS.get(type(event))
+        if fold is not None:
+            fold(self, seq, event)
+        elif text := page_text(event):
+            self._tell(turn_of(seq, said(Role.USER, text)))
 
-    def messages(self) -> tuple[Message, ...]:
-        return tuple(_stub(turn) if turn.out else turn.message for turn in self.turns)
+    def messages(self, tail: str = "") -> tuple[Message, ...]:
+        out = [turn.message for turn in self.head]
+        out += filter(None, (self.core_message(), self.digest_message()))
+        out += (turn.message for turn in self.body)
+        if self.calls:
+            out.append(self._unanswered())
+        if tail:
+            out.append(said(Role.USER, tail))
+        first = next((n for n, one in enumerate(out) if one.role is not Role.SYSTEM), len(out))
+        if first == len(out) or out[first].role is not Role.USER:
+            out.insert(first, BEGIN)
+        return tuple(out)
 
-    def fit(self, room: int) -> None:
-        """Page out the oldest answers, then the oldest words, down to the low mark."""
-        if not room or self.total <= room:
-            return
-        goal = int(room * LOW_MARK)
-        body = self.turns[2:-RECENT]
-        for kinds in ((Role.TOOL,), (Role.USER, Role.ASSISTANT)):
-            for turn in body:
-                if self.total <= goal:
-                    return
-                shrunk = _size(_stub(turn))
-                if not turn.out and turn.message.role in kinds and shrunk < turn.tokens:
-                    turn.out = True
-                    self.total -= turn.tokens - shrunk
-                    turn.tokens = shrunk
+    # -- what the events do ----------------------------------------------------------------
 
-    def pages_out(self) -> list[Seq]:
-        return [page for turn in self.turns if turn.out for page in turn.pages]
+    def begin(self, seq: Seq, event: Spawned) -> None:
+        for role, text in (
+            (Role.SYSTEM, event.agent.instructions or event.agent.name),
+            (Role.USER, event.task),
+        ):
+            if text or role is Role.SYSTEM:
+                self.head.append(turn_of(seq, said(role, text)))
+                self.total += self.head[-1].tokens
 
-    def _hear(self, seq: Seq, message: Message) -> None:
+    def ask(self, seq: Seq, event: Asked) -> None:
+        del seq
+        self.requests += 1
+        moved = EASE if self.growth else 1.0
+        self.growth += moved * (self.added - self.growth) if self.requests > 1 else 0.0
+        self.added = 0
+        self.estimated = event.estimated
+        if event.model != self.model:
+            self.model, self.ratio = event.model, 1.0
+
+    def think(self, seq: Seq, event: Thought) -> None:
+        message = event.message
+        self.ratio = learned(self.ratio, self.estimated, event.usage.input)
+        self._propose(message, turn_of(seq, message))
+        self.fresh = False
+
+    def _propose(self, message: Message, turn: Turn) -> None:
+        self.paired += 1
+        self.calls = [call.id for call in message.calls]
+        turn.pair = self.paired
+        self._add(turn)
+
+    def tell(self, seq: Seq, event: Told) -> None:
+        numbers = count(1)
+        at = 0
+        for message in event.messages:
+            size = len(plain(message))
+            self._hear((seq, at, at + size), message, numbers)
+            at += size + 1
+
+    def _hear(self, where: tuple[Seq, int, int], message: Message, numbers: Iterator[int]) -> None:
         """What a client says stands as it was said: its model cannot read the rest of a page.
         It may answer calls late, twice, never, or of a thought nobody had."""
+        seq = where[0]
         if message.role is Role.TOOL:
             for part in message.content:
                 if isinstance(part, ToolResult) and part.id in self.calls:
-                    self._answered(seq, part)
+                    self._answered((seq, next(numbers)), part)
                 elif isinstance(part, ToolResult):
-                    self._tell(_turn(seq, said(Role.USER, f"[result of {part.id}] {part.content}")))
+                    late = said(Role.USER, f"[result of {part.id}] {part.content}")
+                    self._tell(turn_of(seq, late, next(numbers)))
             return
         for id_ in [id_ for id_ in self.calls if id_ not in self.answers]:
-            self._answered(seq, ToolResult(id=id_, content="(no result was given)", error=True))
+            none = ToolResult(id=id_, content="(no result was given)", error=True)
+            self._answered((seq, next(numbers)), none)
+        turn = turn_of(seq, message, next(numbers))
+        turn.ranges = [where]
         if message.role is Role.ASSISTANT:
-            self.calls = [call.id for call in message.calls]
-        self._say(seq, message)
+            self._propose(message, turn)
+        else:
+            self._add(turn)
 
-    def _say(self, page: Seq, message: Message) -> None:
-        self._add(_turn(page, message))
+    def call(self, seq: Seq, event: Called) -> None:
+        del seq
+        if event.name in (_READ, _SEARCH):
+            self.asked[event.id] = event
+
+    def returned(self, seq: Seq, event: Returned) -> None:
+        self._answer(seq, ToolResult(id=event.id, content=page_text(event)))
+
+    def failed(self, seq: Seq, event: Failed) -> None:
+        self._answer(seq, ToolResult(id=event.id, content=page_text(event), error=True))
+
+    def pin(self, seq: Seq, event: Pinned) -> None:
+        del seq
+        self.pins = [pin for pin in self.pins if pin != event.page]
+        self.pins += [event.page] if event.pinned else []
+
+    def page_in(self, seq: Seq, event: PagedIn) -> None:
+        self.refused = event.refused
+        for place in event.used:
+            self._use(place)
+        if event.by is not None:
+            return  # its answer shows them
+        self.fresh = False
+        pieces = [
+            Piece(shown=shown, tokens=LINE_TOKENS + estimate(shown.text), used=self.requests)
+            for shown in event.pages
+        ]
+        if pieces:
+            message = said(Role.USER, brought_back(event.pages))
+        elif "?" in event.question and not event.used:
+            message = said(Role.USER, NOTHING_CAME)
+        else:
+            return
+        fresh = self.fresh
+        self._tell(Turn(pages=(seq,), message=message, tokens=number(message), pieces=pieces))
+        self.fresh = fresh
+
+    def _use(self, place: Place) -> None:
+        """Somebody wanted it: it stays longer."""
+        for turn in self.body:
+            here = [p for p in turn.pieces if p.shown.place == place]
+            if not here and (turn.pieces or place.pid or place.page not in turn.pages):
+                continue
+            wanted: list[Piece] | list[Turn] = here or [turn]
+            for one in wanted:
+                one.uses += 1
+                one.used = self.requests
+
+    def compact(self, seq: Seq, event: Compacted) -> None:
+        out, unpaged = set(event.out), set(event.unpaged)
+        parts = {(one.page, one.part) for one in event.parts}
+        kept: list[Turn] = []
+        for bundle in bundles(self.body):
+            keys = [key for turn in bundle for key in turn.keys]
+            if all(key in parts or key[0] in out for key in keys):
+                self.out += len(bundle)
+            else:
+                kept += bundle
+        self.body = kept
+        self._drop(unpaged)
+        for cut in event.cut:
+            self._cut(cut)
+        for turn in self.body:
+            if turn.block:
+                self.core[turn.block] = (turn.pages[0], turn.message.text)
+        self.body = [turn for turn in self.body if not turn.block]
+        self.digest, self.compacted = event.digest, seq
+        self._count()
+
+    def _count(self) -> None:
+        extra = filter(None, (self.core_message(), self.digest_message()))
+        self.total = sum(turn.tokens for turn in (*self.head, *self.body)) + sum(map(number, extra))
+
+    def _drop(self, places: set[Place]) -> None:
+        """Brought-back pieces leave."""
+        self.body = [left for turn in self.body if (left := without(turn, places)) is not None]
+
+    def _cut(self, cut: Cut) -> None:
+        for turn in self.body:
+            if (cut.page, cut.part) in turn.keys and not turn.pieces:
+                shorten(turn, cut)
+
+    # -- turns -----------------------------------------------------------------------------
+
+    def remember(self, seq: Seq, event: Remembered) -> None:
+        """A core block is said where it was written, and in its place from the next compaction on."""
+        if event.path == TODO:
+            self.todo = (seq, event.text)
+        elif event.path.startswith(CORE):
+            block = event.path.removeprefix(CORE)
+            text = "(nothing any more)" if event.ends else event.text
+            turn = turn_of(seq, said(Role.USER, f"[core {block}]\n{text}"))
+            turn.block = block
+            self._tell(turn)
+        else:
+            self.stored += 1
+
+    def forget(self, seq: Seq, event: Forgot) -> None:
+        """What is forgotten is nowhere in the window, whatever its events are read as now."""
+        del seq
+        pages = set(event.pages)
+        if self.compacted in pages:
+            self.digest = next(
+                (_digest_of(one) for one in event.left if one.page == self.compacted), ""
+            )
+        if self.todo[0] in pages:
+            self.todo = (Seq(0), "")
+        for block, (page, _) in self.core.items():
+            if page in pages:
+                self.core[block] = (page, f"[core {block}]\n{GONE}")
+        places = {one.shown.place for turn in self.body for one in turn.pieces}
+        self._drop({place for place in places if not place.pid and place.page in pages})
+        for turn in (*self.head, *self.body):
+            if pages.intersection(turn.pages):
+                blank(turn, pages)
+        self._count()
 
     def _tell(self, turn: Turn) -> None:
         """News must not come between a call and its answer: it waits until all have come."""
@@ -143,122 +302,81 @@ class Window(msgspec.Struct):
             self._add(turn)
 
     def _add(self, turn: Turn) -> None:
-        self.turns.append(turn)
+        turn.used = self.requests
+        self.body.append(turn)
         self.total += turn.tokens
+        self.added += turn.tokens
+        self.fresh = True
 
     def _answer(self, seq: Seq, result: ToolResult) -> None:
-        if result.id not in self.calls:
-            return  # the program of a hosted process asked for it, and no model
-        content = result.content
-        if tokens(content) > RESULT_TOKENS:
-            kept = content[: RESULT_TOKENS * CHARS_A_TOKEN]
-            rest = (
-                f"\n[page {seq}: {len(content)} characters, the first {len(kept)} are above; "
-                f"memory_read(page={seq}, offset={len(kept)}) brings the rest]"
-            )
-            result = msgspec.structs.replace(result, content=kept + rest)
-        self._answered(seq, result)
+        if result.id in self.calls:
+            self._answered((seq, 0), result)
 
-    def _answered(self, seq: Seq, result: ToolResult) -> None:
-        self.answers[result.id] = (seq, result)
-        if all(id_ in self.answers for id_ in self.calls):
-            pages, results = zip(*(self.answers[id_] for id_ in self.calls), strict=True)
-            self.calls, self.answers = [], {}
-            message = Message(role=Role.TOOL, content=results)
-            self._add(Turn(pages=pages, message=message, tokens=_size(message)))
-            held, self.held = self.held, []
-            for turn in held:
-                self._add(turn)
+    def _answered(self, key: tuple[Seq, int], result: ToolResult) -> None:
+        self.answers[result.id] = (*key, result)
+        if not all(id_ in self.answers for id_ in self.calls):
+            return
+        pages, parts, results = zip(*(self.answers[id_] for id_ in self.calls), strict=True)
+        message = Message(role=Role.TOOL, content=results)
+        turn = Turn(pages=pages, message=message, tokens=0, parts=parts, pair=self.paired)
+        self.calls, self.answers = [], {}
+        for page, part, answer in zip(pages, parts, results, strict=True):
+            self._show(answer, turn)
+            if not part and rough(answer.content) > RESULT_TOKENS:
+                shorten(turn, Cut(page=page, kept=RESULT_TOKENS * CHARS_A_TOKEN))
+        turn.tokens = number(turn.message)
+        self._add(turn)
+        held, self.held = self.held, []
+        for one in held:
+            self._add(one)
 
+    def _show(self, part: ToolResult, turn: Turn) -> None:
+        """An answer of memory shows pages: they are here, and were wanted."""
+        called = self.asked.pop(part.id, None)
+        if called is None or part.error:
+            return
+        if called.name == _READ:
+            call = msgspec.json.decode(called.call, type=ReadPage)
+            found = [(Seq(call.page), call.offset, call.offset + len(part.content))]
+        else:
+            found = list(found_in(part.content))
+        turn.ranges = [*turn.ranges, *found]
+        for page, start, _ in found:
+            self._use(Place(page=page, start=start))
 
-def _turn(page: Seq, message: Message) -> Turn:
-    return Turn(pages=(page,), message=message, tokens=_size(message))
+    def _unanswered(self) -> Message:
+        """Calls that nobody has answered when the next thought begins."""
+        parts = (
+            self.answers[id_][2] if id_ in self.answers else ToolResult(id=id_, content=NO_ANSWER)
+            for id_ in self.calls
+        )
+        return Message(role=Role.TOOL, content=tuple(parts))
 
+    def core_message(self) -> Message | None:
+        if not self.core:
+            return None
+        return said(Role.USER, "\n".join(text for _, (_, text) in sorted(self.core.items())))
 
-def page_text(event: AnyEvent) -> str:
-    """What this event puts into the window, whole; empty: nothing."""
-    match event:
-        case Spawned(task=text) | Thought(message=Message(text=text)):
-            return text
-        case Returned(value=value):
-            return render_result(value)
-        case Remembered(text=text):
-            fact = event.kind == "fact" and text
-            return f"{event.subject} {event.relation}: {text}" if fact else text
-        case Told(messages=messages):
-            return "\n".join(map(_plain, messages))
-        case Failed():
-            return f"{event.code}: {event.message}" + (f" ({event.hint})" if event.hint else "")
-        case _:
-            return _news(event)
-
-
-def _plain(message: Message) -> str:
-    results = (part.content for part in message.content if isinstance(part, ToolResult))
-    return "\n".join(filter(None, (message.text, *results)))
-
-
-def render_result(value: msgspec.Raw) -> str:
-    """A result as the model reads it: a text as it is, anything else as JSON."""
-    decoded = msgspec.json.decode(value)
-    return decoded if isinstance(decoded, str) else bytes(value).decode()
+    def digest_message(self) -> Message | None:
+        return said(Role.USER, self.digest) if self.digest else None
 
 
-def tokens(text: str) -> int:
-    return len(text) // CHARS_A_TOKEN + 4
+def _digest_of(left: Skeleton) -> str:
+    event = msgspec.json.decode(left.body, type=AnyEvent)
+    return event.digest if isinstance(event, Compacted) else ""
 
 
-def _size(message: Message) -> int:
-    total = 0
-    for part in message.content:
-        match part:
-            case Text(text=text):
-                total += tokens(text)
-            case ToolCall():
-                total += tokens(part.name + part.arguments)
-            case ToolResult():
-                total += tokens(part.content)
-            case Image() | Opaque():
-                total += 1000  # an image: what the vendors charge for a middle-sized one
-    return total
-
-
-def _stub(turn: Turn) -> Message:
-    """What stands for a page that is out.  The calls of a message stay: their answers need them."""
-    parts: list[AnyPart] = []
-    if turn.message.role is Role.TOOL:
-        for page, part in zip(turn.pages, turn.message.content, strict=True):
-            assert isinstance(part, ToolResult)
-            label = _label(page, tokens(part.content))
-            content = min(label, part.content, key=len)  # what is short stays as it is
-            parts.append(msgspec.structs.replace(part, content=content))
-    else:
-        label = _label(turn.pages[0], _size(turn.message))
-        parts = [Text(text=label), *turn.message.calls]
-    return Message(role=turn.message.role, content=tuple(parts))
-
-
-def _label(page: Seq, size: int) -> str:
-    return f"[page {page}: {size} tokens paged out; memory_read(page={page}) brings it back]"
-
-
-def _news(event: AnyEvent) -> str:
-    match event:
-        case Received(answers=None):
-            return f"[message{_from(event.sender)}] {event.text}"
-        case Rang(text=text):
-            return f"[timer] {text}"
-        case Warned(text=text):
-            return f"[kernel] {text}"
-        case Signalled(signal=Signal.TERM):
-            return (
-                "[kernel] You are asked to end. Answer now with what you have; make no more calls."
-            )
-        case Signalled(signal=Signal.ALARM):
-            return "[kernel] Alarm."
-        case _:
-            return ""
-
-
-def _from(sender: Pid | None) -> str:
-    return "" if sender is None else f" from process {sender}"
+_FOLDS: dict[type[Any], Callable[[Window, Seq, Any], None]] = {
+    Spawned: Window.begin,
+    Asked: Window.ask,
+    Thought: Window.think,
+    Called: Window.call,
+    Returned: Window.returned,
+    Failed: Window.failed,
+    PagedIn: Window.page_in,
+    Compacted: Window.compact,
+    Pinned: Window.pin,
+    Remembered: Window.remember,
+    Forgot: Window.forget,
+    Told: Window.tell,
+}

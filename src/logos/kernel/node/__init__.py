@@ -8,13 +8,12 @@ Turn                 what a client of the gateway says
 
 from logos.kernel.node.kernel import Kernel, Parts, open_kernel
 from logos.kernel.node.lease import Dead
-from logos.kernel.node.records import Audit, Listed, Records, Told
+from logos.kernel.node.records import Listed, Records, Told
 from logos.kernel.node.replay import Replayed
 from logos.kernel.node.think import Models
 from logos.kernel.process.mail import Turn
 
 __all__ = [
-    "Audit",
     "Dead",
     "Kernel",
     "Listed",

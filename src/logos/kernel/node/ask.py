@@ -3,6 +3,8 @@
     Asker.decided(resident, call)            the decision; None: it could only be allowed
     Asker.instead(resident, called, d)       what is journaled in place of a call that may not be made
     encoded(decision)                        as it stands in the journal
+    Asker.trial(pid, upto)                   a process at one of its events, to ask about calls
+                                             that are not made: `Trial.weigh(proposal)`
 
 A refusal says to the model what it may do instead and nothing to a person: questions are
 scarce, and whoever plants text must not be able to put one.
@@ -10,7 +12,7 @@ scarce, and whoever plants text must not be able to put one.
 Invariant: a call is made only if its decision allows it, or a person has agreed to it.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -18,8 +20,13 @@ from logos.abi.agent import Approvals
 from logos.abi.calls import Call
 from logos.abi.errors import Code
 from logos.abi.events import Called, Failed, Held
-from logos.kernel.flow import Decision, Verdict
-from logos.kernel.node.resident import Resident
+from logos.abi.ids import Pid, Seq
+from logos.abi.messages import ToolCall
+from logos.abi.process import Process
+from logos.kernel.flow import Decision, Task, Verdict
+from logos.kernel.journal import FOREVER
+from logos.kernel.node.resident import Resident, fold_all
+from logos.kernel.node.trail import follow
 from logos.kernel.process import SECOND
 from logos.kernel.syscall import Gate, Tools
 from logos.store import Store
@@ -41,6 +48,11 @@ class Asker:
             await resident.durable()  # what it is folded from is read from disk
         task = await resident.trail.task(self._store, resident.pid, self._tools)
         return self._tools.weigh(task, call)
+
+    async def trial(self, pid: Pid, upto: Seq = FOREVER) -> "Trial":
+        process = (await fold_all(self._store, pid, upto)).process
+        following = await follow(self._store, pid, self._tools, upto)
+        return Trial(self.gate, self._tools, process, following.task)
 
     def instead(
         self, resident: Resident, called: Called, decision: Decision
@@ -65,6 +77,19 @@ class Asker:
                     hint=decision.hint or "nobody is asked: go on without it",
                     decision=encoded(decision),
                 )
+
+
+class Trial(NamedTuple):
+    """A process as it was at some event, and the gate as it is now."""
+
+    gate: Gate
+    tools: Tools
+    process: Process
+    task: Task
+
+    def weigh(self, proposal: ToolCall) -> Decision:
+        """Schema, capabilities, and where the values come from.  Raise what the gate raises."""
+        return self.tools.weigh(self.task, self.gate.admit(self.process, proposal))
 
 
 def encoded(decision: Decision) -> dict[str, Any]:

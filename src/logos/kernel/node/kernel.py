@@ -4,6 +4,7 @@
     Kernel               start, signal, message and listen to processes
     Kernel.records       what has been written
     Kernel.approvals     what waits for a person
+    Kernel.asker         what the gate would say
 
 Whoever holds a Kernel acts for the owner, as init does.  What it asks for is journaled at
 the process it concerns.
@@ -28,6 +29,7 @@ from logos.abi.mount import Mount
 from logos.abi.process import Process, Program, Signal
 from logos.abi.rights import EVERYTHING, attenuates
 from logos.kernel import caps, journal
+from logos.kernel.audit import Notary, Seal
 from logos.kernel.flow import Table
 from logos.kernel.handlers import TABLE
 from logos.kernel.journal import Birth, Entry, Writer
@@ -36,6 +38,7 @@ from logos.kernel.mounts import Drivers, Mounts
 from logos.kernel.node.act import Actor, Hold
 from logos.kernel.node.approvals import Approvals
 from logos.kernel.node.ask import Asker
+from logos.kernel.node.fit import Fitter
 from logos.kernel.node.hearing import Ear, Hearing, Witness
 from logos.kernel.node.lease import Lease
 from logos.kernel.node.node import Node
@@ -44,7 +47,7 @@ from logos.kernel.node.resident import Resident, born, project
 from logos.kernel.node.stores import Item, Stores
 from logos.kernel.node.think import Models, Thinker
 from logos.kernel.node.trail import Trail
-from logos.kernel.process import grant
+from logos.kernel.process import grant, tighter
 from logos.kernel.process.mail import AnyMail, Note, Order, Turn, encode, told
 from logos.kernel.sched import Slots
 from logos.kernel.syscall import Declared, Gate, Known, Tools
@@ -70,6 +73,7 @@ class Parts(NamedTuple):
     workspaces: Path
     place: str
     alone: bool = False
+    seal: Seal | None = None
     manifests: Callable[[], Mapping[str, Declared]] = dict
     rules: Table | None = None
     trust: config.Trust = config.Trust()
@@ -90,12 +94,14 @@ class Kernel:
         self._parts = parts
         self._store = parts.store
         self._lease = Lease(parts.store, parts.settings.lease_s)
+        self._notary = None if parts.seal is None else Notary(parts.store, parts.seal, parts.clock)
         self.records = Records(parts.store)
         self.stores = Stores(parts.store, self.records, self._post)
         self.approvals = Approvals(parts.store, self.records, self._post)
         self._hearing = Hearing()
         self._gate = Gate(parts.functions, [caps.check])
-        self._tools = Tools(parts.functions, parts.manifests, parts.rules)
+        tools = Tools(parts.functions, parts.manifests, parts.rules)
+        self.asker = Asker(self._gate, tools, parts.store, parts.trust.answer_s)
         self._unborn: dict[Pid, Resident] = {}
         self._writer: Writer
         self._node: Node
@@ -112,18 +118,21 @@ class Kernel:
             programs=self._parts.programs,
         )
         actor = Actor(
-            asker=Asker(self._gate, self._tools, self._store, self._parts.trust.answer_s),
+            asker=self.asker,
             table=TABLE,
             driver=Mounts(self._parts.mounts, self._parts.drivers).tool,
             services=self,
             tasks=tasks,
             hold=Hold(lambda: self._lease.fresh, self._node.lost),
         )
-        thinker = Thinker(self._parts.models, Slots(), self._gate, self._hearing.heard)
+        fitter = Fitter(self.records.fault)
+        thinker = Thinker(self._parts.models, Slots(), self._gate, fitter, self._hearing.heard)
         await self._node.run(thinker, actor, tasks)
         tasks.start_soon(self.records.spaces.run)
         if await self.records.known(INIT) is None:
             await self._begin_init()
+        if self._notary is not None:
+            tasks.start_soon(self._notary.run)
 
     async def _begin_init(self) -> None:
         agent = Agent(name="init", description="the first process", program="init")
@@ -149,6 +158,13 @@ class Kernel:
         """How many nodes share the database, as of the last heartbeat."""
         return self._node.peers
 
+    @property
+    def notary(self) -> Notary:
+        """Raise `unavailable` on a node that has no key to sign with."""
+        if self._notary is None:
+            raise SysError(Code.UNAVAILABLE, "this node signs nothing", hint="it was given no key")
+        return self._notary
+
     # -- for people and surfaces -----------------------------------------------------------
 
     async def spawn(
@@ -170,7 +186,7 @@ class Kernel:
         if agent.program not in self._parts.programs:
             raise SysError(Code.NOT_FOUND, f"there is no program {agent.program!r}")
         await self._parts.models(agent.model)
-        asked = _tighter(agent.limits, limits)
+        asked = tighter(agent.limits, limits)
         owner = Process(caps=EVERYTHING)
         terms = Terms(asked, workspace, by, first)
         entry, _ = await self._make(agent, task, terms, (INIT, owner))
@@ -195,7 +211,7 @@ class Kernel:
         options = turn.options
         await self._parts.models(options.model if options else agent.model)
         owner = Process(caps=EVERYTHING)
-        asked = _tighter(agent.limits, limits)
+        asked = tighter(agent.limits, limits)
         terms = Terms(asked, by=by, more=told(turn))
         entry, _ = await self._make(agent, "", terms, (INIT, owner))
         meet(entry.head.pid)
@@ -307,7 +323,7 @@ class Kernel:
     async def born(
         self, agent: Agent, task: str, limits: Limits, *, pid: Pid, parent: Process
     ) -> tuple[Entry, Limits]:
-        return await self._make(agent, task, Terms(_tighter(agent.limits, limits)), (pid, parent))
+        return await self._make(agent, task, Terms(tighter(agent.limits, limits)), (pid, parent))
 
     async def _make(
         self, agent: Agent, task: str, terms: Terms, parent: tuple[Pid, Process]
@@ -379,16 +395,6 @@ def space_agent(name: str) -> Agent:
             Code.INVALID, f"{name!r} is not a name for a space", hint="use letters, digits and _"
         )
     return Agent(name=f"/mem/{name}", description="a space", program="archive")
-
-
-def _tighter(own: Limits, asked: Limits) -> Limits:
-    """The smaller of each."""
-
-    def least(a: Any, b: Any) -> Any:
-        return min((n for n in (a, b) if n is not None), default=None)
-
-    fields = Limits.__struct_fields__
-    return Limits(**{name: least(getattr(own, name), getattr(asked, name)) for name in fields})
 
 
 @asynccontextmanager

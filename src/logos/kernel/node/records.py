@@ -22,6 +22,7 @@ from logos.abi.events import AnyEvent, Exited
 from logos.abi.ids import Pid, Seq
 from logos.abi.process import Process
 from logos.kernel import journal
+from logos.kernel.audit import Audit, verify
 from logos.kernel.journal import Entry, Row
 from logos.kernel.memory import Ask, Fault, Weights, Window, found_text, page_text
 from logos.kernel.node.replay import Replayed, replay
@@ -63,14 +64,6 @@ class Told(NamedTuple):
 
     row: Row
     event: AnyEvent
-
-
-class Audit(NamedTuple):
-    """What `audit verify` found.  `broken` is the first thing wrong, process by process."""
-
-    processes: int
-    events: int
-    broken: Sequence[journal.Broken]
 
 
 class Records:
@@ -159,35 +152,7 @@ class Records:
 
     async def audit(self, tell: Callable[[int], None] = lambda _: None) -> Audit:
         """Recompute every chain.  `tell` is called with the number of events checked so far."""
-        broken: list[journal.Broken] = []
-        events = 0
-        listed = await self.list(everyone=True)
-        for line in listed:
-            seq, prev, epoch, id_ = journal.START, journal.genesis(line.pid), 0, 0
-            wrong: journal.Broken | None = None
-            async for row in journal.read(self._store, line.pid):
-                wrong = wrong or journal.verify([row], prev, seq, epoch=epoch, last_id=id_)
-                seq, prev, epoch, id_ = row.seq, row.hash, row.epoch, row.id
-                events += 1
-            wrong = wrong or await self._verify_end(line, seq, prev)
-            if wrong is not None:
-                broken.append(wrong)
-            tell(events)
-        return Audit(len(listed), events, broken)
-
-    async def _verify_end(self, line: Listed, seq: Seq, last: bytes) -> journal.Broken | None:
-        """The process table says where a journal ends.  It may have grown while we read."""
-
-        async def fetch() -> Any:
-            async with self._store.connection() as db:
-                return await db.one(_SQL.head, pid=line.pid)
-
-        if seq < line.events:
-            return journal.Broken(line.pid, Seq(seq + 1), "missing: the journal ends before")
-        head = await self._store.persist(fetch)
-        if head["head_seq"] > seq or head["head_hash"] == last:
-            return None
-        return journal.Broken(line.pid, seq, "is not where the process table says it ends")
+        return await verify(self._store, {}, tell=tell)
 
     async def replay(self, pid: Pid, upto: Seq = journal.FOREVER) -> Replayed:
         """Fold it with the answers it has: is every prompt, byte for byte, what was sent?"""

@@ -81,7 +81,8 @@ async def steps(store: Store, pid: Pid, upto: Seq = journal.FOREVER) -> AsyncIte
             why = "the tools it was shown are not what their hash says"
             yield Step(row, event, before, process, why=why)
         else:
-            yield Step(row, event, before, process, assemble(before, window, tools, event.output))
+            request = assemble(before, window, tools, event.output, event.tail)
+            yield Step(row, event, before, process, request)
 
 
 async def _tools(store: Store, digest: bytes) -> tuple[ToolSpec, ...] | None:

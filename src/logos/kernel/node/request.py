@@ -1,8 +1,8 @@
 """What one thought sends, put together from what the journal says.  Pure.
 
-    assemble(process, window, tools, output)   the request
-    prompt_digest(request)                     SHA-256 of its canonical bytes, as in `Asked.prompt`
-    kept(tools), tools_of(bytes)               the tools as they are kept beside the journal
+    assemble(process, window, tools, output, tail)   the request
+    prompt_digest(request)                           SHA-256 of its canonical bytes, as in `Asked.prompt`
+    kept(tools), tools_of(bytes)                     the tools as they are kept beside the journal
 
 Whoever thinks and whoever replays call the same function: that is why the bytes are equal.
 """
@@ -20,9 +20,11 @@ _ENCODE = msgspec.json.Encoder(order="deterministic").encode
 _TOOLS: msgspec.json.Decoder[tuple[ToolSpec, ...]] = msgspec.json.Decoder(tuple[ToolSpec, ...])
 
 
-def assemble(process: Process, window: Window, tools: Sequence[ToolSpec], output: int) -> Request:
-    """`output` is how many tokens the answer may have."""
-    options, messages = process.options, window.messages()
+def assemble(
+    process: Process, window: Window, tools: Sequence[ToolSpec], output: int, tail: str = ""
+) -> Request:
+    """`output` is how many tokens the answer may have; `tail` ends the prompt."""
+    options, messages = process.options, window.messages(tail)
     if options is None:
         return Request(
             model=process.agent.model, messages=messages, tools=tuple(tools), max_output=output

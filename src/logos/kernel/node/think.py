@@ -1,4 +1,4 @@
-"""One thought: fit the window, reserve, ask, settle.
+"""One thought: have the window fitted, reserve, ask, settle.
 
     Thinker.think(resident)   journal Asked, then Thought or Interrupted
 
@@ -30,7 +30,8 @@ from logos.abi.messages import (
 )
 from logos.abi.process import Process
 from logos.kernel.journal import Batch
-from logos.kernel.node.request import assemble, kept, prompt_digest
+from logos.kernel.node.fit import Fitter
+from logos.kernel.node.request import kept, prompt_digest
 from logos.kernel.node.resident import Resident
 from logos.kernel.process import SECOND, exit_for, left, overdrawn
 from logos.kernel.sched import Slots
@@ -44,9 +45,6 @@ Models: TypeAlias = Callable[[str], Awaitable[Model]]
 Listener: TypeAlias = Callable[[Pid, Seq, AnyDelta], None]
 """Told of each delta of a process, and of the event that began the thought."""
 
-EFFECTIVE_WINDOW = 0.65
-"""Of the advertised window: beyond it most models miss what is in front of them (RULER)."""
-
 LEAST_OUTPUT = 64
 """Tokens.  With less left a thought isn't worth its prompt."""
 
@@ -58,8 +56,11 @@ FATAL = frozenset({Code.INVALID, Code.NOT_FOUND, Code.UNAUTHENTICATED, Code.CONT
 
 
 class Thinker:
-    def __init__(self, models: Models, slots: Slots, gate: Gate, listener: Listener) -> None:
+    def __init__(
+        self, models: Models, slots: Slots, gate: Gate, fitter: Fitter, listener: Listener
+    ) -> None:
         self._models = models
+        self._fitter = fitter
         self._slots = slots
         self._gate = gate
         self._listener = listener
@@ -75,11 +76,14 @@ class Thinker:
             model = await self._models(options.model if options else process.agent.model)
             if resident.process is not process:
                 return  # something arrived meanwhile: its program decides anew
-            request, asked = self._prepare(resident, model)
+            prepared = await self._prepare(resident, model)
         except SysError as error:
-            if resident.process is process:
+            if not resident.process.stopped and resident.process.exit_status is None:
                 resident.append(_refusal(process, error))
             return
+        if prepared is None:
+            return
+        request, asked = prepared
         self._record(asked, request, resident)
         began = resident.head.seq
         heard: list[AnyDelta] = []
@@ -108,26 +112,29 @@ class Thinker:
             if resident.process.reserved is not None:  # else a signal has just settled it
                 await resident.append(thought).durable(resident.pid)
 
-    def _prepare(self, resident: Resident, model: Model) -> tuple[Request, Asked]:
-        process, window, profile = resident.process, resident.window, model.profile
+    async def _prepare(self, resident: Resident, model: Model) -> tuple[Request, Asked] | None:
+        """None: something arrived meanwhile."""
+        process, profile = resident.process, model.profile
         options = process.options
         tools = options.tools if options else self._gate.tools(process.agent)
         wanted = process.agent.max_output if options is None else options.max_output
         most = min(profile.max_output, profile.window // 4)
         output = min(wanted or most, most)
-        room = int(profile.window * EFFECTIVE_WINDOW) - output
         if options is not None:
-            room -= _overhead(model, options, output)
-        window.fit(room)
-        request = assemble(process, window, tools, output)
-        prompt = model.count(request)
+            _overhead(model, options, output)
+        fitted = await self._fitter.fit(resident, model, tools, output)
+        if fitted is None:
+            return None
+        prompt = fitted.prompt
         output = _affordable(process, profile, prompt, output)
-        request = msgspec.structs.replace(request, max_output=output)
+        request = msgspec.structs.replace(fitted.request, max_output=output)
         asked = Asked(
             model=profile.name,
             tokens=prompt + output,
             cost=prompt * profile.price.input + output * profile.price.output,
-            room=room,
+            room=fitted.room,
+            estimated=fitted.estimated,
+            tail=fitted.tail,
             prompt=prompt_digest(request),
             tools=hashlib.sha256(kept(tools)).digest(),
             output=output,
@@ -143,17 +150,16 @@ class Thinker:
             self._recorded[asked.tools] = resident.append(asked, blobs=[kept(request.tools)])
 
 
-def _overhead(model: Model, options: Options, output: int) -> int:
-    """What a client's instructions and tools take; they may be of any size.  Raise `context`."""
+def _overhead(model: Model, options: Options, output: int) -> None:
+    """A client's instructions and tools may be of any size.  Raise `context` for too large ones."""
     fixed = Request(model=options.model, messages=options.system, tools=options.tools)
     taken = model.count(fixed)
-    if int(model.profile.window * EFFECTIVE_WINDOW) - output - taken < output:
+    if int(model.profile.window * model.profile.effective) - output - taken < output:
         raise SysError(
             Code.CONTEXT,
             f"the instructions and tools take {taken} tokens and leave no room",
             hint=f"the model's window has {model.profile.window}: send fewer tools",
         )
-    return taken
 
 
 class _Numbers:

@@ -2,7 +2,7 @@
 
 fold, apply              events -> Process
 status_of                the status that follows from the facts
-left, overdrawn, grant   budgets of a process and its tree
+left, overdrawn, grant   budgets of a process and its tree; `tighter` of two
 bequeathed               what one that ends leaves its parent to pay
 EXEC                     the call that is open as long as a program runs in the process
 wake_at, watch           what is due; when it is going in circles
@@ -17,6 +17,7 @@ from logos.kernel.process.policy import (
     grant,
     left,
     overdrawn,
+    tighter,
     wake_at,
     watch,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "left",
     "overdrawn",
     "status_of",
+    "tighter",
     "wake_at",
     "watch",
 ]

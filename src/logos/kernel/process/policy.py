@@ -1,5 +1,6 @@
 """What a process may still use, what it may give away, and when it is going in circles.  Pure.
 
+    tighter(own, asked)        the smaller of each limit
     left(process)              what remains of its limits, with what its live children hold set aside
     overdrawn(process, now)    why it may not go on, or None
     grant(process, asked, now) the limits of a child, taken out of the parent's
@@ -13,6 +14,7 @@ ends, so the sum over a tree never exceeds what its root was given.
 """
 
 import math
+from typing import Any
 
 from logos.abi.agent import Limits
 from logos.abi.errors import MEANING, Code, SysError
@@ -30,6 +32,16 @@ from logos.abi.process import Process, Signal
 
 SECOND = 1_000_000
 """Microseconds."""
+
+
+def tighter(own: Limits, asked: Limits) -> Limits:
+    """The smaller of each."""
+
+    def least(a: Any, b: Any) -> Any:
+        return min((n for n in (a, b) if n is not None), default=None)
+
+    fields = Limits.__struct_fields__
+    return Limits(**{name: least(getattr(own, name), getattr(asked, name)) for name in fields})
 
 
 def left(process: Process) -> Limits:

@@ -1,0 +1,141 @@
+"""Between a search and the window.  Pure.
+
+    ask_for(window, room)     what to ask memory before a thought; None: nothing
+    paged_in(window, ...)     what a fault says -> the event that says what enters the window
+    news(window)              what has come since the last thought
+    holds(window, piece)      is this piece in the window already?
+
+A page that fits and is in the window already is not brought in again, but counts as wanted: the
+amount that is right for a question includes it.  That is why the search is not told what is resident.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from logos.abi.events import PagedIn
+from logos.abi.ids import Seq
+from logos.abi.messages import Role, ToolResult
+from logos.abi.paging import Place, Refused, Shown
+from logos.kernel.memory.page import Page
+from logos.kernel.memory.pager import Ask, Fault, Why
+from logos.kernel.memory.window import Window
+
+ASKED_SHARE = 0.25
+"""Of the room, for what is brought back when somebody said something."""
+
+RESULTS_SHARE = 0.08
+"""Of the room, when only calls have returned."""
+
+MOST = 16_000
+"""Tokens brought back for one thought, however large the room."""
+
+LEAST = 64
+"""Tokens: below that nothing is worth a search."""
+
+
+QUESTION_CHARS = 2000
+"""Of the newest messages, as a question to memory."""
+
+SLACK = 8
+"""Characters of white space at the ends of a piece that an answer may have left out."""
+
+FOREVER = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    text: str
+    ask: Ask
+
+
+def ask_for(window: Window, room: int) -> Question | None:
+    if not window.fresh or not (window.out or window.stored):
+        return None
+    text, said = news(window)
+    budget = min(int(room * (ASKED_SHARE if said else RESULTS_SHARE)), MOST)
+    if not text.strip() or budget < LEAST:
+        return None
+    return Question(text, Ask(budget=budget))
+
+
+def paged_in(window: Window, question: str, fault: Fault) -> PagedIn | None:
+    """None: there is nothing to tell."""
+    reasons = {why.page: why for why in fault.why}
+    shown = [_shown(page, reasons.get(page.id)) for page in fault.pages]
+    fresh = tuple(one for one in shown if not holds(window, one))
+    used = tuple(one.place for one in shown if holds(window, one))
+    event = PagedIn(
+        question=question,
+        pages=fresh,
+        confidence=round(fault.confidence, 4),
+        used=used,
+        refused=tuple(
+            Refused(
+                page=Seq(one.source.seq),
+                start=one.source.start,
+                pid=one.source.pid,
+                rule=one.rule,
+                score=round(one.score, 3),
+            )
+            for one in fault.refused
+        ),
+    )
+    told = fresh or used or "?" in question
+    return event if told else None
+
+
+def _shown(page: Page, why: Why | None) -> Shown:
+    where = page.source
+    return Shown(
+        page=where.seq,
+        start=where.start,
+        end=where.end,
+        pid=where.pid,
+        text=page.text,
+        score=round(why.score, 3) if why else 0.0,
+        likely=round(why.likely, 4) if why else 0.0,
+        why=", ".join(f"{name} {moved:+.1f}" for name, moved in why.moved) if why else "",
+        label=page.label,
+        role=page.role,
+        subject=page.subject,
+        group=page.group,
+        time=page.time,
+        valid_to=page.valid_to,
+    )
+
+
+def news(window: Window) -> tuple[str, bool]:
+    """What has come since the last thought, and whether it was said to the process: then what
+    calls have returned beside it does not count."""
+    words: list[str] = []
+    results: list[str] = []
+    for turn in reversed([*window.head, *window.body]):
+        if turn.message.role is Role.ASSISTANT:
+            break
+        if turn.message.role is Role.TOOL:
+            texts = [p.content for p in turn.message.content if isinstance(p, ToolResult)]
+            results.append("\n".join(text[:QUESTION_CHARS] for text in texts))
+        elif turn.message.role is Role.USER and not turn.pieces and not turn.block:
+            words.append(turn.message.text)
+    newest = reversed(words or results)
+    return "\n".join(newest)[-QUESTION_CHARS:], bool(words)
+
+
+def holds(window: Window, piece: Shown) -> bool:
+    end = piece.end or piece.start + len(piece.text)
+    return any(
+        start <= piece.start and end <= stop + SLACK for start, stop in _ranges(window, piece.place)
+    )
+
+
+def _ranges(window: Window, place: Place) -> Iterator[tuple[int, int]]:
+    """The parts of a page that are here."""
+    for turn in (*window.head, *window.body):
+        for piece in turn.pieces:
+            shown = piece.shown
+            if (shown.pid, shown.page) == (place.pid, place.page):
+                yield shown.start, shown.end or FOREVER
+        if place.pid == 0 and not turn.pieces:
+            if (place.page, 0) in turn.keys:
+                yield 0, turn.heads.get(place.page, (FOREVER, 0))[0]
+            yield from ((a, b) for page, a, b in turn.ranges if page == place.page)

@@ -1,0 +1,144 @@
+"""Before a thought: what memory brings back, what leaves the window, and the request that is left.
+
+    Fitter.fit(resident, model)   journal PagedIn and Compacted as needed -> Fitted
+
+Policies decide and the journal says what they decided; the window itself only folds that.  Nothing
+here is paid for by the length of a history: a search reads its index, a compaction the window.
+"""
+
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, TypeAlias
+
+import anyio.to_thread
+import msgspec
+
+from logos.abi.driver import Model, Price, Profile
+from logos.abi.errors import Code, SysError
+from logos.abi.events import Compacted
+from logos.abi.ids import Pid
+from logos.abi.messages import Request, ToolSpec
+from logos.kernel.memory import (
+    Ask,
+    Fault,
+    Window,
+    ask_for,
+    estimate,
+    marks,
+    number,
+    paged_in,
+    plan,
+    tail,
+)
+from logos.kernel.node.request import assemble
+from logos.kernel.node.resident import Resident
+
+Faults: TypeAlias = Callable[[Pid, str, Ask], Awaitable[Fault]]
+"""The pages of a process's memory that a question needs."""
+
+TRIES = 4
+"""Compactions for one thought: the estimate may be further off after one than before."""
+
+USUAL = Price(input=10, cached=1)
+"""How cached tokens compare with others where nobody says."""
+
+LEAST_GROWTH = 50
+"""Tokens a request is taken to add, at least."""
+
+
+class Fitted(NamedTuple):
+    """`prompt` is what the request is counted at, `estimated` what it was thought to have;
+    `room` is what it may have."""
+
+    request: Request
+    prompt: int
+    estimated: int
+    room: int
+    tail: str
+
+
+class Fitter:
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+        self._tools: tuple[Sequence[ToolSpec], int] = ((), 0)
+
+    async def fit(
+        self, resident: Resident, model: Model, tools: Sequence[ToolSpec], output: int
+    ) -> Fitted | None:
+        """None: something arrived meanwhile.  Raise `context` when what must stay does not fit."""
+        room = int(model.profile.window * model.profile.effective) - output
+        if not await self._page_in(resident, room):
+            return None
+        fitted = self._count(resident, model, tools, output, room)
+        for attempt in range(TRIES):
+            if fitted.prompt <= room:
+                break
+            if not await self._compact(resident, model.profile, fitted, attempt):
+                return None
+            fitted = self._count(resident, model, tools, output, room)
+        if fitted.prompt <= room:
+            return fitted
+        raise SysError(
+            Code.CONTEXT,
+            f"the prompt has {fitted.prompt} tokens and its room is {room}",
+            hint="unpin pages, or take a model with a larger window",
+        )
+
+    async def _page_in(self, resident: Resident, room: int) -> bool:
+        process = resident.process
+        question = ask_for(resident.window, room)
+        if question is None:
+            return True
+        fault = await self._faults(resident.pid, question.text, question.ask)
+        if resident.process is not process:
+            return False
+        event = paged_in(resident.window, question.text, fault)
+        if event is not None:
+            resident.append(event)
+        return True
+
+    def _count(
+        self, resident: Resident, model: Model, tools: Sequence[ToolSpec], output: int, room: int
+    ) -> Fitted:
+        """By the model's own count; where that is a guess, at least what its answers taught us."""
+        window = resident.window
+        last = tail(window, resident.process)
+        request = assemble(resident.process, window, tools, output, last)
+        options = resident.process.options
+        system = sum(map(number, options.system)) if options else 0
+        estimated = window.total + system + self._tool_tokens(tools) + estimate(last)
+        prompt = model.count(request)
+        if not model.profile.exact_count:
+            prompt = max(prompt, math.ceil(estimated * window.ratio))
+        return Fitted(request, prompt, estimated, room, last)
+
+    def _tool_tokens(self, tools: Sequence[ToolSpec]) -> int:
+        if self._tools[0] != tools:
+            size = sum(estimate(msgspec.json.encode(tool).decode()) for tool in tools)
+            self._tools = (tools, size)
+        return self._tools[1]
+
+    async def _compact(
+        self, resident: Resident, profile: Profile, fitted: Fitted, attempt: int
+    ) -> bool:
+        """False: something arrived meanwhile."""
+        window, process = resident.window, resident.process
+        price = profile.price if profile.price.input else USUAL
+        factor = fitted.prompt / max(fitted.estimated, 1) * (1 + attempt / 10)
+        found = marks(
+            fitted.room,
+            uncached=price.input,
+            cached=price.cached or price.input / 10,
+            growth=max(int(window.growth * factor), LEAST_GROWTH),
+        )
+        beside = fitted.estimated - window.total
+        goal, most = (int(size / factor) - beside for size in (found.low, found.high))
+        event = await _planned(window, goal, most)
+        if resident.process is not process:
+            return False
+        resident.append(event)
+        return True
+
+
+async def _planned(window: Window, goal: int, most: int) -> Compacted:
+    return await anyio.to_thread.run_sync(lambda: plan(window, goal=goal, room=most))
