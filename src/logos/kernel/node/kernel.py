@@ -10,31 +10,27 @@ Whoever holds a Kernel acts for the owner, as init does.  What it asks for is jo
 the process it concerns.
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import anyio
 import anyio.abc
 
-from logos import config
 from logos.abi.agent import Agent, Limits
-from logos.abi.driver import Clock
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Answered, AnyEvent, Diverged, Proposed, Spawned
 from logos.abi.ids import INIT, MailId, Pid, Seq
 from logos.abi.messages import ToolSpec
-from logos.abi.mount import Mount
-from logos.abi.process import Process, Program, Signal
+from logos.abi.process import Process, Signal
 from logos.abi.rights import EVERYTHING, attenuates
 from logos.kernel import caps, journal
-from logos.kernel.audit import Notary, Seal
-from logos.kernel.flow import Table
+from logos.kernel.audit import Notary
 from logos.kernel.handlers import TABLE
 from logos.kernel.journal import Birth, Entry, Writer
 from logos.kernel.memory import OWN, Ask, Fault
-from logos.kernel.mounts import Drivers, Mounts
+from logos.kernel.mounts import Mounts
 from logos.kernel.node.act import Actor, Hold
 from logos.kernel.node.approvals import Approvals
 from logos.kernel.node.ask import Asker
@@ -42,51 +38,22 @@ from logos.kernel.node.fit import Fitter
 from logos.kernel.node.hearing import Ear, Hearing, Witness
 from logos.kernel.node.lease import Lease
 from logos.kernel.node.node import Node
+from logos.kernel.node.parts import Parts, Terms
 from logos.kernel.node.records import Records
 from logos.kernel.node.resident import Resident, born, project
 from logos.kernel.node.stores import Item, Stores
-from logos.kernel.node.think import Models, Thinker
+from logos.kernel.node.think import Thinker
 from logos.kernel.node.trail import Trail
 from logos.kernel.process import grant, tighter
 from logos.kernel.process.mail import AnyMail, Note, Order, Turn, encode, told
 from logos.kernel.sched import Slots
-from logos.kernel.syscall import Declared, Gate, Known, Tools
-from logos.store import Queries, Store
+from logos.kernel.syscall import Gate, Known, Tools
+from logos.store import Queries
 
 _SQL = Queries("logos.kernel.node", "node.sql")
 
 SUMMARY_CHARS = 200
 """Of the task, in the process table."""
-
-
-class Parts(NamedTuple):
-    """What boot hands to the kernel.  `mounts` by path, such as `/tools`."""
-
-    store: Store
-    settings: config.Node
-    clock: Clock
-    programs: Mapping[str, Program]
-    models: Models
-    drivers: Drivers
-    functions: Callable[[], Mapping[str, ToolSpec]]
-    agents: Callable[[str], Agent]
-    workspaces: Path
-    place: str
-    alone: bool = False
-    seal: Seal | None = None
-    manifests: Callable[[], Mapping[str, Declared]] = dict
-    rules: Table | None = None
-    trust: config.Trust = config.Trust()
-    mounts: Mapping[str, Mount] = {}
-
-
-class Terms(NamedTuple):
-    """On which a process starts, and what it hears first."""
-
-    limits: Limits
-    workspace: Path | None = None
-    by: str = ""
-    more: Sequence[AnyEvent] = ()
 
 
 class Kernel:
