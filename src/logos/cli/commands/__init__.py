@@ -1,6 +1,7 @@
 """The commands, one file per family, and the table of them all."""
 
 from logos.cli.commands.audit import CHECKPOINT, REPLAY, VERIFY
+from logos.cli.commands.clients import ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE
 from logos.cli.commands.execute import EXEC
 from logos.cli.commands.look import JOURNAL, LOGS, PS, SHOW, TREE
 from logos.cli.commands.machine import AGENTS, CONFIG, DOCTOR, DOWN, STATUS, UP
@@ -22,6 +23,10 @@ ALL = (
     LOGS,
     REPLAY,
     VERIFY,
+    KEY_CREATE,
+    KEY_LIST,
+    KEY_REVOKE,
+    ENV,
     CHECKPOINT,
     MOUNT,
     UMOUNT,
@@ -40,6 +45,7 @@ GROUPS = {
     "Work": (RUN, EXEC, ATTACH, SEND, KILL, WAIT),
     "Look": (PS, TREE, SHOW, JOURNAL, LOGS),
     "Trust": (REPLAY, VERIFY, CHECKPOINT),
+    "Clients": (ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE),
     "Tools": (MOUNT, UMOUNT, MOUNTS),
     "Machine": (AGENTS, CONFIG, DOCTOR, UP, DOWN, STATUS),
 }
