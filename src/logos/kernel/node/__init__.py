@@ -12,6 +12,7 @@ from logos.kernel.node.parts import Parts
 from logos.kernel.node.records import Listed, Records, Told
 from logos.kernel.node.replay import Replayed
 from logos.kernel.node.think import Models
+from logos.kernel.node.why import Why, explained
 from logos.kernel.process.mail import Turn
 
 __all__ = [
@@ -24,5 +25,7 @@ __all__ = [
     "Replayed",
     "Told",
     "Turn",
+    "Why",
+    "explained",
     "open_kernel",
 ]

@@ -81,7 +81,7 @@ class Kernel:
 
     async def _start(self, tasks: anyio.abc.TaskGroup) -> None:
         node = await self._lease.take(self._parts.place, alone=self._parts.alone)
-        self._writer = Writer(self._store, node, self._committed)
+        self._writer = Writer(self._store, node, self._committed, self._parts.vault)
         self._node = Node(
             store=self._store,
             settings=self._parts.settings,
@@ -251,7 +251,7 @@ class Kernel:
         return None if resident is None else resident.head.seq
 
     async def _post(self, pid: Pid, mail: AnyMail) -> MailId:
-        id_ = await posted(self._store, pid, mail)
+        id_ = await posted(self._store, pid, mail, self._parts.vault)
         self._node.wake(pid)
         return id_
 
@@ -318,6 +318,7 @@ class Kernel:
             workspace=folder,
             by=terms.by,
             said=() if parent_pid == INIT else owner.said,
+            revoked=owner.revoked,
         )
         entry, self._unborn[pid] = self._birth(pid, event, terms.more)
         return entry, limits
@@ -325,10 +326,12 @@ class Kernel:
     def _birth(
         self, pid: Pid, event: Spawned, more: Sequence[AnyEvent] = ()
     ) -> tuple[Entry, Resident]:
+        events, _ = journal.without_secrets(self._parts.vault, [event, *more])
+        event = events[0]  # type: ignore[assignment]  # still a Spawned
         agent = event.agent
         task = event.task[:SUMMARY_CHARS].replace("\0", "")  # which a text column cannot hold
         birth = Birth(event.parent, agent.name, task, agent.model)
-        head, rows, window, process = born(pid, event, more)
+        head, rows, window, process = born(pid, events, event.at)
         entry = Entry(
             before=journal.START, head=head, rows=rows, projection=project(process), birth=birth
         )

@@ -21,6 +21,7 @@ from logos.kernel.mounts import Drivers
 from logos.kernel.node.think import Models
 from logos.kernel.syscall import Declared
 from logos.store import Store
+from logos.vault import Vault
 
 
 class Parts(NamedTuple):
@@ -38,6 +39,7 @@ class Parts(NamedTuple):
     place: str
     alone: bool = False
     seal: Seal | None = None
+    vault: Vault = Vault()
     manifests: Callable[[], Mapping[str, Declared]] = dict
     rules: Table | None = None
     trust: config.Trust = config.Trust()
