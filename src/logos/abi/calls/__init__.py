@@ -31,7 +31,7 @@ from logos.abi.calls.memory import (
     moment,
 )
 from logos.abi.calls.message import Letter, Receive, Schedule, Send, Sleep
-from logos.abi.calls.process import Exit, Kill, Spawn, Wait
+from logos.abi.calls.process import Exec, Exit, Kill, Ran, Spawn, Wait
 from logos.abi.calls.world import CallTool, Fetch, Run
 
 CALLS: tuple[type[Call[Any]], ...] = (
@@ -55,6 +55,7 @@ CALLS: tuple[type[Call[Any]], ...] = (
     Spawn,
     Wait,
     Kill,
+    Exec,
     Send,
     Receive,
     Sleep,
@@ -72,6 +73,7 @@ __all__ = [
     "Append",
     "Call",
     "CallTool",
+    "Exec",
     "Exit",
     "Fetch",
     "Forget",
@@ -82,6 +84,7 @@ __all__ = [
     "Link",
     "List",
     "Pin",
+    "Ran",
     "Read",
     "ReadPage",
     "Receive",
