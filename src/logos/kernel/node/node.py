@@ -183,8 +183,6 @@ class Node:
             resident = self._resident(one)
             self._deliver(resident, letters.get(resident.pid, ()))
             self.hold(resident)
-            if any(erasure(letter.body) for letter in letters.get(resident.pid, ())):
-                self.wake(resident.pid)
         if len(folded) < len(pids) and self.peers > 1:
             await self._lease.notify()
 
@@ -317,10 +315,8 @@ class Node:
             process = resident.process
             if process.status is Status.EXITED:
                 return
-            if erasure(letter.body) is not None:
-                continue  # that takes a look into the journal: see _post
-            if is_note(letter.body) and not listening(process):
-                resident.unread = True  # it stays in the mail
+            if erasure(letter.body) or (is_note(letter.body) and not listening(process)):
+                resident.unread = True  # it stays in the mail: _post takes a look into the journal
                 continue
             events = deliver(process, letter.id, letter.sender, letter.body)
             onward = [Letter(to, resident.pid, body) for to, body in handed_on(process, events)]
