@@ -18,7 +18,19 @@ Each room imports only the rooms below it in this list.
 from logos.kernel.audit import Audit, Checkpoint, Notary, Seal, public_key, signer, signer_at
 from logos.kernel.clock import SystemClock
 from logos.kernel.flow import Table
-from logos.kernel.memory import Seen, Window, view
+from logos.kernel.memory import (
+    CORE,
+    FACTS,
+    TODO,
+    Ask,
+    Seen,
+    Shelf,
+    Version,
+    Window,
+    shared,
+    slug,
+    view,
+)
 from logos.kernel.node import (
     Dead,
     Kernel,
@@ -36,6 +48,10 @@ from logos.kernel.node import (
 from logos.kernel.syscall import check_manifests, site_rules
 
 __all__ = [
+    "CORE",
+    "FACTS",
+    "TODO",
+    "Ask",
     "Audit",
     "Checkpoint",
     "Dead",
@@ -48,18 +64,22 @@ __all__ = [
     "Replayed",
     "Seal",
     "Seen",
+    "Shelf",
     "SystemClock",
     "Table",
     "Told",
     "Turn",
+    "Version",
     "Why",
     "Window",
     "check_manifests",
     "explained",
     "open_kernel",
     "public_key",
+    "shared",
     "signer",
     "signer_at",
     "site_rules",
+    "slug",
     "view",
 ]

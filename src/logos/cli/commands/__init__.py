@@ -5,8 +5,11 @@ from logos.cli.commands.clients import ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE
 from logos.cli.commands.execute import EXEC
 from logos.cli.commands.look import JOURNAL, LOGS, PS, SHOW, TREE
 from logos.cli.commands.machine import AGENTS, CONFIG, DOCTOR, DOWN, STATUS, UP
+from logos.cli.commands.mem import MEMORY
 from logos.cli.commands.mounts import MOUNT, MOUNTS, UMOUNT
 from logos.cli.commands.shell import SH
+from logos.cli.commands.transfer import EXPORT, IMPORT
+from logos.cli.commands.tree import TREE_
 from logos.cli.commands.trust import APPROVALS, APPROVE, CAPS, DENY, REVOKE, STOP, WHY
 from logos.cli.commands.work import ATTACH, KILL, RUN, SEND, WAIT
 from logos.cli.registry import Command
@@ -24,6 +27,10 @@ ALL = (
     SHOW,
     JOURNAL,
     LOGS,
+    *MEMORY,
+    IMPORT,
+    EXPORT,
+    *TREE_,
     APPROVALS,
     APPROVE,
     DENY,
@@ -54,6 +61,7 @@ COMMANDS: dict[str, Command] = {command.name: command for command in ALL}
 GROUPS = {
     "Work": (RUN, EXEC, SH, ATTACH, SEND, KILL, WAIT),
     "Look": (PS, TREE, SHOW, JOURNAL, LOGS),
+    "Memory": (*MEMORY, IMPORT, EXPORT, *TREE_),
     "Trust": (APPROVALS, APPROVE, DENY, WHY, CAPS, REVOKE, STOP, REPLAY, VERIFY, CHECKPOINT),
     "Clients": (ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE),
     "Tools": (MOUNT, UMOUNT, MOUNTS),
