@@ -15,7 +15,7 @@
 Each room imports only the rooms below it in this list.
 """
 
-from logos.kernel.audit import Audit, Checkpoint, Notary, Seal, public_key, signer, signer_at
+from logos.kernel.audit import Audit, Checkpoint, Notary, Seal, check, public_key, signer, signer_at
 from logos.kernel.clock import SystemClock
 from logos.kernel.flow import Table
 from logos.kernel.memory import Seen, Window, view
@@ -54,6 +54,7 @@ __all__ = [
     "Turn",
     "Why",
     "Window",
+    "check",
     "check_manifests",
     "explained",
     "open_kernel",

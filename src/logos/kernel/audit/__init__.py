@@ -8,8 +8,10 @@ signer, signer_at, public_key   keys from text and files
 """
 
 from logos.kernel.audit.checkpoint import Checkpoint
+from logos.kernel.audit.export import export
 from logos.kernel.audit.keys import public_key, signer, signer_at
 from logos.kernel.audit.notary import Notary, Seal
+from logos.kernel.audit.offline import check
 from logos.kernel.audit.verifier import Audit, verify
 
 __all__ = [
@@ -17,6 +19,8 @@ __all__ = [
     "Checkpoint",
     "Notary",
     "Seal",
+    "check",
+    "export",
     "public_key",
     "signer",
     "signer_at",
