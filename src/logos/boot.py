@@ -21,7 +21,7 @@ import msgspec
 import platformdirs
 
 from logos.abi.agent import Agent
-from logos.abi.calls import Append, Call, CallTool, Fetch, List, Read, Run, Search, Write
+from logos.abi.calls import Append, Call, CallTool, Exec, Fetch, List, Read, Run, Search, Write
 from logos.abi.driver import Model, Sandbox, Tool
 from logos.abi.errors import Code, SysError
 from logos.abi.messages import Message, Options, Request
@@ -30,6 +30,7 @@ from logos.drivers.command import Commands
 from logos.drivers.function import Functions
 from logos.drivers.http import Web
 from logos.drivers.model import Driver, Embeddings, Endpoint, dialect_of, is_known, open_model
+from logos.drivers.program import Programs
 from logos.drivers.sandbox import open_sandbox
 from logos.drivers.tools import Tools
 from logos.drivers.workspace import Workspace
@@ -153,6 +154,7 @@ class Machine(NamedTuple):
     agents: Callable[[str, Path | None], Agent]
     models: ModelNames
     vault: Vault
+    programs: Programs
 
 
 def settle() -> None:
@@ -223,6 +225,7 @@ async def boot(
         places = await stack.enter_async_context(
             open_places(place / "mounts", tools, sandbox, config.mounts, vault)
         )
+        programs = Programs(sandbox)
         written, rules = _site(config)
         parts = Parts(
             store=store,
@@ -230,7 +233,7 @@ async def boot(
             clock=SystemClock(),
             programs=PROGRAMS,
             models=opened.open,
-            drivers=_drivers(config, vault, sandbox, tools),
+            drivers=_drivers(config, vault, sandbox, tools, programs),
             mounts={"/tools": tools.tree},
             functions=tools.specs,
             agents=agents,
@@ -244,7 +247,7 @@ async def boot(
             trust=config.trust,
         )
         kernel = await stack.enter_async_context(open_kernel(parts))
-        yield Machine(kernel, loaded, functions, sandbox, places, agents, opened, vault)
+        yield Machine(kernel, loaded, functions, sandbox, places, agents, opened, vault, programs)
 
 
 def _learned(vault: Vault, config: Config) -> Vault:
@@ -259,7 +262,7 @@ def _filled(values: Mapping[str, str], vault: Vault) -> dict[str, str]:
 
 
 def _drivers(
-    config: Config, vault: Vault, sandbox: Sandbox, tools: Tool
+    config: Config, vault: Vault, sandbox: Sandbox, tools: Tool, programs: Tool
 ) -> dict[type[Call[Any]], Tool]:
     files = Workspace()
     return {
@@ -269,6 +272,7 @@ def _drivers(
         Write: files,
         Append: files,
         Run: Commands(sandbox, env=_filled(config.commands.env, vault)),
+        Exec: programs,
         Fetch: Web(headers={h: _filled(v, vault) for h, v in config.web.items()}),
         CallTool: tools,
     }

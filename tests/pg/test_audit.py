@@ -14,7 +14,7 @@ from logos import config
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import Pid
 from logos.kernel import SystemClock
-from logos.kernel.audit import Audit, Notary, Seal, check, export, verify
+from logos.kernel.audit import Audit, Notary, Seal, check_export, export, verify
 from logos.kernel.audit.check import End, Whole
 from logos.kernel.journal import Row, genesis
 from logos.kernel.journal.chain import link
@@ -240,15 +240,15 @@ async def test_an_export_is_checked_with_the_public_key_alone(
         lines = await exported(store, ours, pid)
         with pytest.raises(SysError):
             await exported(store, ours, Pid(77))
-    found = check(lines, {ours.key})
+    found = check_export(lines, {ours.key})
     assert (found.broken, found.doubts) == ([], [])
     assert found.events == {None: EVENTS + 9, PID: EVENTS, OTHER: 3}[pid]
     assert found.checkpoint is not None
-    assert check(lines, {b"another key"}).doubts
+    assert check_export(lines, {b"another key"}).doubts
 
     def wrong(changed: list[bytes]) -> bool:
         try:
-            return bool((told := check(changed, {ours.key})).broken or told.doubts)
+            return bool((told := check_export(changed, {ours.key})).broken or told.doubts)
         except ValueError:
             return True
 

@@ -8,7 +8,7 @@ import anyio.to_thread
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import Pid, Seq
 from logos.cli.registry import Argument, Asked, Command
-from logos.kernel import Audit, Checkpoint, check, public_key
+from logos.kernel import Audit, Checkpoint, check_export, public_key
 
 
 async def verify(asked: Asked) -> int:
@@ -53,7 +53,7 @@ async def _offline(asked: Asked) -> Audit:
 
     def read() -> Audit:
         with file.open("rb") as lines:
-            return check(lines, trusted)
+            return check_export(lines, trusted)
 
     try:
         return await anyio.to_thread.run_sync(read)

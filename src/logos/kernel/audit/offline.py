@@ -1,7 +1,7 @@
 """An export: the record as lines of JSON, and a check of them that needs nothing but a public key.
 
-    head, mark_line, row_line, ...   the lines, as export.py writes them
-    check(lines, trusted)            is it whole, and is it what was signed?  Pure.
+    head, mark_line, row_line, ...   the lines, as exporter.py writes them
+    check_export(lines, trusted)        is it whole, and is it what was signed?  Pure.
 
 The checkpoint and the ends that it signs come first, so the rows are checked as they are read.
 An export of one process has the path from its end to the signed root instead of all the others.
@@ -180,7 +180,7 @@ class _Check:
         )
 
 
-def check(lines: Iterable[bytes], trusted: Collection[bytes]) -> Audit:
+def check_export(lines: Iterable[bytes], trusted: Collection[bytes]) -> Audit:
     """Raise ValueError, with the number of the line, for what is no export at all."""
     state = _Check(trusted)
     numbered: Iterator[tuple[int, bytes]] = enumerate(lines, 1)
