@@ -176,9 +176,13 @@ def _entries(one: Found, data: bytes) -> list[Remembered]:
 
 
 def _exported(data: bytes) -> list[Remembered | Linked]:
-    """What `logos mem export` has written."""
+    """What `logos mem export` has written: between its first and its last line."""
+    first, *lines = data.splitlines() or [b""]
+    last = lines.pop() if lines else b""
+    if not (first.startswith(b'{"type":"export"') and last.startswith(b'{"type":"end"')):
+        return []
     try:
-        return [_EXPORTED.decode(line) for line in data.splitlines() if line.strip()]
+        return [_EXPORTED.decode(line) for line in lines]
     except msgspec.DecodeError:
         return []
 

@@ -17,6 +17,7 @@ async def import_(asked: Asked) -> int:
 
     def tell(done: int, name: str) -> None:
         asked.out.progress(done, len(found), name)
+        asked.out.item({"type": "file", "number": done + 1, "of": len(found), "name": name}, None)
 
     importer = Import(asked.node.kernel, pid, tell, asked.interrupted.is_set)
     result = await importer.run(found, folders)
@@ -41,6 +42,8 @@ def _told(result: Result) -> str:
 async def export(asked: Asked) -> int:
     """Versions as they were said, so that an import says the same again."""
     kernel, pid = asked.node.kernel, await whose(asked)
+    entries = 0
+    _line(asked, {"type": "export", "v": 1})
     async for told in kernel.records.events(pid):
         event = told.event
         kept: Remembered | Linked
@@ -51,8 +54,16 @@ async def export(asked: Asked) -> int:
             kept = replace(event, by=None, mail=MailId(0))
         else:
             continue
-        asked.out.text(msgspec.json.encode(kept).decode() + "\n")
+        entries += 1
+        line = {"type": told.row.kind} | msgspec.to_builtins(kept)
+        _line(asked, line)
+    _line(asked, {"type": "end", "entries": entries})
     return 0
+
+
+def _line(asked: Asked, line: dict[str, object]) -> None:
+    """The same for people and programs: it is a file."""
+    asked.out.text(msgspec.json.encode(line).decode() + "\n")
 
 
 IMPORT = Command(
