@@ -164,7 +164,7 @@ def test_text_in_a_pipe_has_no_escape_codes(place: Place, name: str) -> None:
     done = place.run(*name.split(), "--plain", *words)
     assert done.returncode == status, done.stderr
     assert "\x1b" not in done.stdout + done.stderr
-    assert not done.stdout.startswith("{")
+    assert not done.stdout.startswith("{") or name == "mem export"  # a file for `mem import`
     assert not (done.stdout and not done.stdout.endswith("\n"))
 
 

@@ -8,7 +8,7 @@ from logos.cli.commands.machine import AGENTS, CONFIG, DOCTOR, DOWN, STATUS, UP
 from logos.cli.commands.mem import MEMORY
 from logos.cli.commands.mounts import MOUNT, MOUNTS, UMOUNT
 from logos.cli.commands.shell import SH
-from logos.cli.commands.transfer import EXPORT, IMPORT
+from logos.cli.commands.transfer import MEM_EXPORT, MEM_IMPORT
 from logos.cli.commands.tree import TREE_
 from logos.cli.commands.trust import APPROVALS, APPROVE, CAPS, DENY, REVOKE, STOP, WHY
 from logos.cli.commands.work import ATTACH, KILL, RUN, SEND, WAIT
@@ -28,8 +28,8 @@ ALL = (
     JOURNAL,
     LOGS,
     *MEMORY,
-    IMPORT,
-    EXPORT,
+    MEM_IMPORT,
+    MEM_EXPORT,
     *TREE_,
     APPROVALS,
     APPROVE,
@@ -62,7 +62,7 @@ COMMANDS: dict[str, Command] = {command.name: command for command in ALL}
 GROUPS = {
     "Work": (RUN, EXEC, SH, ATTACH, SEND, KILL, WAIT),
     "Look": (PS, TREE, SHOW, JOURNAL, LOGS),
-    "Memory": (*MEMORY, IMPORT, EXPORT, *TREE_),
+    "Memory": (*MEMORY, MEM_IMPORT, MEM_EXPORT, *TREE_),
     "Trust": (
         APPROVALS,
         APPROVE,

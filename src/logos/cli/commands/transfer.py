@@ -66,7 +66,7 @@ def _line(asked: Asked, line: dict[str, object]) -> None:
     asked.out.text(msgspec.json.encode(line).decode() + "\n")
 
 
-IMPORT = Command(
+MEM_IMPORT = Command(
     "mem import",
     "put files and folders into a memory; again: what has changed since",
     import_,
@@ -77,6 +77,6 @@ IMPORT = Command(
     effect="write",
     stream=True,
 )
-EXPORT = Command(
+MEM_EXPORT = Command(
     "mem export", "everything a memory was told, as lines of JSON", export, (OF,), stream=True
 )
