@@ -100,7 +100,8 @@ class Interrupted(Event, frozen=True, kw_only=True):
 
 class Called(Event, frozen=True, kw_only=True):
     """A call was let in.  For a call with an effect this is durable before the effect.
-    `decision` is what the information flow said; a call that could only be allowed has none."""
+    `decision` is what the information flow said; a call that could only be allowed has none.
+    `cap` is the counted right that it used up, at the time `at` (microseconds)."""
 
     id: CallId
     name: str
@@ -108,6 +109,8 @@ class Called(Event, frozen=True, kw_only=True):
     effect: Effect
     prepared: bytes = b""
     decision: dict[str, Any] = {}
+    cap: Cap | None = None
+    at: int = 0
 
 
 class Held(Event, frozen=True, kw_only=True):
