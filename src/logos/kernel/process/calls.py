@@ -96,10 +96,10 @@ def blocked(p: Process, event: e.Blocked) -> Process:
 
 def returned(p: Process, event: e.Returned) -> Process:
     call = _open_call(p, event.id)
-    if call.blocked and not _blinked(call):  # who looks again after a wait is not circling
-        return _answered(p, event.id, replace(p.watch, recent=(), failures=0))
     if call.name == EXEC:
         return _ran(_answered(p, event.id, p.watch), call, event.value)
+    if call.blocked and not _blinked(call):  # who looks again after a wait is not circling
+        return _answered(p, event.id, replace(p.watch, recent=(), failures=0))
     digest = zlib.crc32(event.value, zlib.crc32(call.call))
     return _answered(p, event.id, _remember(p.watch, digest, failed=0))
 
