@@ -117,8 +117,7 @@ class Called(Event, frozen=True, kw_only=True):
 
 class Held(Event, frozen=True, kw_only=True):
     """A call waits for a person, at the latest until `until` (microseconds).  `decision` has the
-    question, the rule and the source of each value.  `doubt`: the call was made, its outcome is
-    unknown, and the question is whether it happened."""
+    question and the source of each value.  `doubt`: it was made, and nobody knows what came of it."""
 
     id: CallId
     name: str
