@@ -133,6 +133,7 @@ class Machine(NamedTuple):
     functions: Functions
     sandbox: Sandbox
     places: Places
+    files: Tool
     agents: Callable[[str, Path | None], Agent]
     models: ModelNames
 
@@ -223,7 +224,7 @@ async def boot(
             trust=config.trust,
         )
         kernel = await stack.enter_async_context(open_kernel(parts))
-        yield Machine(kernel, loaded, functions, sandbox, places, agents, opened)
+        yield Machine(kernel, loaded, functions, sandbox, places, Workspace(), agents, opened)
 
 
 def _drivers(sandbox: Sandbox, tools: Tool) -> dict[type[Call[Any]], Tool]:

@@ -94,6 +94,11 @@ def run(arguments: list[str]) -> int:
     first = arguments[0] if arguments else ""
     if first == "up" and "--foreground" in arguments:
         os.execv(sys.executable, [sys.executable, "-m", "logos.cli.daemon"])  # noqa: S606
+    if arguments == ["mcp"]:
+        (connect() or start()).close()
+        from logos.cli import bridge  # noqa: PLC0415 - only for this command
+
+        return bridge.pump(socket_path(home()) + ".mcp")
     connection = connect()
     if connection is None:
         if first in LOCAL or not ANYWHERE.isdisjoint(arguments):

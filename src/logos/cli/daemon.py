@@ -22,6 +22,7 @@ import anyio
 import anyio.abc
 from anyio.streams.buffered import BufferedByteReceiveStream
 
+from logos import mcpserver
 from logos.abi.errors import Code, SysError
 from logos.boot import Machine, boot, home, load_settings, settle
 from logos.cli import wire
@@ -67,6 +68,7 @@ async def serve() -> None:
         await path.unlink(missing_ok=True)
         listener = await anyio.create_unix_listener(path, mode=0o600)
         log.info("serving at %s", path)
+        await stack.enter_async_context(mcpserver.open_mcp(machine, Path(f"{path}.mcp")))
         gateway = await stack.enter_async_context(_gateway(machine, loaded))
         settle()
         try:
@@ -86,7 +88,8 @@ async def _gateway(machine: Machine, loaded: Loaded) -> AsyncGenerator[str]:
         url = ""
         if settings.on:
             try:
-                opened = open_gateway(machine, settings, home(loaded.config))
+                also = {"/mcp": mcpserver.App(machine)}
+                opened = open_gateway(machine, settings, home(loaded.config), also)
                 url = (await stack.enter_async_context(opened)).url
                 log.info("gateway at %s", url)
             except SysError as error:

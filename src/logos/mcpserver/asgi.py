@@ -8,26 +8,46 @@ remembered between two requests.
 Invariant: nobody is answered before `who` has said who it is.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from ipaddress import ip_address
 from typing import Any, TypeAlias
 
 import msgspec
 
-from logos.abi.errors import SysError
+from logos.abi.errors import Code, SysError
 from logos.boot import Machine
-from logos.mcpserver.desk import Desk, Principal
+from logos.mcpserver.desk import OWNER, Desk, Principal
 from logos.mcpserver.protocol import Protocol
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Who: TypeAlias = Callable[[str, MutableMapping[str, str]], Awaitable[Principal]]
+Who: TypeAlias = Callable[[str, Mapping[str, str]], Awaitable[Principal]]
 
 LONGEST = 16 << 20
 
 
+async def local_only(peer: str, headers: Mapping[str, str]) -> Principal:
+    """The owner, from this machine; a web page is not, because any page could make a browser ask."""
+    if not _loopback(peer):
+        raise SysError(Code.UNAUTHENTICATED, "this answers on its own machine only")
+    origin = headers.get("origin", "")
+    host = origin.partition("://")[2] if origin else headers.get("host", "")
+    name = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
+    if name not in ("", "localhost") and not _loopback(name.strip("[]")):
+        raise SysError(Code.DENIED, "a web page may not ask")
+    return OWNER
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return not host or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 class App:
-    def __init__(self, machine: Machine, who: Who) -> None:
+    def __init__(self, machine: Machine, who: Who = local_only) -> None:
         """`who` is given the peer's address and the headers."""
         self._machine = machine
         self._who = who
@@ -70,8 +90,8 @@ def _status(answer: bytes) -> int:
 async def _body(receive: Receive) -> bytes | None:
     data = b""
     while True:
-        message = await receive()
-        data += message.get("body", b"")
+        message: MutableMapping[str, Any] = await receive()
+        data += bytes(message.get("body", b""))
         if len(data) > LONGEST:
             return None
         if not message.get("more_body", False):

@@ -154,7 +154,12 @@ class Desk:
         await self.check(Pid(asked.pid))
         with anyio.move_on_after(asked.seconds):
             ended = await self._kernel.records.wait(Pid(asked.pid))
-            return {"pid": asked.pid, "status": "exited", "exit": ended.status, "answer": ended.answer}
+            return {
+                "pid": asked.pid,
+                "status": "exited",
+                "exit": ended.status,
+                "answer": ended.answer,
+            }
         process = await self._kernel.records.process(Pid(asked.pid))
         return {"pid": asked.pid, "status": str(process.status)}
 

@@ -35,8 +35,8 @@ async def open_mcp(machine: Machine, path: Path) -> AsyncGenerator[None]:
             yield
             tasks.cancel_scope.cancel()
     finally:
-        with suppress(FileNotFoundError):
-            path.unlink()
+        with anyio.CancelScope(shield=True):
+            await anyio.Path(path).unlink(missing_ok=True)
 
 
 class _Serving:
@@ -47,24 +47,20 @@ class _Serving:
         """What still runs when the client leaves is nobody's any more."""
         with suppress(*LEFT):
             async with stream, anyio.create_task_group() as tasks:
-                turn, kept = anyio.Lock(), b""
-                while True:
-                    *lines, kept = (kept + await self._next(stream)).split(b"\n")
-                    if len(kept) > LONGEST:
-                        break
-                    for line in filter(bytes.strip, lines):
-                        tasks.start_soon(self._answer, stream, turn, line)
+                await self._read(stream, tasks)
                 tasks.cancel_scope.cancel()
 
-    async def _next(self, stream: anyio.abc.SocketStream) -> bytes:
-        try:
-            return await stream.receive()
-        except LEFT:
-            return b"\n".ljust(LONGEST + 2, b" ")  # as good as too long: the end
+    async def _read(self, stream: anyio.abc.SocketStream, tasks: anyio.abc.TaskGroup) -> None:
+        turn, kept = anyio.Lock(), b""
+        while len(kept) <= LONGEST:
+            try:
+                *lines, kept = (kept + await stream.receive()).split(b"\n")
+            except LEFT:
+                return
+            for line in filter(bytes.strip, lines):
+                tasks.start_soon(self._answer, stream, turn, line)
 
-    async def _answer(
-        self, stream: anyio.abc.SocketStream, turn: anyio.Lock, line: bytes
-    ) -> None:
+    async def _answer(self, stream: anyio.abc.SocketStream, turn: anyio.Lock, line: bytes) -> None:
         try:
             answer = await self._protocol.answer(line)
         except SysError as error:

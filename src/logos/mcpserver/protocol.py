@@ -72,10 +72,14 @@ class Protocol:
         if method == "initialize":
             return _shaken(params)
         modern = _is_modern(params)
+        result: dict[str, Any]
         match method:
             case "server/discover":
-                found = {"supportedVersions": [STATELESS], "instructions": INSTRUCTIONS}
-                result = found | {"capabilities": CAPABILITIES}
+                result = {
+                    "supportedVersions": [STATELESS],
+                    "capabilities": CAPABILITIES,
+                    "instructions": INSTRUCTIONS,
+                }
             case "tools/list":
                 result = {"tools": self._listed}
             case "tools/call":
@@ -86,7 +90,9 @@ class Protocol:
                 raise Wrong(METHOD, f"there is no method {method!r} here")
         if modern:
             lasts = {} if method == "tools/call" else {"ttlMs": 3_600_000, "cacheScope": "public"}
-            result = {"resultType": "complete", "_meta": {f"{META}serverInfo": INFO}} | lasts | result
+            result = (
+                {"resultType": "complete", "_meta": {f"{META}serverInfo": INFO}} | lasts | result
+            )
         return result
 
     async def _called(self, params: dict[str, Any], *, modern: bool) -> dict[str, Any]:
@@ -95,9 +101,9 @@ class Protocol:
             raise Wrong(PARAMS, f"there is no tool {params.get('name')!r}")
         try:
             given = msgspec.convert(params.get("arguments") or {}, tool.takes)
-            if isinstance(given, Wait) and modern and _can_ask(params):
-                if (asking := await self._asking(given, params)) is not None:
-                    return asking
+            waits = given if isinstance(given, Wait) and modern and _can_ask(params) else None
+            if waits and (asking := await self._asking(waits, params)) is not None:
+                return asking
             value = await tool.run(given)
         except msgspec.ValidationError as error:
             return _failed(SysError(Code.INVALID, str(error), hint="see the schema of the tool"))

@@ -4,6 +4,7 @@ from logos.cli.commands.audit import CHECKPOINT, REPLAY, VERIFY
 from logos.cli.commands.look import JOURNAL, LOGS, PS, SHOW, TREE
 from logos.cli.commands.machine import AGENTS, CONFIG, DOCTOR, DOWN, STATUS, UP
 from logos.cli.commands.mounts import MOUNT, MOUNTS, UMOUNT
+from logos.cli.commands.serving import MCP
 from logos.cli.commands.work import ATTACH, KILL, RUN, SEND, WAIT
 from logos.cli.registry import Command
 
@@ -24,6 +25,7 @@ ALL = (
     MOUNT,
     UMOUNT,
     MOUNTS,
+    MCP,
     AGENTS,
     CONFIG,
     DOCTOR,
@@ -38,7 +40,7 @@ GROUPS = {
     "Work": (RUN, ATTACH, SEND, KILL, WAIT),
     "Look": (PS, TREE, SHOW, JOURNAL, LOGS),
     "Trust": (REPLAY, VERIFY, CHECKPOINT),
-    "Tools": (MOUNT, UMOUNT, MOUNTS),
+    "Tools": (MOUNT, UMOUNT, MOUNTS, MCP),
     "Machine": (AGENTS, CONFIG, DOCTOR, UP, DOWN, STATUS),
 }
 
