@@ -26,6 +26,8 @@ _NEAR, _FAR = 120, 80
 _FOLDS = 3
 KEEP = 0.95
 """The share of answerable questions the gate must let through."""
+FLOOR = 0.993
+"""The share of them that a search on purpose must answer."""
 FOUND = 0.945
 """The share of answerable questions for which the default mass must bring in some evidence."""
 
@@ -174,6 +176,7 @@ def _gate(weights: Weights, rows: np.ndarray, answers: np.ndarray) -> Weights:
         gate=_numbers(logistic.weights),
         gate_bias=round(logistic.bias, 4),
         threshold=round(float(np.quantile(likely[answers], 1 - KEEP)), 4),
+        floor=round(float(np.quantile(likely[answers], 1 - FLOOR)), 4),
     )
 
 

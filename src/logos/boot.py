@@ -28,7 +28,7 @@ from logos.config import Config, Loaded, load, secret
 from logos.drivers.command import Commands
 from logos.drivers.function import Functions
 from logos.drivers.http import Web
-from logos.drivers.model import Driver, Endpoint, dialect_of, is_known, open_model
+from logos.drivers.model import Driver, Embeddings, Endpoint, dialect_of, is_known, open_model
 from logos.drivers.sandbox import open_sandbox
 from logos.drivers.tools import Tools
 from logos.drivers.workspace import Workspace
@@ -68,6 +68,7 @@ class ModelNames:
         self._environ = environ
         self._brought = brought
         self._opened: dict[str, Driver] = {}
+        self._embeddings: dict[str, Embeddings] = {}
 
     async def open(self, name: str) -> Model:
         name = name or self._config.model
@@ -110,6 +111,16 @@ class ModelNames:
         said = (*options.system, *messages)
         return model.count(Request(model=options.model, messages=said, tools=options.tools))
 
+    async def embed(self, name: str, body: bytes) -> bytes:
+        """The provider's answer to a request for embeddings."""
+        if name not in self._embeddings:
+            if name in self._brought:
+                raise SysError(Code.NOT_FOUND, f"{name!r} has no embeddings")
+            setting = self._config.models.get(name)
+            endpoint = self._implied(name) if setting is None else self._endpoint(setting)
+            self._embeddings[name] = Embeddings(name, endpoint)
+        return await self._embeddings[name].post(body)
+
     def _endpoint(self, setting: object) -> Endpoint:
         values = msgspec.structs.asdict(setting)  # type: ignore[arg-type]
         return Endpoint(**values | {"key": secret(values["key"], self._environ)})
@@ -123,6 +134,8 @@ class ModelNames:
     async def close(self) -> None:
         for model in self._opened.values():
             await model.aclose()
+        for embeddings in self._embeddings.values():
+            await embeddings.aclose()
 
 
 class Machine(NamedTuple):

@@ -60,13 +60,32 @@ def test_a_kind_of_thing_finds_its_members() -> None:
 
 def test_nobody_answers_for_somebody_else() -> None:
     pager = Pager.rebuild(talk())
-    found = pager.fault("What has Ann learned on the cello?", Ask(gate=False, mass=2.0))
+    found = pager.fault(
+        "What has Ann learned on the cello?", Ask(budget=1000, gate=False, mass=2.0)
+    )
     assert {each.subject for each in found.pages} == {"Ann"}
     assert (6, "subject") in {(each.page, each.rule) for each in found.refused}
     free = pager.fault(
         "What has Ann learned on the cello?", Ask(gate=False, mass=2.0, rules=Rules(subject=False))
     )
     assert {each.subject for each in free.pages} == {"Ann", "Bob"}
+
+
+def test_what_room_the_one_asked_about_leaves_is_anybodys() -> None:
+    found = Pager.rebuild(talk()).fault(
+        "What has Ann learned on the cello?", Ask(budget=4000, gate=False, mass=2.0)
+    )
+    order = [next(page.subject for page in found.pages if page.id == why.page) for why in found.why]
+    assert order == ["Ann"] * order.count("Ann") + ["Bob"] * order.count("Bob")
+    assert "Bob" in order
+
+
+def test_what_nobody_spoke_of_is_not_searched_for() -> None:
+    sure = msgspec.structs.replace(load(), floor=0.9999)
+    pager = Pager.rebuild(talk(), sure)
+    question = "How many camels did Ann ride in Morocco?"
+    assert pager.fault(question, Ask(gate=False)).abstained
+    assert not pager.fault(question, Ask(gate=False, rules=Rules(subject=False))).abstained
 
 
 def test_confidence_is_higher_when_the_subject_said_it() -> None:

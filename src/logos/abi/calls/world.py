@@ -1,5 +1,4 @@
-"""Calls that reach outside the kernel: commands, the network, registered functions, and
-people's own pages of memory."""
+"""Calls that reach outside the kernel: commands, the network, registered functions."""
 
 import re
 from typing import Annotated
@@ -72,25 +71,3 @@ class CallTool(Call[msgspec.Raw], tag="tool.call", frozen=True, kw_only=True):
 
     def target(self) -> str:
         return f"/tools/{self.tool}"
-
-
-class SearchMemory(Call[str], tag="memory.search", frozen=True, kw_only=True):
-    """Find what was said, read or returned earlier in this process, also what left the window.
-
-    Returns the pages that fit the question best, each with its number for memory.read; says so
-    when there is nothing.
-    """
-
-    question: Annotated[
-        str, Meta(description="what you want to know, in plain words", min_length=1)
-    ]
-    tokens: Annotated[int, Meta(description="how much to bring in at most", ge=64, le=8000)] = 1024
-
-
-class ReadPage(Call[str], tag="memory.read", frozen=True, kw_only=True):
-    """Bring back a page that has left the window, exactly as it was.  `offset` counts characters."""
-
-    errors = (Code.NOT_FOUND,)
-
-    page: Annotated[int, Meta(description="the number the window shows for it", ge=1)]
-    offset: Annotated[int, Meta(ge=0)] = 0

@@ -1,6 +1,7 @@
 """The commands, one file per family, and the table of them all."""
 
 from logos.cli.commands.audit import CHECKPOINT, REPLAY, VERIFY
+from logos.cli.commands.clients import ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE
 from logos.cli.commands.look import JOURNAL, LOGS, PS, SHOW, TREE
 from logos.cli.commands.machine import AGENTS, CONFIG, DOCTOR, DOWN, STATUS, UP
 from logos.cli.commands.mounts import MOUNT, MOUNTS, UMOUNT
@@ -21,6 +22,10 @@ ALL = (
     LOGS,
     REPLAY,
     VERIFY,
+    KEY_CREATE,
+    KEY_LIST,
+    KEY_REVOKE,
+    ENV,
     CHECKPOINT,
     MOUNT,
     UMOUNT,
@@ -40,7 +45,8 @@ GROUPS = {
     "Work": (RUN, ATTACH, SEND, KILL, WAIT),
     "Look": (PS, TREE, SHOW, JOURNAL, LOGS),
     "Trust": (REPLAY, VERIFY, CHECKPOINT),
-    "Tools": (MOUNT, UMOUNT, MOUNTS, MCP),
+    "Clients": (ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE, MCP),
+    "Tools": (MOUNT, UMOUNT, MOUNTS),
     "Machine": (AGENTS, CONFIG, DOCTOR, UP, DOWN, STATUS),
 }
 

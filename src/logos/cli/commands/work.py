@@ -37,7 +37,7 @@ async def run(asked: Asked) -> int:
         task,
         limits=Limits(
             tokens=args.tokens,
-            cost=_nano(args.cost),
+            cost=nano(args.cost),
             wall_s=args.wall,
             calls=args.calls,
         ),
@@ -63,7 +63,7 @@ def _agent(asked: Asked, name: str) -> Agent:
     return replace(agent, model=asked.arguments.model) if asked.arguments.model else agent
 
 
-def _nano(dollars: float | None) -> int | None:
+def nano(dollars: float | None) -> int | None:
     if dollars is None:
         return None
     if not math.isfinite(dollars):

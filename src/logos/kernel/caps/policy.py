@@ -19,7 +19,7 @@ longer says so."""
 def check(process: Process, call: Call[Any]) -> None:
     """Raise `denied` with what is missing, so that a model can do something else."""
     verb, target = call.verb, call.target()
-    if not verb:
+    if not verb or not target:
         return
     if not any(allows(process.caps, verb, path) for path in _names(process, verb, target)):
         held = ", ".join(sorted(str(cap) for cap in process.caps if cap.verb == verb))

@@ -24,6 +24,8 @@ from logos.kernel.memory.text import DAY, terms
 
 CANDIDATES = 768
 """Pages that are scored in full."""
+WISHES = 64
+"""And the user's latest standing wishes, which need share no word with what they are about."""
 
 NAMES = (
     # words
@@ -159,8 +161,9 @@ def _candidates(found: _Lexical, cols: Columns, live: NDArray[np.bool_]) -> NDAr
         return rows
     quick = found.own + found.window + found.wanted * np.float32(0.3)
     quick = quick + (cols.role == _USER) * np.float32(0.05)
-    cut = np.argpartition(-quick[rows], CANDIDATES)[:CANDIDATES]
-    return siblings(rows, rows[cut], cols)
+    cut = rows[np.argpartition(-quick[rows], CANDIDATES)[:CANDIDATES]]
+    standing = np.flatnonzero(live & (cols.role == _USER) & (cols.traits[:, _STANDING] > 0))
+    return siblings(rows, np.union1d(cut, standing[-WISHES:]), cols)
 
 
 _PIECES = 16

@@ -4,16 +4,18 @@
     evidence   the few numbers it judges by
     inside     the pages that were asked for
     refusals   the candidates that may not come in, whatever their score, and by which rule
+    own_first  who the question is about comes before anybody else
     choose     the best of the rest, until the probability mass or the budget is reached
 
 Wrong context is worse than missing context: what somebody else said about the same thing looks
 exactly like an answer.  So a question that names a known subject is answered from that subject's
-pages, and the gap between their best match and the best match of everybody else says whether there
+pages (a budget that is to be spent whole leaves room for others behind them), and the gap between their best match and the best match of everybody else says whether there
 is an answer.
 
 Invariant: what is chosen never costs more than the budget.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -42,7 +44,10 @@ BLIND = tuple(
 _MARGIN = 10
 DENSITY = 0.5
 """How much a page's cost counts against it: probability / cost ** DENSITY."""
-WHOLE = 0.6
+OWN_FIRST = 1500
+"""Tokens that a budget spends on the subject asked about before anybody else's pages come in."""
+_AHEAD = 50.0
+WHOLE = 0.8
 """A turn that costs up to this share of the budget comes in whole."""
 
 
@@ -113,6 +118,7 @@ class Rules:
 
 
 _WIDE = 1 << 32
+_TINY = 1e-9
 _LEAST = 6
 """No page costs less."""
 
@@ -130,8 +136,8 @@ def refusals(table: Table, measured: Measured, rules: Rules) -> NDArray[np.int8]
 
     if rules.at is not None:
         refuse((cols.time[rows] > rules.at) | (cols.since[rows] > rules.at), "later")
-    held = _resident(cols, rules)
-    if held.any():
+    if rules.resident or rules.events or rules.pieces:
+        held = _resident(cols, rules)
         refuse(np.isin(cols.copy[rows], cols.copy[held]), "resident")
     if rules.flows is not None:
         kept = [i for i, label in enumerate(table.labels) if not rules.flows(label)]
@@ -174,6 +180,19 @@ def inside(table: Table, rules: Rules) -> NDArray[np.bool_] | None:
     if rules.before is not None:
         masks.append(cols.time < rules.before)
     return np.logical_and.reduce(masks) if masks else None
+
+
+def own_first(
+    scores: Floats, others: NDArray[np.bool_], costs: NDArray[np.int64], confidence: float
+) -> Floats:
+    """Scores with which the subject's own pages come first; what room they leave is anybody's, the less so the
+    more doubtful it is that there is an answer."""
+    doubt = 1.0 - math.log(max(confidence, _TINY) / max(1.0 - confidence, _TINY))
+    out = scores - np.float32(max(doubt, 0.0)) * others.astype(np.float32)
+    own = np.flatnonzero(~others)
+    order = own[np.argsort(DENSITY * np.log(costs[own] + 1) - scores[own], kind="stable")]
+    out[order[np.cumsum(costs[order]) <= OWN_FIRST]] += np.float32(_AHEAD)
+    return out
 
 
 def _older(copies: NDArray[np.int64], open_: NDArray[np.bool_]) -> NDArray[np.bool_]:

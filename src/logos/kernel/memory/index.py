@@ -62,7 +62,8 @@ class Scores:
 class IndexImage(NamedTuple):
     """An index as data: its postings sorted."""
 
-    terms: list[str]
+    terms: str
+    order: Packed
     df: Packed
     rows: Packed
     tf: Packed
@@ -167,14 +168,15 @@ class Index:
     def nbytes(self) -> int:
         """About what it takes in memory."""
         arrays = self._rows.nbytes + self._tf.nbytes + self._near.nbytes + self._length.nbytes
-        return arrays + 100 * len(self._terms) + 2_000 * self._tail_rows
+        return arrays + 120 * len(self._terms) + 1_500 * self._tail_rows
 
     def pack(self) -> IndexImage:
         self._sort(np.ones(self._size, dtype=bool))
         near = self._near[: self._size]
         here = np.arange(self._size, dtype=np.int32)[:, None]
         return IndexImage(
-            list(self._terms),
+            "\n".join(self._terms),
+            pack(self._terms.order()),
             pack(np.diff(self._start)),
             pack(self._rows),
             pack(self._tf.astype(np.int64)),
@@ -187,7 +189,8 @@ class Index:
     @classmethod
     def unpack(cls, image: IndexImage) -> "Index":
         out = cls()
-        out._terms = Numbered(image.terms)
+        names = image.terms.split("\n") if image.terms else []
+        out._terms = Numbered(names, unpack(image.order, np.int32))
         counts = unpack(image.df, np.int64)
         out._df = counts.tolist()
         out._start = np.concatenate([[0], np.cumsum(counts)])
@@ -197,10 +200,7 @@ class Index:
         out._total = float(length.sum())
         near = unpack(image.near, np.int32)
         here = np.arange(out._size, dtype=np.int32)[:, None]
-        spare = max(out._size, 64)
-        near = np.where(near == _NONE, -1, near + here)
-        out._near = np.pad(near, ((0, spare), (0, 0)), constant_values=-1)
-        out._length = np.pad(length, (0, spare))
+        out._near, out._length = np.where(near == _NONE, -1, near + here), length
         out._latest = image.latest
         return out
 
@@ -210,8 +210,9 @@ class Index:
     def _append(self, row: Row) -> None:
         number = self._size
         if number == len(self._length):
-            self._length = np.pad(self._length, (0, number))
-            self._near = np.pad(self._near, ((0, number), (0, 0)), constant_values=-1)
+            more = max(64, number // 2)
+            self._length = np.pad(self._length, (0, more))
+            self._near = np.pad(self._near, ((0, more), (0, 0)), constant_values=-1)
         for term, count in Counter(row.terms).items():
             key = self._terms.number(term)
             if key == len(self._df):

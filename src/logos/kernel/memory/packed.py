@@ -12,7 +12,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-K = TypeVar("K")
+K = TypeVar("K", str, tuple[str, str])
 
 _NARROW = (np.int8, np.int16, np.int32, np.int64)
 
@@ -43,9 +43,15 @@ def unpack(packed: Packed, dtype: DTypeLike) -> NDArray[Any]:
 
 
 class Numbered(Generic[K]):
-    def __init__(self, names: Iterable[K] = ()) -> None:
-        self._names = list(names)
-        self._numbers = {name: i for i, name in enumerate(self._names)}
+    """With `order`, which sorts the names, they are looked up in it until one is added: a dictionary of
+    all of them takes longer to make than the few questions that follow."""
+
+    def __init__(self, names: Iterable[K] = (), order: NDArray[np.int32] | None = None) -> None:
+        self._names: list[K] = list(names)
+        self._order = order
+        self._numbers: dict[K, int] = {}
+        if order is None:
+            self._number_all()
 
     def __len__(self) -> int:
         return len(self._names)
@@ -53,18 +59,35 @@ class Numbered(Generic[K]):
     def __iter__(self) -> Iterator[K]:
         return iter(self._names)
 
-    def __contains__(self, name: K) -> bool:
-        return name in self._numbers
-
     def number(self, name: K) -> int:
         """Of `name`, which gets one if it has none."""
+        if self._order is not None:
+            self._number_all()
         number = self._numbers.setdefault(name, len(self._names))
         if number == len(self._names):
             self._names.append(name)
         return number
 
     def get(self, name: K) -> int | None:
-        return self._numbers.get(name)
+        if self._order is None:
+            return self._numbers.get(name)
+        low, high = 0, len(self._order)
+        while low < high:
+            middle = (low + high) // 2
+            number = int(self._order[middle])
+            if self._names[number] == name:
+                return number
+            low, high = (middle + 1, high) if self._names[number] < name else (low, middle)
+        return None
 
     def name(self, number: int) -> K:
         return self._names[number]
+
+    def order(self) -> NDArray[np.int32]:
+        """The numbers of the names, sorted by name."""
+        names = self._names
+        return np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int32)
+
+    def _number_all(self) -> None:
+        self._order = None
+        self._numbers = {name: i for i, name in enumerate(self._names)}

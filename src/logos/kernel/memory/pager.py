@@ -12,6 +12,7 @@ Invariant: the rendered pages of a fault cost at most its budget.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +78,7 @@ class Fault:
 class Ask:
     """How to answer a fault.  `mass` 1 spends the whole budget.  With `gate` nothing comes in when it
     is doubtful that memory holds an answer: for faults the kernel predicts; who searches on purpose
-    wants to see what there is.  `subject` says whom the question is about."""
+    wants to see what there is, unless it is as good as certain that the one asked about never spoke of it.  `subject` says whom the question is about."""
 
     budget: int = DEFAULT_BUDGET
     mass: float = DEFAULT_MASS
@@ -92,10 +93,15 @@ DEFAULT = Ask()
 class Pager:
     def __init__(self, weights: Weights | None = None, *, texts: bool = True) -> None:
         self.space = Space(texts=texts)
-        self._scorer = Scorer(load() if weights is None else weights)
+        self._weights = weights
 
     def __len__(self) -> int:
         return len(self.space)
+
+    @cached_property
+    def _scorer(self) -> Scorer:
+        """Made when it is first needed: weights are fitted on spaces that have none yet."""
+        return Scorer(load() if self._weights is None else self._weights)
 
     @classmethod
     def rebuild(cls, pages: Iterable[Page], weights: Weights | None = None) -> "Pager":
@@ -128,9 +134,17 @@ class Pager:
         streams = self.space.table.columns().stream[measured.rows]
         scores = self._scorer.score(measured.values, streams)
         confidence = self._confidence(measured, scores, streams)
-        if ask.gate and confidence < self._scorer.weights.threshold:
+        named = bool((measured.subject > 0).any())
+        if confidence < self._least(ask, named=named):
             return Fault((), 0, True, confidence, 0.0, subjects=query.subjects)
         return self._choose(query, measured, scores, confidence, ask)
+
+    def _least(self, ask: Ask, *, named: bool) -> float:
+        """The confidence below which nothing comes in."""
+        weights = self._scorer.weights
+        if ask.gate:
+            return weights.threshold
+        return weights.floor if named and ask.rules.subject else 0.0
 
     def _confidence(self, measured: Measured, scores: Floats, streams: NDArray[np.int64]) -> float:
         blind = scores - self._scorer.score(measured.values, streams, gate.BLIND)
@@ -142,12 +156,15 @@ class Pager:
         table = self.space.table
         cols = table.columns()
         refusals = gate.refusals(table, measured, ask.rules)
-        open_ = np.flatnonzero(refusals == 0)
+        others = refusals == gate.REFUSALS.index("subject")
+        shared = ask.mass >= 1 and ask.budget > gate.OWN_FIRST and bool(others.any())
+        open_ = np.flatnonzero((refusals == 0) | (others & shared))
         rows = measured.rows[open_]
         likely = gate.probabilities(scores[open_], self._scorer.weights.temperature)
-        found = gate.Candidates(
-            scores[open_], likely, cols.cost[rows], cols.turn[rows], cols.group[rows]
-        )
+        ranks = scores[open_]
+        if shared:
+            ranks = gate.own_first(ranks, others[open_], cols.cost[rows], confidence)
+        found = gate.Candidates(ranks, likely, cols.cost[rows], cols.turn[rows], cols.group[rows])
         chosen, used = gate.choose(found, budget=ask.budget, mass=ask.mass)
         brought = [table.page(row) for row in rows[chosen].tolist()]
         moved = self._scorer.reasons(measured.values[open_[chosen]], cols.stream[rows[chosen]])
@@ -158,10 +175,10 @@ class Pager:
             confidence=confidence,
             mass=float(likely[chosen].sum()),
             why=tuple(
-                Why(page.id, float(found.scores[i]), float(likely[i]), because)
+                Why(page.id, float(scores[open_[i]]), float(likely[i]), because)
                 for page, i, because in zip(brought, chosen, moved, strict=True)
             ),
-            refused=self._refused(measured, scores, refusals),
+            refused=self._refused(measured, scores, np.where(others & shared, 0, refusals)),
             subjects=query.subjects,
         )
 

@@ -25,7 +25,8 @@ from logos.kernel.memory.table import STREAMS
 
 class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`deviation` is by stream: a kind, and who speaks where that is known.  `mean` and `scale` bring a feature to the scale it was learned on.  `gate` and `gate_bias` are
-    for the names in `gate_names`; `threshold` is the confidence below which nothing is paged in.
+    for the names in `gate_names`; `threshold` is the confidence below which nothing is paged in, `floor` that below which even a search for what
+    a known subject said finds nothing.
     `memorable` are by kind of stream, the bias last, for any other kind under ""; `temperature` flattens
     the softmax."""
 
@@ -39,6 +40,7 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     gate: tuple[float, ...] = ()
     gate_bias: float = 0.0
     threshold: float = 0.0
+    floor: float = 0.0
     temperature: float = 1.0
     memorable: dict[str, tuple[float, ...]] = {}
 

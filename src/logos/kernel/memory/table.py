@@ -256,7 +256,6 @@ class Table:
         out.streams = Numbered(image.groups)
         out.labels = Numbered(image.labels)
         out._last = {group: (turn, number) for group, turn, number in image.last}
-        out._grow()
         return out
 
     def group(self, row: int) -> int:
@@ -270,7 +269,8 @@ class Table:
             return before
         number = self._turns
         if number == len(self._near):
-            self._near = np.concatenate([self._near, np.full((number or 64, 2), -1)])
+            more = max(number // 2, 64)
+            self._near = np.pad(self._near, ((0, more), (0, 0)), constant_values=-1)
         self._near[number] = before, -1
         if before >= 0:
             self._near[before, 1] = number
@@ -279,7 +279,7 @@ class Table:
         return number
 
     def _grow(self) -> None:
-        more = max(len(self._alive), 64)
+        more = max(self._size // 2, 64)
         self._ints = np.pad(self._ints, ((0, 0), (0, more)))
         self._traits = np.pad(self._traits, ((0, more), (0, 0)))
         self._alive = np.pad(self._alive, (0, more))

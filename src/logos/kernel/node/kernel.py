@@ -3,6 +3,7 @@
     open_kernel(...)     an async context manager: a node that serves until it is left
     Kernel               start, signal, message and listen to processes
     Kernel.records       what has been written
+    Kernel.keys          who else may ask
     Kernel.approvals     what waits for a person
     Kernel.asker         what the gate would say
 
@@ -13,7 +14,7 @@ the process it concerns.
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import anyio
 import anyio.abc
@@ -33,7 +34,7 @@ from logos.kernel.audit import Notary, Seal
 from logos.kernel.flow import Table
 from logos.kernel.handlers import TABLE
 from logos.kernel.journal import Birth, Entry, Writer
-from logos.kernel.memory import OWN, Ask, Fault
+from logos.kernel.memory import Ask, Fault
 from logos.kernel.mounts import Drivers, Mounts
 from logos.kernel.node.act import Actor, Hold
 from logos.kernel.node.approvals import Approvals
@@ -41,14 +42,16 @@ from logos.kernel.node.ask import Asker
 from logos.kernel.node.fit import Fitter
 from logos.kernel.node.hearing import Ear, Hearing, Witness
 from logos.kernel.node.lease import Lease
+from logos.kernel.node.letters import posted
 from logos.kernel.node.node import Node
 from logos.kernel.node.records import Records
 from logos.kernel.node.resident import Resident, born, project
-from logos.kernel.node.stores import Item, Stores
+from logos.kernel.node.stores import Hooks, Item, Stores
 from logos.kernel.node.think import Models, Thinker
 from logos.kernel.node.trail import Trail
+from logos.kernel.node.tree import Tree, mounts
 from logos.kernel.process import grant, tighter
-from logos.kernel.process.mail import AnyMail, Note, Order, Turn, encode, told
+from logos.kernel.process.mail import AnyMail, Note, Order, Turn, told
 from logos.kernel.sched import Slots
 from logos.kernel.syscall import Declared, Gate, Known, Tools
 from logos.store import Queries, Store
@@ -94,9 +97,12 @@ class Kernel:
         self._parts = parts
         self._store = parts.store
         self._lease = Lease(parts.store, parts.settings.lease_s)
+        self.keys = caps.Keys(parts.store, self.now)
         self._notary = None if parts.seal is None else Notary(parts.store, parts.seal, parts.clock)
         self.records = Records(parts.store)
-        self.stores = Stores(parts.store, self.records, self._post)
+        hooks = Hooks(self._post, self._settle, self._end, self._begin)
+        self.stores = Stores(parts.store, self.records, hooks)
+        self.tree = Tree(self.records, self.stores)
         self.approvals = Approvals(parts.store, self.records, self._post)
         self._hearing = Hearing()
         self._gate = Gate(parts.functions, [caps.check])
@@ -120,7 +126,7 @@ class Kernel:
         actor = Actor(
             asker=self.asker,
             table=TABLE,
-            driver=Mounts(self._parts.mounts, self._parts.drivers).tool,
+            driver=Mounts(self._mounts(), self._parts.drivers).tool,
             services=self,
             tasks=tasks,
             hold=Hold(lambda: self._lease.fresh, self._node.lost),
@@ -241,36 +247,28 @@ class Kernel:
 
     async def space(self, name: str) -> Pid:
         """The process that keeps what is shared at /mem/NAME; it is started if there is none."""
-        if (pid := await self.stores.find(name)) is not None:
-            return pid
-        agent = space_agent(name)
+        return await self.stores.open(name)
+
+    async def _begin(self, agent: Agent) -> Pid:
+        """Raise Fenced where its name is taken."""
         owner = Process(caps=EVERYTHING)
         entry, _ = await self._make(agent, "", Terms(agent.limits), (INIT, owner))
-        try:
-            await self._writer.append(entry).durable(entry.head.pid)
-        except journal.Fenced:  # somebody else was first
-            return await self.space(name)
+        await self._writer.append(entry).durable(entry.head.pid)
         return entry.head.pid
 
+    def _mounts(self) -> Mapping[str, Mount]:
+        return {**mounts(self.tree), **self._parts.mounts}
+
+    async def _settle(self, pid: Pid) -> None:
+        if (resident := self._node.resident(pid)) is not None:
+            await resident.durable()
+
+    def _end(self, pid: Pid) -> Seq | None:
+        resident = self._node.resident(pid)
+        return None if resident is None else resident.head.seq
+
     async def _post(self, pid: Pid, mail: AnyMail) -> MailId:
-        body = encode(mail)
-
-        async def number() -> MailId:
-            async with self._store.connection() as db:
-                return MailId((await db.one(_SQL.mail_id))["id"])
-
-        id_ = await self._store.persist(number)
-
-        async def write() -> Any:
-            async with self._store.connection() as db:
-                return await db.one(_SQL.post, id=id_, pid=pid, body=body)
-
-        if await self._store.persist(write) is None:
-            if await self.records.known(pid) is None:
-                raise SysError(
-                    Code.NOT_FOUND, f"there is no process {pid}", hint="see `logos ps -a`"
-                )
-            raise SysError(Code.STATE, f"process {pid} has exited", hint=f"see `logos show {pid}`")
+        id_ = await posted(self._store, pid, mail)
         self._node.wake(pid)
         return id_
 
@@ -370,15 +368,6 @@ class Kernel:
         """Something of this process is on disk now; if it was its birth, it starts."""
         if (resident := self._unborn.pop(pid, None)) is not None:
             self._node.hold(resident)
-
-
-def space_agent(name: str) -> Agent:
-    """Raise `invalid` for a name that no space can have."""
-    if f"/mem/{name}" in OWN or not name.isidentifier():
-        raise SysError(
-            Code.INVALID, f"{name!r} is not a name for a space", hint="use letters, digits and _"
-        )
-    return Agent(name=f"/mem/{name}", description="a space", program="archive")
 
 
 @asynccontextmanager

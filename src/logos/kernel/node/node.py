@@ -85,6 +85,10 @@ class Node:
         tasks.start_soon(self._beat)
         tasks.start_soon(self._store.listen("logos").run, self._hear)
 
+    def resident(self, pid: Pid) -> Resident | None:
+        """If it is in memory here."""
+        return self._residents.get(pid)
+
     def residents(self) -> Sequence[Pid]:
         return list(self._residents)
 

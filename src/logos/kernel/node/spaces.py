@@ -151,7 +151,8 @@ class Spaces:
     async def _caught_up(self, pid: Pid, recall: Recall) -> Recall:
         while True:
             rows = await journal.tail(self._store, pid, recall.seq, BATCH)
-            await _aside(partial(_take, recall, rows))
+            if rows:
+                await _aside(partial(_take, recall, rows))
             if len(rows) < BATCH:
                 return recall
 

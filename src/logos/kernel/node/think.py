@@ -30,7 +30,7 @@ from logos.abi.messages import (
 )
 from logos.abi.process import Process
 from logos.kernel.journal import Batch
-from logos.kernel.node.fit import Fitter
+from logos.kernel.node.fit import Fitted, Fitter
 from logos.kernel.node.request import kept, prompt_digest
 from logos.kernel.node.resident import Resident
 from logos.kernel.process import SECOND, exit_for, left, overdrawn
@@ -122,7 +122,11 @@ class Thinker:
         output = min(wanted or most, most)
         if options is not None:
             _overhead(model, options, output)
-        fitted = await self._fitter.fit(resident, model, tools, output)
+        fitted: Fitted | None
+        if options is not None and options.bare:
+            fitted = self._fitter.whole(resident, model, tools, output)
+        else:
+            fitted = await self._fitter.fit(resident, model, tools, output)
         if fitted is None:
             return None
         prompt = fitted.prompt
