@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 import platformdirs
@@ -24,7 +25,7 @@ from logos.abi.calls import Append, Call, CallTool, Fetch, List, Read, Run, Sear
 from logos.abi.driver import Model, Sandbox, Tool
 from logos.abi.errors import Code, SysError
 from logos.abi.messages import Message, Options, Request
-from logos.config import Config, Loaded, load, secret
+from logos.config import Config, Loaded, filled, load, secret
 from logos.drivers.command import Commands
 from logos.drivers.function import Functions
 from logos.drivers.http import Web
@@ -48,6 +49,7 @@ from logos.kernel import (
 from logos.places import Places, open_places
 from logos.programs import PROGRAMS, find_agent
 from logos.store import Embedded, Fault, migrate, open_store
+from logos.vault import Vault
 
 log = logging.getLogger("logos.boot")
 
@@ -123,7 +125,9 @@ class ModelNames:
 
     def _endpoint(self, setting: object) -> Endpoint:
         values = msgspec.structs.asdict(setting)  # type: ignore[arg-type]
-        return Endpoint(**values | {"key": secret(values["key"], self._environ)})
+        key = secret(values["key"], self._environ)
+        headers = {n: filled(v, self._environ) for n, v in values["headers"].items()}
+        return Endpoint(**values | {"key": key, "headers": headers})
 
     def _implied(self, name: str) -> Endpoint:
         """A hosted model without settings takes the key everybody has in the environment."""
@@ -149,6 +153,7 @@ class Machine(NamedTuple):
     files: Tool
     agents: Callable[[str, Path | None], Agent]
     models: ModelNames
+    vault: Vault
 
 
 def settle() -> None:
@@ -191,14 +196,16 @@ async def boot(
     models: Mapping[str, Model] | None = None,
     tell: Callable[[str], None] = log.info,
     fault: Fault | None = None,
+    vault: Vault | None = None,
 ) -> AsyncGenerator[Machine]:
     """`functions` are tools of this program's own, `models` models it brings, by name.  `tell`
-    hears what takes long; `fault` is for tests.  Raise SysError `conflict` when this home has a
+    hears what takes long; `fault` is for tests; `vault` learns what must not be shown.  Raise SysError `conflict` when this home has a
     node already, `unavailable` without a database."""
     loaded = loaded or load_settings(os.environ, Path.cwd())
     config = loaded.config
     place = home(config)
     place.mkdir(parents=True, exist_ok=True)
+    vault = _learned(vault or Vault(os.environ), config)
     functions = functions or Functions()
     async with AsyncExitStack() as stack:
         stack.enter_context(_only_node(place))
@@ -207,7 +214,7 @@ async def boot(
         store = await stack.enter_async_context(open_store(url, config.store, fault))
         sandbox = open_sandbox(config.sandbox.mode, pool=config.sandbox.pool)
         stack.push_async_callback(sandbox.aclose)
-        opened = ModelNames(config, os.environ, models or {})
+        opened = ModelNames(config, vault, models or {})
         stack.push_async_callback(opened.close)
 
         def agents(name: str, cwd: Path | None = None) -> Agent:
@@ -215,7 +222,7 @@ async def boot(
 
         tools = Tools(functions)
         places = await stack.enter_async_context(
-            open_places(place / "mounts", tools, sandbox, config.mounts, os.environ)
+            open_places(place / "mounts", tools, sandbox, config.mounts, vault)
         )
         written, rules = _site(config)
         parts = Parts(
@@ -224,23 +231,39 @@ async def boot(
             clock=SystemClock(),
             programs=PROGRAMS,
             models=opened.open,
-            drivers=_drivers(sandbox, tools),
+            drivers=_drivers(config, vault, sandbox, tools),
             mounts={"/tools": tools.tree},
             functions=tools.specs,
             agents=agents,
             workspaces=place / "workspaces",
             place=f"{socket.gethostname()}:{place}",
             alone=True,
-            seal=_seal(config, place, os.environ),
+            seal=_seal(config, place, vault),
+            vault=vault,
             manifests=lambda: functions.manifests() | tools.annotations() | written,
             rules=rules,
             trust=config.trust,
         )
         kernel = await stack.enter_async_context(open_kernel(parts))
-        yield Machine(kernel, loaded, functions, sandbox, places, Workspace(), agents, opened)
+        yield Machine(
+            kernel, loaded, functions, sandbox, places, Workspace(), agents, opened, vault
+        )
 
 
-def _drivers(sandbox: Sandbox, tools: Tool) -> dict[type[Call[Any]], Tool]:
+def _learned(vault: Vault, config: Config) -> Vault:
+    """What settings hold that is no reference."""
+    if password := urlsplit(config.store.url).password:
+        vault.keep("store.url", unquote(password))
+    return vault
+
+
+def _filled(values: Mapping[str, str], vault: Vault) -> dict[str, str]:
+    return {name: filled(value, vault) for name, value in values.items()}
+
+
+def _drivers(
+    config: Config, vault: Vault, sandbox: Sandbox, tools: Tool
+) -> dict[type[Call[Any]], Tool]:
     files = Workspace()
     return {
         List: files,
@@ -248,8 +271,8 @@ def _drivers(sandbox: Sandbox, tools: Tool) -> dict[type[Call[Any]], Tool]:
         Search: files,
         Write: files,
         Append: files,
-        Run: Commands(sandbox),
-        Fetch: Web(),
+        Run: Commands(sandbox, env=_filled(config.commands.env, vault)),
+        Fetch: Web(headers={h: _filled(v, vault) for h, v in config.web.items()}),
         CallTool: tools,
     }
 

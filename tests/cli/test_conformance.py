@@ -20,6 +20,13 @@ STATUSES = {0, *(meaning.exit_status for meaning in MEANING.values())}
 #: A harmless use of each command, and whether it succeeds.
 USES: dict[str, tuple[list[str], int]] = {
     "agents": ([], 0),
+    "approvals": ([], 0),
+    "approve": (["2.1"], 3),
+    "caps": ([str(DONE)], 0),
+    "deny": (["2.1", "--word", "no"], 3),
+    "revoke": ([str(DONE), "read:/home/**"], 10),
+    "stop": (["--all"], 0),
+    "why": ([str(DONE), "4"], 0),
     "attach": ([str(DONE)], 0),
     "audit checkpoint": ([], 0),
     "audit verify": ([], 0),

@@ -9,6 +9,8 @@ is a new event, and a change of shape is a new class with an upcaster
     Asked Thought Interrupted             a thought: begun, had, cut short
     Called Blocked Returned Failed        a system call: let in, waiting, answered, refused or failed
     Held Decided                          a call that waits for a person: asked about, answered
+    Agreed                                at init: an answer that holds from now on
+    Revoked                               rights this process and its descendants have no more
     Received Signalled                    what reached the process from outside
     Told                                  what a client of the gateway said to its process
     Started Ended                         a child of this process: begun, gone
@@ -25,7 +27,7 @@ from typing import Any
 import msgspec
 
 from logos.abi.agent import Agent, Limits
-from logos.abi.approval import Answer, Scope
+from logos.abi.approval import Answer, Scope, Standing
 from logos.abi.driver import Effect
 from logos.abi.errors import Code
 from logos.abi.ids import CallId, MailId, Pid, Seq
@@ -58,6 +60,7 @@ class Spawned(Event, frozen=True, kw_only=True):
     workspace: str = ""
     by: str = ""
     said: tuple[str, ...] = ()
+    revoked: frozenset[Cap] = frozenset()
 
 
 class Asked(Event, frozen=True, kw_only=True):
@@ -130,6 +133,23 @@ class Decided(Event, frozen=True, kw_only=True):
     scope: Scope = Scope.ONCE
     by: str = ""
     word: str = ""
+
+
+class Agreed(Event, frozen=True, kw_only=True):
+    """From now on nobody is asked about the like of this; with `ends`, somebody is again."""
+
+    mail: MailId
+    standing: Standing
+    by: str = ""
+    ends: bool = False
+
+
+class Revoked(Event, frozen=True, kw_only=True):
+    """What these cover is denied from now on, whatever the process holds."""
+
+    mail: MailId
+    caps: tuple[Cap, ...]
+    by: str = ""
 
 
 class Blocked(Event, frozen=True, kw_only=True):
@@ -324,6 +344,8 @@ AnyEvent = (
     | Called
     | Held
     | Decided
+    | Agreed
+    | Revoked
     | Blocked
     | Returned
     | Failed

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import msgspec
 
 from logos.abi.agent import Agent, Limits
+from logos.abi.approval import Standing
 from logos.abi.driver import Effect
 from logos.abi.ids import CallId, Pid, Seq
 from logos.abi.messages import Options, ToolCall, Usage
@@ -113,6 +114,8 @@ class Process(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     task: str = ""
     said: tuple[str, ...] = ()
     caps: frozenset[Cap] = frozenset()
+    revoked: frozenset[Cap] = frozenset()
+    standing: tuple[Standing, ...] = ()
     limits: Limits = Limits()
     started: int = 0
     deadline: int | None = None

@@ -6,6 +6,7 @@ from logos.cli.commands.look import JOURNAL, LOGS, PS, SHOW, TREE
 from logos.cli.commands.machine import AGENTS, CONFIG, DOCTOR, DOWN, STATUS, UP
 from logos.cli.commands.mounts import MOUNT, MOUNTS, UMOUNT
 from logos.cli.commands.serving import MCP
+from logos.cli.commands.trust import APPROVALS, APPROVE, CAPS, DENY, REVOKE, STOP, WHY
 from logos.cli.commands.work import ATTACH, KILL, RUN, SEND, WAIT
 from logos.cli.registry import Command
 
@@ -20,6 +21,13 @@ ALL = (
     SHOW,
     JOURNAL,
     LOGS,
+    APPROVALS,
+    APPROVE,
+    DENY,
+    WHY,
+    CAPS,
+    REVOKE,
+    STOP,
     REPLAY,
     VERIFY,
     KEY_CREATE,
@@ -44,7 +52,7 @@ COMMANDS: dict[str, Command] = {command.name: command for command in ALL}
 GROUPS = {
     "Work": (RUN, ATTACH, SEND, KILL, WAIT),
     "Look": (PS, TREE, SHOW, JOURNAL, LOGS),
-    "Trust": (REPLAY, VERIFY, CHECKPOINT),
+    "Trust": (APPROVALS, APPROVE, DENY, WHY, CAPS, REVOKE, STOP, REPLAY, VERIFY, CHECKPOINT),
     "Clients": (ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE, MCP),
     "Tools": (MOUNT, UMOUNT, MOUNTS),
     "Machine": (AGENTS, CONFIG, DOCTOR, UP, DOWN, STATUS),

@@ -9,25 +9,23 @@ A page that fits and is in the window already is not brought in again, but count
 amount that is right for a question includes it.  That is why the search is not told what is resident.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from logos.abi.events import PagedIn
 from logos.abi.ids import Seq
-from logos.abi.messages import Role, ToolResult
+from logos.abi.messages import Role
 from logos.abi.paging import Place, Refused, Shown
 from logos.kernel.memory.page import Page
 from logos.kernel.memory.pager import Ask, Fault, Why
 from logos.kernel.memory.window import Window
 
 ASKED_SHARE = 0.25
-"""Of the room, for what is brought back when somebody said something."""
-
-RESULTS_SHARE = 0.08
-"""Of the room, when only calls have returned."""
+"""Of the room, for what is brought back for one thought."""
 
 MOST = 16_000
-"""Tokens brought back for one thought, however large the room."""
+"""Tokens, however large the room."""
 
 LEAST = 64
 """Tokens: below that nothing is worth a search."""
@@ -40,6 +38,7 @@ SLACK = 8
 """Characters of white space at the ends of a piece that an answer may have left out."""
 
 FOREVER = 1 << 62
+_LEAD = re.compile(r"^\[(?:message[^\]]*|timer|kernel)\] ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +50,8 @@ class Question:
 def ask_for(window: Window, room: int) -> Question | None:
     if not window.fresh or not (window.out or window.stored):
         return None
-    text, said = news(window)
-    budget = min(int(room * (ASKED_SHARE if said else RESULTS_SHARE)), MOST)
+    text = news(window)
+    budget = min(int(room * ASKED_SHARE), MOST)
     if not text.strip() or budget < LEAST:
         return None
     return Question(text, Ask(budget=budget))
@@ -104,21 +103,16 @@ def _shown(page: Page, why: Why | None) -> Shown:
     )
 
 
-def news(window: Window) -> tuple[str, bool]:
-    """What has come since the last thought, and whether it was said to the process: then what
-    calls have returned beside it does not count."""
+def news(window: Window) -> str:
+    """What was said to the process since its last thought.  What calls have returned is none of it:
+    it answers what the model asked, and whoever searches with it finds everything."""
     words: list[str] = []
-    results: list[str] = []
     for turn in reversed([*window.head, *window.body]):
         if turn.message.role is Role.ASSISTANT:
             break
-        if turn.message.role is Role.TOOL:
-            texts = [p.content for p in turn.message.content if isinstance(p, ToolResult)]
-            results.append("\n".join(text[:QUESTION_CHARS] for text in texts))
-        elif turn.message.role is Role.USER and not turn.pieces and not turn.block:
-            words.append(turn.message.text)
-    newest = reversed(words or results)
-    return "\n".join(newest)[-QUESTION_CHARS:], bool(words)
+        if turn.message.role is Role.USER and not turn.pieces and not turn.block:
+            words.append(_LEAD.sub("", turn.message.text))
+    return "\n".join(reversed(words))[-QUESTION_CHARS:]
 
 
 def holds(window: Window, piece: Shown) -> bool:

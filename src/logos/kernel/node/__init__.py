@@ -11,6 +11,7 @@ from logos.kernel.node.lease import Dead
 from logos.kernel.node.records import Listed, Records, Told
 from logos.kernel.node.replay import Replayed
 from logos.kernel.node.think import Models
+from logos.kernel.node.why import Why, explained
 from logos.kernel.process.mail import Turn
 
 __all__ = [
@@ -23,5 +24,7 @@ __all__ = [
     "Replayed",
     "Told",
     "Turn",
+    "Why",
+    "explained",
     "open_kernel",
 ]

@@ -1,6 +1,6 @@
 """Letters from outside: a person's or a surface's, for any process.
 
-posted(store, pid, mail)   it is on its way, once, when this returns: its number
+posted(store, pid, mail, vault)   it is on its way, once, when this returns: its number
 """
 
 from typing import Any
@@ -9,13 +9,14 @@ from logos.abi.errors import Code, SysError
 from logos.abi.ids import MailId, Pid
 from logos.kernel.process.mail import AnyMail, encode
 from logos.store import Queries, Store
+from logos.vault import Vault
 
 _SQL = Queries("logos.kernel.node", "node.sql")
 
 
-async def posted(store: Store, pid: Pid, mail: AnyMail) -> MailId:
+async def posted(store: Store, pid: Pid, mail: AnyMail, vault: Vault) -> MailId:
     """Raise `not_found` or `state` when nobody can get it."""
-    body = encode(mail)
+    body = vault.clean(encode(mail))
 
     async def number() -> MailId:
         async with store.connection() as db:

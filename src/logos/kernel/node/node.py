@@ -24,14 +24,14 @@ from logos.abi.events import AnyEvent, Exited, Idled
 from logos.abi.ids import Pid
 from logos.abi.process import Act, Finish, Idle, Process, Program, Status, Think
 from logos.kernel import journal
-from logos.kernel.journal import Entry, Fenced, Writer
+from logos.kernel.journal import Entry, Fenced, Letter, Writer
 from logos.kernel.node.act import Actor, only_asked, settle_doubts
 from logos.kernel.node.lease import Lease
 from logos.kernel.node.resident import Folded, Resident, load
 from logos.kernel.node.think import Thinker
 from logos.kernel.node.trail import Trail
 from logos.kernel.process import exit_for, wake_at, watch
-from logos.kernel.process.mail import deliver, expire, is_note, listening, lost_thought
+from logos.kernel.process.mail import deliver, expire, handed_on, is_note, listening, lost_thought
 from logos.store import Store
 
 log = logging.getLogger("logos.kernel")
@@ -288,7 +288,8 @@ class Node:
                 resident.unread = True  # it stays in the mail
                 continue
             events = deliver(process, letter.id, letter.sender, letter.body)
-            resident.append(*events)
+            onward = [Letter(to, resident.pid, body) for to, body in handed_on(process, events)]
+            resident.append(*events, letters=onward)
             after = resident.process
             if after.status is Status.EXITED:
                 _cancel_all(resident)

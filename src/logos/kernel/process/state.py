@@ -56,6 +56,8 @@ def _live(here: Status) -> dict[type[Any], set[Status]]:
         e.Scheduled: stays,
         e.Rang: stays | woken,
         e.Warned: stays | woken | {WAITING},
+        e.Agreed: stays,
+        e.Revoked: stays,
         e.Decided: stays | ({CALLING} if here is WAITING else set()),
         e.PagedIn: stays,
         e.Compacted: stays,
@@ -153,6 +155,7 @@ def _spawned(p: Process, event: e.Spawned) -> Process:
         task=event.task,
         said=(event.task,) if event.parent in (None, INIT) else event.said,
         caps=event.caps,
+        revoked=event.revoked,
         limits=event.limits,
         started=event.at,
         deadline=event.deadline,
@@ -190,6 +193,15 @@ def _interrupted(p: Process, event: e.Interrupted) -> Process:
         failures=p.failures + failed,
         news=p.news if cancelled else p.news + 1,
     )
+
+
+def _agreed(p: Process, event: e.Agreed) -> Process:
+    others = tuple(one for one in p.standing if one != event.standing)
+    return replace(p, standing=others if event.ends else (*others, event.standing))
+
+
+def _revoked(p: Process, event: e.Revoked) -> Process:
+    return replace(p, revoked=p.revoked | frozenset(event.caps))
 
 
 def _received(p: Process, event: e.Received) -> Process:
@@ -283,6 +295,8 @@ _APPLY: dict[type[Any], Callable[[Process, Any], Process]] = {
     e.Called: calls.called,
     e.Held: calls.held,
     e.Decided: calls.decided,
+    e.Agreed: _agreed,
+    e.Revoked: _revoked,
     e.Blocked: calls.blocked,
     e.Returned: calls.returned,
     e.Failed: calls.failed,
