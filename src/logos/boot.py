@@ -21,7 +21,7 @@ import msgspec
 import platformdirs
 
 from logos.abi.agent import Agent
-from logos.abi.calls import Append, Call, CallTool, Fetch, List, Read, Run, Search, Write
+from logos.abi.calls import Append, Call, CallTool, Exec, Fetch, List, Read, Run, Search, Write
 from logos.abi.driver import Model, Sandbox, Tool
 from logos.abi.errors import Code, SysError
 from logos.abi.messages import Message, Options, Request
@@ -30,6 +30,7 @@ from logos.drivers.command import Commands
 from logos.drivers.function import Functions
 from logos.drivers.http import Web
 from logos.drivers.model import Driver, Embeddings, Endpoint, dialect_of, is_known, open_model
+from logos.drivers.program import Programs
 from logos.drivers.sandbox import open_sandbox
 from logos.drivers.tools import Tools
 from logos.drivers.workspace import Workspace
@@ -154,6 +155,7 @@ class Machine(NamedTuple):
     agents: Callable[[str, Path | None], Agent]
     models: ModelNames
     vault: Vault
+    programs: Programs
 
 
 def settle() -> None:
@@ -224,6 +226,7 @@ async def boot(
         places = await stack.enter_async_context(
             open_places(place / "mounts", tools, sandbox, config.mounts, vault)
         )
+        programs = Programs(sandbox)
         written, rules = _site(config)
         parts = Parts(
             store=store,
@@ -231,7 +234,7 @@ async def boot(
             clock=SystemClock(),
             programs=PROGRAMS,
             models=opened.open,
-            drivers=_drivers(config, vault, sandbox, tools),
+            drivers=_drivers(config, vault, sandbox, tools, programs),
             mounts={"/tools": tools.tree},
             functions=tools.specs,
             agents=agents,
@@ -246,7 +249,16 @@ async def boot(
         )
         kernel = await stack.enter_async_context(open_kernel(parts))
         yield Machine(
-            kernel, loaded, functions, sandbox, places, Workspace(), agents, opened, vault
+            kernel,
+            loaded,
+            functions,
+            sandbox,
+            places,
+            Workspace(),
+            agents,
+            opened,
+            vault,
+            programs,
         )
 
 
@@ -262,7 +274,7 @@ def _filled(values: Mapping[str, str], vault: Vault) -> dict[str, str]:
 
 
 def _drivers(
-    config: Config, vault: Vault, sandbox: Sandbox, tools: Tool
+    config: Config, vault: Vault, sandbox: Sandbox, tools: Tool, programs: Tool
 ) -> dict[type[Call[Any]], Tool]:
     files = Workspace()
     return {
@@ -272,6 +284,7 @@ def _drivers(
         Write: files,
         Append: files,
         Run: Commands(sandbox, env=_filled(config.commands.env, vault)),
+        Exec: programs,
         Fetch: Web(headers={h: _filled(v, vault) for h, v in config.web.items()}),
         CallTool: tools,
     }

@@ -38,6 +38,7 @@ USES: dict[str, tuple[list[str], int]] = {
     "key list": ([], 0),
     "key revoke": (["999"], 3),
     "down": ([], 0),
+    "exec": (["--", "echo", "hello", "--json"], 0),
     "journal": ([str(DONE)], 0),
     "kill": ([str(DONE)], 10),
     "logs": ([str(DONE)], 0),
@@ -94,7 +95,7 @@ def test_all_schemas_at_once(place: Place) -> None:
 @pytest.mark.parametrize("name", EVERY)
 def test_an_unknown_option_is_refused_with_a_hint(place: Place, name: str) -> None:
     words, _ = USES[name]
-    done = place.run(*name.split(), *words, "--frobnicate")
+    done = place.run(*name.split(), "--frobnicate", *words)
     assert done.returncode == 2
     assert done.stderr == (
         f"logos: invalid: unrecognized arguments: --frobnicate\nhint: logos {name} --help\n"
@@ -107,7 +108,7 @@ def test_json(place: Place, name: str) -> None:
     """One document, or one to a line; and a pipe gets it without asking."""
     words, status = USES[name]
     for option in ("--json",), ():
-        done = place.run(*name.split(), *words, *option)
+        done = place.run(*name.split(), *option, *words)
         assert done.returncode == status, done.stderr
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         if COMMANDS[name].stream:
@@ -123,7 +124,7 @@ def test_json(place: Place, name: str) -> None:
 @pytest.mark.parametrize("name", EVERY)
 def test_text_in_a_pipe_has_no_escape_codes(place: Place, name: str) -> None:
     words, status = USES[name]
-    done = place.run(*name.split(), *words, "--plain")
+    done = place.run(*name.split(), "--plain", *words)
     assert done.returncode == status, done.stderr
     assert "\x1b" not in done.stdout + done.stderr
     assert not done.stdout.startswith("{")

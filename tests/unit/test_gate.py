@@ -60,6 +60,7 @@ VALID: dict[str, dict[str, Any]] = {
     "process_spawn": {"agent": "b", "task": "t", "limits": {"tokens": 5}},
     "process_wait": {"pid": 3, "timeout_s": 1.5},
     "process_signal": {"pid": 3, "signal": "kill"},
+    "process_exec": {"argv": ["python", "a.py"], "restarts": 3},
     "message_send": {"to": 3, "text": "hi"},
     "message_receive": {"timeout_s": 3},
     "time_sleep": {"seconds": 1},

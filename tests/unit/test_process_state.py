@@ -82,6 +82,11 @@ MAKE: dict[type, Callable[[Process, int], AnyEvent]] = {
     e.Failed: lambda p, n: failed(_known_call(p, n)),
     e.Received: lambda p, n: e.Received(mail=MailId(n + 1), text="hello"),
     e.Told: lambda p, n: e.Told(mail=MailId(n), options=Options(model="m") if n else None),
+    e.Proposed: lambda p, n: e.Proposed(calls=thought(f"{p.seq}.p").message.calls),
+    e.Answered: lambda p, n: e.Answered(
+        request=bytes(32), path="/v1/messages", status=200, kind="text/plain", body="she"
+    ),
+    e.Diverged: lambda p, n: e.Diverged(did="asked something else", left=n),
     e.Signalled: lambda p, n: signalled(list(Signal)[n % len(Signal)]),
     e.Started: lambda p, n: e.Started(pid=Pid(n + 2), limits=Limits(tokens=n)),
     e.Ended: lambda p, n: e.Ended(mail=MailId(n + 1), pid=Pid(n + 2), status=n, calls=n),

@@ -13,6 +13,8 @@ is a new event, and a change of shape is a new class with an upcaster
     Revoked                               rights this process and its descendants have no more
     Received Signalled                    what reached the process from outside
     Told                                  what a client of the gateway said to its process
+    Proposed Answered Diverged            a program somebody else wrote: asks for a call, was answered
+                                          by a model, did not repeat what it did before
     Started Ended                         a child of this process: begun, gone
     Scheduled Rang                        a timer: set, due
     Idled                                 nothing to do until something arrives
@@ -31,7 +33,7 @@ from logos.abi.approval import Answer, Scope, Standing
 from logos.abi.driver import Effect
 from logos.abi.errors import Code
 from logos.abi.ids import CallId, MailId, Pid, Seq
-from logos.abi.messages import Finish, Message, Options, Usage
+from logos.abi.messages import Finish, Message, Options, ToolCall, Usage
 from logos.abi.paging import Cut, Part, Place, Refused, Shown, Skeleton
 from logos.abi.process import Signal
 from logos.abi.rights import Cap
@@ -194,6 +196,31 @@ class Told(Event, frozen=True, kw_only=True):
     options: Options | None = None
 
 
+class Proposed(Event, frozen=True, kw_only=True):
+    """The program of this process, which is no model, asks for these calls."""
+
+    calls: tuple[ToolCall, ...]
+
+
+class Answered(Event, frozen=True, kw_only=True):
+    """The program of this process sent a request to `path` and got this answer.  `request` is the
+    SHA-256 of what it sent, whatever the order of its fields; the conversation is `process`'s."""
+
+    request: bytes
+    path: str
+    status: int
+    kind: str
+    body: str
+    process: Pid | None = None
+
+
+class Diverged(Event, frozen=True, kw_only=True):
+    """Started again, the program did `did` before it had repeated `left` things of its journal."""
+
+    did: str
+    left: int
+
+
 class Signalled(Event, frozen=True, kw_only=True):
     mail: MailId
     signal: Signal
@@ -351,6 +378,9 @@ AnyEvent = (
     | Failed
     | Received
     | Told
+    | Proposed
+    | Answered
+    | Diverged
     | Signalled
     | Started
     | Ended

@@ -30,9 +30,10 @@ from logos.cli import wire
 from logos.cli.client import socket_path
 from logos.cli.out import Out
 from logos.cli.registry import Asked
-from logos.cli.running import carry_out, first_of
+from logos.cli.running import carry_out, first_of, own_words
 from logos.config import Loaded
 from logos.gateway import open_gateway
+from logos.hosting import open_hosting
 from logos.kernel import Dead
 from logos.vault import Vault
 
@@ -72,6 +73,7 @@ async def serve(vault: Vault) -> None:
         log.info("serving at %s", path)
         await stack.enter_async_context(mcpserver.open_mcp(machine, Path(f"{path}.mcp")))
         gateway = await stack.enter_async_context(_gateway(machine, loaded))
+        await stack.enter_async_context(open_hosting(machine))
         settle()
         try:
             async with anyio.create_task_group() as tasks:
@@ -146,6 +148,7 @@ class _Connection:
         self._input: bytes | None = None
         self._input_came = anyio.Event()
         self._interrupted = anyio.Event()
+        self._signalled, self._signals = anyio.create_memory_object_stream[int](float("inf"))
         self._drained = anyio.Event()
         self._left = anyio.Event()
 
@@ -176,7 +179,7 @@ class _Connection:
             arguments=Namespace(),
             out=Out(
                 lambda fd, data: self._put(wire.OUT if fd == 1 else wire.ERR, data),
-                json=not terminal or "--json" in words,
+                json=not terminal or "--json" in own_words(words),
                 colour=terminal and not plain,
                 width=int(columns),
             ),
@@ -189,6 +192,7 @@ class _Connection:
             read_input=self._read_input,
             by=by,
             gateway=self.gateway,
+            signals=self._signals,
         )
         return await carry_out(words, asked)
 
@@ -213,6 +217,7 @@ class _Connection:
                 kind, payload = await self._frame()
                 if kind == wire.INTERRUPT:
                     self._interrupted.set()
+                    self._signalled.send_nowait(int(payload or b"2"))
                 elif kind == wire.INPUT:
                     self._input = payload
                     self._input_came.set()

@@ -7,14 +7,17 @@ from typing import Any
 import msgspec
 
 from logos.abi.events import (
+    Answered,
     AnyEvent,
     Called,
     Decided,
+    Diverged,
     Ended,
     Exited,
     Failed,
     Held,
     Interrupted,
+    Proposed,
     Rang,
     Received,
     Returned,
@@ -92,6 +95,12 @@ _LINES: dict[type, Callable[[Any], tuple[str, str]]] = {
     Interrupted: lambda e: ("yellow", f"… interrupted: {e.message}"),
     Received: lambda e: ("cyan", f"✉ message{_from(e)}: {e.text}"),
     ToldByClient: lambda e: ("cyan", _client(e)),
+    Proposed: lambda e: ("dim", "? " + ", ".join(call.name for call in e.calls)),
+    Answered: lambda e: ("dim", f"◂ {e.path}: {e.status}, {len(e.body)} characters"),
+    Diverged: lambda e: (
+        "yellow",
+        f"! it does not repeat itself: it {e.did}; {e.left} not repeated",
+    ),
     Signalled: lambda e: ("yellow", f"! signal {e.signal}{_why(e)}"),
     Warned: lambda e: ("yellow", f"! {e.text}"),
     Started: lambda e: ("green", f"+ started process {e.pid}"),

@@ -30,7 +30,7 @@ from logos.abi.calls.memory import (
     moment,
 )
 from logos.abi.calls.message import Letter, Receive, Schedule, Send, Sleep
-from logos.abi.calls.process import Exit, Kill, Spawn, Wait
+from logos.abi.calls.process import Exec, Exit, Kill, Ran, Spawn, Wait
 from logos.abi.calls.world import CallTool, Fetch, Run
 
 CALLS: tuple[type[Call[Any]], ...] = (
@@ -53,6 +53,7 @@ CALLS: tuple[type[Call[Any]], ...] = (
     Spawn,
     Wait,
     Kill,
+    Exec,
     Send,
     Receive,
     Sleep,
@@ -70,6 +71,7 @@ __all__ = [
     "Append",
     "Call",
     "CallTool",
+    "Exec",
     "Exit",
     "Fetch",
     "GetKey",
@@ -79,6 +81,7 @@ __all__ = [
     "Link",
     "List",
     "Pin",
+    "Ran",
     "Read",
     "ReadPage",
     "Receive",

@@ -1,6 +1,5 @@
 """Calls that reach outside the kernel: commands, the network, registered functions."""
 
-import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -8,11 +7,9 @@ import msgspec
 from msgspec import Meta
 
 from logos.abi.calls.base import Call
-from logos.abi.calls.fs import absolute
+from logos.abi.calls.fs import absolute_program
 from logos.abi.driver import Effect
 from logos.abi.errors import Code, SysError
-
-_IN_BIN = re.compile(r"/usr/bin/[^/]+").fullmatch
 
 
 class Run(Call[str], tag="command.run", frozen=True, kw_only=True):
@@ -32,9 +29,7 @@ class Run(Call[str], tag="command.run", frozen=True, kw_only=True):
     timeout_s: Annotated[float, Meta(gt=0, le=3600)] = 60.0
 
     def target(self) -> str:
-        """`git` and `/usr/bin/git` are /bin/git; `./git` is a file of the workspace."""
-        program = self.argv[0].removeprefix("/usr") if _IN_BIN(self.argv[0]) else self.argv[0]
-        return absolute(program) if "/" in program else f"/bin/{program}"
+        return absolute_program(self.argv[0])
 
 
 class Fetch(Call[str], tag="http.fetch", frozen=True, kw_only=True):

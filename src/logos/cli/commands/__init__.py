@@ -2,6 +2,7 @@
 
 from logos.cli.commands.audit import CHECKPOINT, REPLAY, VERIFY
 from logos.cli.commands.clients import ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE
+from logos.cli.commands.execute import EXEC
 from logos.cli.commands.look import JOURNAL, LOGS, PS, SHOW, TREE
 from logos.cli.commands.machine import AGENTS, CONFIG, DOCTOR, DOWN, STATUS, UP
 from logos.cli.commands.mounts import MOUNT, MOUNTS, UMOUNT
@@ -12,6 +13,7 @@ from logos.cli.registry import Command
 
 ALL = (
     RUN,
+    EXEC,
     ATTACH,
     SEND,
     KILL,
@@ -50,7 +52,7 @@ ALL = (
 COMMANDS: dict[str, Command] = {command.name: command for command in ALL}
 
 GROUPS = {
-    "Work": (RUN, ATTACH, SEND, KILL, WAIT),
+    "Work": (RUN, EXEC, ATTACH, SEND, KILL, WAIT),
     "Look": (PS, TREE, SHOW, JOURNAL, LOGS),
     "Trust": (APPROVALS, APPROVE, DENY, WHY, CAPS, REVOKE, STOP, REPLAY, VERIFY, CHECKPOINT),
     "Clients": (ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE, MCP),

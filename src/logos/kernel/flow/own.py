@@ -120,6 +120,12 @@ impact = "reversible_write"
 private = true
 arguments = { pid = { kind = "id", free = true }, signal = "choice" }
 
+["process.exec"]
+impact = "reversible_write"
+private = true
+arguments = { argv = "content", stdin = "content", env = "content", folder = "content", readable = "content", network = "choice", restarts = "choice", strict = "choice", memory_mb = "choice", timeout_s = "choice" }
+result = { type = "output" }
+
 ["message.send"]
 impact = "reversible_write"
 private = true

@@ -6,8 +6,9 @@ Parts                what boot hands in
 Turn                 what a client of the gateway says
 """
 
-from logos.kernel.node.kernel import Kernel, Parts, open_kernel
+from logos.kernel.node.kernel import Kernel, open_kernel
 from logos.kernel.node.lease import Dead
+from logos.kernel.node.parts import Parts
 from logos.kernel.node.records import Listed, Records, Told
 from logos.kernel.node.replay import Replayed
 from logos.kernel.node.think import Models

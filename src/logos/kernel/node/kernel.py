@@ -14,28 +14,24 @@ the process it concerns.
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import anyio
 import anyio.abc
 
-from logos import config
 from logos.abi.agent import Agent, Limits
-from logos.abi.driver import Clock
 from logos.abi.errors import Code, SysError
-from logos.abi.events import AnyEvent, Spawned
+from logos.abi.events import Answered, AnyEvent, Diverged, Proposed, Spawned
 from logos.abi.ids import INIT, MailId, Pid, Seq
 from logos.abi.messages import ToolSpec
 from logos.abi.mount import Mount
-from logos.abi.process import Process, Program, Signal
+from logos.abi.process import Process, Signal
 from logos.abi.rights import EVERYTHING, attenuates
 from logos.kernel import caps, journal
-from logos.kernel.audit import Notary, Seal
-from logos.kernel.flow import Table
+from logos.kernel.audit import Notary
 from logos.kernel.handlers import TABLE
 from logos.kernel.journal import Birth, Entry, Writer
 from logos.kernel.memory import Ask, Fault
-from logos.kernel.mounts import Drivers, Mounts
+from logos.kernel.mounts import Mounts
 from logos.kernel.node.act import Actor, Hold
 from logos.kernel.node.approvals import Approvals
 from logos.kernel.node.ask import Asker
@@ -44,54 +40,23 @@ from logos.kernel.node.hearing import Ear, Hearing, Witness
 from logos.kernel.node.lease import Lease
 from logos.kernel.node.letters import posted
 from logos.kernel.node.node import Node
+from logos.kernel.node.parts import Parts, Terms
 from logos.kernel.node.records import Records
 from logos.kernel.node.resident import Resident, born, project
 from logos.kernel.node.stores import Hooks, Item, Stores
-from logos.kernel.node.think import Models, Thinker
+from logos.kernel.node.think import Thinker
 from logos.kernel.node.trail import Trail
 from logos.kernel.node.tree import Tree, mounts
 from logos.kernel.process import grant, tighter
 from logos.kernel.process.mail import AnyMail, Note, Order, Turn, told
 from logos.kernel.sched import Slots
-from logos.kernel.syscall import Declared, Gate, Known, Tools
-from logos.store import Queries, Store
-from logos.vault import Vault
+from logos.kernel.syscall import Gate, Known, Tools
+from logos.store import Queries
 
 _SQL = Queries("logos.kernel.node", "node.sql")
 
 SUMMARY_CHARS = 200
 """Of the task, in the process table."""
-
-
-class Parts(NamedTuple):
-    """What boot hands to the kernel.  `mounts` by path, such as `/tools`."""
-
-    store: Store
-    settings: config.Node
-    clock: Clock
-    programs: Mapping[str, Program]
-    models: Models
-    drivers: Drivers
-    functions: Callable[[], Mapping[str, ToolSpec]]
-    agents: Callable[[str], Agent]
-    workspaces: Path
-    place: str
-    alone: bool = False
-    seal: Seal | None = None
-    vault: Vault = Vault()
-    manifests: Callable[[], Mapping[str, Declared]] = dict
-    rules: Table | None = None
-    trust: config.Trust = config.Trust()
-    mounts: Mapping[str, Mount] = {}
-
-
-class Terms(NamedTuple):
-    """On which a process starts, and what it hears first."""
-
-    limits: Limits
-    workspace: Path | None = None
-    by: str = ""
-    more: Sequence[AnyEvent] = ()
 
 
 class Kernel:
@@ -183,8 +148,10 @@ class Kernel:
         limits: Limits = Limits(),  # noqa: B008 - frozen
         workspace: Path | None = None,
         by: str = "",
+        first: Sequence[Proposed] = (),
     ) -> Pid:
-        """Start a process under init.  It is in the journal when this returns.
+        """Start a process under init.  It is in the journal when this returns.  `first` is what it
+        is to do before its program is asked.
 
         Raise `not_found` for a tool, a model or a program that does not exist.
         """
@@ -194,7 +161,7 @@ class Kernel:
         await self._parts.models(agent.model)
         asked = tighter(agent.limits, limits)
         owner = Process(caps=EVERYTHING)
-        terms = Terms(asked, workspace, by)
+        terms = Terms(asked, workspace, by, first)
         entry, _ = await self._make(agent, task, terms, (INIT, owner))
         await self._writer.append(entry).durable(entry.head.pid)
         return entry.head.pid
@@ -231,6 +198,20 @@ class Kernel:
         """
         if not self._node.tell(pid, told(turn)):
             await self._post(pid, turn)
+
+    async def note(self, pid: Pid, *events: Proposed | Answered | Diverged) -> None:
+        """What the program of a process does beside its calls.  Durable when this returns.
+
+        Raise `unavailable` where another node drives it, `state` when it has ended.
+        """
+        try:
+            await self._node.note(pid, events)
+        except journal.Fenced as fenced:
+            raise SysError(Code.UNAVAILABLE, f"{fenced}") from fenced
+
+    def tools(self, agent: Agent) -> tuple[ToolSpec, ...]:
+        """What it lists, as its model would be shown it."""
+        return self._gate.tools(agent)
 
     def drives(self, pid: Pid) -> bool:
         """Whether it is in this node's memory, so that it can be heard here."""

@@ -20,9 +20,9 @@ from anyio.abc import TaskGroup
 from logos import config
 from logos.abi.driver import Clock
 from logos.abi.errors import Code, SysError
-from logos.abi.events import AnyEvent, Exited, Idled
+from logos.abi.events import AnyEvent, Exited, Idled, Proposed
 from logos.abi.ids import Pid
-from logos.abi.process import Act, Finish, Idle, Process, Program, Status, Think
+from logos.abi.process import Act, Finish, Idle, Process, Program, Propose, Status, Think
 from logos.kernel import journal
 from logos.kernel.journal import Entry, Fenced, Letter, Writer
 from logos.kernel.node.act import Actor, only_asked, settle_doubts
@@ -30,7 +30,7 @@ from logos.kernel.node.lease import Lease
 from logos.kernel.node.resident import Folded, Resident, load
 from logos.kernel.node.think import Thinker
 from logos.kernel.node.trail import Trail
-from logos.kernel.process import exit_for, wake_at, watch
+from logos.kernel.process import EXEC, exit_for, wake_at, watch
 from logos.kernel.process.mail import deliver, expire, handed_on, is_note, listening, lost_thought
 from logos.store import Store
 
@@ -104,6 +104,13 @@ class Node:
             return False
         resident.append(*events)
         return True
+
+    async def note(self, pid: Pid, events: Sequence[AnyEvent]) -> None:
+        """Append to what a program here does, and return when it is on disk."""
+        resident = self._residents.get(pid)
+        if resident is None:
+            raise SysError(Code.UNAVAILABLE, f"process {pid} is not driven here")
+        await resident.append(*events).durable(pid)
 
     def hold(self, resident: Resident) -> None:
         self._residents[resident.pid] = resident
@@ -213,8 +220,16 @@ class Node:
         if process.open and await self._actor.resume(resident):
             return True
         if process.open and not (process.proposed and only_asked(process)):
-            return False
+            return await self._hosting(resident)
         return await self._next(resident, resident.process)
+
+    async def _hosting(self, resident: Resident) -> bool:
+        """A program that runs here proposes calls meanwhile."""
+        process = resident.process
+        if not process.proposed or not any(call.name == EXEC for call in process.open):
+            return False
+        await self._actor.act(resident)
+        return resident.process.seq != process.seq
 
     async def _next(self, resident: Resident, process: Process) -> bool:
         now = self._clock.now()
@@ -248,6 +263,8 @@ class Node:
                 await resident.save(self._store)
             case Act():
                 await self._actor.act(resident)
+            case Propose(call=call):
+                resident.append(Proposed(calls=(call,)))
             case Finish(status=status, answer=answer):
                 resident.append(Exited(status=status, answer=answer))
             case Idle():

@@ -46,6 +46,7 @@ from logos.abi.ids import CallId, MailId, Pid
 from logos.abi.messages import Message, Options, Usage
 from logos.abi.process import OpenCall, Process, Signal, Stage
 from logos.abi.rights import Cap
+from logos.kernel.process.calls import EXEC
 from logos.kernel.process.policy import SECOND, exit_for
 
 KILLED = 128 + 9
@@ -190,7 +191,7 @@ def _order(process: Process, signal: Signal) -> list[AnyEvent]:
             killed = Exited(status=KILLED, answer="killed", code=Code.CANCELLED)
             return [*_given_up(process, "killed"), killed]
         case Signal.INT:
-            calls = [_cancelled(call, "interrupted") for call in process.open]
+            calls = [_cancelled(c, "interrupted") for c in process.open if c.name != EXEC]
             return [*_given_up(process, "interrupted"), *calls]
         case Signal.TERM:
             blocked = [call for call in process.open if call.blocked]

@@ -65,6 +65,9 @@ def _live(here: Status) -> dict[type[Any], set[Status]]:
         e.Remembered: stays,
         e.Linked: stays,
         e.Forgot: stays,
+        e.Proposed: stays | woken,
+        e.Answered: stays,
+        e.Diverged: stays,
         e.Exited: {EXITED},
     }
 
@@ -218,6 +221,10 @@ def _told(p: Process, event: e.Told) -> Process:
     return replace(p, options=options, proposed=(), news=p.news + 1, idle=False, failures=0)
 
 
+def _proposed(p: Process, event: e.Proposed) -> Process:
+    return replace(p, proposed=(*p.proposed, *event.calls), idle=False)
+
+
 def _signalled(p: Process, event: e.Signalled) -> Process:
     match event.signal:
         case Signal.TERM:
@@ -302,6 +309,9 @@ _APPLY: dict[type[Any], Callable[[Process, Any], Process]] = {
     e.Failed: calls.failed,
     e.Received: _received,
     e.Told: _told,
+    e.Proposed: _proposed,
+    e.Answered: _windowed,
+    e.Diverged: _windowed,
     e.Signalled: _signalled,
     e.Started: _started,
     e.Ended: _ended,
