@@ -235,7 +235,7 @@ async def boot(
             programs=PROGRAMS,
             models=opened.open,
             drivers=_drivers(config, vault, sandbox, tools, programs),
-            mounts={"/tools": tools.tree},
+            mounts={"/tools": tools.tree, "/net": places.net},
             functions=tools.specs,
             agents=agents,
             workspaces=place / "workspaces",

@@ -93,6 +93,12 @@ class Audit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ()
 
 
+class A2a(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    publish: Annotated[
+        tuple[str, ...], Meta(description="agents that others may give tasks to, at /a2a/NAME")
+    ] = ()
+
+
 class Gateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The vendors' APIs, for clients nobody changed."""
 
@@ -150,6 +156,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trust: Trust = Trust()
     gateway: Gateway = Gateway()
     models: Annotated[dict[str, Endpoint], Meta(description="endpoints by name")] = {}
+    a2a: A2a = A2a()
     mounts: Annotated[dict[str, Place], Meta(description="places of tools, by name")] = {}
 
 
