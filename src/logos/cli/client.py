@@ -27,8 +27,8 @@ PATH_BYTES = 100
 SHARED = "/tmp/logos-"  # noqa: S108 - checked to be ours
 """Where the socket of a home with a long path is."""
 
-ANYWHERE = {"--describe", "--help", "-h"}
-"""With one of these a command only explains itself."""
+ANYWHERE = {"--describe", "--dry-run", "--help", "-h"}
+"""With one of these a command does nothing, and needs no daemon for it."""
 
 LOCAL = {"", "--help", "-h", "--version", "help", "config", "doctor", "--describe"}
 """Commands that need no daemon."""
@@ -105,6 +105,9 @@ def run(arguments: list[str]) -> int:
         from logos.cli import bridge  # noqa: PLC0415 - only for this command
 
         return bridge.pump(socket_path(home()) + ".mcp")
+    if first == "sh" and ANYWHERE.isdisjoint(arguments):
+        words = [sys.executable, "-m", "logos.cli.shell", *arguments[1:]]
+        os.execv(sys.executable, words)  # noqa: S606 - ourselves
     connection = connect()
     if connection is None:
         if first in LOCAL or not ANYWHERE.isdisjoint(own_words(arguments)):

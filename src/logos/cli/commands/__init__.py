@@ -7,6 +7,7 @@ from logos.cli.commands.look import JOURNAL, LOGS, PS, SHOW, TREE
 from logos.cli.commands.machine import AGENTS, CONFIG, DOCTOR, DOWN, STATUS, UP
 from logos.cli.commands.mounts import MOUNT, MOUNTS, UMOUNT
 from logos.cli.commands.serving import MCP
+from logos.cli.commands.shell import SH
 from logos.cli.commands.trust import APPROVALS, APPROVE, CAPS, DENY, REVOKE, STOP, WHY
 from logos.cli.commands.work import ATTACH, KILL, RUN, SEND, WAIT
 from logos.cli.registry import Command
@@ -14,6 +15,7 @@ from logos.cli.registry import Command
 ALL = (
     RUN,
     EXEC,
+    SH,
     ATTACH,
     SEND,
     KILL,
@@ -52,7 +54,7 @@ ALL = (
 COMMANDS: dict[str, Command] = {command.name: command for command in ALL}
 
 GROUPS = {
-    "Work": (RUN, EXEC, ATTACH, SEND, KILL, WAIT),
+    "Work": (RUN, EXEC, SH, ATTACH, SEND, KILL, WAIT),
     "Look": (PS, TREE, SHOW, JOURNAL, LOGS),
     "Trust": (APPROVALS, APPROVE, DENY, WHY, CAPS, REVOKE, STOP, REPLAY, VERIFY, CHECKPOINT),
     "Clients": (ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE, MCP),

@@ -9,7 +9,6 @@ A page that fits and is in the window already is not brought in again, but count
 amount that is right for a question includes it.  That is why the search is not told what is resident.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from logos.abi.messages import Role
 from logos.abi.paging import Place, Refused, Shown
 from logos.kernel.memory.page import Page
 from logos.kernel.memory.pager import Ask, Fault, Why
+from logos.kernel.memory.telling import LEAD
 from logos.kernel.memory.window import Window
 
 ASKED_SHARE = 0.25
@@ -38,7 +38,6 @@ SLACK = 8
 """Characters of white space at the ends of a piece that an answer may have left out."""
 
 FOREVER = 1 << 62
-_LEAD = re.compile(r"^\[(?:message[^\]]*|timer|kernel)\] ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +110,7 @@ def news(window: Window) -> str:
         if turn.message.role is Role.ASSISTANT:
             break
         if turn.message.role is Role.USER and not turn.pieces and not turn.block:
-            words.append(_LEAD.sub("", turn.message.text))
+            words.append(LEAD.sub("", turn.message.text))
     return "\n".join(reversed(words))[-QUESTION_CHARS:]
 
 
