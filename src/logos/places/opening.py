@@ -22,8 +22,8 @@ from logos.abi.driver import Command, Job, Network, Sandbox
 from logos.abi.errors import Code, SysError
 from logos.abi.tools import Offer, Place, Provider
 from logos.config import filled
-from logos.drivers.a2a import Remote
 from logos.drivers.mcp import Server, Times, over_http, over_stdio
+from logos.drivers.remote import Remote
 
 PROCESSES = 256
 """Of one server: those on node.js have dozens of threads."""

@@ -23,7 +23,7 @@ import msgspec
 from logos.abi.driver import Sandbox
 from logos.abi.errors import Code, SysError
 from logos.abi.tools import Offer, Place, Provider
-from logos.drivers.a2a import Net
+from logos.drivers.remote import Net
 from logos.drivers.tools import Pinned, Pins, Tools
 from logos.places.opening import Broken, Opener, Stoppable, kind
 

@@ -4,7 +4,7 @@ Remote    one agent: `delegate` gives it a task and waits for the answer
 Net       the Mount of /net
 """
 
-from logos.drivers.a2a.driver import Remote
-from logos.drivers.a2a.net import Net
+from logos.drivers.remote.driver import Remote
+from logos.drivers.remote.net import Net
 
 __all__ = ["Net", "Remote"]
