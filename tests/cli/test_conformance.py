@@ -31,6 +31,7 @@ USES: dict[str, tuple[list[str], int]] = {
     "why": ([str(DONE), "4"], 0),
     "attach": ([str(DONE)], 0),
     "audit checkpoint": ([], 0),
+    "audit export": (["/dev/null"], 0),
     "audit verify": ([], 0),
     "replay": ([str(DONE)], 0),
     "config": ([], 0),

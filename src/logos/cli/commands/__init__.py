@@ -1,6 +1,6 @@
 """The commands, one file per family, and the table of them all."""
 
-from logos.cli.commands.audit import CHECKPOINT, REPLAY, VERIFY
+from logos.cli.commands.audit import CHECKPOINT, EXPORT, REPLAY, VERIFY
 from logos.cli.commands.clients import ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE
 from logos.cli.commands.execute import EXEC
 from logos.cli.commands.look import JOURNAL, LOGS, PS, SHOW, TREE
@@ -39,6 +39,7 @@ ALL = (
     KEY_REVOKE,
     ENV,
     CHECKPOINT,
+    EXPORT,
     MOUNT,
     UMOUNT,
     MOUNTS,
@@ -56,7 +57,19 @@ COMMANDS: dict[str, Command] = {command.name: command for command in ALL}
 GROUPS = {
     "Work": (RUN, EXEC, SH, ATTACH, SEND, KILL, WAIT),
     "Look": (PS, TREE, SHOW, JOURNAL, LOGS),
-    "Trust": (APPROVALS, APPROVE, DENY, WHY, CAPS, REVOKE, STOP, REPLAY, VERIFY, CHECKPOINT),
+    "Trust": (
+        APPROVALS,
+        APPROVE,
+        DENY,
+        WHY,
+        CAPS,
+        REVOKE,
+        STOP,
+        REPLAY,
+        VERIFY,
+        CHECKPOINT,
+        EXPORT,
+    ),
     "Clients": (ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE, MCP),
     "Tools": (MOUNT, UMOUNT, MOUNTS),
     "Machine": (AGENTS, CONFIG, DOCTOR, UP, DOWN, STATUS),
