@@ -257,16 +257,7 @@ async def boot(
         )
         kernel = await stack.enter_async_context(open_kernel(parts))
         yield Machine(
-            kernel,
-            loaded,
-            functions,
-            sandbox,
-            places,
-            Workspace(),
-            agents,
-            opened,
-            vault,
-            programs,
+            kernel, loaded, functions, sandbox, places, Workspace(), agents, opened, vault, programs
         )
 
 
