@@ -44,6 +44,7 @@ from logos.kernel.node.lease import Lease
 from logos.kernel.node.node import Node
 from logos.kernel.node.records import Records
 from logos.kernel.node.resident import Resident, born, project
+from logos.kernel.node.spaces import weights_in
 from logos.kernel.node.stores import Item, Stores
 from logos.kernel.node.think import Models, Thinker
 from logos.kernel.node.trail import Trail
@@ -95,7 +96,7 @@ class Kernel:
         self._store = parts.store
         self._lease = Lease(parts.store, parts.settings.lease_s)
         self._notary = None if parts.seal is None else Notary(parts.store, parts.seal, parts.clock)
-        self.records = Records(parts.store)
+        self.records = Records(parts.store, weights_in(parts.settings.weights))
         self.stores = Stores(parts.store, self.records, self._post)
         self.approvals = Approvals(parts.store, self.records, self._post)
         self._hearing = Hearing()
