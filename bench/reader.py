@@ -143,7 +143,7 @@ def newest(pieces: Sequence[Shown], room: int) -> list[Shown]:
     return out[::-1]
 
 
-async def run(args: argparse.Namespace) -> dict[str, float]:
+async def run(args: argparse.Namespace) -> dict[str, float | None]:
     settle()
     conversations = [each for each in data.load(args.split) if each.source == "locomo"]
     small, large = Reader(window=WINDOW), Reader(window=10_000_000)
@@ -166,10 +166,15 @@ async def run(args: argparse.Namespace) -> dict[str, float]:
                 note(f"{each.name}: {len(scores['f1'])} questions asked so far")
     means = {key: round(sum(found) / max(len(found), 1), 4) for key, found in scores.items()}
     return means | {
-        "vs_sliding": round(means["f1"] / max(means["f1_sliding"], 1e-9), 2),
-        "vs_full": round(means["f1"] / max(means["f1_full"], 1e-9), 3),
+        "vs_sliding": ratio(means["f1"], means["f1_sliding"]),
+        "vs_full": ratio(means["f1"], means["f1_full"]),
         "questions": len(scores["f1"]),
     }
+
+
+def ratio(one: float, other: float) -> float | None:
+    """None: of nothing."""
+    return round(one / other, 3) if other else None
 
 
 def main() -> None:

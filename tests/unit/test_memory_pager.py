@@ -221,3 +221,11 @@ def test_weights_for_other_features_are_refused() -> None:
 def test_the_shipped_weights_say_where_they_came_from() -> None:
     assert "fit_pager" in load().note
     assert parse(msgspec.json.encode(load())) == load()
+
+
+def test_with_room_for_others_nobody_is_refused_for_what_one_did_not_say() -> None:
+    sure = msgspec.structs.replace(load(), floor=0.9999)
+    found = Pager.rebuild(talk(), sure).fault(
+        "How many camels did Ann ride in Morocco?", Ask(budget=4000, gate=False, mass=2.0)
+    )
+    assert not found.abstained
