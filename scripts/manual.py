@@ -91,6 +91,8 @@ def _target(call: type[Call[Any]]) -> str:
     source = inspect.getsource(call.target)
     if "absolute" in source:
         return "the path"
+    if "shared_part" in source:
+        return "the path, if it is in a space that others see"
     found = re.search(r'return f"([^"]*)"', source)
     assert found is not None, f"{call} has no target to show"
     return f"`{re.sub(r'({[^}]*})+', '…', found[1])}`"

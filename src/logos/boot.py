@@ -15,20 +15,22 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 import platformdirs
 
 from logos.abi.agent import Agent
-from logos.abi.calls import Append, Call, CallTool, Fetch, List, Read, Run, Search, Write
+from logos.abi.calls import Append, Call, CallTool, Exec, Fetch, List, Read, Run, Search, Write
 from logos.abi.driver import Model, Sandbox, Tool
 from logos.abi.errors import Code, SysError
 from logos.abi.messages import Message, Options, Request
-from logos.config import Config, Loaded, load, secret
+from logos.config import Config, Loaded, filled, load, secret
 from logos.drivers.command import Commands
 from logos.drivers.function import Functions
 from logos.drivers.http import Web
-from logos.drivers.model import Driver, Endpoint, dialect_of, is_known, open_model
+from logos.drivers.model import Driver, Embeddings, Endpoint, dialect_of, is_known, open_model
+from logos.drivers.program import Programs
 from logos.drivers.sandbox import open_sandbox
 from logos.drivers.tools import Tools
 from logos.drivers.workspace import Workspace
@@ -48,6 +50,7 @@ from logos.kernel import (
 from logos.places import Places, open_places
 from logos.programs import PROGRAMS, find_agent
 from logos.store import Embedded, Fault, migrate, open_store
+from logos.vault import Vault
 
 log = logging.getLogger("logos.boot")
 
@@ -68,6 +71,7 @@ class ModelNames:
         self._environ = environ
         self._brought = brought
         self._opened: dict[str, Driver] = {}
+        self._embeddings: dict[str, Embeddings] = {}
 
     async def open(self, name: str) -> Model:
         name = name or self._config.model
@@ -110,9 +114,21 @@ class ModelNames:
         said = (*options.system, *messages)
         return model.count(Request(model=options.model, messages=said, tools=options.tools))
 
+    async def embed(self, name: str, body: bytes) -> bytes:
+        """The provider's answer to a request for embeddings."""
+        if name not in self._embeddings:
+            if name in self._brought:
+                raise SysError(Code.NOT_FOUND, f"{name!r} has no embeddings")
+            setting = self._config.models.get(name)
+            endpoint = self._implied(name) if setting is None else self._endpoint(setting)
+            self._embeddings[name] = Embeddings(name, endpoint)
+        return await self._embeddings[name].post(body)
+
     def _endpoint(self, setting: object) -> Endpoint:
         values = msgspec.structs.asdict(setting)  # type: ignore[arg-type]
-        return Endpoint(**values | {"key": secret(values["key"], self._environ)})
+        key = secret(values["key"], self._environ)
+        headers = {n: filled(v, self._environ) for n, v in values["headers"].items()}
+        return Endpoint(**values | {"key": key, "headers": headers})
 
     def _implied(self, name: str) -> Endpoint:
         """A hosted model without settings takes the key everybody has in the environment."""
@@ -123,6 +139,8 @@ class ModelNames:
     async def close(self) -> None:
         for model in self._opened.values():
             await model.aclose()
+        for embeddings in self._embeddings.values():
+            await embeddings.aclose()
 
 
 class Machine(NamedTuple):
@@ -135,6 +153,8 @@ class Machine(NamedTuple):
     places: Places
     agents: Callable[[str, Path | None], Agent]
     models: ModelNames
+    vault: Vault
+    programs: Programs
 
 
 def settle() -> None:
@@ -177,14 +197,16 @@ async def boot(
     models: Mapping[str, Model] | None = None,
     tell: Callable[[str], None] = log.info,
     fault: Fault | None = None,
+    vault: Vault | None = None,
 ) -> AsyncGenerator[Machine]:
     """`functions` are tools of this program's own, `models` models it brings, by name.  `tell`
-    hears what takes long; `fault` is for tests.  Raise SysError `conflict` when this home has a
+    hears what takes long; `fault` is for tests; `vault` learns what must not be shown.  Raise SysError `conflict` when this home has a
     node already, `unavailable` without a database."""
     loaded = loaded or load_settings(os.environ, Path.cwd())
     config = loaded.config
     place = home(config)
     place.mkdir(parents=True, exist_ok=True)
+    vault = _learned(vault or Vault(os.environ), config)
     functions = functions or Functions()
     async with AsyncExitStack() as stack:
         stack.enter_context(_only_node(place))
@@ -193,7 +215,7 @@ async def boot(
         store = await stack.enter_async_context(open_store(url, config.store, fault))
         sandbox = open_sandbox(config.sandbox.mode, pool=config.sandbox.pool)
         stack.push_async_callback(sandbox.aclose)
-        opened = ModelNames(config, os.environ, models or {})
+        opened = ModelNames(config, vault, models or {})
         stack.push_async_callback(opened.close)
 
         def agents(name: str, cwd: Path | None = None) -> Agent:
@@ -201,8 +223,9 @@ async def boot(
 
         tools = Tools(functions)
         places = await stack.enter_async_context(
-            open_places(place / "mounts", tools, sandbox, config.mounts, os.environ)
+            open_places(place / "mounts", tools, sandbox, config.mounts, vault)
         )
+        programs = Programs(sandbox)
         written, rules = _site(config)
         parts = Parts(
             store=store,
@@ -210,23 +233,37 @@ async def boot(
             clock=SystemClock(),
             programs=PROGRAMS,
             models=opened.open,
-            drivers=_drivers(sandbox, tools),
+            drivers=_drivers(config, vault, sandbox, tools, programs),
             mounts={"/tools": tools.tree},
             functions=tools.specs,
             agents=agents,
             workspaces=place / "workspaces",
             place=f"{socket.gethostname()}:{place}",
             alone=True,
-            seal=_seal(config, place, os.environ),
+            seal=_seal(config, place, vault),
+            vault=vault,
             manifests=lambda: functions.manifests() | tools.annotations() | written,
             rules=rules,
             trust=config.trust,
         )
         kernel = await stack.enter_async_context(open_kernel(parts))
-        yield Machine(kernel, loaded, functions, sandbox, places, agents, opened)
+        yield Machine(kernel, loaded, functions, sandbox, places, agents, opened, vault, programs)
 
 
-def _drivers(sandbox: Sandbox, tools: Tool) -> dict[type[Call[Any]], Tool]:
+def _learned(vault: Vault, config: Config) -> Vault:
+    """What settings hold that is no reference."""
+    if password := urlsplit(config.store.url).password:
+        vault.keep("store.url", unquote(password))
+    return vault
+
+
+def _filled(values: Mapping[str, str], vault: Vault) -> dict[str, str]:
+    return {name: filled(value, vault) for name, value in values.items()}
+
+
+def _drivers(
+    config: Config, vault: Vault, sandbox: Sandbox, tools: Tool, programs: Tool
+) -> dict[type[Call[Any]], Tool]:
     files = Workspace()
     return {
         List: files,
@@ -234,8 +271,9 @@ def _drivers(sandbox: Sandbox, tools: Tool) -> dict[type[Call[Any]], Tool]:
         Search: files,
         Write: files,
         Append: files,
-        Run: Commands(sandbox),
-        Fetch: Web(),
+        Run: Commands(sandbox, env=_filled(config.commands.env, vault)),
+        Exec: programs,
+        Fetch: Web(headers={h: _filled(v, vault) for h, v in config.web.items()}),
         CallTool: tools,
     }
 

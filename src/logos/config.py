@@ -5,11 +5,13 @@ and reads nothing else: no module but `boot` and `cli` touches the environment.
 
     load(path, environ)   -> Loaded: the value, and where each setting came from
     secret(reference, environ)   what a reference refers to
+    filled(value, environ)       the same for a value that ends with one
 
 Secrets are references (`env:NAME` or `file:/path`), never values: what is printed or
 journaled can be shown to anyone.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -20,6 +22,7 @@ from msgspec import Meta
 from logos.abi.driver import Mode, Price
 from logos.abi.errors import Code, SysError
 from logos.abi.tools import Place
+from logos.vault import Vault
 
 PREFIX = "LOGOS_"
 
@@ -64,6 +67,16 @@ class Sandbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Mode, Meta(description="weakest confinement accepted for code that agents run")
     ] = Mode.FULL
     pool: Annotated[int, Meta(description="warm sandboxes kept waiting", ge=0, le=64)] = 0
+
+
+class Commands(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    env: Annotated[
+        dict[str, str],
+        Meta(
+            description="variables of every command, with env:NAME or file:/path where they are "
+            "secret: programs see them, answers do not"
+        ),
+    ] = {}
 
 
 class Audit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -132,6 +145,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     node: Node = Node()
     sandbox: Sandbox = Sandbox()
     audit: Audit = Audit()
+    commands: Commands = Commands()
+    web: Annotated[
+        dict[str, dict[str, str]],
+        Meta(description="headers of http.fetch by host, such as Authorization = Bearer env:NAME"),
+    ] = {}
     trust: Trust = Trust()
     gateway: Gateway = Gateway()
     models: Annotated[dict[str, Endpoint], Meta(description="endpoints by name")] = {}
@@ -183,10 +201,15 @@ def secret(reference: str, environ: Mapping[str, str]) -> str:
     kind, _, where = reference.partition(":")
     if not reference:
         return ""
-    if kind == "env" and environ.get(where):
-        return environ[where]
-    if kind == "file" and Path(where).is_file():
-        return Path(where).read_text(encoding="utf-8").strip()
+    found = ""
+    if kind == "env":
+        found = environ.get(where, "")
+    elif kind == "file" and Path(where).is_file():
+        found = Path(where).read_text(encoding="utf-8").strip()
+    if found:
+        if isinstance(environ, Vault):
+            environ.keep(Path(where).name, found)
+        return found
     raise SysError(
         Code.UNAUTHENTICATED,
         f"there is no secret at {reference!r}"
@@ -196,13 +219,39 @@ def secret(reference: str, environ: Mapping[str, str]) -> str:
     )
 
 
+def filled(value: str, environ: Mapping[str, str]) -> str:
+    """A value with a reference at its end (`Bearer env:NAME`), looked up; any other as it is."""
+    head, _, last = value.rpartition(" ")
+    if not last.startswith(("env:", "file:")):
+        return value
+    return f"{head} {secret(last, environ)}".lstrip()
+
+
 def settings(loaded: Loaded) -> list[tuple[str, str, str]]:
     """Every setting: its name, its value as JSON, and where it came from."""
     rows = _leaves(msgspec.to_builtins(loaded.config))
     return [
-        (name, msgspec.json.encode(value).decode(), loaded.origins.get(name, "default"))
+        (
+            name,
+            msgspec.json.encode(_shown(name, value)).decode(),
+            loaded.origins.get(name, "default"),
+        )
         for name, value in rows.items()
     ]
+
+
+HIDDEN = "(not shown: env:NAME or file:/path would be)"
+_SECRETS = re.compile(r"(^|\.)(headers|env|web)\.")
+_PASSWORD = re.compile(r"(://[^/@:]*:)[^@]*(@)|((?:^|[?&\s])(?:password|sslpassword)=)[^&\s]*")
+
+
+def _shown(name: str, value: Any) -> Any:
+    """Settings are shown to anyone: not a password in a URL, nor a header written out."""
+    if not isinstance(value, str):
+        return value
+    if _SECRETS.search(name) and not value.rpartition(" ")[2].startswith(("env:", "file:")):
+        return HIDDEN
+    return _PASSWORD.sub(lambda m: f"{m[1]}***{m[2]}" if m[1] else f"{m[3]}***", value)
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -19,13 +19,25 @@ STATUSES = {0, *(meaning.exit_status for meaning in MEANING.values())}
 #: A harmless use of each command, and whether it succeeds.
 USES: dict[str, tuple[list[str], int]] = {
     "agents": ([], 0),
+    "approvals": ([], 0),
+    "approve": (["2.1"], 3),
+    "caps": ([str(DONE)], 0),
+    "deny": (["2.1", "--word", "no"], 3),
+    "revoke": ([str(DONE), "read:/home/**"], 10),
+    "stop": (["--all"], 0),
+    "why": ([str(DONE), "4"], 0),
     "attach": ([str(DONE)], 0),
     "audit checkpoint": ([], 0),
     "audit verify": ([], 0),
     "replay": ([str(DONE)], 0),
     "config": ([], 0),
     "doctor": ([], 0),
+    "env": ([], 0),
+    "key create": (["someone", "--tokens", "1000"], 0),
+    "key list": ([], 0),
+    "key revoke": (["999"], 3),
     "down": ([], 0),
+    "exec": (["--", "echo", "hello", "--json"], 0),
     "journal": ([str(DONE)], 0),
     "kill": ([str(DONE)], 10),
     "logs": ([str(DONE)], 0),
@@ -82,7 +94,7 @@ def test_all_schemas_at_once(place: Place) -> None:
 @pytest.mark.parametrize("name", EVERY)
 def test_an_unknown_option_is_refused_with_a_hint(place: Place, name: str) -> None:
     words, _ = USES[name]
-    done = place.run(*name.split(), *words, "--frobnicate")
+    done = place.run(*name.split(), "--frobnicate", *words)
     assert done.returncode == 2
     assert done.stderr == (
         f"logos: invalid: unrecognized arguments: --frobnicate\nhint: logos {name} --help\n"
@@ -95,7 +107,7 @@ def test_json(place: Place, name: str) -> None:
     """One document, or one to a line; and a pipe gets it without asking."""
     words, status = USES[name]
     for option in ("--json",), ():
-        done = place.run(*name.split(), *words, *option)
+        done = place.run(*name.split(), *option, *words)
         assert done.returncode == status, done.stderr
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         if COMMANDS[name].stream:
@@ -111,7 +123,7 @@ def test_json(place: Place, name: str) -> None:
 @pytest.mark.parametrize("name", EVERY)
 def test_text_in_a_pipe_has_no_escape_codes(place: Place, name: str) -> None:
     words, status = USES[name]
-    done = place.run(*name.split(), *words, "--plain")
+    done = place.run(*name.split(), "--plain", *words)
     assert done.returncode == status, done.stderr
     assert "\x1b" not in done.stdout + done.stderr
     assert not done.stdout.startswith("{")

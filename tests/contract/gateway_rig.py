@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from logos import config
-from logos.abi.driver import Model, Profile
+from logos.abi.driver import Profile
 from logos.abi.ids import CallId, Pid
 from logos.abi.messages import Request, ToolCall
 from logos.boot import Machine, boot
@@ -54,14 +54,20 @@ async def rig(
     *,
     profile: Profile | None = None,
     settings: config.Gateway | None = None,
-    more: dict[str, Model] | None = None,
+    endpoints: dict[str, config.Endpoint] | None = None,
 ) -> AsyncGenerator[Rig]:
     model = Scripted(script, profile=profile or Profile(name="m"))
     gateway = settings or config.Gateway()
-    settled = config.Config(home=str(home), model="m", store=config.Store(url=url), gateway=gateway)
+    settled = config.Config(
+        home=str(home),
+        model="m",
+        store=config.Store(url=url),
+        gateway=gateway,
+        models=endpoints or {},
+    )
     loaded = config.Loaded(settled, {})
     async with (
-        boot(loaded, models={"m": model, **(more or {})}) as machine,
+        boot(loaded, models={"m": model}) as machine,
         open_gateway(machine, gateway, home) as opened,
     ):
         yield Rig(opened.url, machine, model)

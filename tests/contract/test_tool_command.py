@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from logos.abi.calls import Run, Sleep
-from logos.abi.driver import Command, Completed, Job, Layer, Mode, Program
+from logos.abi.driver import Command, Completed, Hosted, Job, Layer, Mode, Program
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import CallId, Pid
 from logos.drivers.command import Commands
@@ -29,6 +29,9 @@ class Plain:
 
     def layers(self) -> tuple[Layer, ...]:
         return ()
+
+    def host(self, command: Command) -> AbstractAsyncContextManager[Hosted]:
+        raise NotImplementedError
 
     def open(self, command: Command) -> AbstractAsyncContextManager[Program]:
         raise NotImplementedError(command.argv)

@@ -59,7 +59,7 @@ class Half:
         """A process about to be born."""
         pid = await self.writer.new_pid()
         event = Spawned(agent=Agent(name="a"), task="t", at=SystemClock().now(), parent=INIT)
-        head, rows, window, process = born(pid, event)
+        head, rows, window, process = born(pid, [event], event.at)
         birth = Birth(INIT, "a", "t", "")
         entry = Entry(START, head, rows, project(process), birth)
         return entry, Resident(head, process, window, self.writer, SystemClock())

@@ -7,13 +7,13 @@ import anyio
 import pytest
 
 from logos.abi.agent import Agent, InDoubt
+from logos.abi.approval import Answer
 from logos.abi.calls import Fetch, Read, Run, Write
 from logos.abi.driver import Job, Verdict
 from logos.abi.errors import Code
-from logos.abi.events import AnyEvent, Called, Failed, Returned, Signalled
+from logos.abi.events import AnyEvent, Called, Failed, Held, Returned
 from logos.abi.ids import CallId, Pid
 from logos.abi.messages import ToolCall
-from logos.abi.process import Signal
 from logos.abi.rights import EVERYTHING
 from logos.drivers.model import Say, Scripted
 from logos.kernel import Kernel
@@ -112,17 +112,32 @@ async def test_an_effect_is_asked_about(node: Any, world: Any) -> None:
     pid = await die_in(node, world, driver, "effect", agent(InDoubt.ASK))
     async with node() as kernel:
         async for told in kernel.records.follow(pid):
-            if isinstance(told.event, Signalled):
+            if isinstance(told.event, Held):
                 break
-        assert "in doubt: command.run" in told.event.reason
+        assert told.event.doubt
     async with node() as kernel:  # also after another restart it waits for a person
-        assert (await kernel.records.process(pid)).stopped
-        await kernel.signal(pid, Signal.CONT)
+        [asked] = await kernel.approvals.pending()
+        assert "command.run" in asked.question
+        assert "may or may not have happened" in asked.question
+        await kernel.approvals.decide(asked.id, Answer.DENY)
         assert await ended(kernel, pid) == "the end"
         assert len(driver.ids) == 1
         assert [x.code for x in await events(kernel, pid) if isinstance(x, Failed)] == [
             Code.UNAVAILABLE
         ]
+
+
+async def test_a_person_may_have_it_made_again(node: Any, world: Any) -> None:
+    driver = Dies()
+    pid = await die_in(node, world, driver, "effect", agent(InDoubt.ASK))
+    async with node() as kernel:
+        async for told in kernel.records.follow(pid):
+            if isinstance(told.event, Held):
+                break
+        [asked] = await kernel.approvals.pending()
+        await kernel.approvals.decide(asked.id, Answer.ALLOW)
+        assert await ended(kernel, pid) == "the end"
+        assert driver.ids == [f"{pid}-c1_0"] * 2
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logos.abi.agent import Agent
-from logos.abi.calls import BY_TOOL_NAME, CALLS, CallTool, Read, Run, tool_name
+from logos.abi.calls import (
+    BY_TOOL_NAME,
+    CALLS,
+    Call,
+    CallTool,
+    Read,
+    Remember,
+    Run,
+    SetKey,
+    Write,
+    tool_name,
+)
 from logos.abi.calls import name as call_name
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import CallId, Pid
@@ -18,7 +29,8 @@ from logos.abi.messages import ToolCall, ToolSpec
 from logos.abi.process import Child, Process
 from logos.abi.rights import EVERYTHING, parse
 from logos.kernel import caps
-from logos.kernel.syscall import Gate, nearest, schema
+from logos.kernel.memory import estimate
+from logos.kernel.syscall import Gate, nearest, schema, spec
 
 WEIGH = ToolSpec(
     name="weigh",
@@ -39,9 +51,16 @@ VALID: dict[str, dict[str, Any]] = {
     "tool_call": {"tool": "weigh", "arguments": {}},
     "memory_read": {"page": 3},
     "memory_search": {"question": "who pays?", "tokens": 500},
+    "memory_remember": {"text": "x", "path": "/mem/core/goal", "since": "2026-05-17"},
+    "memory_link": {"node": "/mem/archive/a", "relation": "cites", "to": "12"},
+    "memory_pin": {"page": 3, "pinned": True},
+    "memory_todo": {"items": ["[x] look", "pay"]},
+    "kv_get": {"key": "a/b"},
+    "kv_set": {"key": "a/b", "value": "1", "version": 0},
     "process_spawn": {"agent": "b", "task": "t", "limits": {"tokens": 5}},
     "process_wait": {"pid": 3, "timeout_s": 1.5},
     "process_signal": {"pid": 3, "signal": "kill"},
+    "process_exec": {"argv": ["python", "a.py"], "restarts": 3},
     "message_send": {"to": 3, "text": "hi"},
     "message_receive": {"timeout_s": 3},
     "time_sleep": {"seconds": 1},
@@ -184,6 +203,37 @@ def test_without_the_capability_the_call_is_denied() -> None:
     assert refused("fs_write", '{"path":"a/b","text":""}', process).code is Code.DENIED
 
 
+@pytest.mark.parametrize(
+    "path", ["/mem/team/a", "mem/team/a", "/mem/core/../team/a", "//mem/./team/a", "/mem/team"]
+)
+def test_what_others_see_needs_a_right_however_it_is_spelt(path: str) -> None:
+    nobody = Process(agent=AGENT)
+    proposals = {
+        "memory_remember": {"text": "x", "path": path},
+        "memory_link": {"node": path, "relation": "of", "to": "1"},
+        "memory_search": {"question": "x", "space": path},
+    }
+    for name, arguments in proposals.items():
+        assert refused(name, json.dumps(arguments), nobody).code is Code.DENIED
+        held = Process(
+            agent=AGENT, caps=frozenset({parse("read:/mem/team/**"), parse("write:/mem/team/**")})
+        )
+        gate().admit(held, proposal(name, json.dumps(arguments)))
+    for own in ("", "/mem/core/goal", "/mem/archive/a", "/mem/facts/a/b", "/kv/a"):
+        gate().admit(nobody, proposal("memory_remember", json.dumps({"text": "x", "path": own})))
+
+
+def test_writing_a_file_of_memory_is_a_call_of_memory() -> None:
+    def written(path: str) -> Call[Any]:
+        return gate().admit(PROCESS, proposal("fs_write", json.dumps({"path": path, "text": "x"})))
+
+    assert written("/mem/core/../core/goal") == Remember(path="/mem/core/goal", text="x")
+    assert written("/kv/a") == SetKey(key="/kv/a", value="x")
+    assert isinstance(written("/home/mem/a"), Write)
+    nobody = Process(agent=AGENT)
+    assert refused("fs_write", '{"path":"/mem/core/a","text":""}', nobody).code is Code.DENIED
+
+
 def test_relatives_have_names_of_their_own() -> None:
     held = {parse("send:/proc/child/*"), parse("send:/proc/parent"), parse("wait:/proc/child/*")}
     process = Process(
@@ -232,3 +282,13 @@ def test_nearest() -> None:
     assert nearest("reed", ["read", "write"]) == "did you mean read?"
     assert nearest("zzz", ["read", "write"]) == "there are read, write"
     assert nearest("zzz", [f"tool{n}" for n in range(99)]) == ""
+
+
+def test_what_an_agent_is_shown_of_the_core_calls_is_short() -> None:
+    """Every prompt of every agent begins with it."""
+    core = ("fs.", "memory.", "kv.", "tool.", "message.")
+    shown = [spec(call) for call in CALLS if call_name(call).startswith(core)]
+    said = "\n".join(
+        f"{one.name}\n{one.description}\n{bytes(one.schema).decode()}" for one in shown
+    )
+    assert estimate(said) <= 1500

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from logos.abi import events as e
 from logos.abi.agent import Agent, Limits
-from logos.abi.approval import Answer
+from logos.abi.approval import Answer, Standing
 from logos.abi.driver import Effect
 from logos.abi.errors import Code, SysError
 from logos.abi.events import AnyEvent
@@ -18,9 +18,13 @@ from logos.abi.ids import CallId, MailId, Pid, Seq
 from logos.abi.messages import Finish, Message, Options, Role, Text, ToolCall, Usage
 from logos.abi.paging import Shown
 from logos.abi.process import Process, Signal, Status
+from logos.abi.rights import parse
 from logos.kernel.process import ALLOWED, apply, fold, status_of
 
 RAW = msgspec.Raw(b'{"call":"time.sleep","seconds":1}')
+
+
+STANDING = Standing(agent="a", tool="t", rule="r")
 
 
 def spawned(**given: object) -> e.Spawned:
@@ -71,11 +75,18 @@ MAKE: dict[type, Callable[[Process, int], AnyEvent]] = {
     e.Called: lambda p, n: called(f"{p.seq}.new" if n % 2 else _known_call(p, n)),
     e.Held: lambda p, n: held(_known_call(p, n), until=n or None, doubt=n % 3 == 1),
     e.Decided: lambda p, n: decided(_known_call(p, n), Answer.ALLOW if n % 2 else Answer.DENY),
+    e.Agreed: lambda p, n: e.Agreed(mail=MailId(n + 1), standing=STANDING, ends=n == 3),
+    e.Revoked: lambda p, n: e.Revoked(mail=MailId(n + 1), caps=(parse("read:/home/**"),)),
     e.Blocked: lambda p, n: e.Blocked(id=CallId(_known_call(p, n)), until=n or None),
     e.Returned: lambda p, n: returned(_known_call(p, n)),
     e.Failed: lambda p, n: failed(_known_call(p, n)),
     e.Received: lambda p, n: e.Received(mail=MailId(n + 1), text="hello"),
     e.Told: lambda p, n: e.Told(mail=MailId(n), options=Options(model="m") if n else None),
+    e.Proposed: lambda p, n: e.Proposed(calls=thought(f"{p.seq}.p").message.calls),
+    e.Answered: lambda p, n: e.Answered(
+        request=bytes(32), path="/v1/messages", status=200, kind="text/plain", body="she"
+    ),
+    e.Diverged: lambda p, n: e.Diverged(did="asked something else", left=n),
     e.Signalled: lambda p, n: signalled(list(Signal)[n % len(Signal)]),
     e.Started: lambda p, n: e.Started(pid=Pid(n + 2), limits=Limits(tokens=n)),
     e.Ended: lambda p, n: e.Ended(mail=MailId(n + 1), pid=Pid(n + 2), status=n, calls=n),

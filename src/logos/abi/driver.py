@@ -139,7 +139,9 @@ class Mode(StrEnum):
 class Command(msgspec.Struct, frozen=True, kw_only=True):
     """What to run in a sandbox.  Sizes in bytes, times in seconds.  `readable` folders are
     mounted read-only at the same path.  The program sees `workspace` at `/workspace` where the
-    mode has namespaces, else at its own path; it starts there, and it is all it can write."""
+    mode has namespaces, else at its own path; it starts there, unless `start` names one of
+    the readable folders, and it is all it can write.  `door`: a port of its own loopback that is
+    answered from outside, where the mode gives it a loopback of its own."""
 
     argv: tuple[str, ...]
     workspace: Path
@@ -152,6 +154,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int = 1 << 30
     processes: int = 64
     file_bytes: int = 64 << 20
+    start: Path | None = None
+    door: int = 0
 
 
 class Completed(msgspec.Struct, frozen=True, kw_only=True):
@@ -183,6 +187,29 @@ class Program(Protocol):
         ...
 
 
+class Hosted(Protocol):
+    """A program that was let loose in a sandbox, and is listened to."""
+
+    @property
+    def door(self) -> int | None:
+        """Where it knocks when it connects to the port of its own loopback that was asked for; it
+        listens there already.  A descriptor, open as long as the program is held."""
+        ...
+
+    async def hear(self) -> tuple[int, bytes]:
+        """What it writes next: 1 or 2, and the bytes; none when it writes no more."""
+        ...
+
+    def signal(self, number: int) -> None:
+        """As a terminal does: an interrupt goes to all of it, anything else to its first process.
+        To one that has ended, nothing."""
+        ...
+
+    async def ended(self) -> int:
+        """Its exit status, or 128 + signal."""
+        ...
+
+
 class Layer(msgspec.Struct, frozen=True, kw_only=True):
     """One mechanism of confinement on this machine, for `logos doctor`."""
 
@@ -200,6 +227,10 @@ class Sandbox(Protocol):
     async def run(self, command: Command) -> Completed:
         """Run it, and leave no process behind.  Raise SysError `unavailable` when this machine
         cannot confine it as strongly as the operator asked: never run it weaker instead."""
+        ...
+
+    def host(self, command: Command) -> AbstractAsyncContextManager[Hosted]:
+        """Run it for as long as this is held, however long it takes.  Raise as `run` does."""
         ...
 
     def open(self, command: Command) -> AbstractAsyncContextManager[Program]:

@@ -9,8 +9,12 @@ is a new event, and a change of shape is a new class with an upcaster
     Asked Thought Interrupted             a thought: begun, had, cut short
     Called Blocked Returned Failed        a system call: let in, waiting, answered, refused or failed
     Held Decided                          a call that waits for a person: asked about, answered
+    Agreed                                at init: an answer that holds from now on
+    Revoked                               rights this process and its descendants have no more
     Received Signalled                    what reached the process from outside
     Told                                  what a client of the gateway said to its process
+    Proposed Answered Diverged            a program somebody else wrote: asks for a call, was answered
+                                          by a model, did not repeat what it did before
     Started Ended                         a child of this process: begun, gone
     Scheduled Rang                        a timer: set, due
     Idled                                 nothing to do until something arrives
@@ -25,11 +29,11 @@ from typing import Any
 import msgspec
 
 from logos.abi.agent import Agent, Limits
-from logos.abi.approval import Answer, Scope
+from logos.abi.approval import Answer, Scope, Standing
 from logos.abi.driver import Effect
 from logos.abi.errors import Code
 from logos.abi.ids import CallId, MailId, Pid, Seq
-from logos.abi.messages import Finish, Message, Options, Usage
+from logos.abi.messages import Finish, Message, Options, ToolCall, Usage
 from logos.abi.paging import Cut, Part, Place, Refused, Shown, Skeleton
 from logos.abi.process import Signal
 from logos.abi.rights import Cap
@@ -58,6 +62,7 @@ class Spawned(Event, frozen=True, kw_only=True):
     workspace: str = ""
     by: str = ""
     said: tuple[str, ...] = ()
+    revoked: frozenset[Cap] = frozenset()
 
 
 class Asked(Event, frozen=True, kw_only=True):
@@ -132,6 +137,23 @@ class Decided(Event, frozen=True, kw_only=True):
     word: str = ""
 
 
+class Agreed(Event, frozen=True, kw_only=True):
+    """From now on nobody is asked about the like of this; with `ends`, somebody is again."""
+
+    mail: MailId
+    standing: Standing
+    by: str = ""
+    ends: bool = False
+
+
+class Revoked(Event, frozen=True, kw_only=True):
+    """What these cover is denied from now on, whatever the process holds."""
+
+    mail: MailId
+    caps: tuple[Cap, ...]
+    by: str = ""
+
+
 class Blocked(Event, frozen=True, kw_only=True):
     """The call waits for something inside the kernel, at most until `until` (microseconds)."""
 
@@ -172,6 +194,31 @@ class Told(Event, frozen=True, kw_only=True):
     mail: MailId = MailId(0)
     messages: tuple[Message, ...] = ()
     options: Options | None = None
+
+
+class Proposed(Event, frozen=True, kw_only=True):
+    """The program of this process, which is no model, asks for these calls."""
+
+    calls: tuple[ToolCall, ...]
+
+
+class Answered(Event, frozen=True, kw_only=True):
+    """The program of this process sent a request to `path` and got this answer.  `request` is the
+    SHA-256 of what it sent, whatever the order of its fields; the conversation is `process`'s."""
+
+    request: bytes
+    path: str
+    status: int
+    kind: str
+    body: str
+    process: Pid | None = None
+
+
+class Diverged(Event, frozen=True, kw_only=True):
+    """Started again, the program did `did` before it had repeated `left` things of its journal."""
+
+    did: str
+    left: int
 
 
 class Signalled(Event, frozen=True, kw_only=True):
@@ -324,11 +371,16 @@ AnyEvent = (
     | Called
     | Held
     | Decided
+    | Agreed
+    | Revoked
     | Blocked
     | Returned
     | Failed
     | Received
     | Told
+    | Proposed
+    | Answered
+    | Diverged
     | Signalled
     | Started
     | Ended

@@ -112,8 +112,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a client of the gateway asks for, as long as it asks for nothing else.  `system` stands
-    in front of the window; `extra` and `headers` go to the provider unchanged."""
+    in front of the window; `extra` and `headers` go to the provider unchanged.  `bare`: nothing is
+    paged, what does not fit is refused."""
 
+    bare: bool = False
     model: str = ""
     system: tuple[Message, ...] = ()
     tools: tuple[ToolSpec, ...] = ()

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import msgspec
 
 from logos.abi.agent import Agent, Limits
+from logos.abi.approval import Standing
 from logos.abi.driver import Effect
 from logos.abi.ids import CallId, Pid, Seq
 from logos.abi.messages import Options, ToolCall, Usage
@@ -99,12 +100,22 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     warnings: int = 0
 
 
+class Life(msgspec.Struct, frozen=True, kw_only=True):
+    """How the program of a process ended last: the call that ran it, empty where that failed, and
+    how many runs it has had."""
+
+    call: msgspec.Raw
+    status: int
+    lives: int = 1
+
+
 class Process(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`seq` is the last event folded in.  `proposed` are calls of the last thought nobody has
     decided on yet; `news` counts what arrived since the last thought (the task, answers,
     messages); `answer` is the text of the last thought; `said` are the principal's
-    words so far.  `spent` includes what ended children used; `wrap_up` counts down the thoughts left after `term`; `options` are those of a client that
-    speaks through the gateway: what its model proposes is the client's to carry out."""
+    words so far.  `spent` includes what ended children used; `wrap_up` counts down the thoughts
+    left after `term`; `options` are those of a client that speaks through the gateway: what its
+    model proposes is the client's to carry out; `ran` is the last run of a program of its own."""
 
     status: Status = Status.NONE
     seq: Seq = Seq(0)
@@ -113,6 +124,8 @@ class Process(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     task: str = ""
     said: tuple[str, ...] = ()
     caps: frozenset[Cap] = frozenset()
+    revoked: frozenset[Cap] = frozenset()
+    standing: tuple[Standing, ...] = ()
     limits: Limits = Limits()
     started: int = 0
     deadline: int | None = None
@@ -136,6 +149,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     watch: Watch = Watch()
     exit_status: int | None = None
     options: Options | None = None
+    ran: Life | None = None
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,6 +164,12 @@ class Act(Action, frozen=True, kw_only=True):
     """Make the proposed calls."""
 
 
+class Propose(Action, frozen=True, kw_only=True):
+    """Ask for this call; it is acted on next."""
+
+    call: ToolCall
+
+
 class Idle(Action, frozen=True, kw_only=True):
     """Wait for a message."""
 
@@ -161,7 +181,7 @@ class Finish(Action, frozen=True, kw_only=True):
     answer: str = ""
 
 
-AnyAction = Think | Act | Idle | Finish
+AnyAction = Think | Act | Propose | Idle | Finish
 
 
 class Program(Protocol):

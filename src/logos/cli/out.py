@@ -67,6 +67,10 @@ class Out:
     def text(self, text: str) -> None:
         self._write(1, text.encode("utf-8", "replace"))
 
+    def raw(self, stream: int, data: bytes) -> None:
+        """What a program wrote to 1 or 2, as it did."""
+        self._write(stream, data)
+
     def note(self, text: str) -> None:
         if not self.json:
             self._write(2, f"{text}\n".encode())

@@ -8,7 +8,7 @@ describe(...)         the JSON Schema of one command, or of all
 
 import argparse
 import difflib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -67,10 +67,17 @@ class Argument:
         return whole | {"description": self.help}
 
 
+async def _none() -> AsyncIterator[int]:
+    """Nobody sends signals."""
+    nobody: tuple[int, ...] = ()
+    for number in nobody:
+        yield number
+
+
 @dataclass(slots=True)
 class Asked:
     """One run of a command.  `machine` is None where a command works without a node;
-    `interrupted` is set when the person pressed Ctrl-C; `read_input` fetches standard input."""
+    `interrupted` is set when the person pressed Ctrl-C; `signals` are those the client got; `read_input` fetches standard input."""
 
     arguments: argparse.Namespace
     out: Out
@@ -83,6 +90,11 @@ class Asked:
     read_input: Callable[[], Awaitable[bytes]] | None = None
     by: str = ""
     gateway: str = ""
+    signals: AsyncIterator[int] = field(default_factory=_none)
+
+    def here(self, path: str) -> Path:
+        """A path as the person wrote it."""
+        return self.cwd / Path(path).expanduser()
 
     @property
     def node(self) -> Machine:

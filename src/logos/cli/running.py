@@ -44,7 +44,7 @@ def first_of(group: BaseExceptionGroup[SysError]) -> SysError:
 
 async def _dispatch(words: list[str], asked: Asked) -> int:
     out = asked.out
-    match [word for word in words if word not in ("--json", "--plain")]:
+    match [word for word in own_words(words) if word not in ("--json", "--plain")]:
         case [] | ["--help"] | ["-h"] | ["help"]:
             out.text(usage())
             return 0
@@ -61,10 +61,11 @@ async def _dispatch(words: list[str], asked: Asked) -> int:
             pass
     command, rest = find(COMMANDS, words)
     parsing = parser(command)
-    if "--help" in rest or "-h" in rest:
+    own = own_words(rest)
+    if "--help" in own or "-h" in own:
         out.text(parsing.format_help())
         return 0
-    if "--describe" in rest:
+    if "--describe" in own:
         out.json = True
         out.data(command.schema(), "")
         return 0
@@ -73,6 +74,11 @@ async def _dispatch(words: list[str], asked: Asked) -> int:
     if command.effect == "read" and not command.stream:
         asked.resume([*words, "--json" if out.json else "--plain"])
     return await command.run(asked)
+
+
+def own_words(words: list[str]) -> list[str]:
+    """Without what belongs to somebody else's command line."""
+    return words[: words.index("--")] if "--" in words else words
 
 
 def usage() -> str:

@@ -7,15 +7,21 @@ from typing import Any
 import msgspec
 
 from logos.abi.events import (
+    Answered,
     AnyEvent,
     Called,
+    Decided,
+    Diverged,
     Ended,
     Exited,
     Failed,
+    Held,
     Interrupted,
+    Proposed,
     Rang,
     Received,
     Returned,
+    Revoked,
     Signalled,
     Spawned,
     Started,
@@ -83,9 +89,18 @@ _LINES: dict[type, Callable[[Any], tuple[str, str]]] = {
     Called: lambda e: ("blue", "→ " + call_text(e.name, e.call)),
     Returned: lambda e: ("dim", "← " + summary(e.value)),
     Failed: lambda e: ("yellow", f"✗ {e.code}: {e.message}"),
+    Held: lambda e: ("yellow", "? " + held_text(e)),
+    Decided: lambda e: ("cyan", f"{e.answer} by {e.by or 'a person'}: {', '.join(e.ids)} {e.word}"),
+    Revoked: lambda e: ("yellow", f"! taken back: {', '.join(map(str, e.caps))}"),
     Interrupted: lambda e: ("yellow", f"… interrupted: {e.message}"),
     Received: lambda e: ("cyan", f"✉ message{_from(e)}: {e.text}"),
     ToldByClient: lambda e: ("cyan", _client(e)),
+    Proposed: lambda e: ("dim", "? " + ", ".join(call.name for call in e.calls)),
+    Answered: lambda e: ("dim", f"◂ {e.path}: {e.status}, {len(e.body)} characters"),
+    Diverged: lambda e: (
+        "yellow",
+        f"! it does not repeat itself: it {e.did}; {e.left} not repeated",
+    ),
     Signalled: lambda e: ("yellow", f"! signal {e.signal}{_why(e)}"),
     Warned: lambda e: ("yellow", f"! {e.text}"),
     Started: lambda e: ("green", f"+ started process {e.pid}"),
@@ -93,6 +108,12 @@ _LINES: dict[type, Callable[[Any], tuple[str, str]]] = {
     Rang: lambda e: ("cyan", f"⏰ {e.text}"),
     Exited: lambda e: ("red" if e.status else "green", f"exited with status {e.status}{_told(e)}"),
 }
+
+
+def held_text(event: Held) -> str:
+    question = event.decision.get("question", "") or "is in doubt: it may have happened"
+    number = event.id.removeprefix("c").partition("_")[0]
+    return f"{call_text(event.name, event.call)} waits for you: {question} (question PID.{number})"
 
 
 def call_text(name: str, call: msgspec.Raw) -> str:

@@ -2,6 +2,7 @@
 
     open_gateway(machine, settings)    an async context manager: serves until it is left
     Gateway                            where it is
+    App, serving                       the same application on a socket of one's own
 
     server.py      sockets: what a client may do to them
     app.py         routes, and from an error to an answer
@@ -18,6 +19,8 @@ A surface: it tells processes what clients say and passes on what they answer.  
 proposes is the client's to carry out.
 """
 
+from logos.gateway.app import App
 from logos.gateway.opening import Gateway, open_gateway
+from logos.gateway.server import serving
 
-__all__ = ["Gateway", "open_gateway"]
+__all__ = ["App", "Gateway", "open_gateway", "serving"]

@@ -1,19 +1,36 @@
 """Who asks?
 
+    Client                who asks
     Access.client(ask)    the client of a request.  Raise `unauthenticated`, `denied`
 
-From this machine nobody needs a key: whoever asks is the owner's.  A browser is not: a page from
-anywhere could make it ask, so it must ask as itself.
+A key of ours says whose processes are meant, from wherever it comes; one that is wrong is refused.
+From this machine nobody needs one: whoever asks is the owner's.  A browser is not: a page from
+anywhere could make it ask.
 """
 
+from dataclasses import dataclass
 from ipaddress import ip_address
 
+from msgspec.structs import replace
+
+from logos.abi.agent import Limits
 from logos.abi.errors import Code, SysError
 from logos.gateway.ask import Ask
-from logos.gateway.turn import Client
 from logos.kernel import Kernel
 
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who asks: its `name` is in its processes' agents, `limits` hold for each of them."""
+
+    name: str
+    limits: Limits = Limits()  # noqa: RUF009 - frozen
+
+
 LOCAL = Client("local")
+
+OURS = "lgk_"
+"""How a key of ours begins; anything else is for a vendor, and says nothing here."""
 
 
 class Access:
@@ -21,6 +38,9 @@ class Access:
         self._kernel = kernel
 
     async def client(self, ask: Ask) -> Client:
+        secret = _secret(ask)
+        if secret.startswith(OURS):
+            return await self._holder(secret)
         if not _loopback(ask.peer):
             raise SysError(
                 Code.UNAUTHENTICATED, "this needs a key", hint="logos key create, on the machine"
@@ -28,6 +48,38 @@ class Access:
         if not _named_here(ask):
             raise SysError(Code.DENIED, "a web page may not ask without a key")
         return LOCAL
+
+    async def _holder(self, secret: str) -> Client:
+        """What is left of the key's limits holds for a new process of its client's."""
+        key = await self._kernel.keys.find(secret)
+        if key is None:
+            raise SysError(Code.UNAUTHENTICATED, "this key is unknown, or revoked")
+        limits = key.limits
+        if limits.tokens is not None or limits.cost is not None:
+            used = await self._kernel.keys.used(agent_name(key.client))
+            limits = replace(
+                limits,
+                tokens=_rest(limits.tokens, used.tokens, "tokens"),
+                cost=_rest(limits.cost, used.cost, "money"),
+            )
+        return Client(key.client, limits)
+
+
+def _rest(limit: int | None, used: int, of: str) -> int | None:
+    if limit is not None and used >= limit:
+        raise SysError(Code.BUDGET, f"the key's limit of {of} is used up", hint="ask for more")
+    return None if limit is None else limit - used
+
+
+def agent_name(client: str) -> str:
+    """The agent of a client's processes."""
+    return f"gateway/{client}"
+
+
+def _secret(ask: Ask) -> str:
+    kind, _, token = ask.headers.get("authorization", "").partition(" ")
+    bearer = token.strip() if kind.lower() == "bearer" else ""
+    return bearer or ask.headers.get("x-api-key", "") or ask.headers.get("api-key", "")
 
 
 def _loopback(host: str) -> bool:

@@ -156,6 +156,7 @@ class Chat:
             options=options,
             stream=bool(optional(found, "stream", bool)),
             usage=bool(asked and asked.include_usage),
+            forward=upstream.dialect == self.name,
         )
 
     def whole(self, answering: Answering, thought: Thought) -> bytes:
@@ -281,16 +282,16 @@ def _message(said: _Said) -> Message:
     role = ROLES.get(said.role)
     if role is None:
         raise SysError(Code.INVALID, f"messages: there is no role {said.role!r}")
-    parts = _parts(said.content)
+    content = parts(said.content)
     if role is Role.TOOL:
         id_ = CallId(said.tool_call_id or said.name or "")
-        text = "".join(part.text for part in parts if isinstance(part, Text))
-        images = tuple(part for part in parts if not isinstance(part, Text))
+        text = "".join(part.text for part in content if isinstance(part, Text))
+        images = tuple(part for part in content if not isinstance(part, Text))
         return Message(role=role, content=(ToolResult(id=id_, content=text), *images))
-    if said.refusal and not parts:
-        parts = [Text(text=said.refusal)]
-    parts += (_proposed(call) for call in said.tool_calls or ())
-    return Message(role=role, content=tuple(parts))
+    if said.refusal and not content:
+        content = [Text(text=said.refusal)]
+    content += (_proposed(call) for call in said.tool_calls or ())
+    return Message(role=role, content=tuple(content))
 
 
 def _proposed(call: _Call) -> ToolCall:
@@ -301,7 +302,7 @@ def _proposed(call: _Call) -> ToolCall:
     return ToolCall(id=CallId(call.id), name=function.name, arguments=arguments)
 
 
-def _parts(content: str | list[msgspec.Raw] | None) -> list[AnyPart]:
+def parts(content: str | list[msgspec.Raw] | None) -> list[AnyPart]:
     if isinstance(content, str):
         return [Text(text=content)] if content else []
     return [_part(raw) for raw in content or ()]

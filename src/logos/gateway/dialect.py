@@ -41,13 +41,15 @@ Resolve: TypeAlias = Callable[[str], Upstream]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Understood:
     """`messages` are without the instructions in front, which are in `options`.  `usage`: a stream
-    is to end with what it cost.  `given`: fields that an answer repeats."""
+    is to end with what it cost.  `given`: fields that an answer repeats.  `forward`: the
+    model's provider speaks this dialect, too."""
 
     model: str
     messages: tuple[Message, ...]
     options: Options
     stream: bool = False
     usage: bool = False
+    forward: bool = False
     given: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -122,7 +122,13 @@ class Messages:
             extra=extra,
         )
         stream = bool(optional(found, "stream", bool))
-        return Understood(model=model, messages=messages, options=options, stream=stream)
+        return Understood(
+            model=model,
+            messages=messages,
+            options=options,
+            stream=stream,
+            forward=upstream.dialect == PROVIDER,
+        )
 
     def whole(self, answering: Answering, thought: Thought) -> bytes:
         message = {

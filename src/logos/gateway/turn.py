@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import anyio
 
-from logos.abi.agent import Agent, Limits
+from logos.abi.agent import Agent
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Asked, Exited, Interrupted, Thought
 from logos.abi.ids import Pid, Seq
@@ -25,13 +25,16 @@ from logos.abi.messages import (
     Opaque,
     OpaqueDelta,
     Options,
+    Role,
     Text,
     TextDelta,
     ToolCall,
 )
 from logos.abi.process import Signal
+from logos.gateway.access import Client, agent_name
 from logos.gateway.dialect import encode
 from logos.gateway.line import Happened, Heard, Line
+from logos.gateway.past import Past
 from logos.gateway.prefix import chain, extend
 from logos.gateway.talks import Talk, Talks
 from logos.kernel import Kernel, Turn
@@ -41,22 +44,15 @@ SETTLE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
-    """Who asks: its `name` is in its processes' agents, `limits` hold for each of them."""
-
-    name: str
-    limits: Limits = Limits()  # noqa: RUF009 - frozen
-
-
-@dataclass(frozen=True, slots=True)
 class Wanted:
-    """`seed` keeps conversations apart that must not meet; `again`: a client library repeats what
-    it got no answer to."""
+    """`seed` keeps conversations apart that must not meet, or is where one stands.  `again`: a
+    client library repeats what it got no answer to.  `named`: only what is new is said."""
 
     messages: Sequence[Message]
     options: Options
     seed: bytes
     again: bool = False
+    named: bool = False
 
 
 class Exchange:
@@ -132,19 +128,23 @@ class Turns:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self.talks = Talks()
+        self.past = Past(kernel)
+        self._known: set[str] = set()
 
     @asynccontextmanager
     async def begin(self, client: Client, wanted: Wanted) -> AsyncGenerator[Exchange]:
-        heads = chain(wanted.seed, wanted.messages)
+        await self._remember(client, wanted)
+        named = self.talks.named(wanted.seed) if wanted.named else None
+        heads = chain(named.head if named else wanted.seed, wanted.messages)
         if wanted.again and (talk := self.talks.answered(heads[-1])) and talk.answer:
             yield Exchange(Line(self._kernel), talk)
             return
-        talk, length = self.talks.find(heads)
+        talk, length = self.talks.find(heads) if not wanted.options.bare else (None, 0)
         line = Line(self._kernel)
         try:
             talk = await self._tell(client, wanted, (talk, length), line)
-            talk.asked, talk.answer, talk.busy = heads[-1], None, True
-            self.talks.stands(talk, heads[-1])
+            talk.owner, talk.busy = client.name, True
+            self._stands(talk, heads[-1])
             exchange = Exchange(line, talk)
             try:
                 yield exchange
@@ -152,6 +152,25 @@ class Turns:
                 await self._end(exchange, talk, line)
         finally:
             line.close()
+
+    def _stands(self, talk: Talk, head: bytes, answer: tuple[Seq, Thought] | None = None) -> None:
+        self.talks.drop(talk)
+        talk.answer = answer
+        talk.asked = talk.asked if answer else head
+        if not talk.once:
+            self.talks.stands(talk, head)
+
+    async def _remember(self, client: Client, wanted: Wanted) -> None:
+        """After a restart a client that comes back is found in the journals, once."""
+        if client.name in self._known:
+            return
+        spoken = any(message.role is Role.ASSISTANT for message in wanted.messages)
+        if spoken or wanted.named:
+            self._known.add(client.name)
+            for talk in await self.past.talks(client.name):
+                talk.owner = client.name
+                if self.talks.of(talk.pid) is None:
+                    self.talks.stands(talk, talk.head)
 
     async def _tell(
         self, client: Client, wanted: Wanted, found: tuple[Talk | None, int], line: Line
@@ -172,12 +191,18 @@ class Turns:
             else:
                 talk.options = digest
                 return talk
-        agent = Agent(name=f"gateway/{client.name}", program="gateway", resident=True)
+        once = wanted.options.bare
+        agent = Agent(
+            name=agent_name(client.name),
+            description=wanted.seed.hex(),
+            program="gateway",
+            resident=not once,
+        )
         turn = Turn(tuple(wanted.messages), wanted.options)
         pid = await self._kernel.converse(
             agent, turn, limits=client.limits, by=client.name, meet=line.meet
         )
-        return Talk(pid, options=digest)
+        return Talk(pid, options=digest, seed=wanted.seed, once=once)
 
     async def _end(self, exchange: Exchange, talk: Talk, line: Line) -> None:
         with anyio.CancelScope(shield=True):
@@ -188,8 +213,8 @@ class Turns:
         if not exchange.over:
             self.talks.drop(talk)
         elif exchange.thought is not None:
-            talk.answer = (exchange.began, exchange.thought)
-            self.talks.stands(talk, extend(talk.asked, exchange.thought.message))
+            head = extend(talk.asked, exchange.thought.message)
+            self._stands(talk, head, (exchange.began, exchange.thought))
 
     async def _interrupt(self, pid: Pid) -> None:
         try:

@@ -29,6 +29,8 @@ from logos.kernel.node import (
     Replayed,
     Told,
     Turn,
+    Why,
+    explained,
     open_kernel,
 )
 from logos.kernel.syscall import check_manifests, site_rules
@@ -50,8 +52,10 @@ __all__ = [
     "Table",
     "Told",
     "Turn",
+    "Why",
     "Window",
     "check_manifests",
+    "explained",
     "open_kernel",
     "public_key",
     "signer",

@@ -21,7 +21,7 @@ import msgspec
 from logos.abi.driver import Command, Job, Network, Sandbox
 from logos.abi.errors import Code, SysError
 from logos.abi.tools import Offer, Place, Provider
-from logos.config import secret
+from logos.config import filled
 from logos.drivers.mcp import Server, Times, over_http, over_stdio
 
 PROCESSES = 256
@@ -95,13 +95,7 @@ class Opener:
 
     def _secrets(self, values: Mapping[str, str]) -> dict[str, str]:
         """`env:NAME` and `file:/path` are looked up; `Bearer env:NAME` too."""
-        return {name: self._secret(value) for name, value in values.items()}
-
-    def _secret(self, value: str) -> str:
-        head, _, last = value.rpartition(" ")
-        if not last.startswith(("env:", "file:")):
-            return value
-        return f"{head} {secret(last, self._environ)}".lstrip()
+        return {name: filled(value, self._environ) for name, value in values.items()}
 
 
 class Broken:

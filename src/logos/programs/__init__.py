@@ -3,6 +3,7 @@ files that describe agents.
 
     agent        think, act, and finish when there is nothing left to say
     gateway      answer a client, which does the rest itself
+    hosted       run a program somebody else wrote
     init         adopt orphans and wait
     archive      keep what it is sent
     PROGRAMS     all by the name an Agent carries
@@ -17,13 +18,15 @@ from logos.programs.agent import agent
 from logos.programs.agentfile import find_agent, parse_agent
 from logos.programs.archive import archive
 from logos.programs.gateway import gateway
+from logos.programs.hosted import hosted
 from logos.programs.init import init
 
 PROGRAMS: dict[str, Program] = {
     "agent": agent,
     "archive": archive,
     "gateway": gateway,
+    "hosted": hosted,
     "init": init,
 }
 
-__all__ = ["PROGRAMS", "agent", "archive", "find_agent", "gateway", "init", "parse_agent"]
+__all__ = ["PROGRAMS", "agent", "archive", "find_agent", "gateway", "hosted", "init", "parse_agent"]

@@ -17,4 +17,6 @@ def gateway(process: Process, /) -> AnyAction:
         return Finish(status=TERMINATED, answer=process.answer)
     if process.news and not process.failures:
         return Think()
+    if not process.agent.resident:
+        return Finish(status=0, answer=process.answer)  # nobody will come back to it
     return Idle()

@@ -8,9 +8,11 @@ A name nobody knows is the name of a registered function.
 
 import re
 
-from logos.abi.calls import BY_NAME, BY_TOOL_NAME, name
+from logos.abi.calls import BY_NAME, BY_TOOL_NAME, Exec, name, tool_name
 from logos.abi.errors import Code, SysError
 from logos.abi.rights import Cap, parse
+
+_HOST = name(Exec)
 
 # The names people know from coding agents.
 FAMILIAR: dict[str, tuple[str, ...]] = {
@@ -65,13 +67,17 @@ def calls_named(written: str) -> tuple[tuple[str, ...], tuple[Cap, ...]]:
         return FOR_TOOLS, _of_mount(match["place"], match["tool"] or "*")
     if match := _RESTRICTED.fullmatch(written):
         return _restricted(match["tool"], match["what"])
+    if written in (_HOST, tool_name(Exec)):
+        raise SysError(
+            Code.DENIED, "process.exec is for people", hint="a person starts it: logos exec"
+        )
     if written in BY_NAME:
         return (written,), ()
     if written in BY_TOOL_NAME:
         return (name(BY_TOOL_NAME[written]),), ()
     if written.endswith((".*", "_*")):
         room = written[:-2] + "."
-        if found := tuple(call for call in BY_NAME if call.startswith(room)):
+        if found := tuple(c for c in BY_NAME if c.startswith(room) and c != _HOST):
             return found, ()
         raise SysError(
             Code.INVALID,

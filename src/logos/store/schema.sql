@@ -22,6 +22,23 @@ CREATE TABLE public.checkpoint_mark (
     places bytea NOT NULL
 )
 WITH (fillfactor='80');
+CREATE TABLE public.client_key (
+    id bigint NOT NULL,
+    client text NOT NULL,
+    hash bytea NOT NULL,
+    limits bytea NOT NULL,
+    created_at bigint NOT NULL,
+    revoked_at bigint,
+    CONSTRAINT client_key_hash_check CHECK ((octet_length(hash) = 32))
+);
+ALTER TABLE public.client_key ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.client_key_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.journal (
     id bigint NOT NULL,
     pid bigint NOT NULL,
@@ -140,6 +157,10 @@ ALTER TABLE ONLY public.checkpoint_mark
     ADD CONSTRAINT checkpoint_mark_pkey PRIMARY KEY (pid);
 ALTER TABLE ONLY public.checkpoint
     ADD CONSTRAINT checkpoint_pkey PRIMARY KEY (number);
+ALTER TABLE ONLY public.client_key
+    ADD CONSTRAINT client_key_hash_key UNIQUE (hash);
+ALTER TABLE ONLY public.client_key
+    ADD CONSTRAINT client_key_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.journal
     ADD CONSTRAINT journal_pkey PRIMARY KEY (pid, seq);
 ALTER TABLE ONLY public.journal_default
@@ -161,6 +182,7 @@ CREATE INDEX journal_default_id_idx ON public.journal_default USING btree (id);
 CREATE INDEX journal_held ON ONLY public.journal USING btree (pid) WHERE (kind = 'held'::text);
 CREATE INDEX journal_default_pid_idx ON public.journal_default USING btree (pid) WHERE (kind = 'held'::text);
 CREATE INDEX mail_pending ON public.mail USING btree (pid, id) WHERE (taken IS NULL);
+CREATE INDEX process_agent ON public.process USING btree (agent);
 CREATE INDEX process_due ON public.process USING btree (wake_at) WHERE ((wake_at IS NOT NULL) AND (exit_status IS NULL));
 CREATE INDEX process_orphaned ON public.process USING btree (pid) WHERE ((node IS NULL) AND (exit_status IS NULL));
 CREATE INDEX process_owned ON public.process USING btree (node) WHERE (exit_status IS NULL);
@@ -178,6 +200,8 @@ CREATE TRIGGER journal_not_emptied BEFORE TRUNCATE ON public.journal_default FOR
 GRANT SELECT,INSERT,DELETE ON TABLE public.blob TO logos_kernel;
 GRANT SELECT,INSERT ON TABLE public.checkpoint TO logos_kernel;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.checkpoint_mark TO logos_kernel;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.client_key TO logos_kernel;
+GRANT USAGE ON SEQUENCE public.client_key_id_seq TO logos_kernel;
 GRANT SELECT,INSERT ON TABLE public.journal TO logos_kernel;
 GRANT SELECT,INSERT ON TABLE public.journal_default TO logos_kernel;
 GRANT USAGE ON SEQUENCE public.journal_id_seq TO logos_kernel;

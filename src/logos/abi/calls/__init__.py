@@ -16,9 +16,22 @@ from typing import Any
 
 from logos.abi.calls.base import Call, name, result_type, tool_name
 from logos.abi.calls.fs import Append, List, Read, Search, Write
+from logos.abi.calls.memory import (
+    GetKey,
+    Kept,
+    Link,
+    Pin,
+    ReadPage,
+    Remember,
+    SearchMemory,
+    SetKey,
+    Todo,
+    kept,
+    moment,
+)
 from logos.abi.calls.message import Letter, Receive, Schedule, Send, Sleep
-from logos.abi.calls.process import Exit, Kill, Spawn, Wait
-from logos.abi.calls.world import CallTool, Fetch, ReadPage, Run, SearchMemory
+from logos.abi.calls.process import Exec, Exit, Kill, Ran, Spawn, Wait
+from logos.abi.calls.world import CallTool, Fetch, Run
 
 CALLS: tuple[type[Call[Any]], ...] = (
     List,
@@ -31,9 +44,16 @@ CALLS: tuple[type[Call[Any]], ...] = (
     CallTool,
     ReadPage,
     SearchMemory,
+    Remember,
+    Link,
+    Pin,
+    Todo,
+    GetKey,
+    SetKey,
     Spawn,
     Wait,
     Kill,
+    Exec,
     Send,
     Receive,
     Sleep,
@@ -51,23 +71,34 @@ __all__ = [
     "Append",
     "Call",
     "CallTool",
+    "Exec",
     "Exit",
     "Fetch",
+    "GetKey",
+    "Kept",
     "Kill",
     "Letter",
+    "Link",
     "List",
+    "Pin",
+    "Ran",
     "Read",
     "ReadPage",
     "Receive",
+    "Remember",
     "Run",
     "Schedule",
     "Search",
     "SearchMemory",
     "Send",
+    "SetKey",
     "Sleep",
     "Spawn",
+    "Todo",
     "Wait",
     "Write",
+    "kept",
+    "moment",
     "name",
     "result_type",
     "tool_name",

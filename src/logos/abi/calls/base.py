@@ -36,7 +36,7 @@ class Call(
     errors: ClassVar[tuple[Code, ...]] = ()
 
     def target(self) -> str:
-        """The path in the name space that this call acts on."""
+        """The path in the name space that this call acts on; "" for what is its own."""
         return ""
 
 

@@ -1,5 +1,6 @@
 """fs.*: the files of the workspace, at /home."""
 
+import re
 from typing import Annotated
 
 from msgspec import Meta
@@ -8,9 +9,17 @@ from logos.abi.calls.base import Call
 from logos.abi.driver import Effect
 from logos.abi.errors import Code
 
+_IN_BIN = re.compile(r"/usr/bin/[^/]+").fullmatch
+
 PathArgument = Annotated[
     str, Meta(description="a path; /home is your folder, /tools has tools to call", min_length=1)
 ]
+
+
+def absolute_program(program: str) -> str:
+    """`git` and `/usr/bin/git` are /bin/git; `./git` is a file of the workspace."""
+    short = program.removeprefix("/usr") if _IN_BIN(program) else program
+    return absolute(short) if "/" in short else f"/bin/{short}"
 
 
 def absolute(path: str) -> str:

@@ -1,4 +1,4 @@
-"""process.*: start, watch, wait for and signal other processes."""
+"""process.*: start, watch, wait for and signal other processes; run a program."""
 
 from typing import Annotated
 
@@ -7,8 +7,11 @@ from msgspec import Meta
 
 from logos.abi.agent import Limits
 from logos.abi.calls.base import Call, Seconds
+from logos.abi.calls.fs import absolute_program
+from logos.abi.driver import Effect, Network
 from logos.abi.errors import Code
 from logos.abi.ids import Pid
+from logos.abi.limits import LONGEST_WAIT_S
 from logos.abi.process import Signal
 
 
@@ -18,6 +21,49 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True):
     pid: Pid
     status: int
     answer: str = ""
+
+
+class Ran(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a program ended.  `status` is its exit status, or 128 + signal; of a long output the end
+    is kept."""
+
+    status: int
+    stdout: str = ""
+    stderr: str = ""
+    truncated: bool = False
+
+    @property
+    def said(self) -> str:
+        """What tells most of how it went."""
+        return (self.stdout if not self.status else self.stderr or self.stdout).strip()
+
+
+class Exec(Call[Ran], tag="process.exec", frozen=True, kw_only=True):
+    """Run a program that talks to models and tools itself, with the kernel as its only endpoint.
+
+    For `logos exec`: it says which folders of the machine the program sees, so no agent file may
+    list it.
+    """
+
+    effect = Effect.EFFECT
+    verb = "run"
+    errors = (Code.NOT_FOUND, Code.TIMEOUT, Code.UNAVAILABLE)
+
+    argv: Annotated[
+        tuple[str, ...], Meta(description="the program and its arguments", min_length=1)
+    ]
+    stdin: str = ""
+    env: Annotated[dict[str, str], Meta(description="variables it sees besides ours")] = {}  # noqa: RUF012 - copied by msgspec
+    folder: Annotated[str, Meta(description="where it starts; its workspace when empty")] = ""
+    readable: Annotated[tuple[str, ...], Meta(description="folders it may read")] = ()
+    network: Annotated[Network, Meta(description="host: as the machine has it")] = Network.NONE
+    restarts: Annotated[int, Meta(description="so often it is started again", ge=0)] = 0
+    strict: Annotated[bool, Meta(description="ended when it does not repeat itself")] = False
+    memory_mb: Annotated[int, Meta(description="memory it may use", ge=64)] = 2048
+    timeout_s: Seconds = LONGEST_WAIT_S / 2
+
+    def target(self) -> str:
+        return absolute_program(self.argv[0])
 
 
 class Spawn(Call[Pid], tag="process.spawn", frozen=True, kw_only=True):

@@ -1,7 +1,5 @@
-"""Calls that reach outside the kernel: commands, the network, registered functions, and
-people's own pages of memory."""
+"""Calls that reach outside the kernel: commands, the network, registered functions."""
 
-import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -9,11 +7,9 @@ import msgspec
 from msgspec import Meta
 
 from logos.abi.calls.base import Call
-from logos.abi.calls.fs import absolute
+from logos.abi.calls.fs import absolute_program
 from logos.abi.driver import Effect
 from logos.abi.errors import Code, SysError
-
-_IN_BIN = re.compile(r"/usr/bin/[^/]+").fullmatch
 
 
 class Run(Call[str], tag="command.run", frozen=True, kw_only=True):
@@ -33,9 +29,7 @@ class Run(Call[str], tag="command.run", frozen=True, kw_only=True):
     timeout_s: Annotated[float, Meta(gt=0, le=3600)] = 60.0
 
     def target(self) -> str:
-        """`git` and `/usr/bin/git` are /bin/git; `./git` is a file of the workspace."""
-        program = self.argv[0].removeprefix("/usr") if _IN_BIN(self.argv[0]) else self.argv[0]
-        return absolute(program) if "/" in program else f"/bin/{program}"
+        return absolute_program(self.argv[0])
 
 
 class Fetch(Call[str], tag="http.fetch", frozen=True, kw_only=True):
@@ -72,25 +66,3 @@ class CallTool(Call[msgspec.Raw], tag="tool.call", frozen=True, kw_only=True):
 
     def target(self) -> str:
         return f"/tools/{self.tool}"
-
-
-class SearchMemory(Call[str], tag="memory.search", frozen=True, kw_only=True):
-    """Find what was said, read or returned earlier in this process, also what left the window.
-
-    Returns the pages that fit the question best, each with its number for memory.read; says so
-    when there is nothing.
-    """
-
-    question: Annotated[
-        str, Meta(description="what you want to know, in plain words", min_length=1)
-    ]
-    tokens: Annotated[int, Meta(description="how much to bring in at most", ge=64, le=8000)] = 1024
-
-
-class ReadPage(Call[str], tag="memory.read", frozen=True, kw_only=True):
-    """Bring back a page that has left the window, exactly as it was.  `offset` counts characters."""
-
-    errors = (Code.NOT_FOUND,)
-
-    page: Annotated[int, Meta(description="the number the window shows for it", ge=1)]
-    offset: Annotated[int, Meta(ge=0)] = 0

@@ -13,6 +13,7 @@ from logos.abi.events import Exited, Thought
 from logos.abi.ids import Pid, Seq
 from logos.abi.messages import AnyDelta, TextDelta
 from logos.abi.process import Signal
+from logos.cli.commands.execute import watch as watch_program
 from logos.cli.out import Out
 from logos.cli.registry import Argument, Asked, Command
 from logos.cli.shown import line, told_data
@@ -37,7 +38,7 @@ async def run(asked: Asked) -> int:
         task,
         limits=Limits(
             tokens=args.tokens,
-            cost=_nano(args.cost),
+            cost=nano(args.cost),
             wall_s=args.wall,
             calls=args.calls,
         ),
@@ -63,7 +64,7 @@ def _agent(asked: Asked, name: str) -> Agent:
     return replace(agent, model=asked.arguments.model) if asked.arguments.model else agent
 
 
-def _nano(dollars: float | None) -> int | None:
+def nano(dollars: float | None) -> int | None:
     if dollars is None:
         return None
     if not math.isfinite(dollars):
@@ -82,7 +83,9 @@ def _folder(asked: Asked, name: str) -> Path | None:
 
 async def attach(asked: Asked) -> int:
     pid = Pid(asked.arguments.pid)
-    await asked.node.kernel.records.process(pid)  # says so when there is none
+    process = await asked.node.kernel.records.process(pid)  # says so when there is none
+    if process.agent.program == "hosted":
+        return await watch_program(asked, pid, Seq(getattr(asked.arguments, "from")))
     return await watch(asked, pid, Seq(getattr(asked.arguments, "from")))
 
 

@@ -9,8 +9,9 @@ included; a response is bounded in size and in time.
 import codecs
 import re
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from ipaddress import ip_address
 from urllib.parse import urljoin
 
 import anyio
@@ -37,9 +38,16 @@ _HEADERS = {
 
 class Web:
     """`resolve` turns names into addresses; `trust` is whom TLS believes (None: the system's
-    own list)."""
+    own list); `headers` are sent to the host they are for, and to no other."""
 
-    def __init__(self, *, resolve: Resolve = look_up, trust: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        resolve: Resolve = look_up,
+        trust: ssl.SSLContext | None = None,
+        headers: Mapping[str, Mapping[str, str]] = {},
+    ) -> None:
+        self._headers = headers
         self._resolve = resolve
         self._trust = trust
 
@@ -76,29 +84,36 @@ class Web:
         if self._trust is None:
             self._trust = httpx2.create_ssl_context(trust_env=False)
         async with httpx2.AsyncClient(verify=self._trust, trust_env=False) as client:
-            response = await _first(client, url, found)
+            own = self._headers.get(host_of(url), {})
+            if url.scheme == "http" and not all(ip_address(a).is_loopback for a in found):
+                own = {}  # what is secret does not cross a network in clear
+            response = await _first(client, url, found, own)
             try:
                 yield response
             finally:
                 await response.aclose()
 
 
-async def _first(client: httpx2.AsyncClient, url: httpx2.URL, found: list[str]) -> httpx2.Response:
+async def _first(
+    client: httpx2.AsyncClient, url: httpx2.URL, found: list[str], own: Mapping[str, str]
+) -> httpx2.Response:
     """The answer of the first address that can be connected to."""
     *others, last = found
     for address in others:
         try:
-            return await client.send(_request(client, url, address), stream=True)
+            return await client.send(_request(client, url, address, own), stream=True)
         except (httpx2.ConnectError, httpx2.ConnectTimeout):
             continue
-    return await client.send(_request(client, url, last), stream=True)
+    return await client.send(_request(client, url, last, own), stream=True)
 
 
-def _request(client: httpx2.AsyncClient, url: httpx2.URL, address: str) -> httpx2.Request:
+def _request(
+    client: httpx2.AsyncClient, url: httpx2.URL, address: str, own: Mapping[str, str]
+) -> httpx2.Request:
     return client.build_request(
         "GET",
         url.copy_with(host=address),
-        headers=_HEADERS | {"Host": url.netloc.decode("ascii")},
+        headers={**_HEADERS, **own} | {"Host": url.netloc.decode("ascii")},
         extensions={"sni_hostname": host_of(url)},
     )
 

@@ -8,6 +8,7 @@ one shared suite, tests/contract/test_model_driver.py: what passes is a driver.
     open_model          a name and an Endpoint -> a Driver
     is_known, dialect_of   what a name says
     Endpoint            where it is and what is known about it
+    Embeddings          vectors of texts, passed through
     Driver              a Model that can be closed
     Retry, Patience     asks again when that can help
     Scripted            with its steps Say, Fail, Cut, After
@@ -17,6 +18,7 @@ one shared suite, tests/contract/test_model_driver.py: what passes is a driver.
 
 from logos.drivers.model.count import Counter, measure
 from logos.drivers.model.driver import Driver
+from logos.drivers.model.embedding import Embeddings
 from logos.drivers.model.endpoint import Endpoint
 from logos.drivers.model.opening import PROVIDERS, dialect_of, is_known, open_model
 from logos.drivers.model.prices import cost
@@ -30,6 +32,7 @@ __all__ = [
     "Counter",
     "Cut",
     "Driver",
+    "Embeddings",
     "Endpoint",
     "Fail",
     "Patience",

@@ -4,6 +4,7 @@
     await ready()     it is confined and waits
     await carry(cmd)  hand the program over, collect what it writes, until it ends or must
     await begin(cmd)  hand the program over and leave its streams to the caller
+    feed, signal, ended, door     of a program that was begun
     await end()       kill what is left and wait until nothing is
 
 Invariant: after `end` no process of the sandbox exists, not even as a zombie.
@@ -12,9 +13,11 @@ Invariant: after `end` no process of the sandbox exists, not even as a zombie.
 import json
 import os
 import signal
+import socket
 import subprocess
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -39,13 +42,15 @@ _FLOOD = 16  # times the bytes kept, and a MiB: nobody reads further
 class Start:
     """How to start: the command line, the descriptors it inherits, whom it becomes, and what
     it is told first.  `inside`: where bubblewrap says who its first process is, and what that
-    process holds to be our life; both are ours to close."""
+    process holds to be our life; both are ours to close.  `door`: where it hands out the socket
+    it listens at."""
 
     argv: list[str]
     orders: bytes
     pass_fds: tuple[int, ...] = ()
     uid: int | None = None
     inside: tuple[int, int] | None = None
+    door: socket.socket | None = None
 
 
 @dataclass(slots=True)
@@ -71,6 +76,8 @@ class Cage:
         self._process: subprocess.Popen[bytes] | None = None
         self._pidfd = -1
         self._first: int | None = None  # pidfd of the namespace's first process
+        self._root = 0  # the process outside the program's own that is its parent
+        self._door: socket.socket | None = None
         self._info: int | None = None
         self._fds = ExitStack()
         self._life = ExitStack()
@@ -83,6 +90,8 @@ class Cage:
             self._info, life = how.inside
             self._fds.callback(os.close, self._info)
             self._life.callback(os.close, life)
+        if how.door is not None:
+            self._door = self._fds.enter_context(how.door)
         process = subprocess.Popen(  # noqa: S603 - the command line is built in plan.py
             how.argv,
             stdin=subprocess.PIPE,
@@ -98,6 +107,7 @@ class Cage:
             start_new_session=True,
         )
         self._process = process
+        self._root = process.pid
         self._pidfd = os.pidfd_open(process.pid)
         self._fds.callback(os.close, self._pidfd)
         assert process.stdin is not None
@@ -124,7 +134,7 @@ class Cage:
                 hint="see `logos doctor`; install bubblewrap, or set another `sandbox.mode`",
             )
         if self._info is not None and self._first is None:
-            pid = json.loads(os.read(self._info, _CHUNK))["child-pid"]
+            pid = self._root = json.loads(os.read(self._info, _CHUNK))["child-pid"]
             with suppress(ProcessLookupError):
                 self._first = os.pidfd_open(pid)
                 self._fds.callback(os.close, self._first)
@@ -180,6 +190,30 @@ class Cage:
         self._group.limit(memory=command.memory_bytes, tasks=command.processes)
         await write(self._streams[0], plan.message(orders))
         return self._streams
+
+    def door(self) -> int | None:
+        """Once it is ready: the socket at which the program will knock, open until the end."""
+        if self._door is None:
+            return None
+        _, [fd], *_ = socket.recv_fds(self._door, 1, 1)
+        self._fds.callback(os.close, fd)
+        return fd
+
+    async def feed(self, data: bytes) -> None:
+        """All of its standard input."""
+        await self._feed(data)
+
+    async def ended(self) -> int:
+        """How the program ended, once nothing of it is left."""
+        await anyio.wait_readable(self._pidfd)
+        await self._finish()
+        return self._status()
+
+    def signal(self, number: int) -> None:
+        main = _children(self._root)[:1]
+        for pid in _descendants(main) if number == signal.SIGINT else main:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def _status(self) -> int:
         assert self._process is not None
@@ -246,6 +280,20 @@ class Cage:
             process.kill()
             raise SysError(Code.INTERNAL, "a sandboxed program does not die")
         process.wait()
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _descendants(found: list[int]) -> list[int]:
+    every = list(found)
+    for pid in every:
+        every += _children(pid)
+    return every
 
 
 async def write(fd: int, data: bytes) -> None:

@@ -3,6 +3,7 @@
     open_sandbox(Mode.FULL)     -> LocalSandbox
     await sandbox.run(command)  -> Completed
     sandbox.open(command)       -> a program to talk to, while held
+    sandbox.host(command)       -> a program to listen to, while held
     sandbox.layers()            for `logos doctor`
     await sandbox.aclose()      end the launchers that wait
 
@@ -20,6 +21,7 @@ Invariant: a program runs with every layer of the mode in force, or does not run
 import asyncio
 import logging
 import os
+import socket
 import stat
 import sys
 from collections import OrderedDict
@@ -39,6 +41,7 @@ from logos.drivers.sandbox import machine as machines
 from logos.drivers.sandbox import plan
 from logos.drivers.sandbox.cage import Cage, Start
 from logos.drivers.sandbox.cgroup import Group
+from logos.drivers.sandbox.host import Host, hosting
 from logos.drivers.sandbox.machine import Machine
 from logos.drivers.sandbox.plan import View
 from logos.drivers.sandbox.talk import Talk, endless, talking
@@ -116,6 +119,16 @@ class LocalSandbox:
     @asynccontextmanager
     async def open(self, command: Command) -> AsyncIterator[Talk]:
         """Only its start takes the workspace's turn: what is talked to may stay for hours."""
+        async with self._begun(command) as (_, streams), talking(streams) as talk:
+            yield talk
+
+    @asynccontextmanager
+    async def host(self, command: Command) -> AsyncIterator[Host]:
+        async with self._begun(command) as (cage, streams), hosting(cage, streams, command) as host:
+            yield host
+
+    @asynccontextmanager
+    async def _begun(self, command: Command) -> AsyncIterator[tuple[Cage, tuple[int, int, int]]]:
         self._check()
         view = _view(command)
         async with self._at(view.workspace) as (place, folder):
@@ -131,8 +144,7 @@ class LocalSandbox:
                     raise SysError(
                         Code.UNAVAILABLE, f"the sandbox failed: {error}", hint="see `logos doctor`"
                     ) from error
-                async with talking(streams) as talk:
-                    yield talk
+                yield cage, streams
             finally:
                 with anyio.CancelScope(shield=True):  # nothing may outlive the holding
                     await cage.end()
@@ -255,18 +267,25 @@ class LocalSandbox:
         for fd in (told, life):
             _lend(lent, fd)
         orders["life"] = life
-        fds = (*orders["cgroup"], passwd, told, life)
+        door: socket.socket | None = None
+        handed: tuple[int, ...] = ()
+        if view.door:
+            door, across = socket.socketpair()
+            handed = (_lend(lent, across.detach()),)
+            orders["door"] = (*handed, view.door)
+        fds = (*orders["cgroup"], passwd, told, life, *handed)
         inner = plan.program(ours=self._machine.same_python) + plan.message(orders)
         sources = plan.sources(self._machine, view)
         if uid is None or all(map(_reachable, sources)):
             argv = plan.bubblewrap(self._machine, view, sources, info=told, passwd=passwd)
-            return Start(argv, inner, fds, uid, (info, held))
+            return Start(argv, inner, fds, uid, (info, held), door)
         # Where the uid may not even look, root binds the folders in a mount namespace first.
         staged = [f"/tmp/{number}" for number in range(len(sources))]  # noqa: S108
         argv = plan.bubblewrap(self._machine, view, staged, info=told, passwd=passwd)
         stage = {"role": "stage", "parent": os.getpid(), "uid": uid, "binds": sources, "argv": argv}
         outer = plan.program(ours=True) + plan.message(stage)
-        return Start(plan.launcher(sys.executable), outer + inner, fds, None, (info, held))
+        start = plan.launcher(sys.executable)
+        return Start(start, outer + inner, fds, None, (info, held), door)
 
 
 def _outside(orders: _Orders) -> Start:
@@ -316,7 +335,9 @@ def _view(command: Command) -> View:
         raise SysError(Code.INVALID, f"{workspace} cannot be a workspace")
     if any(len(folder.parts) == 1 for folder in readable):
         raise SysError(Code.INVALID, "the root cannot be a readable folder")
-    return View(workspace, tuple(readable), command.network)
+    if command.start is not None and not any(map(command.start.is_relative_to, command.readable)):
+        raise SysError(Code.INVALID, f"it cannot start in {command.start}, which it cannot read")
+    return View(workspace, tuple(readable), command.network, command.door)
 
 
 def _open(workspace: Path) -> int:

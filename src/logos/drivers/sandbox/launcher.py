@@ -204,6 +204,8 @@ def descendants() -> list[int]:
 def first(setup: dict[str, Any]) -> None:
     """The driver's death shows as the end of a pipe that only it can write to.  Bubblewrap's
     own --die-with-parent, used too early, leaves a process that waits for ever."""
+    if setup["door"] is not None:
+        open_door(*setup["door"])
     confine(setup)
     awaited = {_signal.SIGCHLD, _signal.SIGIO}
     _signal.pthread_sigmask(_signal.SIG_BLOCK, awaited)
@@ -222,6 +224,21 @@ def first(setup: dict[str, Any]) -> None:
         _signal.sigwait(awaited)
         status = reap(main)
     os._exit(128 + _signal.SIGKILL if status is None else status)
+
+
+def open_door(across: int, port: int) -> None:
+    """Listen on our own loopback, and hand the listener out: whoever answers is outside, and
+    nothing in here has to be able to reach it."""
+    import _socket  # noqa: PLC0415 - only where somebody answers
+
+    listener = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+    listener.bind(("127.0.0.1", port))
+    listener.listen(128)
+    out = _socket.socket(fileno=across)
+    rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, listener.fileno().to_bytes(4, "little"))]
+    out.sendmsg([b"d"], rights)
+    out.close()
+    listener.close()
 
 
 def ended(pipe: int) -> bool:
@@ -294,6 +311,8 @@ def start(request: dict[str, Any]) -> None:
             os.mkdir(folder)
         except OSError:
             pass
+    if request["start"] is not None:
+        os.chdir(request["start"])
     error = execute(request["argv"], request["env"])
     os.write(2, f"{request['argv'][0]}: {os.strerror(error)}\n".encode())
     os._exit(NOT_FOUND if error == ENOENT else NOT_EXECUTABLE)

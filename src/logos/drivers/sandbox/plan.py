@@ -66,6 +66,7 @@ class View:
     workspace: Path
     readable: tuple[Path, ...]
     network: Network
+    door: int = 0
 
 
 def message(content: dict[str, Any] | str | CodeType) -> bytes:
@@ -91,6 +92,7 @@ def setup(machine: Machine, mode: Mode, view: View, uid: int | None) -> dict[str
         "cgroup": [],
         "kill": None,
         "life": None,
+        "door": None,
         "landlock": None,
         "seccomp": None,
     }
@@ -121,6 +123,7 @@ def request(machine: Machine, mode: Mode, view: View, command: Command) -> dict[
         "env": env | dict(command.env),
         "folders": [scratch] if mode is Mode.NO_NAMESPACES else [],
         "limits": _limits(machine, mode, command),
+        "start": None if command.start is None else str(command.start),
     }
 
 

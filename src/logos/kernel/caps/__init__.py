@@ -1,8 +1,10 @@
-"""What a process may do.  Pure.
+"""What a process may do, and who may ask for one.
 
-check(process, call)   raise `denied` unless one of its capabilities allows the call
+check(process, call)   raise `denied` unless one of its capabilities allows the call.  Pure
+Keys, Key              secrets of clients, and whose they are
 """
 
+from logos.kernel.caps.keys import Key, Keys
 from logos.kernel.caps.policy import check
 
-__all__ = ["check"]
+__all__ = ["Key", "Keys", "check"]

@@ -19,9 +19,16 @@ longer says so."""
 def check(process: Process, call: Call[Any]) -> None:
     """Raise `denied` with what is missing, so that a model can do something else."""
     verb, target = call.verb, call.target()
-    if not verb:
+    if not verb or not target:
         return
-    if not any(allows(process.caps, verb, path) for path in _names(process, verb, target)):
+    names = _names(process, verb, target)
+    if gone := next((c for c in process.revoked for n in names if allows([c], verb, n)), None):
+        raise SysError(
+            Code.DENIED,
+            f"{name(type(call))}: the right {gone} was taken back",
+            hint="go on without it",
+        )
+    if not any(allows(process.caps, verb, path) for path in names):
         held = ", ".join(sorted(str(cap) for cap in process.caps if cap.verb == verb))
         raise SysError(
             Code.DENIED,

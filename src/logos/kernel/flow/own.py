@@ -68,8 +68,42 @@ result = { type = "memory" }
 
 ["memory.search"]
 impact = "read"
-arguments = { question = "selector", tokens = "choice" }
+arguments = { question = "selector", tokens = "choice", space = "selector" }
 result = { type = "memory" }
+
+["memory.remember"]
+impact = "reversible_write"
+private = true
+idempotent = true
+arguments = { text = "content", path = { kind = "path", free = true }, subject = "content", relation = "content", since = "date", source = "content", undo = "choice" }
+
+["memory.link"]
+impact = "reversible_write"
+private = true
+idempotent = true
+arguments = { node = { kind = "path", free = true }, relation = "content", to = { kind = "path", free = true }, remove = "choice" }
+
+["memory.pin"]
+impact = "reversible_write"
+private = true
+idempotent = true
+arguments = { page = "selector", pinned = "choice" }
+
+["memory.todo"]
+impact = "reversible_write"
+private = true
+idempotent = true
+arguments = { items = "content" }
+
+["kv.get"]
+impact = "read"
+arguments = { key = "selector" }
+result = { type = "memory" }
+
+["kv.set"]
+impact = "reversible_write"
+private = true
+arguments = { key = { kind = "path", free = true }, value = "content", version = "choice" }
 
 ["process.spawn"]
 impact = "reversible_write"
@@ -85,6 +119,12 @@ result = { type = "answer" }
 impact = "reversible_write"
 private = true
 arguments = { pid = { kind = "id", free = true }, signal = "choice" }
+
+["process.exec"]
+impact = "reversible_write"
+private = true
+arguments = { argv = "content", stdin = "content", env = "content", folder = "content", readable = "content", network = "choice", restarts = "choice", strict = "choice", memory_mb = "choice", timeout_s = "choice" }
+result = { type = "output" }
 
 ["message.send"]
 impact = "reversible_write"

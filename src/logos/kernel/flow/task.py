@@ -19,7 +19,7 @@ from typing import Any
 from logos.kernel.flow.catalogue import Catalogue
 from logos.kernel.flow.decision import Decision, leaves
 from logos.kernel.flow.intent import Intent, intents
-from logos.kernel.flow.label import Label
+from logos.kernel.flow.label import Label, join
 from logos.kernel.flow.manifest import Impact
 from logos.kernel.flow.provenance import History
 from logos.kernel.flow.records import Record, Value, context_of, records
@@ -132,6 +132,11 @@ class Task:
         )
         self._seen.append(([record], (), "text", False, False))
         self.history.observe([record], context=(), type_="text", via=False, asked=False)
+
+    def label_of(self, page: str) -> Label:
+        """Of all that was read there."""
+        seen = (r.label for found, *_ in self._seen for r in found if r.page == page)
+        return join(*seen)
 
     def wrote(self, path: str) -> None:
         """Reading it back is no better than what was read to write it."""

@@ -1,9 +1,30 @@
-"""memory.*"""
+"""memory.* and kv.*: what a process keeps.  Its own is an event of its journal; what it puts into a
+space travels to the space's process by mail, in the same transaction as the call."""
 
-from logos.abi.calls import ReadPage, SearchMemory
+from msgspec.structs import replace
+
+from logos.abi.calls import (
+    GetKey,
+    Kept,
+    Link,
+    Pin,
+    ReadPage,
+    Remember,
+    SearchMemory,
+    SetKey,
+    Todo,
+    moment,
+)
+from logos.abi.errors import Code, SysError
+from logos.abi.events import Linked, Pinned, Remembered
 from logos.abi.ids import Seq
 from logos.kernel.handlers.table import TABLE
+from logos.kernel.journal import Letter
+from logos.kernel.memory import ARCHIVE, CORE, FACTS, KV, TODO, Shelf, abroad, place, shared, slug
+from logos.kernel.process.mail import Deposit, encode
 from logos.kernel.syscall import Context, Effects
+
+MOST_EDGES = 50
 
 
 @TABLE.handles(ReadPage)
@@ -14,4 +35,131 @@ async def read(ctx: Context, call: ReadPage) -> Effects:
 
 @TABLE.handles(SearchMemory)
 async def search(ctx: Context, call: SearchMemory) -> Effects:
-    return Effects(value=await ctx.kernel.search(ctx.pid, call.question, call.tokens))
+    space, _ = shared(call.space) if call.space else ("", "")
+    if not space:
+        return Effects(value=await ctx.kernel.search(ctx.pid, call.question, call.tokens))
+    return Effects(value=await ctx.kernel.stores.search(space, call.question, call.tokens))
+
+
+@TABLE.handles(Remember)
+async def remember(ctx: Context, call: Remember) -> Effects:
+    path = place(call.path or _implied(ctx, call))
+    space, inside = shared(path)
+    fact = inside.startswith(f"{FACTS}/")
+    subject, relation = (inside.split("/")[3:5]) if fact else ("", "")
+    event = Remembered(
+        path=inside,
+        text=call.text,
+        kind="fact" if fact else "document",
+        subject=call.subject or subject,
+        relation=call.relation or relation,
+        valid_from=moment(call.since),
+        source=call.source,
+    )
+    if space:
+        return await _share(ctx, space, event, path)
+    if inside.startswith(f"{CORE}/"):
+        event = _block(await ctx.kernel.stores.current(ctx.pid), event, undo=call.undo)
+    elif call.undo:
+        raise SysError(
+            Code.INVALID, f"{path} is no core block", hint="undo works on /mem/core/NAME"
+        )
+    return Effects(value=path, events=(event,))
+
+
+def _implied(ctx: Context, call: Remember) -> str:
+    """Where it goes when nobody says."""
+    if call.subject and call.relation:
+        return f"{FACTS}/{slug(call.subject)}/{slug(call.relation)}"
+    return f"{ARCHIVE}/notes/{ctx.process.thoughts}-{ctx.process.calls + 1}"
+
+
+async def _share(ctx: Context, space: str, event: Remembered, path: str) -> Effects:
+    """Who put it there is its source: what two processes say of one thing is a contradiction."""
+    pid = await ctx.kernel.stores.open(space)
+    if not event.source:
+        event = replace(event, source=f"process {ctx.pid}")
+    return Effects(value=path, letters=(Letter(pid, ctx.pid, encode(Deposit((event,)))),))
+
+
+def _block(shelf: Shelf, event: Remembered, *, undo: bool) -> Remembered:
+    path = event.path
+    if undo:
+        before = shelf.before(path)
+        if before is None:
+            raise SysError(Code.NOT_FOUND, f"nothing stood at {path} before")
+        return Remembered(path=path, text=before.text or "", restores=before.seq)
+    over = len(event.text) - shelf.limit(path)
+    if over > 0:
+        raise SysError(
+            Code.LIMIT,
+            f"{path} takes {shelf.limit(path)} characters",
+            hint=f"shorten it by {over}, or keep the rest in {ARCHIVE}",
+        )
+    return event
+
+
+@TABLE.handles(Link)
+async def link(ctx: Context, call: Link) -> Effects:
+    space, source = shared(_node(call.node))
+    _, target = shared(_node(call.to)) if call.to else ("", "")
+    if not target:
+        shelf = await (ctx.kernel.stores.of(space) if space else ctx.kernel.stores.current(ctx.pid))
+        walked = shelf.walk(source, (call.relation,) if call.relation else (), most=MOST_EDGES)
+        lines = [
+            f"{far}: {abroad(space, e.source)} {e.relation} {abroad(space, e.target)}"
+            for far, e in walked
+        ]
+        return Effects(value="\n".join(lines) or f"[nothing is linked to {call.node}]")
+    if not call.relation:
+        raise SysError(Code.INVALID, "an edge has a relation", hint="such as cites or part-of")
+    event = Linked(source=source, relation=call.relation, target=target, removed=call.remove)
+    said = f"{call.node} {call.relation} {call.to}"
+    if not space:
+        return Effects(value=said, events=(event,))
+    pid = await ctx.kernel.stores.open(space)
+    return Effects(value=said, letters=(Letter(pid, ctx.pid, encode(Deposit((event,)))),))
+
+
+def _node(text: str) -> str:
+    """A path of memory, or the number of a page."""
+    return text if text.isdecimal() else place(text)
+
+
+@TABLE.handles(Pin)
+async def pin(ctx: Context, call: Pin) -> Effects:
+    await ctx.kernel.page(ctx.pid, Seq(call.page))  # says so when there is none
+    return Effects(events=(Pinned(page=Seq(call.page), pinned=call.pinned),))
+
+
+@TABLE.handles(Todo)
+async def todo(ctx: Context, call: Todo) -> Effects:
+    del ctx
+    items = [" ".join(item.split()).removeprefix("- ") for item in call.items]
+    lines = [f"- {item}" if item[:3] in ("[x]", "[ ]") else f"- [ ] {item}" for item in items]
+    return Effects(events=(Remembered(path=TODO, text="\n".join(lines), ends=not lines),))
+
+
+@TABLE.handles(GetKey)
+async def get(ctx: Context, call: GetKey) -> Effects:
+    path = _key(call.key)
+    shelf = await ctx.kernel.stores.current(ctx.pid)
+    found = shelf.one(path)
+    value = None if found is None else found.text
+    return Effects(value=Kept(value=value, version=shelf.changes(path)))
+
+
+@TABLE.handles(SetKey)
+async def set_(ctx: Context, call: SetKey) -> Effects:
+    path = _key(call.key)
+    version = (await ctx.kernel.stores.current(ctx.pid)).changes(path)
+    if call.version is not None and call.version != version:
+        raise SysError(
+            Code.CONFLICT, f"{path} has version {version}, not {call.version}", hint="read it again"
+        )
+    event = Remembered(path=path, text=call.value or "", ends=call.value is None)
+    return Effects(value=Kept(value=call.value, version=version + 1), events=(event,))
+
+
+def _key(key: str) -> str:
+    return place(key if key.startswith(f"{KV}/") else f"{KV}/{key}")

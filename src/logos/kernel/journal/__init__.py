@@ -2,6 +2,7 @@
 
     seal(head, at, events)      events -> rows that hang on a head (pure)
     verify(rows, ...)           the first row that is not what it says (pure)
+    without_secrets(...)        events as they may be kept
     decode(row)                 the event in a row, whatever its age
     Writer.append(entry)        queue; Batch.durable(pid) returns when it is on disk
     read, read_many             rows back; `tail`, `read_some`, `read_kinds`: a few of them
@@ -41,7 +42,7 @@ from logos.kernel.journal.reader import (
     snapshots,
     tail,
 )
-from logos.kernel.journal.upcast import decode
+from logos.kernel.journal.upcast import decode, without_secrets
 from logos.kernel.journal.writer import (
     Batch,
     Birth,
@@ -84,4 +85,5 @@ __all__ = [
     "snapshots",
     "tail",
     "verify",
+    "without_secrets",
 ]

@@ -1,6 +1,7 @@
 """The hash chain.  Pure.
 
     link(entry, prev)      the hash of one row
+    body_of(event)         its canonical bytes
     seal(...)              events -> rows that hang on a head
     verify(rows, prev)     the first row that is not what it says, or None
 
@@ -11,7 +12,7 @@ goes in, a body can be forgotten for good without breaking the chain.
 
 import hashlib
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -68,13 +69,20 @@ def _hash(prev: bytes, numbers: tuple[int, int, int, int], kind: str, digest: by
     return hashlib.sha256(prev + _HEADER.pack(*numbers, len(tag)) + tag + digest).digest()
 
 
-def seal(head: Head, at: int, events: Iterable[AnyEvent]) -> tuple[Head, list[Row]]:
-    """The rows of these events, and the head after them.  `at` is microseconds."""
+def body_of(event: AnyEvent) -> bytes:
+    """The canonical bytes of an event."""
+    return _ENCODE(event)
+
+
+def seal(
+    head: Head, at: int, events: Sequence[AnyEvent], bodies: Sequence[bytes] | None = None
+) -> tuple[Head, list[Row]]:
+    """The rows of these events, and the head after them.  `at` is microseconds; `bodies` are
+    theirs where they are known already."""
     pid, epoch, seq, prev = head
     rows = []
-    for event in events:
+    for event, body in zip(events, bodies or map(_ENCODE, events), strict=True):
         seq = Seq(seq + 1)
-        body = _ENCODE(event)
         kind = event.__struct_config__.tag
         assert isinstance(kind, str)
         digest = hashlib.sha256(body).digest()

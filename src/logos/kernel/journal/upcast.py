@@ -5,13 +5,14 @@ a new tag, and UPCAST gets the function from the old bytes to it; the old bytes 
 fixture of tests/unit/test_upcast.py.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from logos.abi.errors import Code, SysError
 from logos.abi.events import AnyEvent
-from logos.kernel.journal.chain import Row
+from logos.kernel.journal.chain import Row, body_of
+from logos.vault import Vault
 
 _DECODER: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
@@ -32,3 +33,18 @@ def decode(row: Row) -> AnyEvent:
             f"event {row.seq} of process {row.pid} cannot be read: {error}",
             hint="`logos audit verify` says whether it was changed",
         ) from error
+
+
+def without_secrets(
+    vault: Vault, events: Sequence[AnyEvent]
+) -> tuple[Sequence[AnyEvent], Sequence[bytes] | None]:
+    """The events as they may be kept, with their bytes when those had to be looked at."""
+    if not vault.knows:
+        return events, None
+    kept, bodies = [], []
+    for event in events:
+        body = body_of(event)
+        cleaned = vault.clean(body)
+        kept.append(event if cleaned is body else _DECODER.decode(cleaned))
+        bodies.append(cleaned)
+    return kept, bodies

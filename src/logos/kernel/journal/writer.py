@@ -24,6 +24,7 @@ from logos.abi.ids import MailId, NodeId, Pid, Seq
 from logos.abi.limits import BATCH_EVENTS, BODY_INLINE_BYTES
 from logos.kernel.journal.chain import Head, Row, genesis
 from logos.store import Cursor, Queries, Store
+from logos.vault import Vault
 
 MOST_PIDS = 256
 
@@ -113,8 +114,13 @@ class Writer:
     `_busy`, because two batches under way must not touch the same one."""
 
     def __init__(
-        self, store: Store, node: NodeId, committed: Callable[[Sequence[Entry]], None]
+        self,
+        store: Store,
+        node: NodeId,
+        committed: Callable[[Sequence[Entry]], None],
+        vault: Vault | None = None,
     ) -> None:
+        self.vault = vault or Vault()
         self._store = store
         self._node = node
         self._committed = committed

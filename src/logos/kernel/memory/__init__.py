@@ -7,7 +7,7 @@ pure policy says which pages leave the window and what a compaction keeps.
     Recall, SPACE_VERSION              all a process has seen, searchable; how it is packed
     found_text                         what was found, for who searched on purpose
     Shelf, Version, Edge               what is kept at paths: a fold of the journal
-    place, shared, slug                paths of memory
+    place, shared, abroad, slug        paths of memory
     Window                             the fold of a journal that a prompt is made of
     Page, Kind, Source, page_of, split   what memory is made of
     Pager, Ask, Rules, Fault           pages in; a question; what may come in; what came, and why
@@ -41,19 +41,39 @@ from logos.kernel.memory.policy import (
     survivors,
     victims,
 )
-from logos.kernel.memory.recall import SPACE_VERSION, Recall, found_text
+from logos.kernel.memory.recall import NOTHING, SPACE_VERSION, Recall, found_text
 from logos.kernel.memory.recital import tail
 from logos.kernel.memory.scorer import Weights, load, parse
 from logos.kernel.memory.seen import Seen, view
-from logos.kernel.memory.shelf import OWN, Edge, Shelf, Version, place, shared, slug
+from logos.kernel.memory.shelf import (
+    ARCHIVE,
+    CORE,
+    FACTS,
+    KV,
+    OWN,
+    TODO,
+    Edge,
+    Shelf,
+    Version,
+    abroad,
+    place,
+    shared,
+    slug,
+)
 from logos.kernel.memory.telling import number, page_text, render_result
 from logos.kernel.memory.tokens import estimate
 from logos.kernel.memory.turns import Turn
 from logos.kernel.memory.window import Window
 
 __all__ = [
+    "ARCHIVE",
+    "CORE",
+    "FACTS",
+    "KV",
+    "NOTHING",
     "OWN",
     "SPACE_VERSION",
+    "TODO",
     "Ask",
     "Edge",
     "Fault",
@@ -75,6 +95,7 @@ __all__ = [
     "Weights",
     "Why",
     "Window",
+    "abroad",
     "ask_for",
     "digest_bound",
     "estimate",

@@ -30,7 +30,7 @@ from logos.kernel.memory.window import Window
 RECENT = 4
 """The newest turns stay while there is room for anything else."""
 
-BROUGHT_SHARE = 0.5
+BROUGHT_SHARE = 0.75
 """Of what stays: more than that brought-back pages may only have where the rest leaves it."""
 
 DIGEST_SHARE = 0.06

@@ -10,12 +10,13 @@ amount that is right for a question includes it.  That is why the search is not 
 but for the question itself, which would be the best answer to it.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from logos.abi.events import PagedIn
 from logos.abi.ids import Seq
-from logos.abi.messages import Role, ToolResult
+from logos.abi.messages import Role
 from logos.abi.paging import Place, Refused, Shown
 from logos.kernel.memory.gate import Rules
 from logos.kernel.memory.page import Page
@@ -23,13 +24,10 @@ from logos.kernel.memory.pager import Ask, Fault, Why
 from logos.kernel.memory.window import Turn, Window
 
 ASKED_SHARE = 0.25
-"""Of the room, for what is brought back when somebody said something."""
-
-RESULTS_SHARE = 0.08
-"""Of the room, when only calls have returned."""
+"""Of the room, for what is brought back for one thought."""
 
 MOST = 16_000
-"""Tokens brought back for one thought, however large the room."""
+"""Tokens, however large the room."""
 
 LEAST = 64
 """Tokens: below that nothing is worth a search."""
@@ -42,6 +40,7 @@ SLACK = 8
 """Characters of white space at the ends of a piece that an answer may have left out."""
 
 FOREVER = 1 << 62
+_LEAD = re.compile(r"^\[(?:message[^\]]*|timer|kernel)\] ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +52,14 @@ class Question:
 def ask_for(window: Window, room: int) -> Question | None:
     if not window.fresh or not (window.out or window.stored):
         return None
+<<<<<<< HEAD
     text, said = news(window)
     asking = frozenset(page for turn in since_thought(window) for page in turn.pages)
     budget = min(int(room * (ASKED_SHARE if said else RESULTS_SHARE)), MOST)
+=======
+    text = news(window)
+    budget = min(int(room * ASKED_SHARE), MOST)
+>>>>>>> main
     if not text.strip() or budget < LEAST:
         return None
     return Question(text, Ask(budget=budget, rules=Rules(events=asking)))
@@ -107,6 +111,7 @@ def _shown(page: Page, why: Why | None) -> Shown:
     )
 
 
+<<<<<<< HEAD
 def since_thought(window: Window) -> Iterator[Turn]:
     """What has come since the last thought, the latest first."""
     for turn in reversed([*window.head, *window.body]):
@@ -128,6 +133,18 @@ def news(window: Window) -> tuple[str, bool]:
             words.append(turn.message.text)
     newest = reversed(words or results)
     return "\n".join(newest)[-QUESTION_CHARS:], bool(words)
+=======
+def news(window: Window) -> str:
+    """What was said to the process since its last thought.  What calls have returned is none of it:
+    it answers what the model asked, and whoever searches with it finds everything."""
+    words: list[str] = []
+    for turn in reversed([*window.head, *window.body]):
+        if turn.message.role is Role.ASSISTANT:
+            break
+        if turn.message.role is Role.USER and not turn.pieces and not turn.block:
+            words.append(_LEAD.sub("", turn.message.text))
+    return "\n".join(reversed(words))[-QUESTION_CHARS:]
+>>>>>>> main
 
 
 def holds(window: Window, piece: Shown) -> bool:

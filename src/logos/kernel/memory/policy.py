@@ -49,7 +49,7 @@ class Marks:
     low: int
 
 
-_SHARES = tuple(percent / 100 for percent in range(25, 51))
+_SHARES = tuple(percent / 100 for percent in range(25, 61))
 _OVERHEAD = 0.1
 
 
@@ -59,7 +59,7 @@ def marks(budget: int, *, uncached: float, cached: float, growth: int) -> Marks:
 
     Evicting a share x of the budget rewrites the rest, every x * budget / growth requests.  The
     more leaves at a time the fewer rewrites, and the more is missed afterwards: so as little leaves
-    as keeps rewriting below OVERHEAD of what the window costs anyway; between a quarter and a half."""
+    as keeps rewriting below OVERHEAD of what the window costs anyway; between a quarter and 60 %."""
     for share in _SHARES:
         rewriting = growth * (uncached - cached) * (1 - share) / share
         carrying = cached * budget * (1 - share / 2) + uncached * growth

@@ -110,7 +110,10 @@ class Shelf:
     # -- what is there -----------------------------------------------------------------------
 
     def standing(self, path: str, as_of: int | None = None) -> list[Version]:
-        return [version for version in self.history(path) if version.holds(as_of)]
+        found = [version for version in self.history(path) if version.holds(as_of)]
+        if len(found) < 2:  # noqa: PLR2004
+            return found
+        return [replace(one, contradicts=_against(one, found)) for one in found]
 
     def one(self, path: str) -> Version | None:
         """The newest that stands there now."""
@@ -134,6 +137,10 @@ class Shelf:
     def pages(self, folder: str) -> list[Seq]:
         """Every version of everything at or below a path."""
         return sorted(v.seq for path in self._under(folder) for v in self._versions[path])
+
+    def changes(self, path: str) -> int:
+        """How often it was set or ended."""
+        return len(self._versions.get(path, ()))
 
     def limit(self, path: str) -> int:
         return self._limits.get(path, CORE_CHARS)
@@ -214,12 +221,9 @@ class Shelf:
 def timed(versions: Sequence[Version], *, several: bool) -> list[Version]:
     """When each of them held.  `several`: some may stand at a time, from different sources."""
     ordered = sorted(versions, key=_order)
-    held = [
+    return [
         replace(one, until=_until(ordered, n, several=several)) for n, one in enumerate(ordered)
     ]
-    if not several:
-        return held
-    return [replace(one, contradicts=_against(one, held)) for one in held]
 
 
 def _order(version: Version) -> tuple[int, Seq]:
@@ -237,22 +241,8 @@ def _until(ordered: Sequence[Version], n: int, *, several: bool) -> int | None:
     return min(ends, default=None)
 
 
-def _against(one: Version, held: Sequence[Version]) -> tuple[Seq, ...]:
-    """Those that say otherwise of a time in which it holds, too."""
-    return tuple(
-        other.seq
-        for other in held
-        if other.seq != one.seq
-        and not (one.ends or other.ends)
-        and other.text != one.text
-        and _lasts_past(other, one.since)
-        and _lasts_past(one, other.since)
-    )
-
-
-def _lasts_past(one: Version, moment: int) -> bool:
-    """Whether it still holds at a moment, or begins after it."""
-    return one.until is None or (one.until > moment and one.until > one.since)
+def _against(one: Version, standing: Sequence[Version]) -> tuple[Seq, ...]:
+    return tuple(other.seq for other in standing if other.text != one.text)
 
 
 def _version(seq: Seq, at: int, event: Remembered) -> Version:
@@ -314,6 +304,14 @@ def shared(path: str) -> tuple[str, str]:
     if rest == "facts" or rest.startswith("facts/"):
         return parts[2], f"/mem/{rest}"
     return parts[2], f"{ARCHIVE}/{rest}" if rest else ARCHIVE
+
+
+def abroad(space: str, path: str) -> str:
+    """A path of a space, as others see it."""
+    if not space or not path.startswith("/"):
+        return path
+    rest = path.removeprefix(ARCHIVE) if path.startswith(ARCHIVE) else path.removeprefix("/mem")
+    return f"/mem/{space}{rest}"
 
 
 def slug(text: str) -> str:

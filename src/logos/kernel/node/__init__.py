@@ -6,11 +6,13 @@ Parts                what boot hands in
 Turn                 what a client of the gateway says
 """
 
-from logos.kernel.node.kernel import Kernel, Parts, open_kernel
+from logos.kernel.node.kernel import Kernel, open_kernel
 from logos.kernel.node.lease import Dead
+from logos.kernel.node.parts import Parts
 from logos.kernel.node.records import Listed, Records, Told
 from logos.kernel.node.replay import Replayed
 from logos.kernel.node.think import Models
+from logos.kernel.node.why import Why, explained
 from logos.kernel.process.mail import Turn
 
 __all__ = [
@@ -23,5 +25,7 @@ __all__ = [
     "Replayed",
     "Told",
     "Turn",
+    "Why",
+    "explained",
     "open_kernel",
 ]

@@ -24,10 +24,10 @@ from logos.abi.agent import InDoubt
 from logos.abi.calls import BY_NAME, Call
 from logos.abi.driver import Effect, Graded, Job, Reconciler, Tool, Verdict
 from logos.abi.errors import Code, SysError
-from logos.abi.events import Blocked, Called, Failed, Returned, Signalled
-from logos.abi.ids import CallId, MailId
+from logos.abi.events import Blocked, Called, Failed, Held, Returned
+from logos.abi.ids import CallId
 from logos.abi.messages import ToolCall
-from logos.abi.process import OpenCall, Process, Signal, Stage, Status
+from logos.abi.process import OpenCall, Process, Stage, Status
 from logos.kernel.journal import Batch, Fenced
 from logos.kernel.node.ask import Asker, encoded
 from logos.kernel.node.resident import Resident
@@ -95,8 +95,11 @@ class Actor:
             return
         called = self._called(proposal.id, call, {})
         if decision is not None:
-            if (instead := self._asker.instead(resident, called, decision)) is not None:
-                resident.append(instead)
+            instead = await self._asker.instead(resident, called, decision)
+            if not _may_act(resident):
+                return
+            if instead:
+                resident.append(*instead)
                 return
             called = msgspec.structs.replace(called, decision=encoded(decision))
         await self._make(resident, called, call)
@@ -302,12 +305,19 @@ def _job(resident: Resident, id_: CallId, call: Call[Any]) -> Job:
 
 
 def _in_doubt(resident: Resident, open_call: OpenCall) -> None:
-    """The outcome is unknown.  Say so to the process, or stop until a person has looked."""
+    """The outcome is unknown.  Say so to the process, or ask a person."""
     if resident.process.agent.in_doubt is InDoubt.TELL:
         resident.append(unknown(open_call.id))
     else:
-        reason = f"in doubt: {open_call.name} ({open_call.id}) may or may not have happened"
-        resident.append(Signalled(mail=MailId(0), signal=Signal.STOP, reason=reason))
+        held = Held(
+            id=open_call.id,
+            name=open_call.name,
+            call=open_call.call,
+            effect=open_call.effect,
+            decision=open_call.decision,
+            doubt=True,
+        )
+        resident.append(held)
 
 
 def settle_doubts(resident: Resident) -> None:

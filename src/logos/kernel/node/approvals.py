@@ -2,25 +2,30 @@
 
     Approvals.pending()          every question of every process, oldest process first
     Approvals.decide(question)   the answer to one; it is journaled at the process
-    questions(pid, process)      those of one process
+    Approvals.standing()         answers that hold from now on; `forget` ends one
+    Approvals.revoke(pid, caps)  rights are taken back
+    questions(pid, process)      the questions of one process
 
 A question is all that the calls of one thought ask: it is put once and answered once.
 """
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import repeat
 from typing import Any
 
-from logos.abi.approval import Answer, Approval, Scope
+from logos.abi.approval import Answer, Approval, Scope, Standing
 from logos.abi.errors import Code, SysError
-from logos.abi.ids import Pid
+from logos.abi.ids import INIT, Pid
 from logos.abi.process import OpenCall, Process, Stage
+from logos.abi.rights import Cap
 from logos.kernel.flow import thought_of
 from logos.kernel.node.records import Records
-from logos.kernel.process.mail import AnyMail, Verdict
+from logos.kernel.process.mail import Agreement, AnyMail, Revocation, Verdict
 from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "node.sql")
+PLACES = frozenset({"address", "account", "url", "handle", "secret"})
 _ID = re.compile(r"(\d+)\.(\d+)")
 
 
@@ -57,11 +62,43 @@ class Approvals:
         pid, thought = _parsed(question)
         for one in questions(pid, await self._records.process(pid)):
             if thought == thought_of(one.calls[0]):
+                if scope is Scope.ALWAYS and answer is Answer.ALLOW:
+                    for standing in map(standing_of, repeat(one.agent), one.decisions):
+                        await self._post(INIT, Agreement(standing, by))
                 await self._post(pid, Verdict(one.calls, answer, scope, by, word))
                 return one
         raise SysError(
             Code.NOT_FOUND, f"{question} does not wait for an answer", hint="see `logos approvals`"
         )
+
+    async def standing(self) -> tuple[Standing, ...]:
+        """What nobody is asked about any more, oldest first."""
+        return (await self._records.process(INIT)).standing
+
+    async def forget(self, number: int, by: str = "") -> Standing:
+        """Ask about it again: the number is its place in `standing`, from 1."""
+        known = await self.standing()
+        if not 1 <= number <= len(known):
+            raise SysError(Code.NOT_FOUND, f"no answer {number} stands", hint=f"{len(known)} do")
+        await self._post(INIT, Agreement(known[number - 1], by, ends=True))
+        return known[number - 1]
+
+    async def revoke(self, pid: Pid, caps: Sequence[Cap], by: str = "") -> None:
+        """Take rights from a process and all its descendants; the next call feels it."""
+        await self._post(pid, Revocation(tuple(caps), by))
+
+
+def standing_of(agent: str, decision: dict[str, Any]) -> Standing:
+    """The like of this decision: the same tool and rule, the same destinations, and the same of
+    whatever was asked about."""
+    values = tuple(
+        sorted(
+            (v["argument"], v.get("value", ""))
+            for v in decision.get("values", ())
+            if v["argument"] and (v["verdict"] != "allow" or v.get("kind") in PLACES)
+        )
+    )
+    return Standing(agent=agent, tool=decision["tool"], rule=decision["rule"], values=values)
 
 
 def questions(pid: Pid, process: Process) -> list[Approval]:

@@ -1,7 +1,8 @@
 """Calls that information flow has a say in: decided, refused, or put to a person.
 
     Asker.decided(resident, call)            the decision; None: it could only be allowed
-    Asker.instead(resident, called, d)       what is journaled in place of a call that may not be made
+    Asker.instead(resident, called, d)       what is journaled in place of a call that may not be
+                                             made, or not yet
     encoded(decision)                        as it stands in the journal
     Asker.trial(pid, upto)                   a process at one of its events, to ask about calls
                                              that are not made: `Trial.weigh(proposal)`
@@ -17,14 +18,16 @@ from typing import Any, NamedTuple
 import msgspec
 
 from logos.abi.agent import Approvals
+from logos.abi.approval import Answer, Scope
 from logos.abi.calls import Call
 from logos.abi.errors import Code
-from logos.abi.events import Called, Failed, Held
-from logos.abi.ids import Pid, Seq
+from logos.abi.events import Called, Decided, Failed, Held
+from logos.abi.ids import INIT, CallId, MailId, Pid, Seq
 from logos.abi.messages import ToolCall
 from logos.abi.process import Process
-from logos.kernel.flow import Decision, Task, Verdict
+from logos.kernel.flow import Decision, Task, Verdict, decide
 from logos.kernel.journal import FOREVER
+from logos.kernel.node.approvals import standing_of
 from logos.kernel.node.resident import Resident, fold_all
 from logos.kernel.node.trail import follow
 from logos.kernel.process import SECOND
@@ -54,29 +57,42 @@ class Asker:
         following = await follow(self._store, pid, self._tools, upto)
         return Trial(self.gate, self._tools, process, following.task)
 
-    def instead(
+    async def instead(
         self, resident: Resident, called: Called, decision: Decision
-    ) -> Failed | Held | None:
-        match decision.verdict:
-            case Verdict.ALLOW:
-                return None
-            case Verdict.ASK if resident.process.agent.approvals is Approvals.ASK:
-                return Held(
-                    id=called.id,
-                    name=called.name,
-                    call=called.call,
-                    effect=called.effect,
-                    decision=encoded(decision),
-                    until=resident.clock.now() + int(self._patience_s * SECOND),
-                )
-            case _:
-                return Failed(
-                    id=called.id,
-                    code=decision.code or Code.DENIED,
-                    message=decision.message,
-                    hint=decision.hint or "nobody is asked: go on without it",
-                    decision=encoded(decision),
-                )
+    ) -> list[Failed | Held | Decided]:
+        """Nothing: make it."""
+        if decision.verdict is Verdict.ALLOW:
+            return []
+        if decision.verdict is Verdict.DENY or not await self._may_ask(resident, decision):
+            return [_refusal(called.id, decision)]
+        held = Held(
+            id=called.id,
+            name=called.name,
+            call=called.call,
+            effect=called.effect,
+            decision=encoded(decision),
+            until=resident.clock.now() + int(self._patience_s * SECOND),
+        )
+        if not await self._stands(resident, decision):
+            return [held]
+        yes = Decided(
+            mail=MailId(0),
+            ids=(called.id,),
+            answer=Answer.ALLOW,
+            scope=Scope.ALWAYS,
+            by="an answer that stands",
+        )
+        return [held, yes]
+
+    async def _may_ask(self, resident: Resident, decision: Decision) -> bool:
+        if resident.process.agent.approvals is Approvals.ASK:
+            return True
+        return await self._stands(resident, decision)
+
+    async def _stands(self, resident: Resident, decision: Decision) -> bool:
+        """Has somebody said yes to the like of this for good?"""
+        init = (await fold_all(self._store, INIT)).process
+        return standing_of(resident.process.agent.name, encoded(decision)) in init.standing
 
 
 class Trial(NamedTuple):
@@ -90,6 +106,20 @@ class Trial(NamedTuple):
     def weigh(self, proposal: ToolCall) -> Decision:
         """Schema, capabilities, and where the values come from.  Raise what the gate raises."""
         return self.tools.weigh(self.task, self.gate.admit(self.process, proposal))
+
+    def decide(self, tool: str, arguments: dict[str, Any]) -> Decision:
+        """The information flow alone."""
+        return decide(self.task, tool, arguments)
+
+
+def _refusal(id_: CallId, decision: Decision) -> Failed:
+    return Failed(
+        id=id_,
+        code=decision.code or Code.DENIED,
+        message=decision.message,
+        hint=decision.hint or "nobody is asked: go on without it",
+        decision=encoded(decision),
+    )
 
 
 def encoded(decision: Decision) -> dict[str, Any]:

@@ -78,11 +78,16 @@ class Fitter:
             fitted = self._count(resident, model, tools, output, room)
         if fitted.prompt <= room:
             return fitted
-        raise SysError(
-            Code.CONTEXT,
-            f"the prompt has {fitted.prompt} tokens and its room is {room}",
-            hint="unpin pages, or take a model with a larger window",
-        )
+        raise _too_long(fitted, "unpin pages, or take a model with a larger window")
+
+    def whole(
+        self, resident: Resident, model: Model, tools: Sequence[ToolSpec], output: int
+    ) -> Fitted:
+        """As it is, for a client that wants no memory.  Raise `context` when it does not fit."""
+        fitted = self._count(resident, model, tools, output, model.profile.window - output)
+        if fitted.prompt > fitted.room:
+            raise _too_long(fitted, "send less, or leave out the header that switches memory off")
+        return fitted
 
     async def _page_in(self, resident: Resident, room: int) -> bool:
         process = resident.process
@@ -102,9 +107,9 @@ class Fitter:
     ) -> Fitted:
         """By the model's own count; where that is a guess, at least what its answers taught us."""
         window = resident.window
-        last = tail(window, resident.process)
-        request = assemble(resident.process, window, tools, output, last)
         options = resident.process.options
+        last = "" if options else tail(window, resident.process)  # a client's prompt is its own
+        request = assemble(resident.process, window, tools, output, last)
         system = sum(map(number, options.system)) if options else 0
         estimated = window.total + system + self._tool_tokens(tools) + estimate(last)
         prompt = model.count(request)
@@ -138,6 +143,11 @@ class Fitter:
             return False
         resident.append(event)
         return True
+
+
+def _too_long(fitted: Fitted, hint: str) -> SysError:
+    said = f"the prompt has {fitted.prompt} tokens and its room is {fitted.room}"
+    return SysError(Code.CONTEXT, said, hint=hint)
 
 
 async def _planned(window: Window, goal: int, most: int) -> Compacted:

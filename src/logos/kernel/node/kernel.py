@@ -3,6 +3,7 @@
     open_kernel(...)     an async context manager: a node that serves until it is left
     Kernel               start, signal, message and listen to processes
     Kernel.records       what has been written
+    Kernel.keys          who else may ask
     Kernel.approvals     what waits for a person
     Kernel.asker         what the gate would say
 
@@ -13,46 +14,50 @@ the process it concerns.
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import anyio
 import anyio.abc
 
-from logos import config
 from logos.abi.agent import Agent, Limits
-from logos.abi.driver import Clock
 from logos.abi.errors import Code, SysError
-from logos.abi.events import AnyEvent, Spawned
+from logos.abi.events import Answered, AnyEvent, Diverged, Proposed, Spawned
 from logos.abi.ids import INIT, MailId, Pid, Seq
 from logos.abi.messages import ToolSpec
 from logos.abi.mount import Mount
-from logos.abi.process import Process, Program, Signal
+from logos.abi.process import Process, Signal
 from logos.abi.rights import EVERYTHING, attenuates
 from logos.kernel import caps, journal
-from logos.kernel.audit import Notary, Seal
-from logos.kernel.flow import Table
+from logos.kernel.audit import Notary
 from logos.kernel.handlers import TABLE
 from logos.kernel.journal import Birth, Entry, Writer
-from logos.kernel.memory import OWN, Ask, Fault
-from logos.kernel.mounts import Drivers, Mounts
+from logos.kernel.memory import Ask, Fault
+from logos.kernel.mounts import Mounts
 from logos.kernel.node.act import Actor, Hold
 from logos.kernel.node.approvals import Approvals
 from logos.kernel.node.ask import Asker
 from logos.kernel.node.fit import Fitter
 from logos.kernel.node.hearing import Ear, Hearing, Witness
 from logos.kernel.node.lease import Lease
+from logos.kernel.node.letters import posted
 from logos.kernel.node.node import Node
+from logos.kernel.node.parts import Parts, Terms
 from logos.kernel.node.records import Records
 from logos.kernel.node.resident import Resident, born, project
+<<<<<<< HEAD
 from logos.kernel.node.spaces import weights_in
 from logos.kernel.node.stores import Item, Stores
 from logos.kernel.node.think import Models, Thinker
+=======
+from logos.kernel.node.stores import Hooks, Item, Stores
+from logos.kernel.node.think import Thinker
+>>>>>>> main
 from logos.kernel.node.trail import Trail
+from logos.kernel.node.tree import Tree, mounts
 from logos.kernel.process import grant, tighter
-from logos.kernel.process.mail import AnyMail, Note, Order, Turn, encode, told
+from logos.kernel.process.mail import AnyMail, Note, Order, Turn, told
 from logos.kernel.sched import Slots
-from logos.kernel.syscall import Declared, Gate, Known, Tools
-from logos.store import Queries, Store
+from logos.kernel.syscall import Gate, Known, Tools
+from logos.store import Queries
 
 _SQL = Queries("logos.kernel.node", "node.sql")
 
@@ -60,44 +65,22 @@ SUMMARY_CHARS = 200
 """Of the task, in the process table."""
 
 
-class Parts(NamedTuple):
-    """What boot hands to the kernel.  `mounts` by path, such as `/tools`."""
-
-    store: Store
-    settings: config.Node
-    clock: Clock
-    programs: Mapping[str, Program]
-    models: Models
-    drivers: Drivers
-    functions: Callable[[], Mapping[str, ToolSpec]]
-    agents: Callable[[str], Agent]
-    workspaces: Path
-    place: str
-    alone: bool = False
-    seal: Seal | None = None
-    manifests: Callable[[], Mapping[str, Declared]] = dict
-    rules: Table | None = None
-    trust: config.Trust = config.Trust()
-    mounts: Mapping[str, Mount] = {}
-
-
-class Terms(NamedTuple):
-    """On which a process starts, and what it hears first."""
-
-    limits: Limits
-    workspace: Path | None = None
-    by: str = ""
-    more: Sequence[AnyEvent] = ()
-
-
 class Kernel:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._store = parts.store
         self._lease = Lease(parts.store, parts.settings.lease_s)
+        self.keys = caps.Keys(parts.store, self.now)
         self._notary = None if parts.seal is None else Notary(parts.store, parts.seal, parts.clock)
+<<<<<<< HEAD
         self.records = Records(parts.store, weights_in(parts.settings.weights))
         self.stores = Stores(parts.store, self.records, self._post)
+=======
+        self.records = Records(parts.store)
+        hooks = Hooks(self._post, self._settle, self._end, self._begin)
+        self.stores = Stores(parts.store, self.records, hooks)
+        self.tree = Tree(self.records, self.stores)
+>>>>>>> main
         self.approvals = Approvals(parts.store, self.records, self._post)
         self._hearing = Hearing()
         self._gate = Gate(parts.functions, [caps.check])
@@ -109,7 +92,7 @@ class Kernel:
 
     async def _start(self, tasks: anyio.abc.TaskGroup) -> None:
         node = await self._lease.take(self._parts.place, alone=self._parts.alone)
-        self._writer = Writer(self._store, node, self._committed)
+        self._writer = Writer(self._store, node, self._committed, self._parts.vault)
         self._node = Node(
             store=self._store,
             settings=self._parts.settings,
@@ -121,7 +104,7 @@ class Kernel:
         actor = Actor(
             asker=self.asker,
             table=TABLE,
-            driver=Mounts(self._parts.mounts, self._parts.drivers).tool,
+            driver=Mounts(self._mounts(), self._parts.drivers).tool,
             services=self,
             tasks=tasks,
             hold=Hold(lambda: self._lease.fresh, self._node.lost),
@@ -176,8 +159,10 @@ class Kernel:
         limits: Limits = Limits(),  # noqa: B008 - frozen
         workspace: Path | None = None,
         by: str = "",
+        first: Sequence[Proposed] = (),
     ) -> Pid:
-        """Start a process under init.  It is in the journal when this returns.
+        """Start a process under init.  It is in the journal when this returns.  `first` is what it
+        is to do before its program is asked.
 
         Raise `not_found` for a tool, a model or a program that does not exist.
         """
@@ -187,7 +172,7 @@ class Kernel:
         await self._parts.models(agent.model)
         asked = tighter(agent.limits, limits)
         owner = Process(caps=EVERYTHING)
-        terms = Terms(asked, workspace, by)
+        terms = Terms(asked, workspace, by, first)
         entry, _ = await self._make(agent, task, terms, (INIT, owner))
         await self._writer.append(entry).durable(entry.head.pid)
         return entry.head.pid
@@ -225,6 +210,20 @@ class Kernel:
         if not self._node.tell(pid, told(turn)):
             await self._post(pid, turn)
 
+    async def note(self, pid: Pid, *events: Proposed | Answered | Diverged) -> None:
+        """What the program of a process does beside its calls.  Durable when this returns.
+
+        Raise `unavailable` where another node drives it, `state` when it has ended.
+        """
+        try:
+            await self._node.note(pid, events)
+        except journal.Fenced as fenced:
+            raise SysError(Code.UNAVAILABLE, f"{fenced}") from fenced
+
+    def tools(self, agent: Agent) -> tuple[ToolSpec, ...]:
+        """What it lists, as its model would be shown it."""
+        return self._gate.tools(agent)
+
     def drives(self, pid: Pid) -> bool:
         """Whether it is in this node's memory, so that it can be heard here."""
         return self._node.drives(pid)
@@ -242,36 +241,28 @@ class Kernel:
 
     async def space(self, name: str) -> Pid:
         """The process that keeps what is shared at /mem/NAME; it is started if there is none."""
-        if (pid := await self.stores.find(name)) is not None:
-            return pid
-        agent = space_agent(name)
+        return await self.stores.open(name)
+
+    async def _begin(self, agent: Agent) -> Pid:
+        """Raise Fenced where its name is taken."""
         owner = Process(caps=EVERYTHING)
         entry, _ = await self._make(agent, "", Terms(agent.limits), (INIT, owner))
-        try:
-            await self._writer.append(entry).durable(entry.head.pid)
-        except journal.Fenced:  # somebody else was first
-            return await self.space(name)
+        await self._writer.append(entry).durable(entry.head.pid)
         return entry.head.pid
 
+    def _mounts(self) -> Mapping[str, Mount]:
+        return {**mounts(self.tree), **self._parts.mounts}
+
+    async def _settle(self, pid: Pid) -> None:
+        if (resident := self._node.resident(pid)) is not None:
+            await resident.durable()
+
+    def _end(self, pid: Pid) -> Seq | None:
+        resident = self._node.resident(pid)
+        return None if resident is None else resident.head.seq
+
     async def _post(self, pid: Pid, mail: AnyMail) -> MailId:
-        body = encode(mail)
-
-        async def number() -> MailId:
-            async with self._store.connection() as db:
-                return MailId((await db.one(_SQL.mail_id))["id"])
-
-        id_ = await self._store.persist(number)
-
-        async def write() -> Any:
-            async with self._store.connection() as db:
-                return await db.one(_SQL.post, id=id_, pid=pid, body=body)
-
-        if await self._store.persist(write) is None:
-            if await self.records.known(pid) is None:
-                raise SysError(
-                    Code.NOT_FOUND, f"there is no process {pid}", hint="see `logos ps -a`"
-                )
-            raise SysError(Code.STATE, f"process {pid} has exited", hint=f"see `logos show {pid}`")
+        id_ = await posted(self._store, pid, mail, self._parts.vault)
         self._node.wake(pid)
         return id_
 
@@ -338,6 +329,7 @@ class Kernel:
             workspace=folder,
             by=terms.by,
             said=() if parent_pid == INIT else owner.said,
+            revoked=owner.revoked,
         )
         entry, self._unborn[pid] = self._birth(pid, event, terms.more)
         return entry, limits
@@ -345,10 +337,12 @@ class Kernel:
     def _birth(
         self, pid: Pid, event: Spawned, more: Sequence[AnyEvent] = ()
     ) -> tuple[Entry, Resident]:
+        events, _ = journal.without_secrets(self._parts.vault, [event, *more])
+        event = events[0]  # type: ignore[assignment]  # still a Spawned
         agent = event.agent
         task = event.task[:SUMMARY_CHARS].replace("\0", "")  # which a text column cannot hold
         birth = Birth(event.parent, agent.name, task, agent.model)
-        head, rows, window, process = born(pid, event, more)
+        head, rows, window, process = born(pid, events, event.at)
         entry = Entry(
             before=journal.START, head=head, rows=rows, projection=project(process), birth=birth
         )
@@ -371,15 +365,6 @@ class Kernel:
         """Something of this process is on disk now; if it was its birth, it starts."""
         if (resident := self._unborn.pop(pid, None)) is not None:
             self._node.hold(resident)
-
-
-def space_agent(name: str) -> Agent:
-    """Raise `invalid` for a name that no space can have."""
-    if f"/mem/{name}" in OWN or not name.isidentifier():
-        raise SysError(
-            Code.INVALID, f"{name!r} is not a name for a space", hint="use letters, digits and _"
-        )
-    return Agent(name=f"/mem/{name}", description="a space", program="archive")
 
 
 @asynccontextmanager

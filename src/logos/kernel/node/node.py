@@ -20,18 +20,18 @@ from anyio.abc import TaskGroup
 from logos import config
 from logos.abi.driver import Clock
 from logos.abi.errors import Code, SysError
-from logos.abi.events import AnyEvent, Exited, Idled
+from logos.abi.events import AnyEvent, Exited, Idled, Proposed
 from logos.abi.ids import Pid
-from logos.abi.process import Act, Finish, Idle, Process, Program, Status, Think
+from logos.abi.process import Act, Finish, Idle, Process, Program, Propose, Status, Think
 from logos.kernel import journal
-from logos.kernel.journal import Entry, Fenced, Writer
+from logos.kernel.journal import Entry, Fenced, Letter, Writer
 from logos.kernel.node.act import Actor, only_asked, settle_doubts
 from logos.kernel.node.lease import Lease
 from logos.kernel.node.resident import Folded, Resident, load
 from logos.kernel.node.think import Thinker
 from logos.kernel.node.trail import Trail
-from logos.kernel.process import exit_for, wake_at, watch
-from logos.kernel.process.mail import deliver, expire, is_note, listening, lost_thought
+from logos.kernel.process import EXEC, exit_for, wake_at, watch
+from logos.kernel.process.mail import deliver, expire, handed_on, is_note, listening, lost_thought
 from logos.store import Store
 
 log = logging.getLogger("logos.kernel")
@@ -85,6 +85,10 @@ class Node:
         tasks.start_soon(self._beat)
         tasks.start_soon(self._store.listen("logos").run, self._hear)
 
+    def resident(self, pid: Pid) -> Resident | None:
+        """If it is in memory here."""
+        return self._residents.get(pid)
+
     def residents(self) -> Sequence[Pid]:
         return list(self._residents)
 
@@ -100,6 +104,13 @@ class Node:
             return False
         resident.append(*events)
         return True
+
+    async def note(self, pid: Pid, events: Sequence[AnyEvent]) -> None:
+        """Append to what a program here does, and return when it is on disk."""
+        resident = self._residents.get(pid)
+        if resident is None:
+            raise SysError(Code.UNAVAILABLE, f"process {pid} is not driven here")
+        await resident.append(*events).durable(pid)
 
     def hold(self, resident: Resident) -> None:
         self._residents[resident.pid] = resident
@@ -209,8 +220,16 @@ class Node:
         if process.open and await self._actor.resume(resident):
             return True
         if process.open and not (process.proposed and only_asked(process)):
-            return False
+            return await self._hosting(resident)
         return await self._next(resident, resident.process)
+
+    async def _hosting(self, resident: Resident) -> bool:
+        """A program that runs here proposes calls meanwhile."""
+        process = resident.process
+        if not process.proposed or not any(call.name == EXEC for call in process.open):
+            return False
+        await self._actor.act(resident)
+        return resident.process.seq != process.seq
 
     async def _next(self, resident: Resident, process: Process) -> bool:
         now = self._clock.now()
@@ -244,6 +263,8 @@ class Node:
                 await resident.save(self._store)
             case Act():
                 await self._actor.act(resident)
+            case Propose(call=call):
+                resident.append(Proposed(calls=(call,)))
             case Finish(status=status, answer=answer):
                 resident.append(Exited(status=status, answer=answer))
             case Idle():
@@ -284,7 +305,8 @@ class Node:
                 resident.unread = True  # it stays in the mail
                 continue
             events = deliver(process, letter.id, letter.sender, letter.body)
-            resident.append(*events)
+            onward = [Letter(to, resident.pid, body) for to, body in handed_on(process, events)]
+            resident.append(*events, letters=onward)
             after = resident.process
             if after.status is Status.EXITED:
                 _cancel_all(resident)

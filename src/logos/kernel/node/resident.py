@@ -15,7 +15,7 @@ import anyio
 import msgspec
 
 from logos.abi.driver import Clock
-from logos.abi.events import AnyEvent, Exited, Spawned
+from logos.abi.events import AnyEvent, Exited
 from logos.abi.ids import INIT, CallId, MailId, NodeId, Pid, Seq
 from logos.abi.limits import SNAPSHOT_EVENTS
 from logos.abi.process import Process
@@ -29,7 +29,7 @@ from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "node.sql")
 
-FOLD_VERSION = 8
+FOLD_VERSION = 9
 """Raise it when Process, Window or what their folds do changes: old snapshots are not read."""
 
 
@@ -64,18 +64,20 @@ class Resident:
 
     def append(
         self,
-        *events: AnyEvent,
+        *said: AnyEvent,
         children: Sequence[Entry] = (),
         letters: Sequence[Letter] = (),
         blobs: Sequence[bytes] = (),
     ) -> journal.Batch:
         """Raise SysError `state` for an event that cannot follow; then nothing is written."""
+        vault = self.writer.vault
+        events, bodies = journal.without_secrets(vault, said)
         before = self.head
         process = self.process
         for event in events:
             process = apply(process, event)
         self.process = process
-        self.head, rows = journal.seal(before, self.clock.now(), events)
+        self.head, rows = journal.seal(before, self.clock.now(), events, bodies)
         for row, event in zip(rows, events, strict=True):
             self.window.apply(row.seq, event)
             self.trail.add(row.seq, event)
@@ -88,7 +90,10 @@ class Resident:
                 rows=rows,
                 projection=project(process),
                 children=children,
-                letters=[*letters, *self._death(events)],
+                letters=[
+                    letter._replace(body=vault.clean(letter.body))
+                    for letter in (*letters, *self._death(events))
+                ],
                 taken=[(MailId(i), Seq(before.seq + n)) for i, n in taken(events)],
                 blobs=blobs,
             )
@@ -134,11 +139,11 @@ def project(process: Process) -> Projection:
 
 
 def born(
-    pid: Pid, event: Spawned, more: Sequence[AnyEvent] = ()
+    pid: Pid, events: Sequence[AnyEvent], at: int
 ) -> tuple[Head, Sequence[Row], Window, Process]:
     """A process that begins with these events."""
-    process, window, events = Process(), Window(), [event, *more]
-    head, rows = journal.seal(journal.before_birth(pid), event.at, events)
+    process, window = Process(), Window()
+    head, rows = journal.seal(journal.before_birth(pid), at, events)
     for row, said in zip(rows, events, strict=True):
         process = apply(process, said)
         window.apply(row.seq, said)

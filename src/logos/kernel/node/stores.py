@@ -8,22 +8,26 @@ What a process keeps is a fold of its journal and nothing else: a shelf can be t
 time, and is, when it was asked longest ago.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import anyio
 
+from logos.abi.agent import Agent
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Linked, Pinned, Remembered
 from logos.abi.ids import MailId, Pid, Seq
 from logos.abi.limits import FILE_BYTES
 from logos.kernel import journal
-from logos.kernel.memory import Shelf, place
+from logos.kernel.memory import NOTHING, OWN, Ask, Shelf, Version, abroad, place
 from logos.kernel.node.records import POLL_S, Records
 from logos.kernel.process.mail import AnyMail, Deposit
 from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "stores.sql")
+
+log = logging.getLogger("logos.kernel")
 
 Item: TypeAlias = Remembered | Linked | Pinned
 
@@ -34,6 +38,9 @@ BATCH_CHARS = 1 << 20
 AHEAD = 3
 """Letters on their way at a time."""
 
+READ = 1000
+"""Texts read at a time."""
+
 SHELVES = 32
 """Processes whose memory stays folded."""
 
@@ -41,15 +48,22 @@ KINDS = ("remembered", "linked", "forgot")
 """Events that change a shelf."""
 
 
-class Stores:
-    """`post` sends a letter and says its number."""
+class Hooks(NamedTuple):
+    """What the kernel does for them: `post` a letter and say its number; make what a process has
+    appended here durable and say where its journal ends, `settle`, and where it ends now, `end`
+    (None: it is not driven here); start a space, `begin`."""
 
-    def __init__(
-        self, store: Store, records: Records, post: Callable[[Pid, AnyMail], Awaitable[MailId]]
-    ) -> None:
+    post: Callable[[Pid, AnyMail], Awaitable[MailId]]
+    settle: Callable[[Pid], Awaitable[None]]
+    end: Callable[[Pid], Seq | None]
+    begin: Callable[[Agent], Awaitable[Pid]]
+
+
+class Stores:
+    def __init__(self, store: Store, records: Records, hooks: Hooks) -> None:
         self._store = store
         self._records = records
-        self._post = post
+        self._hooks = hooks
         self._shelves: dict[Pid, Shelf] = {}  # the one asked longest ago first
         self._lock = anyio.Lock(fast_acquire=True)  # guards _shelves while they are brought up
 
@@ -61,7 +75,7 @@ class Stores:
         waiting: list[tuple[MailId, int]] = []
         found: list[Seq] = []
         for batch in batches([_checked(item) for item in items]):
-            waiting.append((await self._post(pid, Deposit(tuple(batch))), len(batch)))
+            waiting.append((await self._hooks.post(pid, Deposit(tuple(batch))), len(batch)))
             if len(waiting) == AHEAD:
                 found += await self._taken(pid, *waiting.pop(0))
         for letter in waiting:
@@ -94,6 +108,58 @@ class Stores:
                 del self._shelves[next(iter(self._shelves))]
             return shelf
 
+    async def current(self, pid: Pid) -> Shelf:
+        """With everything that was appended here until it returns: what follows without waiting
+        follows from it."""
+        while True:
+            end = self._hooks.end(pid)
+            await self._hooks.settle(pid)
+            shelf = await self.shelf(pid)
+            if self._hooks.end(pid) == end:
+                return shelf
+
+    async def of(self, space: str) -> Shelf:
+        """Raise `not_found`."""
+        return await self.shelf(await self._found(space))
+
+    async def open(self, space: str) -> Pid:
+        """It begins when somebody first puts something there."""
+        agent = _agent(space)
+        while True:
+            if (pid := await self.find(space)) is not None:
+                return pid
+            try:
+                return await self._hooks.begin(agent)
+            except journal.Fenced:
+                log.info("somebody else was first to begin %s", agent.name)
+
+    async def search(self, space: str, question: str, tokens: int) -> str:
+        """What a space has that fits a question, by path."""
+        pid = await self._found(space)
+        found = await self._records.fault(pid, question, Ask(budget=tokens, gate=False))
+        shelf = await self.shelf(pid)
+        pages = [(shelf.path(page.source.seq) or "", page) for page in found.pages]
+        shown = [
+            f"[{abroad(space, path)}, from character {page.source.start}]\n{page.text.strip()}"
+            for path, page in pages
+        ]
+        return "\n\n".join(shown) or NOTHING
+
+    async def texts(self, pid: Pid, versions: Sequence[Version]) -> list[str]:
+        """What each of them says."""
+        wanted = [version.seq for version in versions if version.text is None]
+        read: dict[Seq, str] = {}
+        for at in range(0, len(wanted), READ):
+            for row in await journal.read_some(self._store, pid, wanted[at : at + READ]):
+                event = journal.decode(row)
+                read[row.seq] = event.text if isinstance(event, Remembered) else ""
+        return [read[v.seq] if v.text is None else v.text for v in versions]
+
+    async def _found(self, space: str) -> Pid:
+        if (pid := await self.find(space)) is None:
+            raise SysError(Code.NOT_FOUND, f"there is no space {space!r}", hint="see fs.list /mem")
+        return pid
+
     def drop(self, pid: Pid) -> None:
         """Something was forgotten."""
         self._shelves.pop(pid, None)
@@ -113,6 +179,15 @@ class Stores:
 
         rows = await self._store.persist(look)
         return {row["agent"].removeprefix("/mem/"): Pid(row["pid"]) for row in rows}
+
+
+def _agent(space: str) -> Agent:
+    """Raise `invalid` for a name that no space can have."""
+    if f"/mem/{space}" in OWN or not space.isidentifier():
+        raise SysError(
+            Code.INVALID, f"{space!r} is not a name for a space", hint="use letters, digits and _"
+        )
+    return Agent(name=f"/mem/{space}", description="a space", program="archive")
 
 
 def batches(items: Sequence[Item]) -> list[list[Item]]:

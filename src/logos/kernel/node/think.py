@@ -9,7 +9,7 @@ budget is never overdrawn, however many processes share it.  A signal cancels th
 
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
 import anyio
@@ -25,17 +25,19 @@ from logos.abi.messages import (
     Finished,
     Options,
     Request,
+    ToolSpec,
     Usage,
     gather,
 )
 from logos.abi.process import Process
 from logos.kernel.journal import Batch
-from logos.kernel.node.fit import Fitter
-from logos.kernel.node.request import kept, prompt_digest
+from logos.kernel.node.fit import Fitted, Fitter
+from logos.kernel.node.request import kept, prompt_digest, tools_of
 from logos.kernel.node.resident import Resident
 from logos.kernel.process import SECOND, exit_for, left, overdrawn
 from logos.kernel.sched import Slots
 from logos.kernel.syscall import Gate
+from logos.vault import Vault
 
 log = logging.getLogger("logos.kernel")
 
@@ -116,13 +118,18 @@ class Thinker:
         """None: something arrived meanwhile."""
         process, profile = resident.process, model.profile
         options = process.options
-        tools = options.tools if options else self._gate.tools(process.agent)
+        offered = options.tools if options else self._gate.tools(process.agent)
+        tools = _without_secrets(resident.writer.vault, offered)
         wanted = process.agent.max_output if options is None else options.max_output
         most = min(profile.max_output, profile.window // 4)
         output = min(wanted or most, most)
         if options is not None:
             _overhead(model, options, output)
-        fitted = await self._fitter.fit(resident, model, tools, output)
+        fitted: Fitted | None
+        if options is not None and options.bare:
+            fitted = self._fitter.whole(resident, model, tools, output)
+        else:
+            fitted = await self._fitter.fit(resident, model, tools, output)
         if fitted is None:
             return None
         prompt = fitted.prompt
@@ -148,6 +155,15 @@ class Thinker:
             resident.append(asked)
         else:
             self._recorded[asked.tools] = resident.append(asked, blobs=[kept(request.tools)])
+
+
+def _without_secrets(vault: Vault, tools: Sequence[ToolSpec]) -> Sequence[ToolSpec]:
+    """A tool's own description may show what its server was given."""
+    if not vault.knows:
+        return tools
+    data = kept(tools)
+    cleaned = vault.clean(data)
+    return tools if cleaned is data else tools_of(cleaned)
 
 
 def _overhead(model: Model, options: Options, output: int) -> None:

@@ -4,10 +4,12 @@ fold, apply              events -> Process
 status_of                the status that follows from the facts
 left, overdrawn, grant   budgets of a process and its tree; `tighter` of two
 bequeathed               what one that ends leaves its parent to pay
+EXEC                     the call that is open as long as a program runs in the process
 wake_at, watch           what is due; when it is going in circles
 exit_for                 an error -> how a process ends because of it
 """
 
+from logos.kernel.process.calls import EXEC
 from logos.kernel.process.policy import (
     SECOND,
     bequeathed,
@@ -23,6 +25,7 @@ from logos.kernel.process.state import ALLOWED, apply, fold, status_of
 
 __all__ = [
     "ALLOWED",
+    "EXEC",
     "SECOND",
     "apply",
     "bequeathed",

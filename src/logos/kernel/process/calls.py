@@ -7,14 +7,20 @@ Invariant: an answer to a call that is not open is refused, so no call is answer
 
 import zlib
 
+import msgspec
 from msgspec.structs import replace
 
 from logos.abi import events as e
 from logos.abi.approval import Answer
-from logos.abi.errors import Code, SysError
+from logos.abi.calls import Exec, Ran, tool_name
+from logos.abi.calls import name as name_of
+from logos.abi.errors import MEANING, Code, SysError
 from logos.abi.ids import CallId
 from logos.abi.limits import CALL_CYCLE, CYCLE_REPEATS
-from logos.abi.process import OpenCall, Process, Stage, Watch
+from logos.abi.process import Life, OpenCall, Process, Stage, Watch
+
+EXEC, EXEC_TOOL = name_of(Exec), tool_name(Exec)
+"""The call that is open as long as a program runs in the process."""
 
 
 def called(p: Process, event: e.Called) -> Process:
@@ -81,6 +87,8 @@ def blocked(p: Process, event: e.Blocked) -> Process:
 
 def returned(p: Process, event: e.Returned) -> Process:
     call = _open_call(p, event.id)
+    if call.name == EXEC:
+        return _ran(_answered(p, event.id, p.watch), call, event.value)
     digest = zlib.crc32(event.value, zlib.crc32(call.call))
     return _answered(p, event.id, _remember(p.watch, digest, failed=0))
 
@@ -90,15 +98,32 @@ def failed(p: Process, event: e.Failed) -> Process:
     waiting again is what a process does that waits."""
     for proposal in p.proposed:
         if proposal.id == event.id:
-            what = f"{proposal.name} {proposal.arguments}".encode()
+            what, name = f"{proposal.name} {proposal.arguments}".encode(), proposal.name
             break
     else:
         call = _open_call(p, event.id)
         if call.blocked:
             return _answered(p, event.id, p.watch)
-        what = bytes(call.call)
+        what, name = bytes(call.call), call.name
+    if name in (EXEC, EXEC_TOOL):
+        return _never_ran(_answered(p, event.id, p.watch), event)
     digest = zlib.crc32(event.code.encode(), zlib.crc32(what))
     return _answered(p, event.id, _remember(p.watch, digest, failed=digest))
+
+
+def _ran(p: Process, call: OpenCall, value: msgspec.Raw) -> Process:
+    """Its program has ended: how, and how often that makes."""
+    ran = msgspec.json.decode(value, type=Ran)
+    lives = 1 if p.ran is None else p.ran.lives + 1
+    return replace(p, ran=Life(call=call.call, status=ran.status, lives=lives), answer=ran.said)
+
+
+def _never_ran(p: Process, event: e.Failed) -> Process:
+    """Nor will it by trying again."""
+    lives = 0 if p.ran is None else p.ran.lives
+    status = MEANING[event.code].exit_status
+    ended = Life(call=msgspec.Raw(b""), status=status, lives=lives)
+    return replace(p, ran=ended, answer=f"{event.code}: {event.message}")
 
 
 def _open_call(p: Process, id_: CallId) -> OpenCall:

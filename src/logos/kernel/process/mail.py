@@ -1,7 +1,9 @@
 """What travels between processes, and what becomes of it when it arrives.  Pure.
 
     Note, Turn, Order, Death the bodies of mail
-    Verdict                  a person's answer
+    Verdict, Agreement       a person's answer; one that holds from now on
+    Revocation               rights that are gone
+    handed_on(process, ...)  what its children are told because of these events
     told(turn, mail)         the events of a client's turn, one for each of its messages
     Deposit                  something for the space of the receiver
     deliver(process, ...)    the events by which a process takes one piece of mail
@@ -18,10 +20,11 @@ from typing import Annotated
 import msgspec
 from cronsim import CronSim, CronSimError
 
-from logos.abi.approval import Answer, Scope
+from logos.abi.approval import Answer, Scope, Standing
 from logos.abi.calls import Exit, Letter
 from logos.abi.errors import Code, SysError
 from logos.abi.events import (
+    Agreed,
     AnyEvent,
     Decided,
     Ended,
@@ -35,12 +38,15 @@ from logos.abi.events import (
     Received,
     Remembered,
     Returned,
+    Revoked,
     Signalled,
     Told,
 )
 from logos.abi.ids import CallId, MailId, Pid
 from logos.abi.messages import Message, Options, Usage
 from logos.abi.process import OpenCall, Process, Signal, Stage
+from logos.abi.rights import Cap
+from logos.kernel.process.calls import EXEC
 from logos.kernel.process.policy import SECOND, exit_for
 
 KILLED = 128 + 9
@@ -91,10 +97,38 @@ class Deposit(msgspec.Struct, frozen=True, tag="deposit"):
     items: Annotated[tuple[Remembered | Linked | Pinned, ...], msgspec.Meta(min_length=1)]
 
 
-_BROUGHT = Received | Told | Signalled | Ended | Decided | Remembered | Linked | Pinned | Forgot
+_BROUGHT = (
+    Agreed
+    | Revoked
+    | Received
+    | Told
+    | Signalled
+    | Ended
+    | Decided
+    | Remembered
+    | Linked
+    | Pinned
+    | Forgot
+)
 """What a letter may become, at least its first event."""
 
-AnyMail = Note | Turn | Order | Death | Verdict | Deposit
+
+class Agreement(msgspec.Struct, frozen=True, tag="agreement"):
+    """For init: what nobody need be asked about any more; with `ends`, is asked about again."""
+
+    standing: Standing
+    by: str = ""
+    ends: bool = False
+
+
+class Revocation(msgspec.Struct, frozen=True, tag="revocation"):
+    """Rights that are gone; who gets it hands it on to its children."""
+
+    caps: tuple[Cap, ...]
+    by: str = ""
+
+
+AnyMail = Agreement | Revocation | Note | Turn | Order | Death | Verdict | Deposit
 _DECODER: msgspec.json.Decoder[AnyMail] = msgspec.json.Decoder(AnyMail)
 
 encode = msgspec.json.encode
@@ -112,8 +146,8 @@ def deliver(process: Process, id_: MailId, sender: Pid | None, body: bytes) -> l
             return [event, *_order(process, signal)]
         case Death() as death:
             return _death(process, id_, Pid(sender or 0), death)
-        case Verdict() as verdict:
-            return _verdict(process, id_, verdict)
+        case Verdict() | Agreement() | Revocation() as word:
+            return _ruled(process, id_, word)
         case Deposit(items=items):
             return [msgspec.structs.replace(items[0], mail=id_), *items[1:]]
 
@@ -157,7 +191,7 @@ def _order(process: Process, signal: Signal) -> list[AnyEvent]:
             killed = Exited(status=KILLED, answer="killed", code=Code.CANCELLED)
             return [*_given_up(process, "killed"), killed]
         case Signal.INT:
-            calls = [_cancelled(call, "interrupted") for call in process.open]
+            calls = [_cancelled(c, "interrupted") for c in process.open if c.name != EXEC]
             return [*_given_up(process, "interrupted"), *calls]
         case Signal.TERM:
             blocked = [call for call in process.open if call.blocked]
@@ -179,6 +213,16 @@ def _death(process: Process, id_: MailId, child: Pid, death: Death) -> list[AnyE
     return [ended, *(_returned(call, result) for call in process.open if _awaits(call, child))]
 
 
+def _ruled(process: Process, id_: MailId, word: Verdict | Agreement | Revocation) -> list[AnyEvent]:
+    match word:
+        case Agreement():
+            return [Agreed(mail=id_, standing=word.standing, by=word.by, ends=word.ends)]
+        case Revocation():
+            return [Revoked(mail=id_, caps=word.caps, by=word.by)]
+        case Verdict():
+            return _verdict(process, id_, word)
+
+
 def _verdict(process: Process, id_: MailId, verdict: Verdict) -> list[AnyEvent]:
     """Yes: the call is made next.  No: it fails, and the model hears the word."""
     decided = Decided(
@@ -191,11 +235,21 @@ def _verdict(process: Process, id_: MailId, verdict: Verdict) -> list[AnyEvent]:
     )
     if verdict.answer is Answer.ALLOW:
         return [decided]
-    asked = [c for c in process.open if c.id in verdict.ids and c.stage is Stage.ASKED]
-    return [decided, *(_refused(call, verdict) for call in asked)]
+    asked = [c for c in process.open if c.id in verdict.ids]
+    return [decided, *(_refused(call, verdict) for call in asked if call.stage in _WAITS)]
+
+
+_WAITS = frozenset({Stage.ASKED, Stage.DOUBT})
 
 
 def _refused(call: OpenCall, verdict: Verdict) -> Failed:
+    if call.stage is Stage.DOUBT:
+        return Failed(
+            id=call.id,
+            code=Code.UNAVAILABLE,
+            message="outcome unknown: the node went away while it ran",
+            hint=verdict.word or "look whether it happened before you try again",
+        )
     return Failed(
         id=call.id,
         code=Code.DENIED,
@@ -288,6 +342,16 @@ def _returned(call: OpenCall, value: object) -> Returned:
 def _cancelled(call: OpenCall, why: str) -> Failed:
     unknown = "" if call.blocked or call.effect == "pure" else "; its outcome is unknown"
     return Failed(id=call.id, code=Code.CANCELLED, message=why + unknown)
+
+
+def handed_on(process: Process, events: Sequence[AnyEvent]) -> list[tuple[Pid, bytes]]:
+    """Letters to live children: what is revoked is revoked for them, too."""
+    return [
+        (child.pid, encode(Revocation(event.caps, event.by)))
+        for event in events
+        if isinstance(event, Revoked)
+        for child in process.children
+    ]
 
 
 def taken(events: Sequence[AnyEvent]) -> list[tuple[MailId, int]]:

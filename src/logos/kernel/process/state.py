@@ -56,6 +56,8 @@ def _live(here: Status) -> dict[type[Any], set[Status]]:
         e.Scheduled: stays,
         e.Rang: stays | woken,
         e.Warned: stays | woken | {WAITING},
+        e.Agreed: stays,
+        e.Revoked: stays,
         e.Decided: stays | ({CALLING} if here is WAITING else set()),
         e.PagedIn: stays,
         e.Compacted: stays,
@@ -63,6 +65,9 @@ def _live(here: Status) -> dict[type[Any], set[Status]]:
         e.Remembered: stays,
         e.Linked: stays,
         e.Forgot: stays,
+        e.Proposed: stays | woken,
+        e.Answered: stays,
+        e.Diverged: stays,
         e.Exited: {EXITED},
     }
 
@@ -153,6 +158,7 @@ def _spawned(p: Process, event: e.Spawned) -> Process:
         task=event.task,
         said=(event.task,) if event.parent in (None, INIT) else event.said,
         caps=event.caps,
+        revoked=event.revoked,
         limits=event.limits,
         started=event.at,
         deadline=event.deadline,
@@ -192,6 +198,15 @@ def _interrupted(p: Process, event: e.Interrupted) -> Process:
     )
 
 
+def _agreed(p: Process, event: e.Agreed) -> Process:
+    others = tuple(one for one in p.standing if one != event.standing)
+    return replace(p, standing=others if event.ends else (*others, event.standing))
+
+
+def _revoked(p: Process, event: e.Revoked) -> Process:
+    return replace(p, revoked=p.revoked | frozenset(event.caps))
+
+
 def _received(p: Process, event: e.Received) -> Process:
     if event.sender is None:
         p = replace(p, said=(*p.said, event.text))
@@ -204,6 +219,10 @@ def _told(p: Process, event: e.Told) -> Process:
     """What was proposed is answered or given up by whoever was to carry it out."""
     options = p.options if event.options is None else event.options
     return replace(p, options=options, proposed=(), news=p.news + 1, idle=False, failures=0)
+
+
+def _proposed(p: Process, event: e.Proposed) -> Process:
+    return replace(p, proposed=(*p.proposed, *event.calls), idle=False)
 
 
 def _signalled(p: Process, event: e.Signalled) -> Process:
@@ -283,11 +302,16 @@ _APPLY: dict[type[Any], Callable[[Process, Any], Process]] = {
     e.Called: calls.called,
     e.Held: calls.held,
     e.Decided: calls.decided,
+    e.Agreed: _agreed,
+    e.Revoked: _revoked,
     e.Blocked: calls.blocked,
     e.Returned: calls.returned,
     e.Failed: calls.failed,
     e.Received: _received,
     e.Told: _told,
+    e.Proposed: _proposed,
+    e.Answered: _windowed,
+    e.Diverged: _windowed,
     e.Signalled: _signalled,
     e.Started: _started,
     e.Ended: _ended,

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from logos.abi.agent import Agent
-from logos.abi.calls import BY_NAME, BY_TOOL_NAME, Call, CallTool, tool_name
+from logos.abi.calls import BY_NAME, BY_TOOL_NAME, Call, CallTool, kept, tool_name
 from logos.abi.errors import Code, SysError
 from logos.abi.messages import ToolCall, ToolSpec
 from logos.abi.process import Process
@@ -42,7 +42,7 @@ class Gate:
     def admit(self, process: Process, proposal: ToolCall) -> Call[Any]:
         call = self._decode(process.agent, proposal)
         self.check(process, call)
-        return call
+        return kept(call)
 
     def check(self, process: Process, call: Call[Any]) -> None:
         for check in self._checks:
@@ -140,5 +140,37 @@ def spec(call: type[Call[Any]]) -> ToolSpec:
     return ToolSpec(
         name=tool_name(call),
         description=inspect.getdoc(call) or "",
-        schema=msgspec.Raw(msgspec.json.encode(schema(call))),
+        schema=msgspec.Raw(msgspec.json.encode(_lean(schema(call)))),
     )
+
+
+_SAID_ELSEWHERE = frozenset({"title", "minLength", "additionalProperties"})
+
+
+def _lean(part: dict[str, Any]) -> dict[str, Any]:
+    """What a model needs of a schema: every prompt carries it.  The gate checks the rest, and says
+    what was wrong."""
+    required = part.get("required", ())
+    kept: dict[str, Any] = {}
+    for key, value in part.items():
+        if key == "properties":
+            kept[key] = {n: _lean(_known(p, n in required)) for n, p in value.items()}
+        elif key == "$defs":
+            kept[key] = {n: _lean(p | {"description": ""}) for n, p in value.items()}
+        elif key == "items":
+            kept[key] = _lean(value)
+        elif key not in _SAID_ELSEWHERE and not (
+            value in ("", [], 0, None, {}) and key != "properties"
+        ):
+            kept[key] = value
+    return kept
+
+
+def _known(part: dict[str, Any], required: bool) -> dict[str, Any]:  # noqa: FBT001
+    """What may be left out need not be null."""
+    of = part.get("anyOf", ())
+    if required or {"type": "null"} not in of:
+        return part
+    [other, *more] = [one for one in of if one != {"type": "null"}]
+    rest = {key: value for key, value in part.items() if key != "anyOf"}
+    return part if more else rest | other

@@ -15,6 +15,7 @@ from logos.abi.events import AnyEvent
 from logos.abi.ids import Pid, Seq
 from logos.abi.process import Process
 from logos.kernel.journal import Entry, Letter
+from logos.kernel.memory import Shelf
 
 
 class Known(NamedTuple):
@@ -26,8 +27,23 @@ class Known(NamedTuple):
     exit_status: int | None
 
 
+class Kept(Protocol):
+    """What processes keep, by path."""
+
+    async def current(self, pid: Pid) -> Shelf: ...
+
+    async def of(self, space: str) -> Shelf: ...
+
+    async def open(self, space: str) -> Pid: ...
+
+    async def search(self, space: str, question: str, tokens: int) -> str: ...
+
+
 class Services(Protocol):
     """What handlers may ask the kernel."""
+
+    @property
+    def stores(self) -> Kept: ...
 
     async def agent(self, name: str) -> Agent: ...
 

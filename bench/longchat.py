@@ -1,0 +1,222 @@
+"""A conversation far larger than the model's window, sent whole at each turn by OpenAI's client.
+
+    python bench/longchat.py [--json] [--split DIR] [--turns 300] [--tokens 200000] [--questions 200]
+
+    overflows    requests upstream that are larger than the model's window, answer included; the count errs high
+    kept         share of what was sent upstream that is the beginning of the request before, so that a prefix
+                 cache has it
+    fraction     of the questions asked at the end, those all of whose evidence is in the request upstream, word
+                 for word
+    fraction_window   the same if the newest text filled the window and nothing were brought back
+
+The text is that of annotated conversations, one after the other, cut into as many turns as asked: a person's
+and the model's by turns.  A scripted model with a window of 8,192 tokens says what it said there.  Questions
+are asked one after the other, in one order for all runs, each with everything before it.
+"""
+
+import argparse
+import random
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import anyio
+from openai import AsyncOpenAI
+
+from common import database, folder, note, report
+from lib_memory import data
+from lib_memory.data import Conversation
+from logos import config
+from logos.abi.driver import Profile
+from logos.abi.messages import Request, ToolResult
+from logos.boot import boot
+from logos.drivers.model import Say, Scripted, measure
+from logos.gateway import open_gateway
+
+WINDOW = 8192
+OUTPUT = 1024
+CHARS_A_TOKEN = 4.0
+NOTED = "Noted."
+
+
+def lines(conversations: Sequence[Conversation]) -> list[str]:
+    return [
+        f"{event.subject or event.role}: {event.text}"
+        for each in conversations
+        for event in each.events
+    ]
+
+
+def blocks(text: Sequence[str], count: int, chars: int) -> list[str]:
+    """So many pieces of about the same length from the first so many characters."""
+    kept, size = [], 0
+    for line in text:
+        if size >= chars:
+            break
+        kept.append(line)
+        size += len(line)
+    found: list[list[str]] = [[]]
+    share, at = size / count, 0
+    for line in kept:
+        if at >= share * len(found) and len(found) < count:
+            found.append([])
+        found[-1].append(line)
+        at += len(line)
+    return ["\n".join(block) for block in found]
+
+
+def squeezed(text: str) -> str:
+    return " ".join(text.split())
+
+
+def seen(request: Request) -> str:
+    parts = (part for message in request.messages for part in message.content)
+    return "\n".join(
+        part.content if isinstance(part, ToolResult) else getattr(part, "text", "")
+        for part in parts
+    )
+
+
+class Watch:
+    """Plays the model, and looks at what it is sent."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.model = Scripted(self.answer, profile=profile)
+        self.says = NOTED
+        self.overflows = 0
+        self.sent = self.same = self.requests = 0
+        self.last = ""
+
+    def answer(self, request: Request) -> Say:
+        self.model.requests.clear()
+        text = seen(request)
+        self.requests += 1
+        self.overflows += measure(request) + request.max_output > WINDOW
+        if self.last:
+            self.sent += len(text)
+            self.same += _common(self.last, text)
+        self.last = text
+        return Say(self.says)
+
+
+def _common(a: str, b: str) -> int:
+    low, high = 0, min(len(a), len(b))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if a[:middle] == b[:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+async def converse(
+    ask: Callable[[list[Any]], Any], watch: Watch, text: Sequence[str]
+) -> list[dict[str, str]]:
+    said: list[dict[str, str]] = []
+    for n, block in enumerate(text):
+        if n % 2:
+            continue
+        watch.says = text[n + 1] if n + 1 < len(text) else NOTED
+        said.append({"role": "user", "content": block})
+        said.append({"role": "assistant", "content": await ask(said)})
+        if n % 100 == 0:
+            note(f"turn {n // 2}: {sum(len(one['content']) for one in said) / 4:.0f} tokens")
+    return said
+
+
+async def questions(
+    ask: Callable[[list[Any]], Any],
+    watch: Watch,
+    said: list[dict[str, str]],
+    asked: Sequence[tuple[str, list[str]]],
+) -> tuple[float, float]:
+    """The share whose evidence was seen; and had the newest text filled the window."""
+    hits = naive = 0
+    watch.says = NOTED
+    room = int((WINDOW - OUTPUT) * CHARS_A_TOKEN)
+    for question, evidence in asked:
+        said.append({"role": "user", "content": question})
+        answer = await ask(said)
+        text = squeezed(watch.last)
+        hits += all(one in text for one in evidence)
+        newest = squeezed("\n".join(one["content"] for one in said)[-room:])
+        naive += all(one in newest for one in evidence)
+        said.append({"role": "assistant", "content": answer})
+    return hits / max(len(asked), 1), naive / max(len(asked), 1)
+
+
+def chosen(
+    conversations: Sequence[Conversation], text: str, count: int
+) -> list[tuple[str, list[str]]]:
+    """Questions that have evidence, all of it said."""
+    there = squeezed(text)
+    found = []
+    for each in conversations:
+        by_id = dict(zip(each.turns, each.events, strict=True))
+        for question in each.questions:
+            evidence = [squeezed(by_id[id_].text) for id_ in question.evidence if id_ in by_id]
+            if evidence and all(one in there for one in evidence):
+                found.append((question.text, evidence))
+    return random.Random(1).sample(found, min(count, len(found)))
+
+
+async def main(args: argparse.Namespace) -> None:
+    every = data.load(args.split)
+    people = [each for each in every if each.source == "locomo"]
+    others = [each for each in every if each.source != "locomo"]
+    chars = int(args.tokens * CHARS_A_TOKEN)
+    text = blocks([*lines(people), *lines(others)], 2 * args.turns, chars)
+    asked = chosen(people, "\n".join(text), args.questions)
+    watch = Watch(Profile(name="small", window=WINDOW, max_output=OUTPUT))
+    with folder() as place:
+        async with database(place) as url:
+            settings = config.Config(
+                home=str(place / "home"), model="small", store=config.Store(url=url)
+            )
+            async with (
+                boot(config.Loaded(settings, {}), models={"small": watch.model}) as machine,
+                open_gateway(machine, settings.gateway, place / "home") as gateway,
+                AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key="any", timeout=600) as client,
+            ):
+
+                async def ask(said: list[Any]) -> str:
+                    answer = await client.chat.completions.create(model="small", messages=said)
+                    return answer.choices[0].message.content or ""
+
+                began = time.perf_counter()
+                said = await converse(ask, watch, text)
+                turns_s = time.perf_counter() - began
+                kept = watch.same / max(watch.sent, 1)
+                fraction, naive = await questions(ask, watch, said, asked)
+                listed = await machine.kernel.records.list(everyone=True)
+                processes = sum(one.agent.startswith("gateway/") for one in listed)
+    report(
+        args,
+        {
+            "turns": args.turns,
+            "tokens": sum(len(block) for block in text) / CHARS_A_TOKEN,
+            "requests": watch.requests,
+            "overflows": watch.overflows,
+            "kept": kept,
+            "kept_all": watch.same / max(watch.sent, 1),
+            "fraction": fraction,
+            "fraction_window": naive,
+            "questions": len(asked),
+            "processes": processes,
+            "turn_ms": turns_s / args.turns * 1e3,
+        },
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--split", type=Path, required=True)
+    parser.add_argument("--turns", type=int, default=300)
+    parser.add_argument("--tokens", type=int, default=200_000)
+    parser.add_argument("--questions", type=int, default=200)
+    anyio.run(main, parser.parse_args(), backend_options={"use_uvloop": True})

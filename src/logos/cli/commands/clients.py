@@ -1,0 +1,87 @@
+"""env, key create, key list, key revoke: what programs need to use the gateway."""
+
+from logos.abi.agent import Limits
+from logos.abi.errors import Code, SysError
+from logos.cli.commands.work import nano
+from logos.cli.registry import Argument, Asked, Command
+from logos.cli.shown import money, when
+
+
+async def env(asked: Asked) -> int:
+    """For a shell to read."""
+    url = _url(asked)
+    key = asked.arguments.key or "local"
+    data = {
+        "OPENAI_BASE_URL": f"{url}/v1",
+        "OPENAI_API_KEY": key,
+        "ANTHROPIC_BASE_URL": url,
+        "ANTHROPIC_API_KEY": key,
+    }
+    text = "\n".join(f"export {name}={value}" for name, value in data.items())
+    asked.out.data(data, text)
+    return 0
+
+
+def _url(asked: Asked) -> str:
+    if not asked.gateway:
+        raise SysError(Code.UNAVAILABLE, "there is no gateway", hint="see gateway.on, logos config")
+    return asked.gateway
+
+
+async def create(asked: Asked) -> int:
+    args = asked.arguments
+    limits = Limits(tokens=args.tokens, cost=nano(args.cost))
+    secret = await asked.node.kernel.keys.create(args.client, limits)
+    asked.out.data({"client": args.client, "key": secret}, secret)
+    asked.out.note("it is shown this once")
+    return 0
+
+
+async def listed(asked: Asked) -> int:
+    kernel = asked.node.kernel
+    rows, data = [], []
+    for key in await kernel.keys.list():
+        used = await kernel.keys.used(f"gateway/{key.client}")
+        state = "revoked" if key.revoked_at else "valid"
+        created = when(key.created_at)
+        rows.append((key.id, key.client, state, created, used.tokens, money(used.cost)))
+        data.append(
+            key._asdict() | {"limits": key.limits, "tokens": used.tokens, "cost": used.cost}
+        )
+    columns = ("ID", "CLIENT", "STATE", "CREATED", "TOKENS", "COST")
+    asked.out.table(columns, rows, data)
+    return 0
+
+
+async def revoke(asked: Asked) -> int:
+    await asked.node.kernel.keys.revoke(asked.arguments.id)
+    asked.out.data({"id": asked.arguments.id}, f"key {asked.arguments.id} is of no use any more")
+    return 0
+
+
+ENV = Command(
+    "env",
+    'variables that make a program talk to the gateway: eval "$(logos env --plain)"',
+    env,
+    (Argument("--key", "a key of `logos key create`; on this machine none is needed", default=""),),
+)
+KEY_CREATE = Command(
+    "key create",
+    "a key for a client of the gateway; it reaches only this client's processes",
+    create,
+    (
+        Argument("client", "whose; several keys may be one client's"),
+        Argument("--tokens", "limit for all its processes together", int),
+        Argument("--cost", "limit in dollars", float),
+    ),
+    effect="write",
+    idempotent=False,
+)
+KEY_LIST = Command("key list", "the keys, and what their clients have used", listed)
+KEY_REVOKE = Command(
+    "key revoke",
+    "make a key useless",
+    revoke,
+    (Argument("id", "number of the key", int),),
+    effect="write",
+)

@@ -1,0 +1,238 @@
+"""exec: run a program nobody changed, as a process."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import anyio
+import msgspec
+from msgspec.structs import replace
+
+from logos.abi.agent import Agent, Limits
+from logos.abi.calls import CallTool, Exec, name, tool_name
+from logos.abi.driver import Network
+from logos.abi.errors import Code, SysError
+from logos.abi.events import Diverged, Exited, Failed, Proposed
+from logos.abi.ids import CallId, Pid, Seq
+from logos.abi.messages import ToolCall
+from logos.abi.process import Signal
+from logos.abi.rights import Cap
+from logos.cli.registry import Argument, Asked, Command
+from logos.cli.shown import line, told_data
+from logos.kernel import Told
+from logos.places import homes
+
+RESTARTS = 20
+SIGNALS = {2: Signal.INT, 15: Signal.TERM}
+
+
+async def execute(asked: Asked) -> int:
+    args, machine = asked.arguments, asked.node
+    call = await _call(asked)
+    agent = _agent(asked, call)
+    machine.kernel.tools(agent)
+    if args.dry_run:
+        _plan(asked, call, agent)
+        return 0
+    if not machine.programs.confined and not args.network:
+        asked.out.note(
+            f"sandbox mode {machine.sandbox.mode} gives no network of its own: "
+            "the program can reach the machine's"
+        )
+    arguments = msgspec.json.decode(msgspec.json.encode(call))
+    del arguments["call"]
+    first = ToolCall(
+        id=CallId("run1"), name=tool_name(Exec), arguments=msgspec.json.encode(arguments).decode()
+    )
+    pid = await machine.kernel.spawn(
+        agent,
+        " ".join(call.argv),
+        limits=Limits(wall_s=args.wall, calls=args.calls),
+        workspace=_folder(asked, args.workspace),
+        by=asked.by,
+        first=(Proposed(calls=(first,)),),
+    )
+    if args.detach:
+        asked.out.data({"pid": pid}, str(pid))
+        return 0
+    asked.out.note(asked.out.style(f"process {pid}", "dim"))
+    return await watch(asked, pid, Seq(1))
+
+
+async def _call(asked: Asked) -> Exec:
+    args = asked.arguments
+    program = _program(asked, args.command[0])
+    shown = [*homes(program), *map(asked.here, args.readable)]
+    inside = _folder(asked, args.workspace) == asked.cwd.resolve()
+    if not inside:
+        shown.append(asked.cwd)
+    text = ""
+    if args.stdin:
+        assert asked.read_input is not None
+        text = (await asked.read_input()).decode("utf-8", "surrogateescape")
+    return Exec(
+        argv=(str(program), *args.command[1:]),
+        stdin=text,
+        env=dict(map(_pair, args.env)),
+        folder="" if inside else str(asked.cwd.resolve()),
+        readable=tuple(dict.fromkeys(str(folder.resolve()) for folder in shown)),
+        network=Network.HOST if args.network else Network.NONE,
+        restarts=args.restarts if args.restart == "on-failure" else 0,
+        strict=args.strict,
+        memory_mb=args.memory,
+    )
+
+
+def _program(asked: Asked, word: str) -> Path:
+    if "/" in word:
+        found = asked.here(word)
+        if found.is_file():
+            return found
+    elif (on_path := shutil.which(word)) is not None:
+        return Path(on_path)
+    raise SysError(Code.NOT_FOUND, f"there is no program {word}", hint="give its path")
+
+
+def _folder(asked: Asked, given: str | None) -> Path | None:
+    if not given:
+        return None
+    folder = (asked.cwd / given).resolve()
+    if not folder.is_dir():
+        raise SysError(Code.NOT_FOUND, f"{folder} is not a folder", hint="make it first")
+    return folder
+
+
+def _pair(text: str) -> tuple[str, str]:
+    variable, equals, value = text.partition("=")
+    if not equals or not variable:
+        raise SysError(Code.INVALID, f"{text!r} is not NAME=VALUE")
+    return variable, value
+
+
+def _agent(asked: Asked, call: Exec) -> Agent:
+    """What it may do: what the agent file allows and `--tool` names, and to be run."""
+    args = asked.arguments
+    agent = Agent(name=Path(call.argv[0]).name)
+    if args.agent:
+        path = asked.here(args.agent)
+        near = path.is_file()
+        agent = asked.node.agents(
+            path.stem if near else args.agent, path.parent if near else asked.cwd
+        )
+    tools = [*agent.tools, name(Exec), name(CallTool)]
+    allow = [*agent.allow, Cap(verb="run", path=call.target())]
+    known = {spec.name for spec in asked.node.functions.specs()}
+    for tool in args.tool:
+        if tool in known:
+            tools.append(tool)
+        whole = tool in asked.node.places.tools.places
+        if not whole and tool not in known and "/" not in tool:
+            raise SysError(Code.NOT_FOUND, f"there is no tool {tool!r}", hint="see `logos mounts`")
+        allow.append(Cap(verb="call", path=f"/tools/{tool}/**" if whole else f"/tools/{tool}"))
+    return replace(agent, tools=tuple(dict.fromkeys(tools)), allow=tuple(allow), program="hosted")
+
+
+def _plan(asked: Asked, call: Exec, agent: Agent) -> None:
+    data: dict[str, Any] = {
+        "argv": list(call.argv),
+        "sandbox": asked.node.sandbox.mode,
+        "network": call.network if asked.node.programs.confined else Network.HOST,
+        "starts_in": call.folder or "its workspace",
+        "writes": asked.arguments.workspace or "a folder of its own",
+        "reads": list(call.readable),
+        "allow": sorted(map(str, agent.allow)),
+        "restarts": call.restarts,
+    }
+    said = {k: ", ".join(v) if isinstance(v, list) else v for k, v in data.items()}
+    asked.out.data(data, "\n".join(f"{key:10} {value}" for key, value in said.items()))
+
+
+async def watch(asked: Asked, pid: Pid, after: Seq) -> int:
+    """What the program writes, as it writes it, until its process has exited; its exit status."""
+    machine, out = asked.node, asked.out
+    ended: Exited | None = None
+
+    def ear(stream: int, data: bytes) -> None:
+        if not stream:
+            return
+        if out.json:
+            text = data.decode("utf-8", "replace")
+            out.item(
+                {"type": "output", "stream": ("stdout", "stderr")[stream - 1], "text": text}, ""
+            )
+        else:
+            out.raw(stream, data)
+
+    stop = machine.programs.listen(pid, ear)
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_pass_on, asked, pid)
+            async for told in machine.kernel.records.follow(pid, after):
+                _show(asked, told)
+                same = ["--json"] if out.json else ["--plain"] if asked.arguments.plain else []
+                asked.resume(["attach", str(pid), "--from", str(told.row.seq), *same])
+                if isinstance(told.event, Exited):
+                    ended = told.event
+            tasks.cancel_scope.cancel()
+    finally:
+        stop()
+    assert ended is not None
+    if out.json:
+        out.item({"type": "result", "pid": pid, "status": ended.status, "answer": ended.answer}, "")
+    return ended.status
+
+
+def _show(asked: Asked, told: Told) -> None:
+    """In JSON every event; people see what the program writes, and what they could not know."""
+    if asked.out.json:
+        asked.out.item(told_data(told), "")
+        return
+    event = told.event
+    of_run = isinstance(event, Failed) and event.id.startswith("run")
+    if (of_run or isinstance(event, Diverged)) and (text := line(event, asked.out)):
+        asked.out.note(text)
+
+
+async def _pass_on(asked: Asked, pid: Pid) -> None:
+    async for number in asked.signals:
+        if number in SIGNALS:
+            await asked.node.kernel.signal(pid, SIGNALS[number], reason=f"by {asked.by}")
+
+
+EXEC = Command(
+    "exec",
+    "run any program as a process: its models and tools are the kernel's",
+    execute,
+    (
+        Argument("command", "-- PROGRAM ARGUMENTS…", many=True),
+        Argument("--agent", "name or file of the agent whose tools and rights it gets"),
+        Argument("--tool", "a function, a mount, or MOUNT/TOOL it may call", many=True),
+        Argument(
+            "--restart",
+            "start it again when it fails or the node does",
+            choices=("no", "on-failure"),
+            default="no",
+        ),
+        Argument("--restarts", "so often at most", int, default=RESTARTS),
+        Argument("--strict", "end it when, started again, it does not repeat itself", bool),
+        Argument("--env", "NAME=VALUE it sees", many=True),
+        Argument("--readable", "a folder it may read, besides this one", many=True),
+        Argument(
+            "--workspace", "the folder it may change (one of its own when left out)", short="-w"
+        ),
+        Argument("--network", "it may use the machine's network", bool),
+        Argument("--stdin", "give it standard input, all of it", bool),
+        Argument("--memory", "megabytes it may use", int, default=2048),
+        Argument("--wall", "limit in seconds", float),
+        Argument("--calls", "limit of system calls", int),
+        Argument("--detach", "print the pid and leave", bool, short="-d"),
+        Argument("--dry-run", "say what would be run, and do nothing", bool),
+    ),
+    effect="write",
+    idempotent=False,
+    stream=True,
+    details="It finds the kernel where it looks for its vendor: OPENAI_BASE_URL, ANTHROPIC_BASE_URL and\n"
+    "their keys. Its tools are an MCP server at LOGOS_MCP_URL. It sees the current folder and\n"
+    "its own interpreter, changes its workspace, and reaches no network. Ctrl-C and TERM reach\n"
+    "it; its exit status is this command's.",
+)

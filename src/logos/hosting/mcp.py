@@ -1,0 +1,161 @@
+"""The tools a program was granted, as one MCP server over HTTP without sessions.
+
+    Mcp.answer(...)    one request: JSON in, JSON out; both eras of the protocol
+
+A call is proposed to the program's own process: the kernel admits, journals and makes it like any
+other, once.  A call the program repeats is answered from the journal.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from importlib.metadata import version
+from typing import Any, Protocol
+
+import msgspec
+
+from logos.abi.errors import SysError
+from logos.abi.events import Failed, Proposed, Returned
+from logos.abi.host import Guest
+from logos.abi.ids import CallId
+from logos.abi.messages import ToolCall, ToolSpec
+from logos.hosting.flight import Message, Send
+from logos.hosting.past import Past, digest_of_call
+from logos.kernel import Kernel
+
+Receive = Callable[[], Awaitable[Message]]
+
+ERAS = ("2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
+PARSE, INVALID, ABSENT = -32700, -32600, -32601
+VERSION_OF = "io.modelcontextprotocol/protocolVersion"
+
+
+class Granted(Protocol):
+    """What it may call, by the names it sees."""
+
+    async def specs(self) -> Sequence[ToolSpec]: ...
+
+    def proposal(self, name: str, arguments: Any) -> tuple[str, str]:
+        """What the kernel is asked: a tool and its arguments.  Raise `not_found`."""
+        ...
+
+
+class Mcp:
+    def __init__(
+        self,
+        kernel: Kernel,
+        guest: Guest,
+        past: Past,
+        granted: Granted,
+        fresh: Callable[[str], Awaitable[None]],
+    ) -> None:
+        self._kernel = kernel
+        self._guest = guest
+        self._past = past
+        self._granted = granted
+        self._fresh = fresh
+
+    async def answer(self, method: str, receive: Receive, send: Send) -> None:
+        if method != "POST":
+            await _reply(send, 405, b"")
+            return
+        body = b""
+        while (message := await receive())["type"] == "http.request":
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        try:
+            asked: Any = msgspec.json.decode(body)
+        except msgspec.DecodeError as error:
+            await _reply(send, 400, _error(None, PARSE, str(error)))
+            return
+        if not isinstance(asked, dict) or not isinstance(asked.get("method"), str):
+            await _reply(send, 400, _error(None, INVALID, "one JSON-RPC request at a time"))
+        elif "id" not in asked:
+            await _reply(send, 202, b"")
+        else:
+            await _reply(send, 200, await self._said(asked))
+
+    async def _said(self, asked: dict[str, Any]) -> bytes:
+        params = asked.get("params") or {}
+        match asked["method"]:
+            case "initialize":
+                wanted = params.get("protocolVersion")
+                era = wanted if wanted in ERAS[1:] else ERAS[1]
+                result: Any = {"protocolVersion": era, **_self()}
+            case "server/discover":
+                result = {"supportedVersions": list(ERAS), "resultType": "complete", **_self()}
+                result |= {"ttlMs": 0, "cacheScope": "private"}
+            case "ping":
+                result = {}
+            case "tools/list":
+                result = {"tools": [_tool(spec) for spec in await self._granted.specs()]}
+                result |= {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
+            case "tools/call":
+                result = await self._call(str(params.get("name")), params.get("arguments") or {})
+            case other:
+                return _error(asked["id"], ABSENT, f"there is no method {other}")
+        return msgspec.json.encode({"jsonrpc": "2.0", "id": asked["id"], "result": result})
+
+    async def _call(self, name: str, arguments: Any) -> dict[str, Any]:
+        try:
+            tool, given = self._granted.proposal(name, arguments)
+        except SysError as error:
+            return _failed(str(error.code), error.message, error.hint)
+        outcome = await self._past.outcome(await self._proposed(name, tool, given))
+        if isinstance(outcome, Failed):
+            return _failed(str(outcome.code), outcome.message, outcome.hint)
+        return _returned(outcome)
+
+    async def _proposed(self, name: str, tool: str, given: str) -> CallId:
+        digest = digest_of_call(tool, given)
+        known = self._past.call(digest)
+        if known is not None:
+            return known
+        await self._fresh(f"called {name} otherwise")
+        call = ToolCall(id=CallId(f"t{self._past.proposed + 1}"), name=tool, arguments=given)
+        self._past.learn_call(call)
+        try:
+            await self._kernel.note(self._guest.pid, Proposed(calls=(call,)))
+        except SysError as error:
+            self._past.outcomes[call.id] = Failed(
+                id=call.id, code=error.code, message=error.message
+            )
+        return call.id
+
+
+def _self() -> dict[str, Any]:
+    return {
+        "capabilities": {"tools": {}},
+        "serverInfo": {"name": "logos", "version": version("logos")},
+    }
+
+
+def _tool(spec: ToolSpec) -> dict[str, Any]:
+    return {"name": spec.name, "description": spec.description, "inputSchema": spec.schema}
+
+
+def _returned(outcome: Returned) -> dict[str, Any]:
+    value: Any = msgspec.json.decode(outcome.value)
+    text = value if isinstance(value, str) else bytes(outcome.value).decode()
+    result = {"content": [{"type": "text", "text": text}], "isError": False}
+    result["resultType"] = "complete"
+    return result | ({"structuredContent": value} if isinstance(value, dict) else {})
+
+
+def _failed(code: str, message: str, hint: str) -> dict[str, Any]:
+    text = f"{code}: {message}" + (f" ({hint})" if hint else "")
+    content = [{"type": "text", "text": text}]
+    return {"content": content, "isError": True, "resultType": "complete"}
+
+
+def _error(id_: Any, code: int, message: str) -> bytes:
+    error = {"code": code, "message": message}
+    return msgspec.json.encode({"jsonrpc": "2.0", "id": id_, "error": error})
+
+
+async def _reply(send: Send, status: int, body: bytes) -> None:
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,0 +1,131 @@
+"""What the program of one process has asked and been answered, over all of its runs.
+
+    Past.learn(seq, event)    from its journal
+    Past.begin()              a new run, which has repeated nothing yet
+    Past.answer(digest)       the answer to this request, if it was asked before; marks it repeated
+    Past.call(digest)         the same for a call of a tool
+    Past.left                 how much was asked before and has not been repeated
+    digest_of(...)            what makes two requests the same
+
+The n-th time a run asks the same it gets the n-th answer, in whatever order it asks.
+"""
+
+import hashlib
+from collections import Counter
+from typing import Any
+
+import anyio
+import msgspec
+
+from logos.abi.calls import Exec, tool_name
+from logos.abi.events import Answered, AnyEvent, Failed, Proposed, Returned
+from logos.abi.ids import CallId
+from logos.abi.messages import ToolCall
+from logos.hosting.flight import Flight
+
+VOLATILE = frozenset(
+    {"client_metadata", "metadata", "prompt_cache_key", "safety_identifier", "user"}
+)
+"""Fields of a request that name the run and not what is asked."""
+
+EXEC = tool_name(Exec)
+
+
+def digest_of(path: str, body: bytes) -> bytes:
+    """Raise msgspec.DecodeError for what is no JSON."""
+    said: Any = msgspec.json.decode(body)
+    if isinstance(said, dict):
+        said = {name: value for name, value in said.items() if name not in VOLATILE}
+    canonical = msgspec.json.encode(said, order="sorted")
+    return hashlib.sha256(path.encode() + b"\0" + canonical).digest()
+
+
+def digest_of_call(name: str, arguments: str) -> bytes:
+    return digest_of(name, arguments.encode() or b"{}")
+
+
+class Past:
+    def __init__(self) -> None:
+        self.answers: dict[bytes, list[Flight]] = {}
+        self.calls: dict[bytes, list[CallId]] = {}
+        self.outcomes: dict[CallId, Returned | Failed] = {}
+        self.proposed = 0
+        self.runs = 0
+        self.diverged = False
+        self._used: Counter[bytes] = Counter()
+        self._changed = anyio.Event()
+
+    def learn(self, event: AnyEvent) -> None:
+        match event:
+            case Answered():
+                self.answers.setdefault(event.request, []).append(Flight.known(event))
+            case Proposed(calls=calls):
+                for call in calls:
+                    self.learn_call(call)
+            case Returned() | Failed():
+                self.outcomes[event.id] = event
+                self._change()
+            case _:
+                pass
+
+    def learn_call(self, call: ToolCall) -> None:
+        if call.name == EXEC:
+            return
+        digest = digest_of_call(call.name, call.arguments)
+        known = self.calls.setdefault(digest, [])
+        if call.id not in known:
+            known.append(call.id)
+            self.proposed += 1
+
+    def begin(self) -> None:
+        self._used.clear()
+        self.runs += 1
+        self.diverged = False
+        self._change()
+
+    def diverge(self) -> bool:
+        """Whether this is the first time in this run."""
+        first, self.diverged = not self.diverged, True
+        return first
+
+    @property
+    def left(self) -> int:
+        asked = {digest: len(known) for digest, known in self.answers.items()}
+        asked |= {digest: len(known) for digest, known in self.calls.items()}
+        return sum(max(times - self._used[digest], 0) for digest, times in asked.items())
+
+    def answer(self, digest: bytes) -> Flight | None:
+        known = self.answers.get(digest, ())
+        return known[n] if (n := self._use(digest)) < len(known) else None
+
+    def call(self, digest: bytes) -> CallId | None:
+        known = self.calls.get(digest, ())
+        return known[n] if (n := self._use(digest)) < len(known) else None
+
+    def _use(self, digest: bytes) -> int:
+        self._used[digest] += 1
+        self._change()
+        return self._used[digest] - 1
+
+    def give_back(self, digest: bytes) -> None:
+        """Whoever asked did not wait for the answer: it asks again."""
+        self._used[digest] -= 1
+
+    def forget(self, digest: bytes, flight: Flight) -> None:
+        """It was no answer."""
+        self.answers[digest].remove(flight)
+        self._used[digest] -= 1
+
+    def _change(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    async def repeated(self) -> None:
+        """Return when nothing is left."""
+        while self.left:
+            await self._changed.wait()
+
+    async def outcome(self, id_: CallId) -> Returned | Failed:
+        while id_ not in self.outcomes:
+            await self._changed.wait()
+        return self.outcomes[id_]

@@ -1,0 +1,21 @@
+-- Statements of logos.kernel.caps.
+
+-- name: add_key
+INSERT INTO client_key (client, hash, limits, created_at)
+VALUES (:client, :hash, :limits, :at)
+    ON CONFLICT (hash) DO UPDATE SET client = client_key.client
+RETURNING id;
+
+-- name: find_key
+SELECT id, client, limits, created_at, revoked_at FROM client_key
+ WHERE hash = :hash AND revoked_at IS NULL;
+
+-- name: list_keys
+SELECT id, client, limits, created_at, revoked_at FROM client_key ORDER BY id;
+
+-- name: revoke_key
+UPDATE client_key SET revoked_at = coalesce(revoked_at, :at) WHERE id = :id RETURNING id;
+
+-- name: used_by_agent
+SELECT coalesce(sum(tokens), 0)::bigint AS tokens, coalesce(sum(cost), 0)::bigint AS cost
+  FROM process WHERE agent = :agent;

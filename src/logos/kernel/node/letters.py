@@ -1,0 +1,40 @@
+"""Letters from outside: a person's or a surface's, for any process.
+
+posted(store, pid, mail, vault)   it is on its way, once, when this returns: its number
+"""
+
+from typing import Any
+
+from logos.abi.errors import Code, SysError
+from logos.abi.ids import MailId, Pid
+from logos.kernel.process.mail import AnyMail, encode
+from logos.store import Queries, Store
+from logos.vault import Vault
+
+_SQL = Queries("logos.kernel.node", "node.sql")
+
+
+async def posted(store: Store, pid: Pid, mail: AnyMail, vault: Vault) -> MailId:
+    """Raise `not_found` or `state` when nobody can get it."""
+    body = vault.clean(encode(mail))
+
+    async def number() -> MailId:
+        async with store.connection() as db:
+            return MailId((await db.one(_SQL.mail_id))["id"])
+
+    id_ = await store.persist(number)
+
+    async def write() -> Any:
+        async with store.connection() as db:
+            return await db.one(_SQL.post, id=id_, pid=pid, body=body)
+
+    if await store.persist(write) is not None:
+        return id_
+
+    async def known() -> Any:
+        async with store.connection() as db:
+            return await db.one(_SQL.known, pid=pid)
+
+    if await store.persist(known) is None:
+        raise SysError(Code.NOT_FOUND, f"there is no process {pid}", hint="see `logos ps -a`")
+    raise SysError(Code.STATE, f"process {pid} has exited", hint=f"see `logos show {pid}`")

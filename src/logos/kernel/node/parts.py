@@ -1,0 +1,55 @@
+"""What a kernel is made from, and what a process starts with.
+
+Parts    what boot hands to the kernel
+Terms    on which a process starts
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from logos import config
+from logos.abi.agent import Agent, Limits
+from logos.abi.driver import Clock
+from logos.abi.events import AnyEvent
+from logos.abi.messages import ToolSpec
+from logos.abi.mount import Mount
+from logos.abi.process import Program
+from logos.kernel.audit import Seal
+from logos.kernel.flow import Table
+from logos.kernel.mounts import Drivers
+from logos.kernel.node.think import Models
+from logos.kernel.syscall import Declared
+from logos.store import Store
+from logos.vault import Vault
+
+
+class Parts(NamedTuple):
+    """What boot hands to the kernel.  `mounts` by path, such as `/tools`."""
+
+    store: Store
+    settings: config.Node
+    clock: Clock
+    programs: Mapping[str, Program]
+    models: Models
+    drivers: Drivers
+    functions: Callable[[], Mapping[str, ToolSpec]]
+    agents: Callable[[str], Agent]
+    workspaces: Path
+    place: str
+    alone: bool = False
+    seal: Seal | None = None
+    vault: Vault = Vault()
+    manifests: Callable[[], Mapping[str, Declared]] = dict
+    rules: Table | None = None
+    trust: config.Trust = config.Trust()
+    mounts: Mapping[str, Mount] = {}
+
+
+class Terms(NamedTuple):
+    """On which a process starts, and what it hears first."""
+
+    limits: Limits
+    workspace: Path | None = None
+    by: str = ""
+    more: Sequence[AnyEvent] = ()

@@ -1,0 +1,93 @@
+"""Secrets of this machine that have been looked up, so that nothing shown or kept has them.
+
+    Vault(environ)            the environment, to look things up in, and what has become known
+    Vault.keep(name, value)   from now on this value is a secret
+    Vault.clean(data)         the bytes with `[secret NAME]` for each form of each secret in them
+
+A driver that has a secret may get it back: in an error, an echo, a page.  What comes in is
+cleaned before it is journaled, so no prompt, row, log or answer has it.  A value is known in
+the forms that programs give it by themselves: as JSON, percent-encoded, base64, hexadecimal.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Iterator, Mapping
+from urllib.parse import quote, quote_plus
+
+LEAST = 8
+"""Bytes.  A shorter value would be found in words that have nothing to do with it."""
+
+_TELLING = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD)$")
+_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+class Vault(Mapping[str, str]):
+    """Variables whose names say that they hold a secret are taken for one."""
+
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        self._environ = {} if environ is None else environ
+        self._forms: dict[bytes, bytes] = {}
+        for name, value in self._environ.items():
+            if _TELLING.search(name) and "/" not in value[:1]:
+                self.keep(name, value)
+
+    def __getitem__(self, name: str) -> str:
+        return self._environ[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._environ)
+
+    def __len__(self) -> int:
+        return len(self._environ)
+
+    @property
+    def knows(self) -> bool:
+        """Whether there is anything to look for."""
+        return bool(self._forms)
+
+    def keep(self, name: str, value: str) -> bool:
+        """False: it is too short to be looked for."""
+        if len(value.encode("utf-8", "surrogatepass")) < LEAST:
+            return False
+        instead = f"[secret {_NAME.sub('_', name)}]".encode()
+        for form in forms(value):
+            self._forms.setdefault(form, instead)
+        longest = sorted(self._forms.items(), key=lambda item: -len(item[0]))
+        self._forms = dict(longest)  # a secret within a secret is part of the whole one
+        return True
+
+    def clean(self, data: bytes) -> bytes:
+        """The same object when there is nothing in it."""
+        for form, instead in self._forms.items():
+            if form in data:
+                data = data.replace(form, instead)
+        return data
+
+    def text(self, text: str) -> str:
+        data = text.encode("utf-8", "surrogatepass")
+        cleaned = self.clean(data)
+        return text if cleaned is data else cleaned.decode("utf-8", "surrogatepass")
+
+
+def forms(value: str) -> set[bytes]:
+    """How programs write a value: none of these is shorter than what is looked for."""
+    raw = value.encode("utf-8", "surrogatepass")
+    once = json.dumps(value, ensure_ascii=False)[1:-1]
+    ascii_ = json.dumps(value)[1:-1]
+    found = {value, once, ascii_, json.dumps(once, ensure_ascii=False)[1:-1]}
+    found |= {json.dumps(ascii_)[1:-1], quote(raw, safe=""), quote(raw), quote_plus(raw)}
+    found |= {repr(value)[1:-1], value[::-1]}
+    data = {form.encode("utf-8", "surrogatepass") for form in found}
+    data |= {raw.hex().encode(), raw.hex().upper().encode(), raw.hex(":").encode()}
+    for before in range(3):
+        data |= _within_base64(raw, before)
+    return {form for form in data if len(form) >= LEAST}
+
+
+def _within_base64(raw: bytes, before: int) -> set[bytes]:
+    """The characters that are the same whatever stands around it, with so many bytes before."""
+    whole = base64.b64encode(b"\0" * before + raw)
+    first = -(-before * 8 // 6)
+    core = whole[first : (before + len(raw)) * 8 // 6]
+    return {core, core.replace(b"+", b"-").replace(b"/", b"_")}

@@ -1,0 +1,197 @@
+"""OpenAI's Responses and embeddings, by its own client."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+from gateway_rig import looks, rig
+from openai import AsyncOpenAI
+from pydantic import BaseModel
+
+from logos import config
+from logos.abi.messages import Role, Usage
+from logos.drivers.model import Say
+from model_server import loopback, whole
+
+pytestmark = pytest.mark.anyio
+
+WEATHER: Any = {
+    "type": "function",
+    "name": "weather",
+    "description": "the weather of a city",
+    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+    "strict": False,
+}
+
+
+async def test_an_answer_and_its_sequel(url: str, tmp_path: Path) -> None:
+    steps = [Say("Hello.", usage=Usage(input=9, output=3, cached=8)), "Still here.", "Other."]
+    async with rig(url, tmp_path, steps) as one, AsyncOpenAI(**one.openai) as client:
+        first = await client.responses.create(model="m", input="hi", instructions="be brief")
+        assert first.output_text == "Hello."
+        assert first.usage is not None
+        assert first.usage.input_tokens_details.cached_tokens == 8
+        second = await client.responses.create(
+            model="m", input="and?", previous_response_id=first.id
+        )
+        assert second.output_text == "Still here."
+        assert len(await one.conversations()) == 1
+        # from the older answer, another way: a process of its own with the same past
+        other = await client.responses.create(model="m", input="or?", previous_response_id=first.id)
+        assert other.output_text == "Other."
+        assert len(await one.conversations()) == 2
+        asked = [(m.role, m.text) for m in one.model.requests[-1].messages]
+        assert asked == [(Role.USER, "hi"), (Role.ASSISTANT, "Hello."), (Role.USER, "or?")]
+        kept = await client.responses.retrieve(first.id)
+        assert kept.output_text == "Hello."
+        items = [item async for item in client.responses.input_items.list(second.id)]
+        assert len(items) == 3
+        for unknown in ("resp_999_4", "resp_x", "resp_1_1"):
+            with pytest.raises(openai.NotFoundError):
+                await client.responses.retrieve(unknown)
+
+
+async def test_tools_sent_back_as_items(url: str, tmp_path: Path) -> None:
+    steps = [looks(("weather", {"city": "Rome"}), text="Let me see."), "Sunny."]
+    async with rig(url, tmp_path, steps) as one, AsyncOpenAI(**one.openai) as client:
+        said: list[Any] = [{"role": "user", "content": "the weather?"}]
+        first = await client.responses.create(model="m", input=said, tools=[WEATHER])
+        assert [item.type for item in first.output] == ["message", "function_call"]
+        call = first.output[1]
+        assert call.type == "function_call"
+        assert json.loads(call.arguments) == {"city": "Rome"}
+        said += [item.model_dump(exclude_none=True) for item in first.output]
+        said.append({"type": "function_call_output", "call_id": call.call_id, "output": "sun"})
+        second = await client.responses.create(model="m", input=said, tools=[WEATHER])
+        assert second.output_text == "Sunny."
+        assert len(await one.conversations()) == 1
+
+
+async def test_a_stream(url: str, tmp_path: Path) -> None:
+    steps = [looks(("weather", {"city": "Rome"}), text="Let me see."), "Nothing more."]
+    async with rig(url, tmp_path, steps) as one, AsyncOpenAI(**one.openai) as client:
+        async with client.responses.stream(model="m", input="hi", tools=[WEATHER]) as stream:
+            events = [event async for event in stream]
+            final = await stream.get_final_response()
+        kinds = [event.type for event in events]
+        assert kinds[:2] == ["response.created", "response.in_progress"]
+        assert kinds[-1] == "response.completed"
+        assert kinds.count("response.output_item.added") == 2
+        assert kinds.count("response.output_item.done") == 2
+        numbers = [event.sequence_number for event in events if hasattr(event, "sequence_number")]
+        assert numbers == sorted(numbers)
+        assert final.output_text == "Let me see."
+        assert [item.type for item in final.output] == ["message", "function_call"]
+        async with client.responses.stream(
+            model="m", input="go on", previous_response_id=final.id
+        ) as stream:
+            assert (await stream.get_final_response()).output_text == "Nothing more."
+
+
+async def test_tools_that_take_any_text(url: str, tmp_path: Path) -> None:
+    """As coding agents have them: a patch is not JSON, but here it travels inside of it."""
+    custom: Any = {"type": "custom", "name": "patch", "description": "apply a patch"}
+    steps = [looks(("patch", {"input": "*** a\nb"})), "Done."]
+    async with rig(url, tmp_path, steps) as one, AsyncOpenAI(**one.openai) as client:
+        async with client.responses.stream(model="m", input="fix it", tools=[custom]) as stream:
+            final = await stream.get_final_response()
+        call = final.output[0]
+        assert call.type == "custom_tool_call"
+        assert call.input == "*** a\nb"
+        answer: Any = {"type": "custom_tool_call_output", "call_id": call.call_id, "output": "ok"}
+        said: list[Any] = [
+            {"role": "user", "content": "fix it"},
+            call.model_dump(exclude_none=True),
+            answer,
+        ]
+        second = await client.responses.create(model="m", input=said, tools=[custom])
+        assert second.output_text == "Done."
+        assert len(await one.conversations()) == 1
+
+
+class City(BaseModel):
+    name: str
+
+
+async def test_structured_output(url: str, tmp_path: Path) -> None:
+    async with rig(url, tmp_path, ['{"name":"Rome"}']) as one, AsyncOpenAI(**one.openai) as client:
+        parsed = await client.responses.parse(model="m", input="which city?", text_format=City)
+        assert parsed.output_parsed == City(name="Rome")
+
+
+async def test_conversations(url: str, tmp_path: Path) -> None:
+    async with rig(url, tmp_path, ["one", "two"]) as one, AsyncOpenAI(**one.openai) as client:
+        talk = await client.conversations.create(
+            items=[{"type": "message", "role": "user", "content": "I am Ada."}]
+        )
+        await client.responses.create(model="m", input="a", conversation=talk.id)
+        await client.responses.create(model="m", input="b", conversation=talk.id)
+        assert [m.text for m in one.model.requests[-1].messages] == ["I am Ada.", "a", "one", "b"]
+        items = [item async for item in client.conversations.items.list(talk.id)]
+        assert len(items) == 5
+        assert len(await one.conversations()) == 1
+
+
+async def test_a_conversation_outlives_the_node(url: str, tmp_path: Path) -> None:
+    async with rig(url, tmp_path, ["one", "uno"]) as one, AsyncOpenAI(**one.openai) as client:
+        talk = await client.conversations.create()
+        await client.responses.create(model="m", input="a", conversation=talk.id)
+        said: list[Any] = [{"role": "user", "content": "x"}]
+        await client.chat.completions.create(model="m", messages=said)
+        before = await one.conversations()
+    async with rig(url, tmp_path, ["two", "due"]) as one, AsyncOpenAI(**one.openai) as client:
+        await client.responses.create(model="m", input="b", conversation=talk.id)
+        assert [m.text for m in one.model.requests[-1].messages] == ["a", "one", "b"]
+        said += [{"role": "assistant", "content": "uno"}, {"role": "user", "content": "y"}]
+        await client.chat.completions.create(model="m", messages=said)
+        assert [m.text for m in one.model.requests[-1].messages] == ["x", "uno", "y"]
+        assert await one.conversations() == before
+
+
+async def test_input_tokens(url: str, tmp_path: Path) -> None:
+    async with rig(url, tmp_path, []) as one, AsyncOpenAI(**one.openai) as client:
+        counted = await client.responses.input_tokens.count(model="m", input="hello there")
+        assert counted.input_tokens > 0
+
+
+async def test_embeddings_are_passed_on(url: str, tmp_path: Path) -> None:
+    answer = {
+        "object": "list",
+        "data": [{"object": "embedding", "index": 0, "embedding": [0.5, 0.25]}],
+        "model": "e-1",
+        "usage": {"prompt_tokens": 1, "total_tokens": 1},
+    }
+    async with loopback() as upstream:
+        upstream.replies.append(whole(json.dumps(answer).encode()))
+        models = {"vecs": config.Endpoint(url=f"{upstream.url}/v1", model="e-1")}
+        async with (
+            rig(url, tmp_path, [], endpoints=models) as one,
+            AsyncOpenAI(**one.openai) as client,
+        ):
+            found = await client.embeddings.create(
+                model="vecs", input="hello", encoding_format="float"
+            )
+            assert found.data[0].embedding == [0.5, 0.25]
+            sent = json.loads(upstream.seen[0].body)
+            assert sent == {"model": "e-1", "input": "hello", "encoding_format": "float"}
+            with pytest.raises(openai.NotFoundError):
+                await client.embeddings.create(model="m", input="hello")
+
+
+async def test_off(url: str, tmp_path: Path) -> None:
+    """A request by itself: nothing is remembered, its process ends with it."""
+    async with rig(url, tmp_path, ["one", "two"]) as one, AsyncOpenAI(**one.openai) as client:
+        said: list[Any] = [{"role": "user", "content": "a"}]
+        for text in ("one", "two"):
+            answer = await client.chat.completions.create(
+                model="m", messages=said, extra_headers={"x-logos-process": "off"}
+            )
+            assert answer.choices[0].message.content == text
+            said.append({"role": "assistant", "content": text})
+            said.append({"role": "user", "content": "b"})
+        pids = await one.conversations()
+        assert len(pids) == 2
+        for pid in pids:
+            assert (await one.machine.kernel.records.wait(pid)).status == 0
