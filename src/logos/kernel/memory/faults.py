@@ -52,14 +52,9 @@ class Question:
 def ask_for(window: Window, room: int) -> Question | None:
     if not window.fresh or not (window.out or window.stored):
         return None
-<<<<<<< HEAD
-    text, said = news(window)
-    asking = frozenset(page for turn in since_thought(window) for page in turn.pages)
-    budget = min(int(room * (ASKED_SHARE if said else RESULTS_SHARE)), MOST)
-=======
     text = news(window)
+    asking = frozenset(page for turn in since_thought(window) for page in turn.pages)
     budget = min(int(room * ASKED_SHARE), MOST)
->>>>>>> main
     if not text.strip() or budget < LEAST:
         return None
     return Question(text, Ask(budget=budget, rules=Rules(events=asking)))
@@ -111,7 +106,6 @@ def _shown(page: Page, why: Why | None) -> Shown:
     )
 
 
-<<<<<<< HEAD
 def since_thought(window: Window) -> Iterator[Turn]:
     """What has come since the last thought, the latest first."""
     for turn in reversed([*window.head, *window.body]):
@@ -120,31 +114,15 @@ def since_thought(window: Window) -> Iterator[Turn]:
         yield turn
 
 
-def news(window: Window) -> tuple[str, bool]:
-    """What has come since the last thought, and whether it was said to the process: then what
-    calls have returned beside it does not count."""
-    words: list[str] = []
-    results: list[str] = []
-    for turn in since_thought(window):
-        if turn.message.role is Role.TOOL:
-            texts = [p.content for p in turn.message.content if isinstance(p, ToolResult)]
-            results.append("\n".join(text[:QUESTION_CHARS] for text in texts))
-        elif turn.message.role is Role.USER and not turn.pieces and not turn.block:
-            words.append(turn.message.text)
-    newest = reversed(words or results)
-    return "\n".join(newest)[-QUESTION_CHARS:], bool(words)
-=======
 def news(window: Window) -> str:
     """What was said to the process since its last thought.  What calls have returned is none of it:
     it answers what the model asked, and whoever searches with it finds everything."""
-    words: list[str] = []
-    for turn in reversed([*window.head, *window.body]):
-        if turn.message.role is Role.ASSISTANT:
-            break
-        if turn.message.role is Role.USER and not turn.pieces and not turn.block:
-            words.append(_LEAD.sub("", turn.message.text))
+    words = [
+        _LEAD.sub("", turn.message.text)
+        for turn in since_thought(window)
+        if turn.message.role is Role.USER and not turn.pieces and not turn.block
+    ]
     return "\n".join(reversed(words))[-QUESTION_CHARS:]
->>>>>>> main
 
 
 def holds(window: Window, piece: Shown) -> bool:

@@ -43,14 +43,9 @@ from logos.kernel.node.node import Node
 from logos.kernel.node.parts import Parts, Terms
 from logos.kernel.node.records import Records
 from logos.kernel.node.resident import Resident, born, project
-<<<<<<< HEAD
 from logos.kernel.node.spaces import weights_in
-from logos.kernel.node.stores import Item, Stores
-from logos.kernel.node.think import Models, Thinker
-=======
 from logos.kernel.node.stores import Hooks, Item, Stores
 from logos.kernel.node.think import Thinker
->>>>>>> main
 from logos.kernel.node.trail import Trail
 from logos.kernel.node.tree import Tree, mounts
 from logos.kernel.process import grant, tighter
@@ -72,15 +67,10 @@ class Kernel:
         self._lease = Lease(parts.store, parts.settings.lease_s)
         self.keys = caps.Keys(parts.store, self.now)
         self._notary = None if parts.seal is None else Notary(parts.store, parts.seal, parts.clock)
-<<<<<<< HEAD
         self.records = Records(parts.store, weights_in(parts.settings.weights))
-        self.stores = Stores(parts.store, self.records, self._post)
-=======
-        self.records = Records(parts.store)
         hooks = Hooks(self._post, self._settle, self._end, self._begin)
         self.stores = Stores(parts.store, self.records, hooks)
         self.tree = Tree(self.records, self.stores)
->>>>>>> main
         self.approvals = Approvals(parts.store, self.records, self._post)
         self._hearing = Hearing()
         self._gate = Gate(parts.functions, [caps.check])
