@@ -1,5 +1,7 @@
 """What memory is asked before a thought."""
 
+from typing import Any
+
 from logos.abi.agent import Agent
 from logos.abi.events import Received, Remembered, Spawned
 from logos.abi.ids import MailId, Seq
@@ -11,14 +13,12 @@ QUESTION = "Where does the cake come from?"
 
 def test_a_question_does_not_answer_itself() -> None:
     window, recall = Window(), Recall()
-    for seq, event in enumerate(
-        (
-            Spawned(agent=Agent(name="a"), task="", at=AT),
-            Remembered(path="/mem/archive/1", text="The cake comes from Elm Street.", kind="chat"),
-            Received(mail=MailId(1), text=QUESTION),
-        ),
-        1,
-    ):
+    events: list[Any] = [
+        Spawned(agent=Agent(name="a"), task="", at=AT),
+        Remembered(path="/mem/archive/1", text="The cake comes from Elm Street.", kind="chat"),
+        Received(mail=MailId(1), text=QUESTION),
+    ]
+    for seq, event in enumerate(events, 1):
         window.apply(Seq(seq), event)
         recall.add(Seq(seq), AT, event)
     asked = ask_for(window, 4000)
