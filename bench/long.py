@@ -26,6 +26,7 @@ from common import arguments, database, folder, report
 from lib_window.running import READS, Counted, Rows, Text, agent, kernel
 from logos.abi.ids import CallId, Pid
 from logos.abi.messages import Request, Role, ToolCall
+from logos.boot import settle
 from logos.drivers.model import Say
 from logos.kernel import Kernel
 
@@ -90,6 +91,7 @@ async def ask(running: Kernel, pid: Pid) -> None:
 async def main() -> None:
     args = arguments(__doc__ or "", tokens=2_000_000)
     clock = Clock()
+    settle()
     with folder() as place:
         async with database(place) as url:
             figures = await run(url, place, clock, args.tokens)

@@ -6,6 +6,7 @@ load_settings     logos.toml and the environment -> settings
 home(config)      where everything is kept
 """
 
+import ctypes
 import fcntl
 import gc
 import logging
@@ -157,6 +158,10 @@ class Machine(NamedTuple):
     programs: Programs
 
 
+M_ARENA_MAX, ARENAS = -8, 2
+"""A heap for each thread keeps what each thread ever needed at once: most of the growth of a daemon."""
+
+
 def settle() -> None:
     """For a process that serves: what boot has made stays, so the collector need not look at it
     again, and young objects die by count long before it is worth looking for cycles.  Measured
@@ -164,6 +169,9 @@ def settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):  # glibc's allocator
+        libc.mallopt(M_ARENA_MAX, ARENAS)
 
 
 def home(config: Config) -> Path:

@@ -22,7 +22,7 @@ from logos.abi.paging import Cut, Part
 from logos.kernel.memory.digest import Leaving, digest
 from logos.kernel.memory.page import Kind, Page, page_of
 from logos.kernel.memory.policy import Resident, victims, worths
-from logos.kernel.memory.telling import MESSAGE_TOKENS
+from logos.kernel.memory.telling import LEAD, MESSAGE_TOKENS
 from logos.kernel.memory.tokens import estimate
 from logos.kernel.memory.turns import Piece, Turn, bundles
 from logos.kernel.memory.window import Window
@@ -42,6 +42,9 @@ LEAST_HEAD = 200
 
 NOTE_TOKENS = 60
 """What says where the rest of a cut page is."""
+
+ANSWERED = 0.1
+"""Of the turns, answers of the model: with fewer it listens to people."""
 
 SPEAKERS = {Role.USER: "user", Role.ASSISTANT: "assistant"}
 
@@ -77,7 +80,7 @@ def plan(window: Window, *, goal: int, room: int) -> Compacted:
     fixed = window.total - sum(unit.tokens for unit in units)
     fixed -= MESSAGE_TOKENS + estimate(window.digest) if window.digest else 0
     fixed += MESSAGE_TOKENS + bound
-    worth = _worth(units)
+    worth = _worth(units, _talk(window))
     unthought = _unthought(window)
     out: set[int] = set()
     for newest, aim in ((max(RECENT, unthought), goal), (unthought, room), (1, room)):
@@ -176,15 +179,21 @@ def _kind(unit: _Unit) -> Kind:
     return Kind.CHAT
 
 
-def _worth(units: Sequence[_Unit]) -> dict[int, float]:
+def _talk(window: Window) -> Kind:
+    """What kind of talk this is: of people, where hardly anybody answers; else as talk is on the whole."""
+    answers = sum(turn.message.role is Role.ASSISTANT for turn in window.body)
+    return Kind.PEOPLE if answers < ANSWERED * len(window.body) else Kind.DOCUMENT
+
+
+def _worth(units: Sequence[_Unit], kind: Kind) -> dict[int, float]:
     """Of words that nobody wanted yet; what a tool returned is as good as it is recent."""
     pages: list[Page] = []
     for n, unit in enumerate(units):
         if unit.turns and _kind(unit) is not Kind.TOOL:
             turn = unit.turns[0]
             role = SPEAKERS.get(turn.message.role, "")
-            page = page_of(n, turn.message.text, tokens=turn.tokens, kind=Kind.CHAT, role=role)
-            pages.append(page)
+            text = LEAD.sub("", turn.message.text)
+            pages.append(page_of(n, text, tokens=turn.tokens, kind=kind, role=role))
     return worths(pages) if pages else {}
 
 

@@ -10,7 +10,6 @@ amount that is right for a question includes it.  That is why the search is not 
 but for the question itself, which would be the best answer to it.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -21,6 +20,7 @@ from logos.abi.paging import Place, Refused, Shown
 from logos.kernel.memory.gate import Rules
 from logos.kernel.memory.page import Page
 from logos.kernel.memory.pager import Ask, Fault, Why
+from logos.kernel.memory.telling import LEAD
 from logos.kernel.memory.window import Turn, Window
 
 ASKED_SHARE = 0.25
@@ -40,7 +40,6 @@ SLACK = 8
 """Characters of white space at the ends of a piece that an answer may have left out."""
 
 FOREVER = 1 << 62
-_LEAD = re.compile(r"^\[(?:message[^\]]*|timer|kernel)\] ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ def news(window: Window) -> str:
     """What was said to the process since its last thought.  What calls have returned is none of it:
     it answers what the model asked, and whoever searches with it finds everything."""
     words = [
-        _LEAD.sub("", turn.message.text)
+        LEAD.sub("", turn.message.text)
         for turn in since_thought(window)
         if turn.message.role is Role.USER and not turn.pieces and not turn.block
     ]

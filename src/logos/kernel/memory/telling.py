@@ -8,6 +8,8 @@
 A page is what one event put into the window, and its number is that event's.
 """
 
+import re
+
 import msgspec
 
 from logos.abi.events import (
@@ -33,6 +35,9 @@ CALL_TOKENS = 12
 IMAGE_TOKENS = 1600
 """What the vendors charge for a large one."""
 OPAQUE_BYTES_A_TOKEN = 2
+
+LEAD = re.compile(r"^\[(?:message[^\]]*|timer|kernel)\] ")
+"""What says where news came from."""
 
 
 def page_text(event: AnyEvent) -> str:

@@ -11,7 +11,7 @@ Whoever holds a Kernel acts for the owner, as init does.  What it asks for is jo
 the process it concerns.
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from logos.abi.mount import Mount
 from logos.abi.process import Process, Signal
 from logos.abi.rights import EVERYTHING, attenuates
 from logos.kernel import caps, journal
-from logos.kernel.audit import Notary
+from logos.kernel.audit import Notary, export
 from logos.kernel.handlers import TABLE
 from logos.kernel.journal import Birth, Entry, Writer
 from logos.kernel.memory import Ask, Fault
@@ -138,6 +138,10 @@ class Kernel:
         if self._notary is None:
             raise SysError(Code.UNAVAILABLE, "this node signs nothing", hint="it was given no key")
         return self._notary
+
+    def export(self, pid: Pid | None = None) -> AsyncIterator[bytes]:
+        """The record of all processes or of one, under a fresh checkpoint, line by line."""
+        return export(self._store, self.notary, pid)
 
     # -- for people and surfaces -----------------------------------------------------------
 
