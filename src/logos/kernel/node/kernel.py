@@ -73,7 +73,7 @@ class Kernel:
         self.tree = Tree(self.records, self.stores)
         self.approvals = Approvals(parts.store, self.records, self._post)
         self._hearing = Hearing()
-        self._gate = Gate(parts.functions, [caps.check])
+        self._gate = Gate(parts.functions, [lambda p, c: caps.check(p, c, parts.clock.now())])
         tools = Tools(parts.functions, parts.manifests, parts.rules)
         self.asker = Asker(self._gate, tools, parts.store, parts.trust.answer_s)
         self._unborn: dict[Pid, Resident] = {}
