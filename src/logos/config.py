@@ -45,6 +45,9 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     resident: Annotated[
         int, Meta(description="idle processes kept in memory for a quick wake-up", ge=0)
     ] = 256
+    weights: Annotated[
+        str, Meta(description="file of weights for memory, as bench/fit_pager.py writes it")
+    ] = ""
 
 
 class Trust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
