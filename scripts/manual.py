@@ -23,7 +23,7 @@ from logos.abi.calls import CALLS, Call, name, result_type
 from logos.abi.errors import DAEMON_ABSENT, MEANING, Code
 from logos.abi.events import AnyEvent
 from logos.cli.commands import GROUPS
-from logos.cli.registry import COMMON, Argument, Command
+from logos.cli.registry import COMMON, DRY_RUN, Argument, Command
 from logos.config import Config
 
 FOLDER = Path(__file__).parents[1] / "docs" / "manual"
@@ -221,7 +221,10 @@ def _inherited(own: Schema, prefix: str) -> str:
 def commands_page() -> str:
     text = (
         "# Commands\n\n`logos COMMAND --help` says the same; `--describe` gives the JSON Schema.\n\n"
-        "All take:\n\n" + "".join(_argument(argument) for argument in COMMON)
+        "All take:\n\n"
+        + "".join(_argument(argument) for argument in COMMON)
+        + "\nThose that change something take:\n\n"
+        + _argument(DRY_RUN)
     )
     for title, commands in GROUPS.items():
         text += f"\n## {title}\n" + "".join(_command(command) for command in commands)

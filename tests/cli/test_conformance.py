@@ -6,13 +6,16 @@ from typing import Any
 import pytest
 from tests.cli.conftest import DONE, Place
 
+from logos.abi.calls import BY_NAME
 from logos.abi.errors import MEANING
 from logos.cli.commands import COMMANDS
+from logos.cli.contract import TABLE
 from logos.cli.registry import describe
 
 pytestmark = pytest.mark.slow
 
-EVERY = sorted(COMMANDS)
+EVERY = sorted(set(COMMANDS) - {"mcp"})
+"""All but the one that speaks MCP."""
 TYPES = {"string", "integer", "number", "boolean", "array", "object"}
 STATUSES = {0, *(meaning.exit_status for meaning in MEANING.values())}
 
@@ -28,6 +31,7 @@ USES: dict[str, tuple[list[str], int]] = {
     "why": ([str(DONE), "4"], 0),
     "attach": ([str(DONE)], 0),
     "audit checkpoint": ([], 0),
+    "audit export": (["/dev/null"], 0),
     "audit verify": ([], 0),
     "replay": ([str(DONE)], 0),
     "config": ([], 0),
@@ -47,6 +51,7 @@ USES: dict[str, tuple[list[str], int]] = {
     "run": (["lib", "Read launch.md.", "--workspace", "notes"], 0),
     "send": ([str(DONE), "hello"], 10),
     "show": ([str(DONE), "window"], 0),
+    "sh": ([], 0),
     "status": ([], 0),
     "tree": (["--all"], 0),
     "umount": (["none"], 3),
@@ -67,7 +72,7 @@ def check_schema(schema: dict[str, Any]) -> None:
 
 
 def test_every_command_has_a_use_here() -> None:
-    assert set(USES) == set(COMMANDS)
+    assert set(USES) == set(EVERY)
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -84,6 +89,11 @@ def test_schema(place: Place, name: str) -> None:
     described = place.data(*name.split(), "--describe")
     check_schema(described["arguments"])
     assert described["effect"] in ("read", "write")
+    assert described["risk"] in ("none", "low", "medium", "high")
+    assert (described["risk"] == "none") == (described["effect"] == "read")
+    assert described["cost"] in ("free", "model")
+    assert set(described["calls"]) <= set(BY_NAME)
+    assert described["dry_run"] == (described["effect"] == "write")
     assert {int(status) for status in described["exit_statuses"]} == STATUSES
 
 
@@ -118,6 +128,20 @@ def test_json(place: Place, name: str) -> None:
         assert answer["v"] == 1
         assert answer["ok"] == (status == 0)
         assert ("data" if status == 0 else "error") in answer
+
+
+@pytest.mark.parametrize("name", [n for n in EVERY if COMMANDS[n].effect == "write"])
+def test_a_dry_run_changes_nothing(place: Place, name: str) -> None:
+    words, _ = USES[name]
+    before = place.data("ps", "--all"), place.data("key", "list"), place.data("mounts")
+    done = place.run(*name.split(), "--dry-run", *words)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["ok"]
+    assert (place.data("ps", "--all"), place.data("key", "list"), place.data("mounts")) == before
+
+
+def test_the_contract_speaks_of_commands_there_are() -> None:
+    assert set(TABLE) <= set(COMMANDS)
 
 
 @pytest.mark.parametrize("name", EVERY)

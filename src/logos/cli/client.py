@@ -27,11 +27,15 @@ PATH_BYTES = 100
 SHARED = "/tmp/logos-"  # noqa: S108 - checked to be ours
 """Where the socket of a home with a long path is."""
 
-ANYWHERE = {"--describe", "--help", "-h"}
-"""With one of these a command only explains itself."""
+ANYWHERE = {"--describe", "--dry-run", "--help", "-h"}
+"""With one of these a command does nothing, and needs no daemon for it."""
 
 LOCAL = {"", "--help", "-h", "--version", "help", "config", "doctor", "--describe"}
 """Commands that need no daemon."""
+
+
+OFFLINE = "--export"
+"""`audit verify` of a file needs no daemon either."""
 
 
 REFUSALS = 5
@@ -100,9 +104,17 @@ def run(arguments: list[str]) -> int:
     first = arguments[0] if arguments else ""
     if first == "up" and "--foreground" in arguments:
         os.execv(sys.executable, [sys.executable, "-m", "logos.cli.daemon"])  # noqa: S606
+    if arguments == ["mcp"]:
+        (connect() or start()).close()
+        from logos.cli import bridge  # noqa: PLC0415 - only for this command
+
+        return bridge.pump(socket_path(home()) + ".mcp")
+    if first == "sh" and ANYWHERE.isdisjoint(arguments):
+        words = [sys.executable, "-m", "logos.cli.shell", *arguments[1:]]
+        os.execv(sys.executable, words)  # noqa: S606 - ourselves
     connection = connect()
     if connection is None:
-        if first in LOCAL or not ANYWHERE.isdisjoint(own_words(arguments)):
+        if alone(arguments):
             os.execv(  # noqa: S606 - ourselves
                 sys.executable, [sys.executable, "-m", "logos.cli.local", *arguments]
             )
@@ -118,6 +130,14 @@ def run(arguments: list[str]) -> int:
     if first == "down" and status == 0 and ANYWHERE.isdisjoint(own_words(arguments)):
         wait_until_gone()
     return status
+
+
+def alone(arguments: list[str]) -> bool:
+    """Can it be answered without a daemon?"""
+    first = arguments[0] if arguments else ""
+    if first == "audit" and any(one.startswith(OFFLINE) for one in arguments):
+        return True
+    return first in LOCAL or not ANYWHERE.isdisjoint(own_words(arguments))
 
 
 def keep_on(connection: "_socket.socket", arguments: list[str]) -> int:

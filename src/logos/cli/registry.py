@@ -17,6 +17,7 @@ import anyio
 
 from logos.abi.errors import MEANING, Code, SysError
 from logos.boot import Machine
+from logos.cli.contract import contract
 from logos.cli.out import Out
 from logos.config import Loaded
 
@@ -117,12 +118,24 @@ class Command:
     stream: bool = False
     details: str = ""
 
+    @property
+    def options(self) -> tuple[Argument, ...]:
+        """With those that commands like it have in common."""
+        own = {argument.name for argument in self.arguments}
+        dry = (DRY_RUN,) if self.effect == "write" and DRY_RUN.name not in own else ()
+        return (*self.arguments, *dry, *COMMON)
+
     def schema(self) -> dict[str, Any]:
+        known = contract(self.name, self.effect, idempotent=self.idempotent)
         return {
             "name": self.name,
             "summary": self.summary,
             "effect": self.effect,
             "idempotent": self.idempotent,
+            "risk": known.risk,
+            "cost": known.cost,
+            "calls": list(known.calls),
+            "dry_run": self.effect == "write",
             "stream": self.stream,
             "arguments": {
                 "type": "object",
@@ -134,6 +147,9 @@ class Command:
             | {str(m.exit_status): str(code) for code, m in MEANING.items()},
         }
 
+
+DRY_RUN = Argument("--dry-run", "say what would be done, and do nothing", bool)
+"""Of every command that changes something."""
 
 COMMON = (
     Argument("--json", "print one JSON document (the default when not on a terminal)", bool),
@@ -160,7 +176,7 @@ def parser(command: Command) -> argparse.ArgumentParser:
         add_help=False,
     )
     made.add_argument("-h", "--help", action="store_true", help="show this")
-    for argument in (*command.arguments, *COMMON):
+    for argument in command.options:
         argument.add(made)
     return made
 

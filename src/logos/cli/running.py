@@ -6,12 +6,14 @@ usage()                    the page `logos --help` shows
 """
 
 import logging
+from argparse import Namespace
 from collections.abc import Sequence
 from importlib.metadata import version
 
 from logos.abi.errors import Code, SysError
 from logos.cli.commands import COMMANDS, GROUPS
-from logos.cli.registry import Asked, describe, find, parser
+from logos.cli.contract import plan
+from logos.cli.registry import DRY_RUN, Asked, Command, describe, find, parser
 
 log = logging.getLogger("logos.cli")
 
@@ -69,10 +71,19 @@ async def _dispatch(words: list[str], asked: Asked) -> int:
         out.json = True
         out.data(command.schema(), "")
         return 0
-    asked.arguments = parsing.parse_args(rest)
-    out.json = asked.arguments.json or (out.json and not asked.arguments.plain)
+    return await _run(command, words, parsing.parse_args(rest), asked)
+
+
+async def _run(command: Command, words: list[str], arguments: Namespace, asked: Asked) -> int:
+    out = asked.out
+    asked.arguments = arguments
+    out.json = arguments.json or (out.json and not arguments.plain)
     if command.effect == "read" and not command.stream:
         asked.resume([*words, "--json" if out.json else "--plain"])
+    if getattr(arguments, "dry_run", False) and DRY_RUN not in command.arguments:
+        said = plan(command.schema(), vars(arguments))
+        out.data(said, f"would do: {command.summary}; nothing but the arguments was looked at")
+        return 0
     return await command.run(asked)
 
 

@@ -17,7 +17,7 @@ from logos.abi.ids import CallId, Pid, Seq
 from logos.abi.messages import ToolCall
 from logos.abi.process import Signal
 from logos.abi.rights import Cap
-from logos.cli.registry import Argument, Asked, Command
+from logos.cli.registry import DRY_RUN, Argument, Asked, Command
 from logos.cli.shown import line, told_data
 from logos.kernel import Told
 from logos.places import homes
@@ -226,7 +226,7 @@ EXEC = Command(
         Argument("--wall", "limit in seconds", float),
         Argument("--calls", "limit of system calls", int),
         Argument("--detach", "print the pid and leave", bool, short="-d"),
-        Argument("--dry-run", "say what would be run, and do nothing", bool),
+        DRY_RUN,
     ),
     effect="write",
     idempotent=False,

@@ -1,0 +1,199 @@
+"""`logos sh`: a shell in plain words.
+
+    python -m logos.cli.shell [OPTIONS]    what the client becomes for `logos sh`
+
+A line goes to a shell agent, a process like any other, whose work is shown until it waits again.
+`!COMMAND` is a command of `logos`.  Ctrl-C gives up what the agent is at; Ctrl-D leaves, and the
+agent ends.  Everything is done by commands: this has no way in of its own.
+"""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from logos.abi.errors import Code, SysError
+from logos.abi.events import AnyEvent
+from logos.cli.client import home, show
+from logos.cli.commands import COMMANDS
+from logos.cli.out import Out
+from logos.cli.registry import parser
+from logos.cli.shown import line
+
+AGENT = Path(__file__).with_name("agents") / "shell.md"
+CLIENT = (sys.executable, "-m", "logos.cli.client")
+PROMPT = "logos> "
+REMEMBERED = 1000
+HELP = """Say what is to be done.  !COMMAND runs a command of logos: !ps, !journal 2.
+Ctrl-C gives up what the agent is at, Ctrl-D leaves.
+"""
+
+
+class Shell:
+    """`pid` is the agent's, once something was said; `seen` its last event that was shown."""
+
+    def __init__(self, out: Out, agent: str, model: str) -> None:
+        self._out = out
+        self._start = [agent, *(("--model", model) if model else ())]
+        self.pid = 0
+        self._seen = 0
+
+    def take(self, text: str) -> None:
+        """One line."""
+        match text.strip():
+            case "":
+                return
+            case "help" | "?":
+                self._out.text(HELP)
+            case said if said.startswith("!"):
+                self._command(said[1:])
+            case said:
+                self._say(said)
+
+    def _command(self, text: str) -> None:
+        try:
+            words = shlex.split(text)
+        except ValueError as error:
+            self._out.error(SysError(Code.INVALID, f"{error}", hint="close what you quoted"))
+            return
+        with suppress(KeyboardInterrupt):  # it was the command's
+            subprocess.run([*CLIENT, *words], check=False)  # noqa: S603 - what the person typed
+
+    def _say(self, text: str) -> None:
+        if self.pid and self._asked("send", str(self.pid), "--", text) is None:
+            self.pid = 0  # it has ended: another one takes over
+        if not self.pid:
+            started = self._asked("run", "--detach", "-w", ".", *self._start, "--", text)
+            if started is None:
+                return
+            self.pid, self._seen = started["pid"], 0
+        self._follow()
+
+    def _asked(self, *words: str) -> Any:
+        """A command's answer, or None: it has said why."""
+        own = words.index("--")
+        ran = subprocess.run(  # noqa: S603 - a command of ours
+            [*CLIENT, *words[:own], "--json", *words[own:]], stdout=subprocess.PIPE, check=False
+        )
+        return json.loads(ran.stdout)["data"] if ran.returncode == 0 else None
+
+    def _follow(self) -> None:
+        """Show what it does until it waits for us again."""
+        command = [*CLIENT, "attach", str(self.pid), "--from", str(self._seen), "--json"]
+        with subprocess.Popen(  # noqa: S603 - a command of ours
+            command, stdout=subprocess.PIPE, start_new_session=True
+        ) as watching:
+            assert watching.stdout is not None
+            try:
+                while not self._shown(watching.stdout):
+                    self._asked("kill", str(self.pid), "--signal", "int", "--")
+            finally:
+                watching.terminate()
+
+    def _shown(self, lines: Iterator[bytes]) -> bool:
+        """False: the person has had enough of it."""
+        try:
+            for raw in lines:
+                data = json.loads(raw)
+                if data["type"] == "result":
+                    self.pid = 0
+                    return True
+                self._seen = data["seq"]
+                self._show(data)
+                if data["type"] == "idled":
+                    return True
+        except KeyboardInterrupt:
+            return False
+        return True
+
+    def _show(self, data: dict[str, Any]) -> None:
+        if data["type"] in ("spawned", "received"):
+            return  # it is what was just typed
+        if self._out.json:
+            self._out.item(data, "")
+            return
+        told = json.dumps(data | {"event": data["type"]})
+        event: Any = msgspec.json.decode(told, type=AnyEvent)
+        if text := line(event, self._out):
+            self._out.text(text + "\n")
+
+    def close(self) -> None:
+        if self.pid:
+            self._asked("kill", str(self.pid), "--signal", "term", "--")
+
+
+def lines(history: Path) -> Iterator[str]:
+    """What is typed: edited, remembered and completed on a terminal."""
+    if not sys.stdin.isatty():
+        yield from sys.stdin
+        return
+    readline = _edited(history)
+    try:
+        while True:
+            try:
+                yield input(PROMPT)
+            except KeyboardInterrupt:
+                print()
+    except EOFError:
+        print()
+    finally:
+        with suppress(OSError):
+            readline.write_history_file(history)
+
+
+def _edited(history: Path) -> Any:
+    import readline  # noqa: PLC0415 - it takes the terminal over
+
+    with suppress(OSError):
+        readline.read_history_file(history)
+    readline.set_history_length(REMEMBERED)
+    readline.set_completer_delims(" \t\n")
+    readline.set_completer(complete)
+    readline.parse_and_bind("tab: complete")
+    return readline
+
+
+def complete(text: str, state: int) -> str | None:
+    """Commands after `!`, else files of this folder."""
+    if text.startswith("!"):
+        heads = sorted({name.split()[0] for name in COMMANDS})
+        found = [f"!{head}" for head in heads if head.startswith(text[1:])]
+    else:
+        found = sorted(name for name in os.listdir() if name.startswith(text))  # noqa: PTH208
+    return found[state] + " " if text and state < len(found) else None
+
+
+def main() -> int:
+    terminal = sys.stdout.isatty()
+    words = sys.argv[1:]
+    colour = terminal and not os.environ.get("NO_COLOR")
+    out = Out(show, json=not terminal or "--json" in words, colour=colour)
+    try:
+        arguments = parser(COMMANDS["sh"]).parse_args(words)
+    except SysError as error:
+        return out.error(error)
+    out.json = arguments.json or (out.json and not arguments.plain)
+    folder = Path(home())
+    folder.mkdir(parents=True, exist_ok=True)
+    shell = Shell(out, arguments.agent or str(AGENT), arguments.model or "")
+    if out.json:
+        out.item({"type": "session", "agent": arguments.agent or "shell"}, "")
+    try:
+        for typed in lines(folder / "shell_history"):
+            shell.take(typed)
+    finally:
+        shell.close()
+    if out.json:
+        out.item({"type": "result", "status": 0}, "")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

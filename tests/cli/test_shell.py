@@ -1,0 +1,129 @@
+"""`logos sh` as a person has it: on a terminal."""
+
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+from tests.cli.conftest import LOGOS, Place
+
+pytestmark = pytest.mark.slow
+
+PATIENCE_S = 60.0
+OWN_TERMINAL = """
+import fcntl, os, sys, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+"""So that Ctrl-C reaches it as it does for a person."""
+
+CTRL_C, CTRL_D, TAB, UP = "\x03", "\x04", "\t", "\x1b[A"
+
+
+class Terminal:
+    """A shell on a pseudo-terminal, and what it has shown."""
+
+    def __init__(self, place: Place) -> None:
+        self._fd, inner = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", OWN_TERMINAL, LOGOS, "sh"],
+            cwd=place.folder / "notes",
+            env=place.environ | {"TERM": "xterm", "NO_COLOR": "1"},
+            stdin=inner,
+            stdout=inner,
+            stderr=inner,
+        )
+        os.close(inner)
+        self.shown = ""
+
+    def type(self, text: str) -> None:
+        os.write(self._fd, text.encode())
+
+    def until(self, pattern: str) -> re.Match[str]:
+        """What matches in what was shown since the last match."""
+        give_up = time.monotonic() + PATIENCE_S
+        while (found := re.search(pattern, self.shown, re.DOTALL)) is None:
+            ready, _, _ = select.select([self._fd], [], [], give_up - time.monotonic())
+            assert ready, f"not shown: {pattern!r} in {self.shown!r}"
+            try:
+                self.shown += os.read(self._fd, 65536).decode("utf-8", "replace")
+            except OSError:
+                raise AssertionError(f"it has ended; not shown: {pattern!r}") from None
+        self.shown = self.shown[found.end() :]
+        return found
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self._fd)
+
+
+@pytest.fixture
+def terminal(place: Place) -> Iterator[Terminal]:
+    made = Terminal(place)
+    made.until("logos> ")
+    yield made
+    made.close()
+
+
+def test_a_question_is_answered_from_the_folder(terminal: Terminal) -> None:
+    terminal.type("Read launch.md. Who pays for the venue?\n")
+    terminal.until(r"→ fs\.read\(path=\"launch\.md\"")
+    terminal.until("Mira")
+    terminal.until("logos> ")
+    terminal.type("!ps\n")
+    terminal.until("PID .*shell")
+    terminal.until("logos> ")
+    terminal.type(CTRL_D)
+    assert terminal.process.wait(PATIENCE_S) == 0
+
+
+def test_commands_history_and_completion(terminal: Terminal) -> None:
+    terminal.type("!sta" + TAB + "\n")
+    terminal.until("running")
+    terminal.until("logos> ")
+    terminal.type(UP + "\n")
+    terminal.until("running")
+    terminal.until("logos> ")
+    terminal.type("half a line" + CTRL_C)
+    terminal.until("logos> ")
+    terminal.type('!show "\n')
+    terminal.until("invalid: No closing quotation")
+    terminal.type(CTRL_D)
+    assert terminal.process.wait(PATIENCE_S) == 0
+
+
+def test_ctrl_c_gives_up_what_it_is_at(terminal: Terminal, place: Place) -> None:
+    terminal.type("!run lib 'Read launch.md.'" + "\n")
+    terminal.until("logos> ")
+    terminal.type("Read launch.md. Who pays for the venue?\n" + CTRL_C)
+    terminal.until("logos> ")
+    assert terminal.process.poll() is None
+    terminal.type(CTRL_D)
+    assert terminal.process.wait(PATIENCE_S) == 0
+    assert not [
+        one for one in place.data("ps") if one["agent"] == "shell" and one["status"] == "thinking"
+    ]
+
+
+def test_lines_in_a_pipe(place: Place) -> None:
+    done = subprocess.run(
+        [LOGOS, "sh", "--plain"],
+        cwd=place.folder / "notes",
+        env=place.environ,
+        input="Read launch.md. Who pays for the venue?\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+    assert done.returncode == 0
+    assert "Mira" in done.stdout
+    assert "\x1b" not in done.stdout
