@@ -135,7 +135,11 @@ def litellm(command: str, place: Path, port: int) -> Iterator[tuple[int, psutil.
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         own = int(free.getsockname()[1])
-    environ = os.environ | {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
+    environ = os.environ | {
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "LITELLM_LOG": "ERROR",
+        "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",  # on loopback
+    }
     words = [command, "--config", str(settings), "--port", str(own), "--host", "127.0.0.1"]
     with (place / "litellm.log").open("wb") as out:
         running = subprocess.Popen(words, env=environ, stdout=out, stderr=out)

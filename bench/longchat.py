@@ -2,42 +2,61 @@
 
     python bench/longchat.py [--json] [--split DIR] [--turns 300] [--tokens 200000] [--questions 200]
 
-    overflows    requests upstream that are larger than the model's window, answer included; the count errs high
+    overflows    requests upstream that are larger than the model's window, answer included
     kept         share of what was sent upstream that is the beginning of the request before, so that a prefix
                  cache has it
     fraction     of the questions asked at the end, those all of whose evidence is in the request upstream, word
                  for word
     fraction_window   the same if the newest text filled the window and nothing were brought back
 
-The text is that of annotated conversations, one after the other, cut into as many turns as asked: a person's
-and the model's by turns.  A scripted model with a window of 8,192 tokens says what it said there.  Questions
-are asked one after the other, in one order for all runs, each with everything before it.
+The text is that of annotated conversations, one after the other, cut into pieces of equal length.  A turn, as an
+agent has it: the person says a piece; the model, scripted and with a window of 8,192 tokens, reads on with a tool
+so many times, and answers.  Everything is sent again each time.  Questions are asked at the end one after the
+other, in one order for all runs.  `kept_most` is what no window could beat that grows by as much and
+gives up half when it is full.
 """
 
 import argparse
+import math
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import anyio
 from openai import AsyncOpenAI
+from openai.types.chat import ChatCompletion
 
 from common import database, folder, note, report
 from lib_memory import data
 from lib_memory.data import Conversation
 from logos import config
 from logos.abi.driver import Profile
-from logos.abi.messages import Request, ToolResult
+from logos.abi.ids import CallId
+from logos.abi.messages import Message, Request, ToolCall, ToolResult, Usage
 from logos.boot import boot
-from logos.drivers.model import Say, Scripted, measure
+from logos.drivers.model import Say, Scripted
 from logos.gateway import open_gateway
 
 WINDOW = 8192
-OUTPUT = 1024
+OUTPUT = 512
 CHARS_A_TOKEN = 4.0
+OVERHEAD = 5
+"""Tokens of a message besides its text."""
 NOTED = "Noted."
+TOOLS: Any = [
+    {
+        "type": "function",
+        "function": {
+            "name": "read_on",
+            "description": "The next piece of the text.",
+            "parameters": {"type": "object", "properties": {}},
+        },
+    }
+]
+
+Ask = Callable[[list[Any]], Awaitable[dict[str, Any]]]
 
 
 def lines(conversations: Sequence[Conversation]) -> list[str]:
@@ -78,12 +97,38 @@ def seen(request: Request) -> str:
     )
 
 
+def tokens(text: str) -> int:
+    return math.ceil(len(text) / CHARS_A_TOKEN)
+
+
+class Small(Scripted):
+    """Its tokens are those by which the length of the conversation is counted, and it says so."""
+
+    def count(self, request: Request) -> int:
+        said = sum(OVERHEAD + tokens(_whole(message)) for message in request.messages)
+        return said + sum(
+            tokens(bytes(tool.schema).decode() + tool.description) for tool in request.tools
+        )
+
+
+def _whole(message: Message) -> str:
+    parts = (
+        part.content
+        if isinstance(part, ToolResult)
+        else part.name + part.arguments
+        if isinstance(part, ToolCall)
+        else getattr(part, "text", "")
+        for part in message.content
+    )
+    return "".join(parts)
+
+
 class Watch:
     """Plays the model, and looks at what it is sent."""
 
     def __init__(self, profile: Profile) -> None:
-        self.model = Scripted(self.answer, profile=profile)
-        self.says = NOTED
+        self.model = Small(self.answer, profile=profile)
+        self.reads = 0
         self.overflows = 0
         self.sent = self.same = self.requests = 0
         self.last = ""
@@ -92,12 +137,17 @@ class Watch:
         self.model.requests.clear()
         text = seen(request)
         self.requests += 1
-        self.overflows += measure(request) + request.max_output > WINDOW
+        size = self.model.count(request)
+        self.overflows += size + request.max_output > WINDOW
         if self.last:
             self.sent += len(text)
             self.same += _common(self.last, text)
         self.last = text
-        return Say(self.says)
+        if not self.reads:
+            return Say(NOTED, usage=Usage(input=size, output=tokens(NOTED)))
+        self.reads -= 1
+        call = ToolCall(id=CallId("x"), name="read_on", arguments="{}")
+        return Say("", (call,), usage=Usage(input=size, output=OVERHEAD))
 
 
 def _common(a: str, b: str) -> int:
@@ -111,39 +161,44 @@ def _common(a: str, b: str) -> int:
     return low
 
 
-async def converse(
-    ask: Callable[[list[Any]], Any], watch: Watch, text: Sequence[str]
-) -> list[dict[str, str]]:
-    said: list[dict[str, str]] = []
-    for n, block in enumerate(text):
-        if n % 2:
-            continue
-        watch.says = text[n + 1] if n + 1 < len(text) else NOTED
-        said.append({"role": "user", "content": block})
-        said.append({"role": "assistant", "content": await ask(said)})
-        if n % 100 == 0:
-            note(f"turn {n // 2}: {sum(len(one['content']) for one in said) / 4:.0f} tokens")
+async def converse(ask: Ask, watch: Watch, text: Sequence[str], reads: int) -> list[Any]:
+    said: list[Any] = []
+    pieces = iter(text)
+    for turn, piece in enumerate(pieces):
+        watch.reads = reads
+        said.append({"role": "user", "content": piece})
+        while True:
+            answer = await ask(said)
+            said.append(answer)
+            calls = answer.get("tool_calls", ())
+            if not calls:
+                break
+            for call in calls:
+                content = next(pieces, "(the end)")
+                said.append({"role": "tool", "tool_call_id": call["id"], "content": content})
+        if turn % 50 == 0:
+            note(f"turn {turn}: {len(said)} messages")
     return said
 
 
 async def questions(
-    ask: Callable[[list[Any]], Any],
+    ask: Ask,
     watch: Watch,
-    said: list[dict[str, str]],
+    said: list[Any],
     asked: Sequence[tuple[str, list[str]]],
 ) -> tuple[float, float]:
     """The share whose evidence was seen; and had the newest text filled the window."""
     hits = naive = 0
-    watch.says = NOTED
+    watch.reads = 0
     room = int((WINDOW - OUTPUT) * CHARS_A_TOKEN)
     for question, evidence in asked:
         said.append({"role": "user", "content": question})
         answer = await ask(said)
         text = squeezed(watch.last)
         hits += all(one in text for one in evidence)
-        newest = squeezed("\n".join(one["content"] for one in said)[-room:])
+        newest = squeezed("\n".join(one.get("content") or "" for one in said)[-room:])
         naive += all(one in newest for one in evidence)
-        said.append({"role": "assistant", "content": answer})
+        said.append(answer)
     return hits / max(len(asked), 1), naive / max(len(asked), 1)
 
 
@@ -167,9 +222,11 @@ async def main(args: argparse.Namespace) -> None:
     people = [each for each in every if each.source == "locomo"]
     others = [each for each in every if each.source != "locomo"]
     chars = int(args.tokens * CHARS_A_TOKEN)
-    text = blocks([*lines(people), *lines(others)], 2 * args.turns, chars)
+    text = blocks([*lines(people), *lines(others)], (1 + args.reads) * args.turns, chars)
     asked = chosen(people, "\n".join(text), args.questions)
-    watch = Watch(Profile(name="small", window=WINDOW, max_output=OUTPUT))
+    watch = Watch(
+        Profile(name="small", window=WINDOW, max_output=OUTPUT, effective=1.0, exact_count=True)
+    )
     with folder() as place:
         async with database(place) as url:
             settings = config.Config(
@@ -181,17 +238,24 @@ async def main(args: argparse.Namespace) -> None:
                 AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key="any", timeout=600) as client,
             ):
 
-                async def ask(said: list[Any]) -> str:
-                    answer = await client.chat.completions.create(model="small", messages=said)
-                    return answer.choices[0].message.content or ""
+                async def ask(said: list[Any]) -> dict[str, Any]:
+                    body = {"model": "small", "messages": said, "tools": TOOLS}
+                    # by its method for any request: `create` looks at the type of each message, at
+                    # a third of a millisecond each, and there are thousands
+                    answer = await client.post(
+                        "/chat/completions", cast_to=ChatCompletion, body=body
+                    )
+                    return answer.choices[0].message.model_dump(exclude_none=True)
 
                 began = time.perf_counter()
-                said = await converse(ask, watch, text)
+                said = await converse(ask, watch, text, args.reads)
                 turns_s = time.perf_counter() - began
                 kept = watch.same / max(watch.sent, 1)
                 fraction, naive = await questions(ask, watch, said, asked)
                 listed = await machine.kernel.records.list(everyone=True)
                 processes = sum(one.agent.startswith("gateway/") for one in listed)
+    room = WINDOW - OUTPUT
+    growth = sum(len(block) for block in text) / CHARS_A_TOKEN / (args.turns * (1 + args.reads))
     report(
         args,
         {
@@ -200,7 +264,9 @@ async def main(args: argparse.Namespace) -> None:
             "requests": watch.requests,
             "overflows": watch.overflows,
             "kept": kept,
-            "kept_all": watch.same / max(watch.sent, 1),
+            "kept_with_questions": watch.same / max(watch.sent, 1),
+            "kept_most": 1 - growth / room / 0.375,
+            "request_tokens": growth,
             "fraction": fraction,
             "fraction_window": naive,
             "questions": len(asked),
@@ -218,5 +284,6 @@ if __name__ == "__main__":
     parser.add_argument("--split", type=Path, required=True)
     parser.add_argument("--turns", type=int, default=300)
     parser.add_argument("--tokens", type=int, default=200_000)
+    parser.add_argument("--reads", type=int, default=4)
     parser.add_argument("--questions", type=int, default=200)
     anyio.run(main, parser.parse_args(), backend_options={"use_uvloop": True})

@@ -18,6 +18,7 @@ All of it on loopback, and all of it bounded.
 import argparse
 import asyncio
 import json
+import os
 import random
 import subprocess
 import sys
@@ -239,9 +240,9 @@ async def run(port: int, count: int, clients: int) -> tuple[Counter[str], list[s
 
 async def logos(place: Path, *words: str) -> list[dict[str, object]]:
     command = [sys.executable, "-m", "logos.cli.client", *words, "--json"]
-    environ = {"LOGOS_HOME": str(place), "PATH": "/usr/bin:/bin"}
-    done = await anyio.run_process(command, env=environ, stderr=subprocess.PIPE, check=False)
-    found: list[dict[str, object]] = json.loads(done.stdout)
+    environ = os.environ | {"LOGOS_HOME": str(place)}
+    done = await anyio.run_process(command, env=environ, stderr=subprocess.PIPE)
+    found: list[dict[str, object]] = json.loads(done.stdout)["data"]
     return found
 
 
@@ -266,7 +267,7 @@ async def unjournaled(place: Path, suspects: list[str]) -> int:
             continue
         out = await anyio.run_process(
             [sys.executable, "-m", "logos.cli.client", "journal", pid, "--json"],
-            env={"LOGOS_HOME": str(place), "PATH": "/usr/bin:/bin"},
+            env=os.environ | {"LOGOS_HOME": str(place)},
             check=False,
         )
         kinds = [json.loads(line)["type"] for line in out.stdout.splitlines()]

@@ -13,7 +13,8 @@ from openai import AsyncOpenAI
 from pydantic import BaseModel
 
 from logos.abi.errors import Code, SysError
-from logos.abi.messages import Image, Role, Usage
+from logos.abi.ids import Pid
+from logos.abi.messages import Image, Request, Role, Usage
 from logos.drivers.model import After, Fail, Say
 
 pytestmark = pytest.mark.anyio
@@ -261,3 +262,17 @@ async def test_another_past_is_another_process(opened: tuple[AsyncOpenAI, Rig]) 
     assert await ask("a", "one", "b", "two", "c") == "four"
     assert len(await one.conversations()) == 2
     assert [m.text for m in one.model.requests[-1].messages] == ["a", "one", "b", "two", "c"]
+
+
+async def test_a_bug_of_ours_is_told_and_journaled(url: str, tmp_path: Path) -> None:
+    def trips(request: Request) -> Say:
+        raise ZeroDivisionError
+
+    async with rig(url, tmp_path, trips) as one, AsyncOpenAI(**one.openai, max_retries=0) as client:
+        with pytest.raises(openai.InternalServerError) as failed:
+            await client.chat.completions.create(
+                model="m", messages=[{"role": "user", "content": "hello"}]
+            )
+        assert failed.value.status_code == 500
+        pid = Pid(int(failed.value.response.headers["x-logos-pid"]))
+        assert "interrupted" in await one.kinds(pid)

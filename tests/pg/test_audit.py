@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from logos import config
 from logos.abi.errors import Code, SysError
+from logos.abi.ids import Pid
 from logos.kernel import SystemClock
-from logos.kernel.audit import Audit, Notary, Seal, verify
+from logos.kernel.audit import Audit, Notary, Seal, check_export, export, verify
 from logos.kernel.audit.check import End, Whole
 from logos.kernel.journal import Row, genesis
 from logos.kernel.journal.chain import link
@@ -217,6 +218,46 @@ async def test_a_crash_before_the_file_was_written_is_made_up_for(url: str, tmp_
         await ours.sign()
         assert not (await ours.verify()).doubts
         assert whole in file.read_bytes()
+
+
+# -- exports -----------------------------------------------------------------------------------
+
+
+async def exported(store: Store, ours: Notary, pid: Pid | None = None) -> list[bytes]:
+    return [line async for line in export(store, ours, pid)]
+
+
+@pytest.mark.parametrize("pid", [None, PID, OTHER])
+async def test_an_export_is_checked_with_the_public_key_alone(
+    url: str, tmp_path: Path, pid: Pid | None
+) -> None:
+    async with open_store(url, config.Store()) as store:
+        await written(store, EVENTS)
+        await written(store, 3, OTHER)
+        for n in range(3):
+            await written(store, 2, Pid(2000 + n))
+        ours = notary(store, tmp_path)
+        lines = await exported(store, ours, pid)
+        with pytest.raises(SysError):
+            await exported(store, ours, Pid(77))
+    found = check_export(lines, {ours.key})
+    assert (found.broken, found.doubts) == ([], [])
+    assert found.events == {None: EVENTS + 9, PID: EVENTS, OTHER: 3}[pid]
+    assert found.checkpoint is not None
+    assert check_export(lines, {b"another key"}).doubts
+
+    def wrong(changed: list[bytes]) -> bool:
+        try:
+            return bool((told := check_export(changed, {ours.key})).broken or told.doubts)
+        except ValueError:
+            return True
+
+    for n, line in enumerate(lines):
+        at = len(line) * 2 // 3
+        flipped = line[:at] + bytes([line[at] ^ 1]) + line[at + 1 :]
+        assert wrong(lines[:n] + lines[n + 1 :]), line
+        assert wrong(lines[:n])
+        assert wrong([*lines[:n], flipped, *lines[n + 1 :]]), line
 
 
 def test_a_body_that_nobody_forgot_is_missing_and_one_that_was_is_not() -> None:

@@ -34,6 +34,10 @@ LOCAL = {"", "--help", "-h", "--version", "help", "config", "doctor", "--describ
 """Commands that need no daemon."""
 
 
+OFFLINE = "--export"
+"""`audit verify` of a file needs no daemon either."""
+
+
 REFUSALS = 5
 """So often a request goes to a next daemon because the one before did not take it."""
 
@@ -100,12 +104,17 @@ def run(arguments: list[str]) -> int:
     first = arguments[0] if arguments else ""
     if first == "up" and "--foreground" in arguments:
         os.execv(sys.executable, [sys.executable, "-m", "logos.cli.daemon"])  # noqa: S606
+    if arguments == ["mcp"]:
+        (connect() or start()).close()
+        from logos.cli import bridge  # noqa: PLC0415 - only for this command
+
+        return bridge.pump(socket_path(home()) + ".mcp")
     if first == "sh" and ANYWHERE.isdisjoint(arguments):
         words = [sys.executable, "-m", "logos.cli.shell", *arguments[1:]]
         os.execv(sys.executable, words)  # noqa: S606 - ourselves
     connection = connect()
     if connection is None:
-        if first in LOCAL or not ANYWHERE.isdisjoint(own_words(arguments)):
+        if alone(arguments):
             os.execv(  # noqa: S606 - ourselves
                 sys.executable, [sys.executable, "-m", "logos.cli.local", *arguments]
             )
@@ -121,6 +130,14 @@ def run(arguments: list[str]) -> int:
     if first == "down" and status == 0 and ANYWHERE.isdisjoint(own_words(arguments)):
         wait_until_gone()
     return status
+
+
+def alone(arguments: list[str]) -> bool:
+    """Can it be answered without a daemon?"""
+    first = arguments[0] if arguments else ""
+    if first == "audit" and any(one.startswith(OFFLINE) for one in arguments):
+        return True
+    return first in LOCAL or not ANYWHERE.isdisjoint(own_words(arguments))
 
 
 def keep_on(connection: "_socket.socket", arguments: list[str]) -> int:

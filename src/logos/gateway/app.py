@@ -12,6 +12,7 @@ from itertools import count
 from typing import Any
 
 from logos.abi.errors import Code, SysError
+from logos.abi.ids import INIT
 from logos.boot import Machine
 from logos.gateway import faults
 from logos.gateway.access import Access, Client
@@ -35,7 +36,7 @@ Handler = Callable[[Ask, Client, str], Awaitable[None]]
 class App:
     def __init__(self, machine: Machine, keepalive_s: float) -> None:
         self._models = machine.models
-        kernel = machine.kernel
+        self._kernel = kernel = machine.kernel
         turns = Turns(kernel)
         stored = Stored(turns.past, turns.talks)
         self._access = Access(kernel)
@@ -82,6 +83,9 @@ class App:
                 raise Gone from None
             log.exception("bug in %s %s (%s)", ask.method, ask.path, ask.id)
             bug = SysError(Code.INTERNAL, f"a bug: {type(error).__name__}: {error}")
+            # in no process's journal, so in that of the first
+            await self._kernel.send(INIT, f"gateway: {ask.method} {ask.path} ({ask.id}): {bug}")
+            ask.extra.append((b"x-logos-pid", str(INIT).encode()))
             await self._refuse(ask, bug)
 
     async def _refuse(self, ask: Ask, error: SysError) -> None:

@@ -15,7 +15,16 @@
 Each room imports only the rooms below it in this list.
 """
 
-from logos.kernel.audit import Audit, Checkpoint, Notary, Seal, public_key, signer, signer_at
+from logos.kernel.audit import (
+    Audit,
+    Checkpoint,
+    Notary,
+    Seal,
+    check_export,
+    public_key,
+    signer,
+    signer_at,
+)
 from logos.kernel.clock import SystemClock
 from logos.kernel.flow import Table
 from logos.kernel.memory import Seen, Window, view
@@ -54,6 +63,7 @@ __all__ = [
     "Turn",
     "Why",
     "Window",
+    "check_export",
     "check_manifests",
     "explained",
     "open_kernel",

@@ -1,11 +1,12 @@
 """The commands, one file per family, and the table of them all."""
 
-from logos.cli.commands.audit import CHECKPOINT, REPLAY, VERIFY
+from logos.cli.commands.audit import CHECKPOINT, EXPORT, REPLAY, VERIFY
 from logos.cli.commands.clients import ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE
 from logos.cli.commands.execute import EXEC
 from logos.cli.commands.look import JOURNAL, LOGS, PS, SHOW, TREE
 from logos.cli.commands.machine import AGENTS, CONFIG, DOCTOR, DOWN, STATUS, UP
 from logos.cli.commands.mounts import MOUNT, MOUNTS, UMOUNT
+from logos.cli.commands.serving import MCP
 from logos.cli.commands.shell import SH
 from logos.cli.commands.trust import APPROVALS, APPROVE, CAPS, DENY, REVOKE, STOP, WHY
 from logos.cli.commands.work import ATTACH, KILL, RUN, SEND, WAIT
@@ -38,9 +39,11 @@ ALL = (
     KEY_REVOKE,
     ENV,
     CHECKPOINT,
+    EXPORT,
     MOUNT,
     UMOUNT,
     MOUNTS,
+    MCP,
     AGENTS,
     CONFIG,
     DOCTOR,
@@ -54,8 +57,20 @@ COMMANDS: dict[str, Command] = {command.name: command for command in ALL}
 GROUPS = {
     "Work": (RUN, EXEC, SH, ATTACH, SEND, KILL, WAIT),
     "Look": (PS, TREE, SHOW, JOURNAL, LOGS),
-    "Trust": (APPROVALS, APPROVE, DENY, WHY, CAPS, REVOKE, STOP, REPLAY, VERIFY, CHECKPOINT),
-    "Clients": (ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE),
+    "Trust": (
+        APPROVALS,
+        APPROVE,
+        DENY,
+        WHY,
+        CAPS,
+        REVOKE,
+        STOP,
+        REPLAY,
+        VERIFY,
+        CHECKPOINT,
+        EXPORT,
+    ),
+    "Clients": (ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE, MCP),
     "Tools": (MOUNT, UMOUNT, MOUNTS),
     "Machine": (AGENTS, CONFIG, DOCTOR, UP, DOWN, STATUS),
 }

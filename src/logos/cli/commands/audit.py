@@ -1,18 +1,22 @@
-"""audit verify, audit checkpoint, replay: is the record whole, and does what was done follow from it?"""
+"""audit verify, audit checkpoint, audit export, replay: is the record whole, and does what was done follow from it?"""
 
 from typing import Any
 
 import anyio
+import anyio.to_thread
 
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import Pid, Seq
 from logos.cli.registry import Argument, Asked, Command
-from logos.kernel import Checkpoint
+from logos.kernel import Audit, Checkpoint, check_export, public_key
 
 
 async def verify(asked: Asked) -> int:
     began = anyio.current_time()
-    found = await asked.node.kernel.notary.verify(since=asked.arguments.since)
+    if asked.arguments.export:
+        found = await _offline(asked)
+    else:
+        found = await asked.node.kernel.notary.verify(since=asked.arguments.since)
     rate = found.events / max(anyio.current_time() - began, 1e-6)
     broken = [b._asdict() for b in found.broken]
     signed = found.checkpoint
@@ -34,6 +38,46 @@ async def verify(asked: Asked) -> int:
     lines = [*found.doubts, *(f"process {b.pid}, event {b.seq}: {b.why}" for b in found.broken)]
     asked.out.data(data, asked.out.style("BROKEN\n", "red") + "\n".join(lines))
     return 1
+
+
+async def _offline(asked: Asked) -> Audit:
+    """No node and no database: a file, and a key."""
+    file = asked.cwd / asked.arguments.export
+    if not file.is_file():
+        raise SysError(Code.NOT_FOUND, f"there is no file {file}", hint="logos audit export FILE")
+    key = asked.arguments.key
+    if not key:
+        raise SysError(Code.INVALID, "which key signed it?", hint="--key audit.key.pub, or in hex")
+    given = asked.cwd / key
+    trusted = {public_key(given.read_text(encoding="utf-8") if given.is_file() else key)}
+
+    def read() -> Audit:
+        with file.open("rb") as lines:
+            return check_export(lines, trusted)
+
+    try:
+        return await anyio.to_thread.run_sync(read)
+    except ValueError as error:
+        raise SysError(Code.INVALID, f"{file} is no export: {error}") from error
+
+
+async def export(asked: Asked) -> int:
+    pid = Pid(asked.arguments.pid) or None
+    name = asked.arguments.file
+    lines = asked.node.kernel.export(pid)
+    if name == "-":
+        async for line in lines:
+            asked.out.text(line.decode())
+        return 0
+    count = 0
+    async with await anyio.open_file(asked.cwd / name, "wb") as file:
+        async for line in lines:
+            count += await file.write(line)
+    key = asked.node.kernel.notary.key.hex()
+    text = f"{count} bytes in {name}; check it with\n"
+    text += f"logos audit verify --export {name} --key {key}"
+    asked.out.data({"file": name, "bytes": count, "key": key}, text)
+    return 0
 
 
 def _told(signed: Checkpoint) -> dict[str, Any]:
@@ -87,7 +131,21 @@ VERIFY = Command(
     "audit verify",
     "recompute every hash chain, and hold it against what was signed; names what was changed",
     verify,
-    (Argument("--since", "read only what came after the newest checkpoint", bool),),
+    (
+        Argument("--since", "read only what came after the newest checkpoint", bool),
+        Argument("--export", "check this file instead; needs no node", default=""),
+        Argument("--key", "public key the file is signed with, as a file or in hex", default=""),
+    ),
+)
+EXPORT = Command(
+    "audit export",
+    "write the record to a file that can be checked without a node; - is standard output",
+    export,
+    (
+        Argument("file", "where to"),
+        Argument("--pid", "one process only", int, default=0),
+    ),
+    effect="write",
 )
 CHECKPOINT = Command(
     "audit checkpoint", "sign where all journals end now", checkpoint, effect="write"

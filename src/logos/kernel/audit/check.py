@@ -25,11 +25,11 @@ _PID = attrgetter("pid")
 
 
 class End(NamedTuple):
-    """Where the process table says that a journal ends."""
+    """Where the process table says that a journal ends.  `exited` is None where nobody says."""
 
     seq: Seq
     hash: bytes
-    exited: bool
+    exited: bool | None
 
 
 class _Forgot(msgspec.Struct):
@@ -161,7 +161,7 @@ class Whole:
     def _at_end(self, journal: _Journal, row: Row, end: End) -> None:
         if row.hash != end.hash:
             journal.broke(row.seq, "is not where the process table says it ends")
-        elif (row.kind == "exited") != end.exited:
+        elif end.exited is not None and (row.kind == "exited") != end.exited:
             journal.broke(row.seq, "the process table says otherwise whether it has exited")
 
     def _at_mark(self, journal: _Journal, row: Row, mark: Mark) -> None:

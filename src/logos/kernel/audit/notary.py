@@ -168,6 +168,18 @@ class Notary:
         found = await verify(self._store, marks, since=since, tell=tell)
         return found._replace(checkpoint=standing.newest, doubts=standing.wrong)
 
+    async def newest(self) -> tuple[Signed, Mapping[Pid, Mark]]:
+        """The newest checkpoint as it was signed, and its marks."""
+
+        async def fetch() -> tuple[Any, Sequence[Any]]:
+            async with self._store.transaction() as db:
+                await db.run(_SQL.lock)
+                return await self._newest(db), await db.all(_SQL.marks)
+
+        found, marks = await self._store.persist(fetch)
+        assert found is not None
+        return found[1], {row["pid"]: Mark(*row) for row in marks}
+
     async def standing(self) -> Standing:
         """Read all checkpoints there are, and their copies in the file."""
 

@@ -11,7 +11,7 @@ Whoever holds a Kernel acts for the owner, as init does.  What it asks for is jo
 the process it concerns.
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from logos.abi.mount import Mount
 from logos.abi.process import Process, Signal
 from logos.abi.rights import EVERYTHING, attenuates
 from logos.kernel import caps, journal
-from logos.kernel.audit import Notary
+from logos.kernel.audit import Notary, export
 from logos.kernel.handlers import TABLE
 from logos.kernel.journal import Birth, Entry, Writer
 from logos.kernel.memory import Ask, Fault
@@ -43,6 +43,7 @@ from logos.kernel.node.node import Node
 from logos.kernel.node.parts import Parts, Terms
 from logos.kernel.node.records import Records
 from logos.kernel.node.resident import Resident, born, project
+from logos.kernel.node.spaces import weights_in
 from logos.kernel.node.stores import Hooks, Item, Stores
 from logos.kernel.node.think import Thinker
 from logos.kernel.node.trail import Trail
@@ -66,13 +67,13 @@ class Kernel:
         self._lease = Lease(parts.store, parts.settings.lease_s)
         self.keys = caps.Keys(parts.store, self.now)
         self._notary = None if parts.seal is None else Notary(parts.store, parts.seal, parts.clock)
-        self.records = Records(parts.store)
+        self.records = Records(parts.store, weights_in(parts.settings.weights))
         hooks = Hooks(self._post, self._settle, self._end, self._begin)
         self.stores = Stores(parts.store, self.records, hooks)
         self.tree = Tree(self.records, self.stores)
         self.approvals = Approvals(parts.store, self.records, self._post)
         self._hearing = Hearing()
-        self._gate = Gate(parts.functions, [caps.check])
+        self._gate = Gate(parts.functions, [lambda p, c: caps.check(p, c, parts.clock.now())])
         tools = Tools(parts.functions, parts.manifests, parts.rules)
         self.asker = Asker(self._gate, tools, parts.store, parts.trust.answer_s)
         self._unborn: dict[Pid, Resident] = {}
@@ -137,6 +138,10 @@ class Kernel:
         if self._notary is None:
             raise SysError(Code.UNAVAILABLE, "this node signs nothing", hint="it was given no key")
         return self._notary
+
+    def export(self, pid: Pid | None = None) -> AsyncIterator[bytes]:
+        """The record of all processes or of one, under a fresh checkpoint, line by line."""
+        return export(self._store, self.notary, pid)
 
     # -- for people and surfaces -----------------------------------------------------------
 

@@ -21,7 +21,7 @@ from logos.abi.errors import Code, SysError
 from logos.abi.messages import ToolCall, ToolSpec
 from logos.abi.process import Process
 
-Check: TypeAlias = Callable[[Process, Call[Any]], None]
+Check: TypeAlias = Callable[[Process, Call[Any]], object]
 """Raise SysError to refuse the call."""
 
 
@@ -84,8 +84,8 @@ class Gate:
             if proposal.name in BY_TOOL_NAME:
                 kind = BY_TOOL_NAME[proposal.name]
                 call: Call[Any] = msgspec.json.decode(proposal.arguments or "{}", type=kind)
-                return call
-            arguments = msgspec.json.decode(proposal.arguments or "{}", type=dict[str, msgspec.Raw])
+                return _plain(call) if isinstance(call, CallTool) else call
+            arguments = msgspec.json.decode(proposal.arguments or "{}", type=dict[str, Any])
         except msgspec.ValidationError as error:
             raise SysError(
                 Code.INVALID,
@@ -111,6 +111,12 @@ class Gate:
             return schema(call)
         decoded: dict[str, Any] = msgspec.json.decode(self._functions()[name].schema)
         return decoded
+
+
+def _plain(call: CallTool) -> CallTool:
+    """Its arguments in the one spelling that everybody reads alike: no name in it stands twice."""
+    arguments = msgspec.json.decode(call.arguments, type=dict[str, Any])
+    return CallTool(tool=call.tool, arguments=msgspec.Raw(msgspec.json.encode(arguments)))
 
 
 def nearest(name: str, names: Any) -> str:
