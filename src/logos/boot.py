@@ -152,6 +152,7 @@ class Machine(NamedTuple):
     functions: Functions
     sandbox: Sandbox
     places: Places
+    files: Tool
     agents: Callable[[str, Path | None], Agent]
     models: ModelNames
     vault: Vault
@@ -242,7 +243,7 @@ async def boot(
             programs=PROGRAMS,
             models=opened.open,
             drivers=_drivers(config, vault, sandbox, tools, programs),
-            mounts={"/tools": tools.tree},
+            mounts={"/tools": tools.tree, "/net": places.net},
             functions=tools.specs,
             agents=agents,
             workspaces=place / "workspaces",
@@ -255,7 +256,9 @@ async def boot(
             trust=config.trust,
         )
         kernel = await stack.enter_async_context(open_kernel(parts))
-        yield Machine(kernel, loaded, functions, sandbox, places, agents, opened, vault, programs)
+        yield Machine(
+            kernel, loaded, functions, sandbox, places, Workspace(), agents, opened, vault, programs
+        )
 
 
 def _learned(vault: Vault, config: Config) -> Vault:

@@ -7,6 +7,7 @@ from logos.cli.commands.look import JOURNAL, LOGS, PS, SHOW, TREE
 from logos.cli.commands.machine import AGENTS, CONFIG, DOCTOR, DOWN, STATUS, UP
 from logos.cli.commands.mem import MEMORY
 from logos.cli.commands.mounts import MOUNT, MOUNTS, UMOUNT
+from logos.cli.commands.serving import MCP
 from logos.cli.commands.shell import SH
 from logos.cli.commands.transfer import MEM_EXPORT, MEM_IMPORT
 from logos.cli.commands.tree import TREE_
@@ -49,6 +50,7 @@ ALL = (
     MOUNT,
     UMOUNT,
     MOUNTS,
+    MCP,
     AGENTS,
     CONFIG,
     DOCTOR,
@@ -76,7 +78,7 @@ GROUPS = {
         CHECKPOINT,
         EXPORT,
     ),
-    "Clients": (ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE),
+    "Clients": (ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE, MCP),
     "Tools": (MOUNT, UMOUNT, MOUNTS),
     "Machine": (AGENTS, CONFIG, DOCTOR, UP, DOWN, STATUS),
 }

@@ -44,6 +44,7 @@ from logos.kernel.node.node import Node
 from logos.kernel.node.parts import Parts, Terms
 from logos.kernel.node.records import Records
 from logos.kernel.node.resident import Resident, born, project
+from logos.kernel.node.spaces import weights_in
 from logos.kernel.node.stores import Hooks, Item, Stores
 from logos.kernel.node.think import Thinker
 from logos.kernel.node.trail import Trail
@@ -67,7 +68,7 @@ class Kernel:
         self._lease = Lease(parts.store, parts.settings.lease_s)
         self.keys = caps.Keys(parts.store, self.now)
         self._notary = None if parts.seal is None else Notary(parts.store, parts.seal, parts.clock)
-        self.records = Records(parts.store)
+        self.records = Records(parts.store, weights_in(parts.settings.weights))
         resident = lambda pid: self._node.resident(pid)  # noqa: E731, PLW0108 - no node yet
         hooks = Hooks(self._post, resident, self._begin)
         self.stores = Stores(parts.store, self.records, hooks)
