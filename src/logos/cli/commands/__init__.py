@@ -8,6 +8,7 @@ from logos.cli.commands.machine import AGENTS, CONFIG, DOCTOR, DOWN, STATUS, UP
 from logos.cli.commands.mounts import MOUNT, MOUNTS, UMOUNT
 from logos.cli.commands.serving import MCP
 from logos.cli.commands.shell import SH
+from logos.cli.commands.skills import INSTALL, SKILLS, UNINSTALL
 from logos.cli.commands.trust import APPROVALS, APPROVE, CAPS, DENY, REVOKE, STOP, WHY
 from logos.cli.commands.work import ATTACH, KILL, RUN, SEND, WAIT
 from logos.cli.registry import Command
@@ -43,6 +44,9 @@ ALL = (
     MOUNT,
     UMOUNT,
     MOUNTS,
+    INSTALL,
+    UNINSTALL,
+    SKILLS,
     MCP,
     AGENTS,
     CONFIG,
@@ -71,7 +75,7 @@ GROUPS = {
         EXPORT,
     ),
     "Clients": (ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE, MCP),
-    "Tools": (MOUNT, UMOUNT, MOUNTS),
+    "Tools": (MOUNT, UMOUNT, MOUNTS, INSTALL, UNINSTALL, SKILLS),
     "Machine": (AGENTS, CONFIG, DOCTOR, UP, DOWN, STATUS),
 }
 
