@@ -27,7 +27,19 @@ from logos.kernel.audit import (
 )
 from logos.kernel.clock import SystemClock
 from logos.kernel.flow import Table
-from logos.kernel.memory import Seen, Window, view
+from logos.kernel.memory import (
+    CORE,
+    FACTS,
+    TODO,
+    Ask,
+    Seen,
+    Shelf,
+    Version,
+    Window,
+    shared,
+    slug,
+    view,
+)
 from logos.kernel.node import (
     Dead,
     Kernel,
@@ -45,6 +57,10 @@ from logos.kernel.node import (
 from logos.kernel.syscall import check_manifests, site_rules
 
 __all__ = [
+    "CORE",
+    "FACTS",
+    "TODO",
+    "Ask",
     "Audit",
     "Checkpoint",
     "Dead",
@@ -57,10 +73,12 @@ __all__ = [
     "Replayed",
     "Seal",
     "Seen",
+    "Shelf",
     "SystemClock",
     "Table",
     "Told",
     "Turn",
+    "Version",
     "Why",
     "Window",
     "check_export",
@@ -68,8 +86,10 @@ __all__ = [
     "explained",
     "open_kernel",
     "public_key",
+    "shared",
     "signer",
     "signer_at",
     "site_rules",
+    "slug",
     "view",
 ]

@@ -137,6 +137,18 @@ class Spaces:
         await self.save(everything=True)
         self._held.clear()
 
+    async def forget(self, pid: Pid) -> None:
+        """Something of it was forgotten: it is made of its journal again."""
+
+        async def write() -> None:
+            async with self._store.connection() as db:
+                await db.run(_SQL.drop, pid=pid)
+
+        async with self._lock(pid):
+            self._held.pop(pid, None)
+            self._leaving.pop(pid, None)
+            await self._store.persist(write)
+
     def _lock(self, pid: Pid) -> anyio.Lock:
         return self._locks[pid % _LOCKS]
 
