@@ -238,6 +238,7 @@ async def boot(
         )
         programs = Programs(sandbox)
         skills = Skills(place / "skills")
+        commands = _commands(config, vault, sandbox, skills)
         written, rules = _site(config)
         parts = Parts(
             store=store,
@@ -245,9 +246,7 @@ async def boot(
             clock=SystemClock(),
             programs=PROGRAMS,
             models=opened.open,
-            drivers=_drivers(
-                config, vault, _commands(config, vault, sandbox, skills), tools, programs
-            ),
+            drivers=_drivers(config, vault, commands, tools, programs),
             mounts={"/tools": tools.tree, "/net": places.net, "/skills": skills},
             functions=tools.specs,
             agents=agents,
@@ -261,19 +260,8 @@ async def boot(
             trust=config.trust,
         )
         kernel = await stack.enter_async_context(open_kernel(parts))
-        yield Machine(
-            kernel,
-            loaded,
-            functions,
-            sandbox,
-            places,
-            skills,
-            Workspace(),
-            agents,
-            opened,
-            vault,
-            programs,
-        )
+        around = (sandbox, places, skills, Workspace(), agents, opened, vault, programs)
+        yield Machine(kernel, loaded, functions, *around)
 
 
 def _learned(vault: Vault, config: Config) -> Vault:
