@@ -29,23 +29,30 @@ from logos.kernel.clock import SystemClock
 from logos.kernel.flow import Table
 from logos.kernel.memory import Seen, Window, view
 from logos.kernel.node import (
+    Again,
+    Changed,
     Dead,
     Kernel,
     Listed,
     Models,
     Parts,
     Records,
+    Redecided,
     Replayed,
     Told,
     Turn,
     Why,
     explained,
     open_kernel,
+    reasked,
+    redecided,
 )
-from logos.kernel.syscall import check_manifests, site_rules
+from logos.kernel.syscall import Policy, check_manifests, read_policy, site_rules
 
 __all__ = [
+    "Again",
     "Audit",
+    "Changed",
     "Checkpoint",
     "Dead",
     "Kernel",
@@ -53,7 +60,9 @@ __all__ = [
     "Models",
     "Notary",
     "Parts",
+    "Policy",
     "Records",
+    "Redecided",
     "Replayed",
     "Seal",
     "Seen",
@@ -68,6 +77,9 @@ __all__ = [
     "explained",
     "open_kernel",
     "public_key",
+    "read_policy",
+    "reasked",
+    "redecided",
     "signer",
     "signer_at",
     "site_rules",
