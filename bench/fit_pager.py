@@ -2,8 +2,14 @@
 
     fit_pager.py HISTORY... [--out FILE] [--note TEXT]
 
-HISTORY is a folder of conversations (the format: lib_memory/data.py), or several.  Without --out the
-weights that ship are replaced; a space of one's own is given the file by `scorer.parse`.
+HISTORY is a folder of conversations with questions whose evidence is known (the format:
+lib_memory/data.py), or several.  A few hundred questions are enough to tell; --out FILE and
+
+    [node]
+    weights = "FILE"
+
+in the settings let a node answer with them.  Without --out the weights that ship are replaced.  What they
+are worth on conversations they have not seen says `residency.py --split HISTORY`, which fits by folds.
 """
 
 import argparse

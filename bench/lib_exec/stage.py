@@ -36,6 +36,7 @@ KEPT_S = 0.03
 class Stage:
     def __init__(self, folder: Path, vendor: Vendor) -> None:
         self.folder = folder
+        self._node = 0
         self.home = folder / "home"
         self.home.mkdir()
         (self.home / "logos.toml").write_text(
@@ -61,6 +62,7 @@ class Stage:
         return lines[0]["data"] if len(lines) == 1 and "data" in lines[0] else lines
 
     def begin(self, program: str, run: str, items: int, *options: str) -> "subprocess.Popen[str]":
+        self._node = int(self.logos("status")["pid"])  # asked now: a kill must not be late
         task = "Enter " + ", ".join(f"{run}-{n} at {n}.25" for n in range(1, items + 1))
         words = [
             *("exec", "--plain", "--tool", "ledger", "--env", "LEDGER_URL=$LOGOS_MCP_URL"),
@@ -96,8 +98,7 @@ class Stage:
         return True
 
     def kill_node(self) -> None:
-        pid = int(self.logos("status")["pid"])
-        os.kill(pid, signal.SIGKILL)
+        os.kill(self._node, signal.SIGKILL)
 
     def kill_program(self, run: str) -> None:
         """It is the process inside whose task names the run."""

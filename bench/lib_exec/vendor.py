@@ -124,7 +124,7 @@ def think(body: dict[str, Any], number: int) -> dict[str, Any]:
             continue
         text = text_of(message)
         if last[0] == "entries":
-            unsure = False
+            unsure = "denied" in text
             entered |= {item for item, _ in items if f"{item}\t" in text}
         elif text.startswith("entered"):
             entered.add(last[1])

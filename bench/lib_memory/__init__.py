@@ -1,7 +1,13 @@
 """What the memory benchmarks share: conversations with annotated questions, and fitting on them.
 
-data.py      the file format -> pages and questions
+data.py      the file format -> events and questions
+journaled.py events -> journals on a database
+baseline.py  what others do on the same pages
 ranking.py   listwise fit of a linear scorer by Newton steps
 gating.py    logistic fits: the gate and memorability
 fitting.py   conversations -> Weights
 """
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the matrices are small: more threads only spin

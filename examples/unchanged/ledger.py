@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from mcp.server import MCPServer
+from mcp.types import ToolAnnotations
 
 server = MCPServer("ledger")
 book = Path("ledger.txt")
@@ -23,7 +24,7 @@ def add(item: str, amount: float) -> str:
     return f"entered {item}"
 
 
-@server.tool()
+@server.tool(annotations=ToolAnnotations(read_only_hint=True))
 def entries() -> str:
     """What has been entered so far, one item a line."""
     return book.read_text(encoding="utf-8") if book.exists() else "(nothing)"

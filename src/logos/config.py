@@ -45,6 +45,9 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     resident: Annotated[
         int, Meta(description="idle processes kept in memory for a quick wake-up", ge=0)
     ] = 256
+    weights: Annotated[
+        str, Meta(description="file of weights for memory, as bench/fit_pager.py writes it")
+    ] = ""
 
 
 class Trust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,6 +93,12 @@ class Audit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trust: Annotated[
         tuple[str, ...],
         Meta(description="public keys of other nodes that sign checkpoints here, in hexadecimal"),
+    ] = ()
+
+
+class A2a(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    publish: Annotated[
+        tuple[str, ...], Meta(description="agents that others may give tasks to, at /a2a/NAME")
     ] = ()
 
 
@@ -150,6 +159,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trust: Trust = Trust()
     gateway: Gateway = Gateway()
     models: Annotated[dict[str, Endpoint], Meta(description="endpoints by name")] = {}
+    a2a: A2a = A2a()
     mounts: Annotated[dict[str, Place], Meta(description="places of tools, by name")] = {}
 
 

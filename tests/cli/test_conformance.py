@@ -14,7 +14,8 @@ from logos.cli.registry import describe
 
 pytestmark = pytest.mark.slow
 
-EVERY = sorted(COMMANDS)
+EVERY = sorted(set(COMMANDS) - {"mcp"})
+"""All but the one that speaks MCP."""
 TYPES = {"string", "integer", "number", "boolean", "array", "object"}
 STATUSES = {0, *(meaning.exit_status for meaning in MEANING.values())}
 
@@ -41,9 +42,25 @@ USES: dict[str, tuple[list[str], int]] = {
     "key revoke": (["999"], 3),
     "down": ([], 0),
     "exec": (["--", "echo", "hello", "--json"], 0),
+    "install": (["no-such-folder"], 3),
     "journal": ([str(DONE)], 0),
     "kill": ([str(DONE)], 10),
     "logs": ([str(DONE)], 0),
+    "ls": (["/mem"], 0),
+    "cat": (["/proc/2/journal"], 0),
+    "grep": (["launch", "/proc/2"], 0),
+    "mem remember": (["The venue is booked.", "--at", "/mem/archive/venue"], 0),
+    "mem search": (["Is the venue booked?"], 0),
+    "mem read": (["1", "--of", str(DONE)], 0),
+    "mem link": (["/mem/archive/venue"], 0),
+    "mem forget": (["/mem/archive/nothing"], 0),
+    "mem pin": (["1", "--of", str(DONE)], 10),
+    "mem todo": ([], 0),
+    "mem facts": ([], 0),
+    "mem core": ([], 0),
+    "mem import": (["notes", "--to", "imported"], 0),
+    "mem export": (["--of", str(DONE)], 0),
+    "mem space": ([], 0),
     "mount": (["none", "no-such-program"], 3),
     "mounts": ([], 0),
     "ps": (["--all"], 0),
@@ -51,9 +68,11 @@ USES: dict[str, tuple[list[str], int]] = {
     "send": ([str(DONE), "hello"], 10),
     "show": ([str(DONE), "window"], 0),
     "sh": ([], 0),
+    "skills": ([], 0),
     "status": ([], 0),
     "tree": (["--all"], 0),
     "umount": (["none"], 3),
+    "uninstall": (["none"], 3),
     "up": ([], 0),
     "wait": ([str(DONE)], 0),
 }
@@ -71,7 +90,7 @@ def check_schema(schema: dict[str, Any]) -> None:
 
 
 def test_every_command_has_a_use_here() -> None:
-    assert set(USES) == set(COMMANDS)
+    assert set(USES) == set(EVERY)
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -149,7 +168,7 @@ def test_text_in_a_pipe_has_no_escape_codes(place: Place, name: str) -> None:
     done = place.run(*name.split(), "--plain", *words)
     assert done.returncode == status, done.stderr
     assert "\x1b" not in done.stdout + done.stderr
-    assert not done.stdout.startswith("{")
+    assert not done.stdout.startswith("{") or name == "mem export"  # a file for `mem import`
     assert not (done.stdout and not done.stdout.endswith("\n"))
 
 

@@ -1,7 +1,9 @@
 """Address spaces: the same answer from memory, from disk, and from the journal alone."""
 
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from logos import config
@@ -11,8 +13,9 @@ from logos.abi.ids import Pid, Seq
 from logos.abi.messages import Role
 from logos.drivers.model import Say, Scripted
 from logos.kernel import Kernel
-from logos.kernel.memory import Ask, Recall, Rules, page_text
+from logos.kernel.memory import Ask, Recall, Rules, load, page_text
 from logos.kernel.node.records import Records
+from logos.kernel.node.spaces import weights_in
 from logos.store import open_store
 
 pytestmark = pytest.mark.anyio
@@ -125,6 +128,18 @@ async def test_what_is_in_the_window_does_not_come_in_again(node: Any) -> None:
         elsewhere = Ask(budget=300, gate=False, rules=Rules(roles=frozenset({"assistant"})))
         found = await kernel.records.fault(pid, QUESTION, elsewhere)
         assert {each.role for each in found.pages} == {"assistant"}
+
+
+@pytest.mark.usefixtures("_answers")
+async def test_a_node_answers_with_weights_of_its_own(node: Any, tmp_path: Path) -> None:
+    own = tmp_path / "weights.json"
+    own.write_bytes(msgspec.json.encode(msgspec.structs.replace(load(), threshold=2.0)))
+    async with node(settings=config.Node(weights=str(own))) as kernel:
+        pid = await kernel.spawn(Agent(name="a", model="m", max_output=64), SAID[1])
+        assert (await kernel.records.fault(pid, QUESTION)).abstained
+    with pytest.raises(SysError) as caught:
+        weights_in(str(tmp_path / "none.json"))
+    assert caught.value.code is Code.NOT_FOUND
 
 
 async def test_a_process_without_a_journal_has_nothing(url: str) -> None:

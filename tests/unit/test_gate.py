@@ -53,6 +53,7 @@ VALID: dict[str, dict[str, Any]] = {
     "memory_search": {"question": "who pays?", "tokens": 500},
     "memory_remember": {"text": "x", "path": "/mem/core/goal", "since": "2026-05-17"},
     "memory_link": {"node": "/mem/archive/a", "relation": "cites", "to": "12"},
+    "memory_forget": {"pages": [3], "path": "/mem/archive/a", "reason": "asked to"},
     "memory_pin": {"page": 3, "pinned": True},
     "memory_todo": {"items": ["[x] look", "pay"]},
     "kv_get": {"key": "a/b"},

@@ -58,8 +58,11 @@ def test_a_kind_of_thing_finds_its_members() -> None:
     assert Pager.rebuild(talk()).fault("Which outdoor sport does Bob do?", OPEN).why[0].page == 2
 
 
+OPENLY = msgspec.structs.replace(load(), floor=0.0)
+
+
 def test_nobody_answers_for_somebody_else() -> None:
-    pager = Pager.rebuild(talk())
+    pager = Pager.rebuild(talk(), OPENLY)
     found = pager.fault(
         "What has Ann learned on the cello?", Ask(budget=1000, gate=False, mass=2.0)
     )
@@ -72,7 +75,7 @@ def test_nobody_answers_for_somebody_else() -> None:
 
 
 def test_what_room_the_one_asked_about_leaves_is_anybodys() -> None:
-    found = Pager.rebuild(talk()).fault(
+    found = Pager.rebuild(talk(), OPENLY).fault(
         "What has Ann learned on the cello?", Ask(budget=4000, gate=False, mass=2.0)
     )
     order = [next(page.subject for page in found.pages if page.id == why.page) for why in found.why]
@@ -218,3 +221,11 @@ def test_weights_for_other_features_are_refused() -> None:
 def test_the_shipped_weights_say_where_they_came_from() -> None:
     assert "fit_pager" in load().note
     assert parse(msgspec.json.encode(load())) == load()
+
+
+def test_with_room_for_others_nobody_is_refused_for_what_one_did_not_say() -> None:
+    sure = msgspec.structs.replace(load(), floor=0.9999)
+    found = Pager.rebuild(talk(), sure).fault(
+        "How many camels did Ann ride in Morocco?", Ask(budget=4000, gate=False, mass=2.0)
+    )
+    assert not found.abstained

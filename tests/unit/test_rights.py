@@ -97,3 +97,48 @@ def test_what_is_no_capability(text: str) -> None:
 def test_everything_covers_everything() -> None:
     assert not attenuates([parse(f"{verb}:/*/**") for verb in VERBS], EVERYTHING)
     assert all(str(parse(str(cap))) == str(cap) for cap in EVERYTHING)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "call:/tools/mail?to=*@corp.example",
+        "call:/tools/pay?rate=10/h;uses=3",
+        "fetch:/net/x.org/**?until=2026-12-31T00:00:00Z",
+        "call:/tools/mail?cc=a;to=b;rate=1/d;uses=2;until=2026-12-31T18:30:00Z",
+    ],
+)
+def test_conditions_are_written_as_they_are_read(text: str) -> None:
+    assert str(parse(text)) == text
+    assert parse(text).conditional
+    assert not allows([parse(text)], parse(text).verb, parse(text).path)
+
+
+@pytest.mark.parametrize(
+    "condition", ["to", "=x", "rate=x", "rate=0/h", "rate=1/y", "uses=-1", "until=soon", ""]
+)
+def test_a_condition_that_is_none_is_refused(condition: str) -> None:
+    with pytest.raises(SysError) as caught:
+        parse(f"call:/tools/mail?{condition}")
+    assert caught.value.code is Code.INVALID
+
+
+@pytest.mark.parametrize(
+    ("held", "child", "subset"),
+    [
+        ("call:/tools/m", "call:/tools/m?to=a", True),
+        ("call:/tools/m?to=*@x", "call:/tools/m", False),
+        ("call:/tools/m?to=*@x", "call:/tools/m?to=a@x", True),
+        ("call:/tools/m?to=*@x", "call:/tools/m?to=a@y", False),
+        ("call:/tools/m?to=*@x", "call:/tools/m?to=*", False),
+        ("call:/tools/m?to=*@x", "call:/tools/m?to=*@x;cc=z", True),
+        ("call:/tools/m?until=2026-01-02", "call:/tools/m?until=2026-01-01", True),
+        ("call:/tools/m?until=2026-01-02", "call:/tools/m?until=2026-01-03", False),
+        ("call:/tools/m?until=2026-01-02", "call:/tools/m", False),
+        ("call:/tools/m?uses=3", "call:/tools/m?uses=2", False),
+        ("call:/tools/m?rate=3/h", "call:/tools/m?rate=3/h", False),
+    ],
+)
+def test_a_child_keeps_every_condition(held: str, child: str, *, subset: bool) -> None:
+    """22: nobody widens what he was given; what is counted is not handed on."""
+    assert (not attenuates([parse(child)], [parse(held)])) is subset

@@ -20,6 +20,7 @@ from logos.abi.events import AnyEvent
 from logos.abi.ids import CallId, MailId, Seq
 from logos.abi.limits import RESULT_TOKENS
 from logos.abi.messages import (
+    AnyPart,
     Finish,
     Image,
     Message,
@@ -36,7 +37,7 @@ from logos.abi.process import Signal
 from logos.kernel.memory import Window, number, page_text, plan, render_result
 from logos.kernel.memory.faults import holds
 from logos.kernel.memory.tokens import CHARS_A_TOKEN
-from logos.kernel.memory.turns import bundles
+from logos.kernel.memory.turns import Turn, bundles
 
 SPAWNED = e.Spawned(agent=Agent(name="a", instructions="be good"), task="the task", at=1)
 LEAST_ROOM = 900
@@ -209,7 +210,7 @@ def _ranges(digest: str) -> list[tuple[str, str]]:
 def test_what_is_pinned_and_what_is_new_stays(log: Log) -> None:
     window = log.window
     body = [turn for turn in window.body if not turn.block and not turn.pieces]
-    pinned = [turn.message for turn in body if set(turn.pages) & set(window.pins)]
+    pinned = [part for turn in body for part in _pinned(turn, window.pins)]
     last = bundles(window.body)[-1:] if window.body else []
     ids = [call.id for turn in last for one in turn for call in one.message.calls]
     try:
@@ -219,8 +220,17 @@ def test_what_is_pinned_and_what_is_new_stays(log: Log) -> None:
     messages = window.messages()
     assert messages[0].text == "be good"
     assert messages[1].text == "the task"
-    assert all(message in messages for message in pinned)
+    kept = [part for message in messages for part in message.content]
+    assert all(part in kept for part in pinned)
     assert {call.id for message in messages for call in message.calls} >= set(ids)
+
+
+def _pinned(turn: Turn, pins: Sequence[Seq]) -> list[AnyPart]:
+    """Of several answers in one turn those that are pinned; the others may be cut to their heads."""
+    parts = list(turn.message.content)
+    if turn.message.role is not Role.TOOL:
+        return parts if set(turn.pages) & set(pins) else []
+    return [part for page, part in zip(turn.pages, parts, strict=True) if page in pins]
 
 
 @settings(max_examples=EXAMPLES)

@@ -102,7 +102,8 @@ class Interrupted(Event, frozen=True, kw_only=True):
 
 class Called(Event, frozen=True, kw_only=True):
     """A call was let in.  For a call with an effect this is durable before the effect.
-    `decision` is what the information flow said; a call that could only be allowed has none."""
+    `decision` is what the information flow said; a call that could only be allowed has none.
+    `cap` is the counted right that it used up, at the time `at` (microseconds)."""
 
     id: CallId
     name: str
@@ -110,12 +111,13 @@ class Called(Event, frozen=True, kw_only=True):
     effect: Effect
     prepared: bytes = b""
     decision: dict[str, Any] = {}
+    cap: Cap | None = None
+    at: int = 0
 
 
 class Held(Event, frozen=True, kw_only=True):
     """A call waits for a person, at the latest until `until` (microseconds).  `decision` has the
-    question, the rule and the source of each value.  `doubt`: the call was made, its outcome is
-    unknown, and the question is whether it happened."""
+    question and the source of each value.  `doubt`: it was made, and nobody knows what came of it."""
 
     id: CallId
     name: str

@@ -42,6 +42,12 @@ CALL_CYCLE = 4
 CYCLE_REPEATS = 3
 """A cycle of calls with the same results this often: the process is told."""
 
+LEAST_WAIT_S = 1.0
+"""Whoever sleeps so long between two looks polls, and does not go in circles."""
+
+WARNING_DECAYS = 24
+"""Calls in a row with something new in each, after which the watchdog forgets a warning."""
+
 THROTTLE_S = 5.0
 """How long the watchdog makes a process pause when telling it did not help."""
 

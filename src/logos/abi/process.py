@@ -92,12 +92,22 @@ class Timer(msgspec.Struct, frozen=True, kw_only=True):
 
 class Watch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the watchdog remembers: digests of the last calls with their results, the length of
-    the present run of identical failures, and how often the process was told."""
+    the present run of identical failures, how often the process was told, and how many calls in a
+    row brought something new."""
 
     recent: tuple[int, ...] = ()
     failures: int = 0
     last_failure: int = 0
     warnings: int = 0
+    calm: int = 0
+
+
+class Used(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What of a counted right is used: how often in all, and when lately (microseconds)."""
+
+    cap: str
+    times: int = 0
+    recent: tuple[int, ...] = ()
 
 
 class Life(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +135,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     said: tuple[str, ...] = ()
     caps: frozenset[Cap] = frozenset()
     revoked: frozenset[Cap] = frozenset()
+    used: tuple[Used, ...] = ()
     standing: tuple[Standing, ...] = ()
     limits: Limits = Limits()
     started: int = 0

@@ -104,6 +104,11 @@ def run(arguments: list[str]) -> int:
     first = arguments[0] if arguments else ""
     if first == "up" and "--foreground" in arguments:
         os.execv(sys.executable, [sys.executable, "-m", "logos.cli.daemon"])  # noqa: S606
+    if arguments == ["mcp"]:
+        (connect() or start()).close()
+        from logos.cli import bridge  # noqa: PLC0415 - only for this command
+
+        return bridge.pump(socket_path(home()) + ".mcp")
     if first == "sh" and ANYWHERE.isdisjoint(arguments):
         words = [sys.executable, "-m", "logos.cli.shell", *arguments[1:]]
         os.execv(sys.executable, words)  # noqa: S606 - ourselves

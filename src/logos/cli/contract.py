@@ -36,6 +36,7 @@ TABLE: dict[str, Contract] = {
     "sh": Contract("medium", "model", ("process.spawn", "message.send")),
     "stop": Contract("high", calls=("process.signal",)),
     "umount": Contract("high"),
+    "uninstall": Contract("high"),
     "wait": Contract("none", calls=("process.wait",)),
 }
 

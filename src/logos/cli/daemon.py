@@ -18,11 +18,13 @@ from argparse import Namespace
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.abc
 from anyio.streams.buffered import BufferedByteReceiveStream
 
+from logos import a2a, mcpserver
 from logos.abi.errors import Code, SysError
 from logos.boot import Machine, boot, home, load_settings, settle
 from logos.cli import wire
@@ -70,6 +72,7 @@ async def serve(vault: Vault) -> None:
         await path.unlink(missing_ok=True)
         listener = await anyio.create_unix_listener(path, mode=0o600)
         log.info("serving at %s", path)
+        await stack.enter_async_context(mcpserver.open_mcp(machine, Path(f"{path}.mcp")))
         gateway = await stack.enter_async_context(_gateway(machine, loaded))
         await stack.enter_async_context(open_hosting(machine))
         settle()
@@ -90,12 +93,22 @@ async def _gateway(machine: Machine, loaded: Loaded) -> AsyncGenerator[str]:
         url = ""
         if settings.on:
             try:
-                opened = open_gateway(machine, settings, home(loaded.config))
+                also = _surfaces(machine, loaded)
+                opened = open_gateway(machine, settings, home(loaded.config), also)
                 url = (await stack.enter_async_context(opened)).url
                 log.info("gateway at %s", url)
             except SysError as error:
                 tell(f"no gateway: {error.message}")
         yield url
+
+
+def _surfaces(machine: Machine, loaded: Loaded) -> dict[str, Any]:
+    """What else is at the gateway's port."""
+    published = loaded.config.a2a.publish
+    return {
+        "/mcp": mcpserver.App(machine),
+        "/a2a": a2a.App(machine, published, mcpserver.local_only),
+    }
 
 
 async def _until_signal(scope: anyio.CancelScope) -> None:

@@ -75,6 +75,15 @@ class Out:
         if not self.json:
             self._write(2, f"{text}\n".encode())
 
+    def progress(self, done: int, total: int, name: str) -> None:
+        """A line that is written over, where there is a terminal."""
+        if self.json or not self.colour or not total:
+            return
+        full = 24 * done // total
+        line = f"[{'█' * full}{'░' * (24 - full)}] {done}/{total} {name}"[: self.width - 1]
+        end = "\r\x1b[K" if done == total else ""
+        self._write(2, f"\r{line}\x1b[K{end}".encode())
+
     def error(self, error: SysError) -> int:
         status = error.meaning.exit_status
         if self.json:

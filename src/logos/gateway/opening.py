@@ -5,15 +5,16 @@ Gateway                                   where it is
 """
 
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from logos import config
 from logos.abi.errors import Code, SysError
 from logos.boot import Machine
 from logos.gateway.app import App
+from logos.gateway.ask import Receive, Scope, Send
 from logos.gateway.server import serving
 
 BACKLOG = 1024
@@ -27,9 +28,9 @@ class Gateway(NamedTuple):
 
 @asynccontextmanager
 async def open_gateway(
-    machine: Machine, settings: config.Gateway, place: Path
+    machine: Machine, settings: config.Gateway, place: Path, also: Mapping[str, Any] | None = None
 ) -> AsyncGenerator[Gateway]:
-    """Without a port of its own it takes the one it had last, so that clients find it again.
+    """`also` are other surfaces on the same port, by the beginning of their paths.  Without a port of its own it takes the one it had last, so that clients find it again.
 
     Raise `conflict` when the port is taken.
     """
@@ -45,8 +46,23 @@ async def open_gateway(
         port = listener.getsockname()[1]
         remembered.write_text(f"{port}\n")
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        async with serving(App(machine, settings.keepalive_s), listener):
+        app = _Shared(App(machine, settings.keepalive_s), also or {})
+        async with serving(app, listener):
             yield Gateway(f"http://{host}:{port}")
+
+
+class _Shared:
+    """One port for several surfaces."""
+
+    def __init__(self, app: App, also: Mapping[str, Any]) -> None:
+        self._app, self._also = app, also
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        for start, other in self._also.items():
+            if scope["type"] == "http" and f"{scope['path']}/".startswith(f"{start}/"):
+                await other(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 def _number(file: Path) -> int:

@@ -165,7 +165,7 @@ class Turns:
         if client.name in self._known:
             return
         spoken = any(message.role is Role.ASSISTANT for message in wanted.messages)
-        if spoken or wanted.named:
+        if spoken or wanted.named or wanted.again:
             self._known.add(client.name)
             for talk in await self.past.talks(client.name):
                 talk.owner = client.name

@@ -32,6 +32,10 @@ GRACE_S = 1.0
 """How long a request that is none of the past waits for the rest of the past: parts of a program
 that run at once need not repeat themselves in the same order."""
 
+AGAIN = (b"x-stainless-retry-count", b"1")
+"""What a vendor's client says of a question it got no answer to: the gateway looks whether there is
+one.  The node may have died when the conversation had it and the program's journal did not yet."""
+
 FREE = ("/count_tokens", "/models", "/health", "/hello")
 """What neither costs nor acts."""
 
@@ -89,9 +93,12 @@ class Door:
         flight = self._past.answer(digest)
         if flight is None:
             await self.fresh(f"asked {scope['path']} something else")
-            flight = Flight()
-            self._past.answers.setdefault(digest, []).append(flight)
-            self._tasks.start_soon(self._fly, flight, digest, self._inner(scope), body)
+            flight, known = Flight(), self._past.answers.setdefault(digest, [])
+            inner = self._inner(scope)
+            if self._past.resumed and not known:
+                inner["headers"].append(AGAIN)
+            known.append(flight)
+            self._tasks.start_soon(self._fly, flight, digest, inner, body)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_until_left, receive, tasks.cancel_scope)
             await flight.give(send)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import anyio.abc
 
-from logos.abi.events import AnyEvent, Exited, Failed, Returned, Signalled
+from logos.abi.events import AnyEvent, Called, Exited, Failed, Returned, Signalled
 from logos.abi.host import Guest
 from logos.abi.ids import Pid, Seq
 from logos.abi.process import Signal
@@ -42,6 +42,7 @@ class Hosting:
         self._tasks = tasks
         self._gateway = App(machine, machine.loaded.config.gateway.keepalive_s)
         self._kept: dict[Pid, _Kept] = {}
+        self._since = machine.kernel.now()
 
     @asynccontextmanager
     async def serving(self, guest: Guest) -> AsyncGenerator[None]:
@@ -69,6 +70,9 @@ class Hosting:
         last = Seq(0)
         async for told in kernel.records.events(pid):
             kept.past.learn(told.event)
+            kept.past.resumed = kept.past.resumed or (
+                isinstance(told.event, Called) and told.row.at < self._since
+            )
             last = told.row.seq
         early()
         kept.leave = kernel.attend(pid, lambda _, event: self._heard(pid, kept, event))

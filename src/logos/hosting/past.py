@@ -4,6 +4,7 @@
     Past.begin()              a new run, which has repeated nothing yet
     Past.answer(digest)       the answer to this request, if it was asked before; marks it repeated
     Past.call(digest)         the same for a call of a tool
+    Past.resumed              a node died meanwhile: an answer may be in a conversation's journal only
     Past.left                 how much was asked before and has not been repeated
     digest_of(...)            what makes two requests the same
 
@@ -52,6 +53,7 @@ class Past:
         self.proposed = 0
         self.runs = 0
         self.diverged = False
+        self.resumed = False
         self._used: Counter[bytes] = Counter()
         self._changed = anyio.Event()
 

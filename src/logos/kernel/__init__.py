@@ -27,7 +27,19 @@ from logos.kernel.audit import (
 )
 from logos.kernel.clock import SystemClock
 from logos.kernel.flow import Table
-from logos.kernel.memory import Seen, Window, view
+from logos.kernel.memory import (
+    CORE,
+    FACTS,
+    TODO,
+    Ask,
+    Seen,
+    Shelf,
+    Version,
+    Window,
+    shared,
+    slug,
+    view,
+)
 from logos.kernel.node import (
     Again,
     Changed,
@@ -50,7 +62,11 @@ from logos.kernel.node import (
 from logos.kernel.syscall import Policy, check_manifests, read_policy, site_rules
 
 __all__ = [
+    "CORE",
+    "FACTS",
+    "TODO",
     "Again",
+    "Ask",
     "Audit",
     "Changed",
     "Checkpoint",
@@ -66,10 +82,12 @@ __all__ = [
     "Replayed",
     "Seal",
     "Seen",
+    "Shelf",
     "SystemClock",
     "Table",
     "Told",
     "Turn",
+    "Version",
     "Why",
     "Window",
     "check_export",
@@ -80,8 +98,10 @@ __all__ = [
     "read_policy",
     "reasked",
     "redecided",
+    "shared",
     "signer",
     "signer_at",
     "site_rules",
+    "slug",
     "view",
 ]

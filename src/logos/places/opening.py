@@ -23,11 +23,12 @@ from logos.abi.errors import Code, SysError
 from logos.abi.tools import Offer, Place, Provider
 from logos.config import filled
 from logos.drivers.mcp import Server, Times, over_http, over_stdio
+from logos.drivers.remote import Remote
 
 PROCESSES = 256
 """Of one server: those on node.js have dozens of threads."""
 
-KINDS = {"command": "mcp", "url": "mcp", "openapi": "openapi", "program": "program"}
+KINDS = {"command": "mcp", "url": "mcp", "a2a": "a2a", "openapi": "openapi", "program": "program"}
 
 
 class Stoppable(Provider, Protocol):
@@ -60,13 +61,15 @@ class Opener:
         kind(place)
         if place.url:
             return self._over_http(name, place)
+        if place.a2a:
+            _check_url(place.a2a)
+            return Remote(name, place.a2a, self._secrets(place.headers), place.timeout_s)
         if place.command:
             return self._over_stdio(name, place, folder)
         raise SysError(Code.UNAVAILABLE, f"{name}: this node has no driver for it")
 
     def _over_http(self, name: str, place: Place) -> Stoppable:
-        if not place.url.startswith(("https://", "http://")):
-            raise SysError(Code.INVALID, f"{place.url!r} is no URL", hint="https://host/path")
+        _check_url(place.url)
         reach = over_http(place.url, self._secrets(place.headers))
         return Server(name, reach, self._tasks, _times(place))
 
@@ -180,6 +183,11 @@ def homes(program: Path) -> tuple[Path, ...]:
         else:
             found.append(path.parent)
     return tuple(found)
+
+
+def _check_url(url: str) -> None:
+    if not url.startswith(("https://", "http://")):
+        raise SysError(Code.INVALID, f"{url!r} is no URL", hint="https://host/path")
 
 
 def _times(place: Place) -> Times:

@@ -22,7 +22,8 @@ import msgspec
 
 from logos.abi.driver import Sandbox
 from logos.abi.errors import Code, SysError
-from logos.abi.tools import Offer, Place
+from logos.abi.tools import Offer, Place, Provider
+from logos.drivers.remote import Net
 from logos.drivers.tools import Pinned, Pins, Tools
 from logos.places.opening import Broken, Opener, Stoppable, kind
 
@@ -63,6 +64,7 @@ class Places:
         self._folder = folder
         self._opener = opener
         self._mounted: dict[str, _Mounted] = {}
+        self.net = Net(self._agents)
 
     def put(self, name: str, place: Place, origin: str) -> None:
         """Mount it for this life of the node, also where its program is gone meanwhile."""
@@ -113,9 +115,12 @@ class Places:
                 state = "running"
             except SysError as error:
                 state = error.message
-        target = place.url or place.openapi or " ".join(place.command or place.program)
+        target = place.url or place.a2a or place.openapi or " ".join(place.command or place.program)
         known = len(pinned.known())
         return Shown(name, kind(place), target, state, known, blocked, origin, place.network)
+
+    def _agents(self) -> Mapping[str, Provider]:
+        return {name: one.pinned for name, one in self._mounted.items() if one.place.a2a}
 
     async def stop(self) -> None:
         for mounted in self._mounted.values():

@@ -1,3 +1,19 @@
+CREATE FUNCTION public.allow_forgetting() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    before journal%ROWTYPE := OLD;
+BEGIN
+    IF TG_OP = 'UPDATE' AND NEW.body IS NULL
+       AND EXISTS (SELECT FROM journal f WHERE f.pid = OLD.pid AND f.kind = 'forgot' AND f.seq > OLD.seq)
+    THEN
+        before.body := NULL;
+        IF before IS NOT DISTINCT FROM NEW THEN
+            RETURN NEW;
+        END IF;
+    END IF;
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;
+END $$;
 CREATE FUNCTION public.refuse_rewriting() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -38,6 +54,10 @@ ALTER TABLE public.client_key ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+CREATE TABLE public.forgotten (
+    pid bigint NOT NULL,
+    seq bigint NOT NULL
 );
 CREATE TABLE public.journal (
     id bigint NOT NULL,
@@ -161,6 +181,8 @@ ALTER TABLE ONLY public.client_key
     ADD CONSTRAINT client_key_hash_key UNIQUE (hash);
 ALTER TABLE ONLY public.client_key
     ADD CONSTRAINT client_key_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.forgotten
+    ADD CONSTRAINT forgotten_pkey PRIMARY KEY (pid, seq);
 ALTER TABLE ONLY public.journal
     ADD CONSTRAINT journal_pkey PRIMARY KEY (pid, seq);
 ALTER TABLE ONLY public.journal_default
@@ -177,10 +199,14 @@ ALTER TABLE ONLY public.snapshot
     ADD CONSTRAINT snapshot_pkey PRIMARY KEY (pid, seq);
 ALTER TABLE ONLY public.space
     ADD CONSTRAINT space_pkey PRIMARY KEY (pid);
+CREATE INDEX journal_apart ON ONLY public.journal USING btree (digest) WHERE (body IS NULL);
+CREATE INDEX journal_default_digest_idx ON public.journal_default USING btree (digest) WHERE (body IS NULL);
 CREATE INDEX journal_feed ON ONLY public.journal USING btree (id);
 CREATE INDEX journal_default_id_idx ON public.journal_default USING btree (id);
 CREATE INDEX journal_held ON ONLY public.journal USING btree (pid) WHERE (kind = 'held'::text);
 CREATE INDEX journal_default_pid_idx ON public.journal_default USING btree (pid) WHERE (kind = 'held'::text);
+CREATE INDEX journal_forgot ON ONLY public.journal USING btree (pid, seq) WHERE (kind = 'forgot'::text);
+CREATE INDEX journal_default_pid_seq_idx ON public.journal_default USING btree (pid, seq) WHERE (kind = 'forgot'::text);
 CREATE INDEX mail_pending ON public.mail USING btree (pid, id) WHERE (taken IS NULL);
 CREATE INDEX process_agent ON public.process USING btree (agent);
 CREATE INDEX process_due ON public.process USING btree (wake_at) WHERE ((wake_at IS NOT NULL) AND (exit_status IS NULL));
@@ -188,13 +214,15 @@ CREATE INDEX process_orphaned ON public.process USING btree (pid) WHERE ((node I
 CREATE INDEX process_owned ON public.process USING btree (node) WHERE (exit_status IS NULL);
 CREATE INDEX process_parent ON public.process USING btree (parent) WHERE (parent IS NOT NULL);
 CREATE UNIQUE INDEX process_space ON public.process USING btree (agent) WHERE ((agent ~~ '/mem/%'::text) AND (exit_status IS NULL));
+ALTER INDEX public.journal_apart ATTACH PARTITION public.journal_default_digest_idx;
 ALTER INDEX public.journal_feed ATTACH PARTITION public.journal_default_id_idx;
 ALTER INDEX public.journal_held ATTACH PARTITION public.journal_default_pid_idx;
+ALTER INDEX public.journal_forgot ATTACH PARTITION public.journal_default_pid_seq_idx;
 ALTER INDEX public.journal_pkey ATTACH PARTITION public.journal_default_pkey;
 CREATE TRIGGER blob_unchanged BEFORE UPDATE ON public.blob FOR EACH ROW EXECUTE FUNCTION public.refuse_rewriting();
 CREATE TRIGGER checkpoint_append_only BEFORE DELETE OR UPDATE ON public.checkpoint FOR EACH ROW EXECUTE FUNCTION public.refuse_rewriting();
 CREATE TRIGGER checkpoint_not_emptied BEFORE TRUNCATE ON public.checkpoint FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_rewriting();
-CREATE TRIGGER journal_append_only BEFORE DELETE OR UPDATE ON public.journal FOR EACH ROW EXECUTE FUNCTION public.refuse_rewriting();
+CREATE TRIGGER journal_append_only BEFORE DELETE OR UPDATE ON public.journal FOR EACH ROW EXECUTE FUNCTION public.allow_forgetting();
 CREATE TRIGGER journal_not_emptied BEFORE TRUNCATE ON public.journal FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_rewriting();
 CREATE TRIGGER journal_not_emptied BEFORE TRUNCATE ON public.journal_default FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_rewriting();
 GRANT SELECT,INSERT,DELETE ON TABLE public.blob TO logos_kernel;
@@ -202,8 +230,11 @@ GRANT SELECT,INSERT ON TABLE public.checkpoint TO logos_kernel;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.checkpoint_mark TO logos_kernel;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.client_key TO logos_kernel;
 GRANT USAGE ON SEQUENCE public.client_key_id_seq TO logos_kernel;
+GRANT SELECT,INSERT ON TABLE public.forgotten TO logos_kernel;
 GRANT SELECT,INSERT ON TABLE public.journal TO logos_kernel;
+GRANT UPDATE(body) ON TABLE public.journal TO logos_kernel;
 GRANT SELECT,INSERT ON TABLE public.journal_default TO logos_kernel;
+GRANT UPDATE(body) ON TABLE public.journal_default TO logos_kernel;
 GRANT USAGE ON SEQUENCE public.journal_id_seq TO logos_kernel;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mail TO logos_kernel;
 GRANT USAGE ON SEQUENCE public.mail_id_seq TO logos_kernel;

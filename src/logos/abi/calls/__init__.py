@@ -17,6 +17,7 @@ from typing import Any
 from logos.abi.calls.base import Call, name, result_type, tool_name
 from logos.abi.calls.fs import Append, List, Read, Search, Write
 from logos.abi.calls.memory import (
+    Forget,
     GetKey,
     Kept,
     Link,
@@ -46,6 +47,7 @@ CALLS: tuple[type[Call[Any]], ...] = (
     SearchMemory,
     Remember,
     Link,
+    Forget,
     Pin,
     Todo,
     GetKey,
@@ -74,6 +76,7 @@ __all__ = [
     "Exec",
     "Exit",
     "Fetch",
+    "Forget",
     "GetKey",
     "Kept",
     "Kill",

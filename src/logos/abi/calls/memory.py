@@ -90,6 +90,20 @@ class Link(Call[str], tag="memory.link", frozen=True, kw_only=True):
         return shared_part(self.node)
 
 
+class Forget(Call[str], tag="memory.forget", frozen=True, kw_only=True):
+    """Destroy pages, or all at and below a path, for good, with every copy in your memory."""
+
+    verb = "write"
+    errors = (Code.NOT_FOUND, Code.STATE)
+
+    pages: tuple[Annotated[int, Meta(ge=1)], ...] = ()
+    path: str = ""
+    reason: str = ""
+
+    def target(self) -> str:
+        return shared_part(self.path)
+
+
 class Pin(Call[None], tag="memory.pin", frozen=True, kw_only=True):
     """Keep a page in the window, or let it go again."""
 

@@ -55,15 +55,12 @@ def _place(asked: Asked) -> Place:
             raise SysError(
                 Code.INVALID,
                 "mount what?",
-                hint="logos mount NAME -- COMMAND…, or NAME https://…, or NAME openapi FILE",
+                hint="logos mount NAME -- COMMAND…, or NAME https://…, or NAME a2a https://…",
             )
         case [url] if url.startswith(("http://", "https://")):
             return Place(url=url, **common)
-        case ["openapi", document]:
-            remote = document.startswith(("http://", "https://"))
-            return Place(openapi=document if remote else str(asked.cwd / document), **common)
-        case ["program", *words] if words:
-            return Place(program=(_program(asked, words[0]), *words[1:]), **common)
+        case ["a2a", url]:
+            return Place(a2a=url, **common)
         case [first, *rest]:
             return Place(command=(_program(asked, first), *rest), **common)
         case _:
@@ -111,9 +108,7 @@ MOUNT = Command(
     mount,
     (
         Argument("name", "what it is called below /tools"),
-        Argument(
-            "target", "-- COMMAND…, a URL, openapi FILE, or program COMMAND…", default=(), many=True
-        ),
+        Argument("target", "-- COMMAND…, a URL, or a2a URL", default=(), many=True),
         *OPTIONS,
     ),
     effect="write",

@@ -161,7 +161,7 @@ class Whole:
     def _at_end(self, journal: _Journal, row: Row, end: End) -> None:
         if row.hash != end.hash:
             journal.broke(row.seq, "is not where the process table says it ends")
-        elif end.exited is not None and (row.kind == "exited") != end.exited:
+        elif row.kind != "forgot" and end.exited not in (None, row.kind == "exited"):
             journal.broke(row.seq, "the process table says otherwise whether it has exited")
 
     def _at_mark(self, journal: _Journal, row: Row, mark: Mark) -> None:

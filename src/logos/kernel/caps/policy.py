@@ -6,35 +6,70 @@ so that a right can be given before their pids exist: `/proc/child/17`, `/proc/p
 
 from typing import Any
 
-from logos.abi.calls import Call, name
+import msgspec
+
+from logos.abi.calls import Call, CallTool, name
 from logos.abi.errors import Code, SysError
-from logos.abi.process import Process
-from logos.abi.rights import allows
+from logos.abi.process import Process, Used
+from logos.abi.rights import Cap, allows, covers
 
 OF_CHILDREN = frozenset({"wait", "signal"})
 """Verbs whose handlers refuse whatever is no child: an ended one is still one, and its state no
 longer says so."""
 
 
-def check(process: Process, call: Call[Any]) -> None:
-    """Raise `denied` with what is missing, so that a model can do something else."""
+def check(process: Process, call: Call[Any], now: int = 0) -> Cap | None:
+    """The capability that this call uses up, if it is one that is counted.  Raise `denied` with what is
+    missing, so that a model can do something else."""
     verb, target = call.verb, call.target()
     if not verb or not target:
-        return
+        return None
     names = _names(process, verb, target)
-    if gone := next((c for c in process.revoked for n in names if allows([c], verb, n)), None):
+    if gone := next((c for c in process.revoked for n in names if covers(c, verb, n)), None):
         raise SysError(
             Code.DENIED,
             f"{name(type(call))}: the right {gone} was taken back",
             hint="go on without it",
         )
-    if not any(allows(process.caps, verb, path) for path in names):
-        held = ", ".join(sorted(str(cap) for cap in process.caps if cap.verb == verb))
+    if any(allows(process.caps, verb, path) for path in names):
+        return None
+    there = [c for c in process.caps if c.conditional and any(covers(c, verb, n) for n in names)]
+    fitting = [c for c in there if c.suits(arguments_of(call), now)]
+    if any(not c.counted for c in fitting):
+        return None
+    if (cap := next((c for c in sorted(fitting) if _left(process, c, now)), None)) is not None:
+        return cap
+    if there:
         raise SysError(
             Code.DENIED,
-            f"{name(type(call))} needs the capability {verb}:{target}",
-            hint=f"you hold {held}" if held else f"you hold none to {verb}",
+            f"{name(type(call))} on {target} does not meet the conditions of your right to it",
+            hint=f"you hold {', '.join(sorted(map(str, there)))}",
         )
+    held = ", ".join(sorted(str(cap) for cap in process.caps if cap.verb == verb))
+    raise SysError(
+        Code.DENIED,
+        f"{name(type(call))} needs the capability {verb}:{target}",
+        hint=f"you hold {held}" if held else f"you hold none to {verb}",
+    )
+
+
+def arguments_of(call: Call[Any]) -> dict[str, Any]:
+    """By name; of a tool's call, the tool's own."""
+    found: dict[str, Any] = (
+        msgspec.json.decode(call.arguments)
+        if isinstance(call, CallTool)
+        else msgspec.to_builtins(call)
+    )
+    return found
+
+
+def _left(process: Process, cap: Cap, now: int) -> bool:
+    """Is there a use of it left?"""
+    used = next((u for u in process.used if u.cap == str(cap)), Used(cap=str(cap)))
+    if cap.uses and used.times >= cap.uses:
+        return False
+    most, span = cap.rate
+    return not most or sum(at > now - span * 1_000_000 for at in used.recent) < most
 
 
 def _names(process: Process, verb: str, target: str) -> list[str]:

@@ -83,6 +83,12 @@ private = true
 idempotent = true
 arguments = { node = { kind = "path", free = true }, relation = "content", to = { kind = "path", free = true }, remove = "choice" }
 
+["memory.forget"]
+impact = "irreversible"
+private = true
+idempotent = true
+arguments = { pages = "selector", path = { kind = "path", free = true }, reason = "content" }
+
 ["memory.pin"]
 impact = "reversible_write"
 private = true

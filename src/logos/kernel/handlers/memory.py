@@ -4,6 +4,7 @@ space travels to the space's process by mail, in the same transaction as the cal
 from msgspec.structs import replace
 
 from logos.abi.calls import (
+    Forget,
     GetKey,
     Kept,
     Link,
@@ -20,8 +21,20 @@ from logos.abi.events import Linked, Pinned, Remembered
 from logos.abi.ids import Seq
 from logos.kernel.handlers.table import TABLE
 from logos.kernel.journal import Letter
-from logos.kernel.memory import ARCHIVE, CORE, FACTS, KV, TODO, Shelf, abroad, place, shared, slug
-from logos.kernel.process.mail import Deposit, encode
+from logos.kernel.memory import (
+    ARCHIVE,
+    CORE,
+    FACTS,
+    KV,
+    TODO,
+    Shelf,
+    abroad,
+    folder,
+    place,
+    shared,
+    slug,
+)
+from logos.kernel.process.mail import Deposit, Erase, encode
 from logos.kernel.syscall import Context, Effects
 
 MOST_EDGES = 50
@@ -124,6 +137,20 @@ async def link(ctx: Context, call: Link) -> Effects:
 def _node(text: str) -> str:
     """A path of memory, or the number of a page."""
     return text if text.isdecimal() else place(text)
+
+
+@TABLE.handles(Forget)
+async def forget(ctx: Context, call: Forget) -> Effects:
+    if not (call.pages or call.path):
+        raise SysError(Code.INVALID, "what is to be forgotten?", hint="name pages, or a path")
+    space, inside = shared(folder(call.path)) if call.path else ("", "")
+    erase = Erase(tuple(map(Seq, call.pages)), inside, call.reason)
+    if space:
+        await ctx.kernel.stores.of(space)  # says so when there is none
+        pid = await ctx.kernel.stores.open(space)
+        return Effects(value="asked for", letters=(Letter(pid, ctx.pid, encode(erase)),))
+    forgot = await ctx.kernel.stores.forget(ctx.pid, erase)
+    return Effects(value=f"forgotten, and every copy: {len(forgot.pages)} pages", events=(forgot,))
 
 
 @TABLE.handles(Pin)

@@ -79,6 +79,7 @@ SELECT id, pid, sender, body FROM mail
 SELECT j.id, j.pid, j.seq, j.epoch, j.at, j.kind, coalesce(j.body, b.body) AS body, j.digest,
        j.prev, j.hash
   FROM journal j LEFT JOIN blob b ON j.body IS NULL AND b.digest = j.digest
+       AND NOT EXISTS (SELECT FROM forgotten f WHERE f.pid = j.pid AND f.seq = j.seq)
  WHERE j.pid = :pid AND j.seq > :after AND j.seq <= :upto
  ORDER BY j.seq LIMIT :most;
 
@@ -87,6 +88,7 @@ SELECT j.id, j.pid, j.seq, j.epoch, j.at, j.kind, coalesce(j.body, b.body) AS bo
 SELECT j.id, j.pid, j.seq, j.epoch, j.at, j.kind, coalesce(j.body, b.body) AS body, j.digest,
        j.prev, j.hash
   FROM journal j LEFT JOIN blob b ON j.body IS NULL AND b.digest = j.digest
+       AND NOT EXISTS (SELECT FROM forgotten f WHERE f.pid = j.pid AND f.seq = j.seq)
  WHERE j.pid = :pid AND j.seq > :after AND j.kind = ANY(:kinds::text[])
  ORDER BY j.seq LIMIT :most;
 
@@ -97,6 +99,7 @@ SELECT j.id, j.pid, j.seq, j.epoch, j.at, j.kind, coalesce(j.body, b.body) AS bo
   FROM unnest(:pids::bigint[], :afters::bigint[]) AS w (pid, after)
   JOIN journal j ON j.pid = w.pid AND j.seq > w.after
   LEFT JOIN blob b ON j.body IS NULL AND b.digest = j.digest
+       AND NOT EXISTS (SELECT FROM forgotten f WHERE f.pid = j.pid AND f.seq = j.seq)
  ORDER BY j.pid, j.seq;
 
 -- name: feed
@@ -104,6 +107,7 @@ SELECT j.id, j.pid, j.seq, j.epoch, j.at, j.kind, coalesce(j.body, b.body) AS bo
 SELECT j.id, j.pid, j.seq, j.epoch, j.at, j.kind, coalesce(j.body, b.body) AS body, j.digest,
        j.prev, j.hash
   FROM journal j LEFT JOIN blob b ON j.body IS NULL AND b.digest = j.digest
+       AND NOT EXISTS (SELECT FROM forgotten f WHERE f.pid = j.pid AND f.seq = j.seq)
  WHERE j.id > :after ORDER BY j.id LIMIT :most;
 
 -- name: blob
@@ -117,8 +121,45 @@ SELECT pg_snapshot_xmin(s)::text::bigint AS oldest, pg_snapshot_xmax(s)::text::b
 -- name: last
 SELECT coalesce(max(id), 0) AS id FROM journal;
 
+-- name: forgots
+-- What says what was forgotten, of these processes.
+SELECT j.pid, coalesce(j.body, b.body) AS body
+  FROM journal j LEFT JOIN blob b ON j.body IS NULL AND b.digest = j.digest
+       AND NOT EXISTS (SELECT FROM forgotten f WHERE f.pid = j.pid AND f.seq = j.seq)
+ WHERE j.kind = 'forgot' AND j.pid = ANY(:pids::bigint[])
+ ORDER BY j.pid, j.seq;
+
+-- name: mark_forgotten
+INSERT INTO forgotten (pid, seq) SELECT :pid, unnest(:seqs::bigint[]) ON CONFLICT DO NOTHING;
+
+-- name: forget_bodies
+UPDATE journal SET body = NULL
+ WHERE pid = :pid AND seq = ANY(:seqs::bigint[]) AND body IS NOT NULL;
+
+-- name: forget_blobs
+-- Those of them that no other event needs.
+DELETE FROM blob b
+ WHERE b.digest IN (SELECT digest FROM journal WHERE pid = :pid AND seq = ANY(:seqs::bigint[]))
+   AND NOT EXISTS (
+       SELECT FROM journal j WHERE j.digest = b.digest AND j.body IS NULL
+          AND NOT EXISTS (SELECT FROM forgotten f WHERE f.pid = j.pid AND f.seq = j.seq));
+
+-- name: forget_copies
+-- What was made of its journal: snapshots, the index, the task in the process table, old mail.
+WITH snapshots AS (
+    DELETE FROM snapshot WHERE pid = :pid
+), indexed AS (
+    DELETE FROM space WHERE pid = :pid
+), letters AS (
+    UPDATE mail SET body = '' WHERE pid = :pid AND taken = ANY(:seqs::bigint[])
+)
+UPDATE process SET task = '[forgotten]' WHERE pid = :pid AND 1 = ANY(:seqs::bigint[]);
+
 -- name: save
-INSERT INTO snapshot (pid, seq, version, hash, body) VALUES (:pid, :seq, :version, :hash, :body)
+-- Unless something was forgotten since.
+INSERT INTO snapshot (pid, seq, version, hash, body)
+SELECT :pid, :seq, :version, :hash, :body
+ WHERE NOT EXISTS (SELECT FROM journal WHERE pid = :pid AND seq > :seq AND kind = 'forgot')
     ON CONFLICT (pid, seq) DO UPDATE
    SET version = excluded.version, hash = excluded.hash, body = excluded.body;
 
@@ -135,5 +176,6 @@ SELECT DISTINCT ON (pid) pid, seq, hash, body FROM snapshot
 SELECT j.id, j.pid, j.seq, j.epoch, j.at, j.kind, coalesce(j.body, b.body) AS body, j.digest,
        j.prev, j.hash
   FROM journal j LEFT JOIN blob b ON j.body IS NULL AND b.digest = j.digest
+       AND NOT EXISTS (SELECT FROM forgotten f WHERE f.pid = j.pid AND f.seq = j.seq)
  WHERE j.pid = :pid AND j.seq = ANY(:seqs::bigint[])
  ORDER BY j.seq;

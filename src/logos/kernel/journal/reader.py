@@ -1,11 +1,16 @@
 """Reading journals: one process, many at once, or everybody's in the order of the feed."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
+
+from logos.abi.events import Forgot
 from logos.abi.ids import MailId, Pid, Seq
 from logos.kernel.journal.chain import Row
 from logos.store import Queries, Store
+
+_FORGOT: msgspec.json.Decoder[Forgot] = msgspec.json.Decoder(Forgot)
 
 _SQL = Queries("logos.kernel.journal", "journal.sql")
 
@@ -42,8 +47,8 @@ async def read(
                 return await db.all(_SQL.read, pid=pid, after=after, upto=upto, most=PAGE)
 
         rows = await store.persist(page)
-        for row in rows:
-            yield Row(*row)
+        for row in await _whole(store, rows):
+            yield row
         if len(rows) < PAGE:
             return
         after = rows[-1]["seq"]
@@ -62,8 +67,8 @@ async def read_kinds(
                 )
 
         rows = await store.persist(page)
-        for row in rows:
-            yield Row(*row)
+        for row in await _whole(store, rows):
+            yield row
         if len(rows) < PAGE:
             return
         after = rows[-1]["seq"]
@@ -76,7 +81,7 @@ async def tail(store: Store, pid: Pid, after: Seq, most: int) -> list[Row]:
         async with store.connection() as db:
             return await db.all(_SQL.read, pid=pid, after=after, upto=FOREVER, most=most)
 
-    return [Row(*row) for row in await store.persist(page)]
+    return await _whole(store, await store.persist(page))
 
 
 async def read_some(store: Store, pid: Pid, seqs: Sequence[Seq]) -> list[Row]:
@@ -86,7 +91,7 @@ async def read_some(store: Store, pid: Pid, seqs: Sequence[Seq]) -> list[Row]:
         async with store.connection() as db:
             return await db.all(_SQL.read_some, pid=pid, seqs=list(seqs))
 
-    return [Row(*row) for row in await store.persist(fetch)]
+    return await _whole(store, await store.persist(fetch))
 
 
 async def read_many(store: Store, after: dict[Pid, Seq]) -> dict[Pid, list[Row]]:
@@ -97,9 +102,39 @@ async def read_many(store: Store, after: dict[Pid, Seq]) -> dict[Pid, list[Row]]
             return await db.all(_SQL.read_many, pids=list(after), afters=list(after.values()))
 
     found: dict[Pid, list[Row]] = {pid: [] for pid in after}
-    for row in await store.persist(fetch):
-        found[row["pid"]].append(Row(*row))
+    for row in await _whole(store, await store.persist(fetch)):
+        found[row.pid].append(row)
     return found
+
+
+async def _whole(store: Store, rows: Sequence[Any]) -> list[Row]:
+    """With what is left of those that were forgotten."""
+    made = [Row(*row) for row in rows]
+    gone = {row.pid for row in made if row.body is None}
+    if not gone:
+        return made
+    left = await _left(store, gone)
+    return [
+        row._replace(body=left[row.pid, row.seq], forgotten=True)
+        if row.body is None and (row.pid, row.seq) in left
+        else row
+        for row in made
+    ]
+
+
+async def _left(store: Store, pids: Collection[Pid]) -> dict[tuple[Pid, Seq], bytes]:
+    """The last word on each forgotten event."""
+
+    async def fetch() -> Sequence[Any]:
+        async with store.connection() as db:
+            return await db.all(_SQL.forgots, pids=list(pids))
+
+    return {
+        (row["pid"], one.page): bytes(one.body)
+        for row in await store.persist(fetch)
+        if row["body"] is not None
+        for one in _FORGOT.decode(row["body"]).left
+    }
 
 
 async def blob(store: Store, digest: bytes) -> bytes | None:
@@ -172,14 +207,14 @@ class Feed:
                 return await db.all(_SQL.feed, after=self._after, most=PAGE), horizon
 
         rows, horizon = await self._store.persist(fetch)
-        certain: list[Row] = []
+        certain: list[Any] = []
         for row in rows:
             gap = row["id"] != self._after + 1
             if gap and not self._is_dead(row["id"], rows[-1]["id"], horizon):
                 break
             self._after = row["id"]
-            certain.append(Row(*row))
-        return certain
+            certain.append(row)
+        return await _whole(self._store, certain)
 
     def _is_dead(self, at: int, newest: int, horizon: Any) -> bool:
         """Has everybody ended who could fill the gap before `at`?  A horizon bounds only gaps seen

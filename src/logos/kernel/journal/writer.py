@@ -80,6 +80,7 @@ class Entry(NamedTuple):
     letters: Sequence[Letter] = ()
     taken: Sequence[tuple[MailId, Seq]] = ()
     blobs: Sequence[bytes] = ()
+    erased: Sequence[Seq] = ()
 
 
 class Fenced(Exception):  # noqa: N818 - a state of the world, not a mistake
@@ -204,7 +205,7 @@ class Writer:
             return  # the answer to an earlier attempt was lost, its commit was not
         async with self._store.connection() as db:
             await _blobs(db, entries)
-        if any(e.birth or e.children or e.letters or e.taken for e in entries):
+        if any(e.birth or e.children or e.letters or e.taken or e.erased for e in entries):
             async with self._store.transaction() as db:
                 held = await self._with_effects(db, entries)
         else:
@@ -233,6 +234,9 @@ class Writer:
             )
         if taken := [pair for e in hold for pair in e.taken]:
             await db.run(_SQL.take, ids=[i for i, _ in taken], seqs=[s for _, s in taken])
+        for entry in hold:
+            if entry.erased:
+                await _erase(db, entry.head.pid, entry.erased)
         return held
 
     async def _went_in(self, entries: Sequence[Entry]) -> set[Pid]:
@@ -279,7 +283,10 @@ async def _append(db: Cursor, entries: Sequence[Entry]) -> set[Pid]:
         row_epochs=_literal(rows["epoch"]),
         row_ats=_literal(rows["at"]),
         row_kinds=_literal(rows["kind"]),
-        row_bodies=[body if _inline(body) else None for body in rows["body"]],
+        row_bodies=[
+            body if _inline(kind, body) else None
+            for kind, body in zip(rows["kind"], rows["body"], strict=True)
+        ],
         row_digests=rows["digest"],
         row_prevs=rows["prev"],
         row_hashes=rows["hash"],
@@ -311,16 +318,25 @@ async def _create(db: Cursor, node: NodeId, births: Sequence[Entry]) -> None:
     )
 
 
+async def _erase(db: Cursor, pid: Pid, seqs: Sequence[Seq]) -> None:
+    """The bodies of these events, and whatever was made of them."""
+    await db.run(_SQL.mark_forgotten, pid=pid, seqs=list(seqs))
+    await db.run(_SQL.forget_bodies, pid=pid, seqs=list(seqs))
+    await db.run(_SQL.forget_blobs, pid=pid, seqs=list(seqs))
+    await db.run(_SQL.forget_copies, pid=pid, seqs=list(seqs))
+
+
 async def _blobs(db: Cursor, entries: Iterable[Entry]) -> None:
     """Large bodies first: a blob nobody points to is harmless, a pointer to none is not."""
     entries = list(entries)
     rows = chain.from_iterable(e.rows for e in chain(entries, *(e.children for e in entries)))
-    blobs = {r.digest: r.body for r in rows if not _inline(r.body)}
+    blobs = {r.digest: r.body for r in rows if not _inline(r.kind, r.body)}
     blobs |= {hashlib.sha256(body).digest(): body for e in entries for body in e.blobs}
     if blobs:
         digests = sorted(blobs)  # one order for all lanes and nodes: no deadlock
         await db.run(_SQL.store_blobs, digests=digests, bodies=[blobs[d] for d in digests])
 
 
-def _inline(body: bytes | None) -> bool:
-    return body is not None and len(body) <= BODY_INLINE_BYTES
+def _inline(kind: str, body: bytes | None) -> bool:
+    """What was forgotten is said in the journal itself: who checks it looks nowhere else."""
+    return body is not None and (kind == "forgot" or len(body) <= BODY_INLINE_BYTES)

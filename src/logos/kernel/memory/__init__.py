@@ -8,6 +8,7 @@ pure policy says which pages leave the window and what a compaction keeps.
     found_text                         what was found, for who searched on purpose
     Shelf, Version, Edge               what is kept at paths: a fold of the journal
     place, shared, abroad, slug        paths of memory
+    forgotten                          what is left of a journal without some pages
     Window                             the fold of a journal that a prompt is made of
     Page, Kind, Source, page_of, split   what memory is made of
     Pager, Ask, Rules, Fault           pages in; a question; what may come in; what came, and why
@@ -28,6 +29,7 @@ Nothing here reads a clock, a store, or anything but the table of weights that s
 
 from logos.kernel.memory.compaction import digest_bound, plan
 from logos.kernel.memory.faults import Question, ask_for, paged_in
+from logos.kernel.memory.forget import forgotten
 from logos.kernel.memory.gate import Rules
 from logos.kernel.memory.layout import render
 from logos.kernel.memory.page import Kind, Page, Piece, Source, page_of, split
@@ -56,6 +58,7 @@ from logos.kernel.memory.shelf import (
     Shelf,
     Version,
     abroad,
+    folder,
     place,
     shared,
     slug,
@@ -99,6 +102,8 @@ __all__ = [
     "ask_for",
     "digest_bound",
     "estimate",
+    "folder",
+    "forgotten",
     "found_text",
     "keep",
     "load",

@@ -33,7 +33,7 @@ RECENT = 4
 BROUGHT_SHARE = 0.75
 """Of what stays: more than that brought-back pages may only have where the rest leaves it."""
 
-DIGEST_SHARE = 0.06
+DIGEST_SHARE = 0.04
 DIGEST_TOKENS = (160, 2000)
 """At least, whatever the share, and at most."""
 

@@ -6,7 +6,8 @@
     holds(window, piece)      is this piece in the window already?
 
 A page that fits and is in the window already is not brought in again, but counts as wanted: the
-amount that is right for a question includes it.  That is why the search is not told what is resident.
+amount that is right for a question includes it.  That is why the search is not told what is resident,
+but for the question itself, which would be the best answer to it.
 """
 
 from collections.abc import Iterator
@@ -16,10 +17,11 @@ from logos.abi.events import PagedIn
 from logos.abi.ids import Seq
 from logos.abi.messages import Role
 from logos.abi.paging import Place, Refused, Shown
+from logos.kernel.memory.gate import Rules
 from logos.kernel.memory.page import Page
 from logos.kernel.memory.pager import Ask, Fault, Why
 from logos.kernel.memory.telling import LEAD
-from logos.kernel.memory.window import Window
+from logos.kernel.memory.window import Turn, Window
 
 ASKED_SHARE = 0.25
 """Of the room, for what is brought back for one thought."""
@@ -50,10 +52,11 @@ def ask_for(window: Window, room: int) -> Question | None:
     if not window.fresh or not (window.out or window.stored):
         return None
     text = news(window)
+    asking = frozenset(page for turn in since_thought(window) for page in turn.pages)
     budget = min(int(room * ASKED_SHARE), MOST)
     if not text.strip() or budget < LEAST:
         return None
-    return Question(text, Ask(budget=budget))
+    return Question(text, Ask(budget=budget, rules=Rules(events=asking)))
 
 
 def paged_in(window: Window, question: str, fault: Fault) -> PagedIn | None:
@@ -102,15 +105,22 @@ def _shown(page: Page, why: Why | None) -> Shown:
     )
 
 
+def since_thought(window: Window) -> Iterator[Turn]:
+    """What has come since the last thought, the latest first."""
+    for turn in reversed([*window.head, *window.body]):
+        if turn.message.role is Role.ASSISTANT:
+            return
+        yield turn
+
+
 def news(window: Window) -> str:
     """What was said to the process since its last thought.  What calls have returned is none of it:
     it answers what the model asked, and whoever searches with it finds everything."""
-    words: list[str] = []
-    for turn in reversed([*window.head, *window.body]):
-        if turn.message.role is Role.ASSISTANT:
-            break
-        if turn.message.role is Role.USER and not turn.pieces and not turn.block:
-            words.append(LEAD.sub("", turn.message.text))
+    words = [
+        LEAD.sub("", turn.message.text)
+        for turn in since_thought(window)
+        if turn.message.role is Role.USER and not turn.pieces and not turn.block
+    ]
     return "\n".join(reversed(words))[-QUESTION_CHARS:]
 
 

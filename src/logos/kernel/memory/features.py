@@ -42,6 +42,8 @@ NAMES = (
     *TRAITS,
     # kinds of things
     "wanted", "wanted_window", "related",
+    # an answer of the assistant, by what it answers
+    "reply", "steps_reply", "answer_reply",
 )  # fmt: skip
 _USER, _ASSISTANT = ROLES.index("user"), ROLES.index("assistant")
 _STANDING, _QUESTIONS = TRAITS.index("standing"), TRAITS.index("questions")
@@ -96,9 +98,11 @@ def measure(
     best, wide = _most(found.own), _most(found.window)
     user = (cols.role[rows] == _USER).astype(np.float32)
     traits = cols.traits[rows]
+    near = _neighbours(found, cols, rows, best)
+    reply = (cols.role[rows] == _ASSISTANT) * near[0]
     columns = [
         window, window / wide, found.hit[rows], found.rare[rows] / 8, _rank(window), _rank(own),
-        *_neighbours(found, cols, rows, best),
+        *near,
         *_surroundings(found, cols, rows, best, wide),
         subject, subject * window / wide, subject * own / best,
         _mentioned(space, query, rows) * (subject < 0),
@@ -108,6 +112,7 @@ def measure(
         *_dates(cols.time[rows], query),
         *traits.T,
         found.wanted[rows], found.wanted_window[rows], found.related[rows],
+        reply, np.float32(query.steps) * reply, np.float32(query.answerer) * reply,
     ]  # fmt: skip
     values = np.stack(columns, axis=1, dtype=np.float32, casting="same_kind")
     heard, said = _known(space, cols, query)

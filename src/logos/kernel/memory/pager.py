@@ -144,7 +144,8 @@ class Pager:
         weights = self._scorer.weights
         if ask.gate:
             return weights.threshold
-        return weights.floor if named and ask.rules.subject else 0.0
+        alone = named and ask.rules.subject and not _shared(ask)
+        return weights.floor if alone else 0.0
 
     def _confidence(self, measured: Measured, scores: Floats, streams: NDArray[np.int64]) -> float:
         blind = scores - self._scorer.score(measured.values, streams, gate.BLIND)
@@ -157,7 +158,7 @@ class Pager:
         cols = table.columns()
         refusals = gate.refusals(table, measured, ask.rules)
         others = refusals == gate.REFUSALS.index("subject")
-        shared = ask.mass >= 1 and ask.budget > gate.OWN_FIRST and bool(others.any())
+        shared = _shared(ask) and bool(others.any())
         open_ = np.flatnonzero((refusals == 0) | (others & shared))
         rows = measured.rows[open_]
         likely = gate.probabilities(scores[open_], self._scorer.weights.temperature)
@@ -193,3 +194,8 @@ class Pager:
             Refused(page.id, gate.REFUSALS[refusals[i]], float(scores[i]), page.source)
             for page, i in zip(pages, best, strict=True)
         )
+
+
+def _shared(ask: Ask) -> bool:
+    """Is there room for others behind the pages of whom the question is about?"""
+    return ask.mass >= 1 and ask.budget > gate.OWN_FIRST

@@ -17,6 +17,12 @@ _ANSWERER = re.compile(
     re.IGNORECASE,
 )
 
+_STEPS = re.compile(
+    r"\bhow (?:did|do|have|has|was|were)\b"
+    r"|\bwhat (?:steps|approach|process|method|strategy|plan)\b",
+    re.IGNORECASE,
+)
+
 _SHORT = 3
 """Letters a short form of a name has at least."""
 
@@ -25,7 +31,7 @@ _SHORT = 3
 class Query:
     """`wanted` are kinds of things the question asks for, `related` those it mentions; `subjects`
     the known subjects it names; `spans` intervals of microseconds it speaks of; `answerer`: it asks
-    what the assistant itself said."""
+    what the assistant itself said; `steps`: how something was gone about."""
 
     terms: tuple[str, ...]
     wanted: tuple[str, ...]
@@ -33,6 +39,7 @@ class Query:
     subjects: tuple[str, ...]
     spans: tuple[tuple[int, int], ...]
     answerer: bool
+    steps: bool = False
 
 
 def read(
@@ -54,6 +61,7 @@ def read(
         subjects=tuple(named),
         spans=tuple(spans(question, years)),
         answerer=bool(_ANSWERER.search(question)),
+        steps=bool(_STEPS.search(question)),
     )
 
 

@@ -294,6 +294,14 @@ def place(path: str) -> str:
     )
 
 
+def folder(path: str) -> str:
+    """A path at or above what is kept.  Raise `invalid`."""
+    normal = posixpath.normpath("/" + path.lstrip("/"))
+    if normal == KV or normal.startswith((f"{KV}/", "/mem/")):
+        return normal
+    raise SysError(Code.INVALID, f"nothing is kept at {normal}", hint="name a path in /mem or /kv")
+
+
 def shared(path: str) -> tuple[str, str]:
     """The space a path belongs to ("": one's own) and the path in it: what stands at /mem/team/a
     for others is /mem/archive/a for the space itself, /mem/team/facts/a/b its fact."""

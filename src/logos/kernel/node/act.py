@@ -28,6 +28,7 @@ from logos.abi.events import Blocked, Called, Failed, Held, Returned
 from logos.abi.ids import CallId
 from logos.abi.messages import ToolCall
 from logos.abi.process import OpenCall, Process, Stage, Status
+from logos.kernel import caps
 from logos.kernel.journal import Batch, Fenced
 from logos.kernel.node.ask import Asker, encoded
 from logos.kernel.node.resident import Resident
@@ -113,6 +114,10 @@ class Actor:
 
     async def _make(self, resident: Resident, called: Called, call: Call[Any]) -> None:
         """Let in and agreed to: carry it out."""
+        if any(cap.counted for cap in resident.process.caps):
+            now = resident.clock.now()
+            if (cap := caps.check(resident.process, call, now)) is not None:
+                called = msgspec.structs.replace(called, cap=cap, at=now)
         if called.effect is Effect.KERNEL:
             await self._kernel_call(resident, called, call)
             return

@@ -37,6 +37,7 @@ from logos.kernel.node.act import Actor, Hold
 from logos.kernel.node.approvals import Approvals
 from logos.kernel.node.ask import Asker
 from logos.kernel.node.fit import Fitter
+from logos.kernel.node.forgetting import bury
 from logos.kernel.node.hearing import Ear, Hearing, Witness
 from logos.kernel.node.lease import Lease
 from logos.kernel.node.letters import posted
@@ -44,12 +45,13 @@ from logos.kernel.node.node import Node
 from logos.kernel.node.parts import Parts, Terms
 from logos.kernel.node.records import Records
 from logos.kernel.node.resident import Resident, born, project
+from logos.kernel.node.spaces import weights_in
 from logos.kernel.node.stores import Hooks, Item, Stores
 from logos.kernel.node.think import Thinker
 from logos.kernel.node.trail import Trail
 from logos.kernel.node.tree import Tree, mounts
 from logos.kernel.process import grant, tighter
-from logos.kernel.process.mail import AnyMail, Note, Order, Turn, told
+from logos.kernel.process.mail import AnyMail, Erase, Note, Order, Turn, told
 from logos.kernel.sched import Slots
 from logos.kernel.syscall import Gate, Known, Tools
 from logos.store import Queries
@@ -67,14 +69,15 @@ class Kernel:
         self._lease = Lease(parts.store, parts.settings.lease_s)
         self.keys = caps.Keys(parts.store, self.now)
         self._notary = None if parts.seal is None else Notary(parts.store, parts.seal, parts.clock)
-        self.records = Records(parts.store)
-        hooks = Hooks(self._post, self._settle, self._end, self._begin)
+        self.records = Records(parts.store, weights_in(parts.settings.weights))
+        resident = lambda pid: self._node.resident(pid)  # noqa: E731, PLW0108 - no node yet
+        hooks = Hooks(self._post, resident, self._begin)
         self.stores = Stores(parts.store, self.records, hooks)
         self.tree = Tree(self.records, self.stores)
         self.approvals = Approvals(parts.store, self.records, self._post)
         self._hearing = Hearing()
         self.slots = Slots()
-        self._gate = Gate(parts.functions, [caps.check])
+        self._gate = Gate(parts.functions, [lambda p, c: caps.check(p, c, parts.clock.now())])
         tools = Tools(parts.functions, parts.manifests, parts.rules)
         self.asker = Asker(self._gate, tools, parts.store, parts.trust.answer_s)
         self._unborn: dict[Pid, Resident] = {}
@@ -82,6 +85,7 @@ class Kernel:
         self._node: Node
 
     async def _start(self, tasks: anyio.abc.TaskGroup) -> None:
+        self._tasks = tasks
         node = await self._lease.take(self._parts.place, alone=self._parts.alone)
         self._writer = Writer(self._store, node, self._committed, self._parts.vault)
         self._node = Node(
@@ -234,6 +238,18 @@ class Kernel:
         exited."""
         return await self.stores.remember(pid, items)
 
+    async def forget(
+        self, pid: Pid, pages: Sequence[Seq] = (), *, path: str = "", reason: str = ""
+    ) -> Sequence[Seq]:
+        """Erase these pages, or all that is kept at and below a path, and every copy in the journal of
+        the process.  The numbers of the events that lost their words."""
+        erase = Erase(tuple(pages), path, reason)
+        known = await self.records.known(pid)
+        if known is not None and known.exit_status is not None:
+            forgot = await bury(self._store, self._writer, self._parts.clock, pid, erase)
+            return forgot.pages
+        return await self.stores.forgotten(pid, erase)
+
     async def space(self, name: str) -> Pid:
         """The process that keeps what is shared at /mem/NAME; it is started if there is none."""
         return await self.stores.open(name)
@@ -247,14 +263,6 @@ class Kernel:
 
     def _mounts(self) -> Mapping[str, Mount]:
         return {**mounts(self.tree), **self._parts.mounts}
-
-    async def _settle(self, pid: Pid) -> None:
-        if (resident := self._node.resident(pid)) is not None:
-            await resident.durable()
-
-    def _end(self, pid: Pid) -> Seq | None:
-        resident = self._node.resident(pid)
-        return None if resident is None else resident.head.seq
 
     async def _post(self, pid: Pid, mail: AnyMail) -> MailId:
         id_ = await posted(self._store, pid, mail, self._parts.vault)
@@ -354,6 +362,10 @@ class Kernel:
             self._begun(entry.head.pid)
         self._node.committed(entries)
         self.records.committed(entries)
+        for entry in entries:
+            if entry.erased:
+                self.stores.drop(entry.head.pid)
+                self._tasks.start_soon(self.records.spaces.forget, entry.head.pid)
         self._hearing.committed(entries)
 
     def _begun(self, pid: Pid) -> None:

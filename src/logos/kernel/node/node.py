@@ -26,12 +26,21 @@ from logos.abi.process import Act, Finish, Idle, Process, Program, Propose, Stat
 from logos.kernel import journal
 from logos.kernel.journal import Entry, Fenced, Letter, Writer
 from logos.kernel.node.act import Actor, only_asked, settle_doubts
+from logos.kernel.node.forgetting import obey
 from logos.kernel.node.lease import Lease
 from logos.kernel.node.resident import Folded, Resident, load
 from logos.kernel.node.think import Thinker
 from logos.kernel.node.trail import Trail
 from logos.kernel.process import EXEC, exit_for, wake_at, watch
-from logos.kernel.process.mail import deliver, expire, handed_on, is_note, listening, lost_thought
+from logos.kernel.process.mail import (
+    deliver,
+    erasure,
+    expire,
+    handed_on,
+    is_note,
+    listening,
+    lost_thought,
+)
 from logos.store import Store
 
 log = logging.getLogger("logos.kernel")
@@ -208,6 +217,8 @@ class Node:
 
     async def _step(self, resident: Resident) -> bool:
         """Do one thing.  False: there is nothing to do until something arrives."""
+        if resident.stale:
+            await resident.refold(self._store)
         process, now = resident.process, self._clock.now()
         if self._expire(resident, now):
             return True
@@ -286,7 +297,10 @@ class Node:
             while self._residents.get(resident.pid) is resident:
                 resident.more_mail = False
                 await resident.durable()  # or what is taken would be read as pending again
-                self._deliver(resident, await journal.pending(self._store, [resident.pid]))
+                letters = await journal.pending(self._store, [resident.pid])
+                self._deliver(resident, letters)
+                for letter in letters:
+                    await obey(self._store, resident, letter)
                 await resident.save(self._store)  # an archive only ever gets mail
                 if not resident.more_mail:
                     break
@@ -301,8 +315,8 @@ class Node:
             process = resident.process
             if process.status is Status.EXITED:
                 return
-            if is_note(letter.body) and not listening(process):
-                resident.unread = True  # it stays in the mail
+            if erasure(letter.body) or (is_note(letter.body) and not listening(process)):
+                resident.unread = True  # it stays in the mail: _post takes a look into the journal
                 continue
             events = deliver(process, letter.id, letter.sender, letter.body)
             onward = [Letter(to, resident.pid, body) for to, body in handed_on(process, events)]

@@ -22,6 +22,7 @@ from logos.abi.ids import Pid, Seq
 from logos.abi.messages import Message, Request, ToolCall, Usage, gather
 from logos.kernel.journal import FOREVER
 from logos.kernel.node.records import Records
+from logos.kernel.node.request import prompt_digest
 from logos.kernel.sched import Slots
 
 SHOWN = 60
@@ -54,17 +55,23 @@ class Again(msgspec.Struct, frozen=True, kw_only=True):
 async def reasked(
     records: Records, pid: Pid, model: Model, slots: Slots, upto: Seq = FOREVER
 ) -> AsyncIterator[Again]:
-    """Thoughts whose request was not kept, or that were interrupted, are left out."""
-    asked: tuple[Request, str] | None = None
+    """Thoughts that were interrupted are left out."""
+    asked: tuple[Request | None, Asked] | None = None
     async for step in records.steps(pid, upto):
         event = step.event
         if isinstance(event, Asked):
-            asked = None if step.request is None else (step.request, event.model)
+            asked = (step.request, event)
         elif isinstance(event, Interrupted):
             asked = None
         elif isinstance(event, Thought) and asked is not None:
-            request = fitted(*asked, model)
-            yield await _again(pid, step.row.seq, request, event.message, model, slots)
+            request, sent = asked
+            if request is None or prompt_digest(request) != sent.prompt:
+                yield Again(
+                    pid=pid, seq=step.row.seq, error="what it was sent is not known any more"
+                )
+            else:
+                fit = fitted(request, sent.model, model)
+                yield await _again(pid, step.row.seq, fit, event.message, model, slots)
             asked = None
 
 

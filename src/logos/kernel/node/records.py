@@ -181,6 +181,9 @@ class Records:
         async for told in self.events(pid, Seq(end - 1)):
             if isinstance(told.event, Exited):
                 return told.event.answer
+        async for row in journal.read_kinds(self._store, pid, ("exited",)):  # it forgot since
+            event = journal.decode(row)
+            return event.answer if isinstance(event, Exited) else ""
         return ""
 
     async def page(self, pid: Pid, page: Seq) -> str:

@@ -120,7 +120,7 @@ def _cases(told: Sequence[Told], gate: Gate) -> tuple[dict[int, list[_Case]], se
 def _call(gate: Gate, before: Process, event: Called | Held | Failed) -> Call[Any]:
     """As it was let in, or as it was proposed.  Raise what the gate raises."""
     if isinstance(event, Failed):
-        return gate.admit(before, _proposed(before, event.id))
+        return gate.read(before.agent, _proposed(before, event.id))
     call: Call[Any] = msgspec.json.decode(event.call, type=BY_NAME[event.name])
     return call
 

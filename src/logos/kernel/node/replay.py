@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from logos.abi.errors import Code, SysError
-from logos.abi.events import AnyEvent, Asked
+from logos.abi.events import AnyEvent, Asked, Forgot
 from logos.abi.ids import Pid, Seq
 from logos.abi.messages import Request, ToolSpec
 from logos.abi.process import Process
@@ -50,13 +50,15 @@ class Differs(NamedTuple):
 
 
 class Replayed(NamedTuple):
-    """`unrecorded` thoughts are of a time that did not keep the hash of the prompt."""
+    """`unrecorded` thoughts are of a time that did not keep the hash of the prompt; `forgotten` prompts
+    held what is nowhere any more, so nobody can say what they were."""
 
     pid: Pid
     events: int
     prompts: int
     unrecorded: int
     differ: tuple[Differs, ...]
+    forgotten: int = 0
 
     @property
     def equal(self) -> bool:
@@ -97,11 +99,16 @@ async def _tools(store: Store, digest: bytes) -> tuple[ToolSpec, ...] | None:
 
 async def replay(store: Store, pid: Pid, upto: Seq = journal.FOREVER) -> Replayed:
     """Raise `not_found` when there is no such process."""
-    events = prompts = unrecorded = 0
+    events = prompts = unrecorded = forgotten = 0
     differ: list[Differs] = []
+    unlike: list[Differs] = []  # since the first event of which something is forgotten
+    gone = False
     last: Step | None = None
     async for step in steps(store, pid, upto):
         events, last = events + 1, step
+        gone = gone or step.row.forgotten
+        if isinstance(step.event, Forgot):
+            forgotten, unlike = forgotten + len(unlike), []
         if not isinstance(step.event, Asked):
             continue
         if not step.event.prompt:
@@ -111,12 +118,14 @@ async def replay(store: Store, pid: Pid, upto: Seq = journal.FOREVER) -> Replaye
         if step.request is None:
             differ.append(Differs(step.row.seq, step.why))
         elif prompt_digest(step.request) != step.event.prompt:
-            differ.append(Differs(step.row.seq, "its prompt has other bytes than were sent"))
+            found = Differs(step.row.seq, "its prompt has other bytes than were sent")
+            (unlike if gone else differ).append(found)
+    differ += unlike
     if last is None:
         raise SysError(Code.NOT_FOUND, f"there is no process {pid}", hint="see `logos ps -a`")
     if upto == journal.FOREVER and (why := await _unlike_table(store, last)):
         differ.append(Differs(last.row.seq, why))
-    return Replayed(pid, events, prompts, unrecorded, tuple(differ))
+    return Replayed(pid, events, prompts, unrecorded, tuple(differ), forgotten)
 
 
 async def _unlike_table(store: Store, last: Step) -> str:

@@ -15,7 +15,7 @@ import anyio
 import msgspec
 
 from logos.abi.driver import Clock
-from logos.abi.events import AnyEvent, Exited
+from logos.abi.events import AnyEvent, Exited, Forgot
 from logos.abi.ids import INIT, CallId, MailId, NodeId, Pid, Seq
 from logos.abi.limits import SNAPSHOT_EVENTS
 from logos.abi.process import Process
@@ -57,6 +57,7 @@ class Resident:
     last: journal.Batch | None = None
     timer: int | None = None
     unsaved: int = 0
+    stale: bool = False
 
     @property
     def pid(self) -> Pid:
@@ -82,6 +83,7 @@ class Resident:
             self.window.apply(row.seq, event)
             self.trail.add(row.seq, event)
         self.unsaved += len(rows)
+        self.stale |= any(isinstance(event, Forgot) for event in events)
         self.changed.set()
         self.last = self.writer.append(
             Entry(
@@ -96,6 +98,9 @@ class Resident:
                 ],
                 taken=[(MailId(i), Seq(before.seq + n)) for i, n in taken(events)],
                 blobs=blobs,
+                erased=[
+                    seq for event in events if isinstance(event, Forgot) for seq in event.pages
+                ],
             )
         )
         return self.last
@@ -104,6 +109,16 @@ class Resident:
         """Return when everything appended so far is on disk.  Raise Fenced."""
         if self.last is not None:
             await self.last.durable(self.pid)
+
+    async def refold(self, store: Store) -> None:
+        """Something was forgotten: what is in memory is made of the journal again."""
+        while self.stale:
+            end = self.head.seq
+            await self.durable()
+            folded = await fold_all(store, self.pid)
+            if self.head.seq == end:
+                self.process, self.window, self.trail = folded.process, folded.window, Trail(end)
+                self.stale = False
 
     def _death(self, events: Sequence[AnyEvent]) -> list[Letter]:
         """The parent's news of an exit.  Init adopts and asks nothing."""
@@ -117,7 +132,7 @@ class Resident:
 
     async def save(self, store: Store) -> None:
         """A snapshot, if enough has happened since the last one."""
-        if self.unsaved < SNAPSHOT_EVENTS:
+        if self.unsaved < SNAPSHOT_EVENTS or self.stale:
             return
         self.unsaved = 0
         body = msgspec.json.encode(Saved(self.process, self.window))

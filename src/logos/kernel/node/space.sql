@@ -9,3 +9,6 @@ INSERT INTO space (pid, seq, version, pages, body) VALUES (:pid, :seq, :version,
     ON CONFLICT (pid) DO UPDATE
    SET seq = excluded.seq, version = excluded.version, pages = excluded.pages, body = excluded.body
  WHERE space.seq <= excluded.seq OR space.version <> excluded.version;
+
+-- name: drop
+DELETE FROM space WHERE pid = :pid;

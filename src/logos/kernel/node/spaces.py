@@ -3,6 +3,7 @@
     Spaces.fault(pid, question, ask)   -> Fault: the pages it needs, with their texts, or none
     Spaces.rebuild(pid)                its index from its journal alone
     Spaces.written(entries)            these journals have grown
+    weights_in(path)                   the weights of a file; None without one
     Spaces.run()                       keep indexes current and saved, until cancelled
 
 A space is found in memory, or loaded (one row, a few milliseconds for ten thousand pages), or made
@@ -17,18 +18,19 @@ import dataclasses
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
 import msgspec
 
-from logos.abi.errors import SysError
+from logos.abi.errors import Code, SysError
 from logos.abi.events import Remembered
 from logos.abi.ids import Pid
 from logos.kernel import journal
 from logos.kernel.journal import Entry, Row
-from logos.kernel.memory import SPACE_VERSION, Ask, Fault, Page, Recall, Weights, page_text
+from logos.kernel.memory import SPACE_VERSION, Ask, Fault, Page, Recall, Weights, page_text, parse
 from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "space.sql")
@@ -108,6 +110,9 @@ class Spaces:
             except SysError as error:
                 log.warning("the index of memory is not kept for now: %s", error)
                 await anyio.sleep(1)
+            except Exception:  # why: an index can be made again; the node must not die of one
+                log.exception("bug in the index of memory")
+                self._behind.clear()
 
     async def save(self, *, everything: bool = False) -> None:
         """Write down what has grown enough, and what has left memory."""
@@ -131,6 +136,18 @@ class Spaces:
         """Out of memory with all of them: what is asked next is loaded."""
         await self.save(everything=True)
         self._held.clear()
+
+    async def forget(self, pid: Pid) -> None:
+        """Something of it was forgotten: it is made of its journal again."""
+
+        async def write() -> None:
+            async with self._store.connection() as db:
+                await db.run(_SQL.drop, pid=pid)
+
+        async with self._lock(pid):
+            self._held.pop(pid, None)
+            self._leaving.pop(pid, None)
+            await self._store.persist(write)
 
     def _lock(self, pid: Pid) -> anyio.Lock:
         return self._locks[pid % _LOCKS]
@@ -225,3 +242,13 @@ def _with(page: Page, text: str) -> Page:
 async def _aside(work: Callable[[], T]) -> T:
     """In a thread: it takes milliseconds, and the node has others to serve."""
     return await anyio.to_thread.run_sync(work)
+
+
+def weights_in(path: str) -> Weights | None:
+    """None: those that ship.  Raise SysError `not_found` or `invalid`."""
+    if not path:
+        return None
+    try:
+        return parse(Path(path).expanduser().read_bytes())
+    except OSError as error:
+        raise SysError(Code.NOT_FOUND, f"no weights for memory: {error}") from error

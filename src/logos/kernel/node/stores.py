@@ -16,13 +16,15 @@ import anyio
 
 from logos.abi.agent import Agent
 from logos.abi.errors import Code, SysError
-from logos.abi.events import Linked, Pinned, Remembered
+from logos.abi.events import Forgot, Linked, Pinned, Remembered
 from logos.abi.ids import MailId, Pid, Seq
 from logos.abi.limits import FILE_BYTES
 from logos.kernel import journal
 from logos.kernel.memory import NOTHING, OWN, Ask, Shelf, Version, abroad, place
+from logos.kernel.node.forgetting import KINDS, content, plan
 from logos.kernel.node.records import POLL_S, Records
-from logos.kernel.process.mail import AnyMail, Deposit
+from logos.kernel.node.resident import Resident
+from logos.kernel.process.mail import AnyMail, Deposit, Erase
 from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "stores.sql")
@@ -44,18 +46,13 @@ READ = 1000
 SHELVES = 32
 """Processes whose memory stays folded."""
 
-KINDS = ("remembered", "linked", "forgot")
-"""Events that change a shelf."""
-
 
 class Hooks(NamedTuple):
-    """What the kernel does for them: `post` a letter and say its number; make what a process has
-    appended here durable and say where its journal ends, `settle`, and where it ends now, `end`
-    (None: it is not driven here); start a space, `begin`."""
+    """What the kernel does for them: `post` a letter and say its number; give the process that is
+    driven here, if it is, `resident`; start a space, `begin`."""
 
     post: Callable[[Pid, AnyMail], Awaitable[MailId]]
-    settle: Callable[[Pid], Awaitable[None]]
-    end: Callable[[Pid], Seq | None]
+    resident: Callable[[Pid], Resident | None]
     begin: Callable[[Agent], Awaitable[Pid]]
 
 
@@ -112,11 +109,21 @@ class Stores:
         """With everything that was appended here until it returns: what follows without waiting
         follows from it."""
         while True:
-            end = self._hooks.end(pid)
-            await self._hooks.settle(pid)
+            end = await self._settled(pid)
             shelf = await self.shelf(pid)
-            if self._hooks.end(pid) == end:
+            if self._end(pid) == end:
                 return shelf
+
+    async def _settled(self, pid: Pid) -> Seq | None:
+        """Where its journal ends, when that is durable; None: it is not driven here."""
+        end = self._end(pid)
+        if (resident := self._hooks.resident(pid)) is not None:
+            await resident.durable()
+        return end
+
+    def _end(self, pid: Pid) -> Seq | None:
+        resident = self._hooks.resident(pid)
+        return None if resident is None else resident.head.seq
 
     async def of(self, space: str) -> Shelf:
         """Raise `not_found`."""
@@ -159,6 +166,32 @@ class Stores:
         if (pid := await self.find(space)) is None:
             raise SysError(Code.NOT_FOUND, f"there is no space {space!r}", hint="see fs.list /mem")
         return pid
+
+    async def forget(self, pid: Pid, erase: Erase) -> Forgot:
+        """What the process itself may have forgotten; to be appended at once.  Raise `denied` for what
+        it did itself, `not_found` where there is nothing."""
+        while True:
+            end = await self._settled(pid)
+            forgot = await plan(self._store, pid, erase, content)
+            if self._end(pid) == end:
+                break
+        if left := sorted(set(erase.pages) - set(forgot.pages)):
+            raise SysError(
+                Code.DENIED,
+                f"page {left[0]} is not something you were given",
+                hint="a person can have anything forgotten: `logos mem forget`",
+            )
+        if not forgot.pages:
+            raise SysError(Code.NOT_FOUND, "there is nothing to forget there")
+        return forgot
+
+    async def forgotten(self, pid: Pid, erase: Erase) -> Sequence[Seq]:
+        """For people: what was erased, when it is."""
+        letter = await self._hooks.post(pid, erase)
+        [seq] = await self._taken(pid, letter, 1)
+        [row] = await journal.read_some(self._store, pid, [seq])
+        event = journal.decode(row)
+        return event.pages if isinstance(event, Forgot) else ()
 
     def drop(self, pid: Pid) -> None:
         """Something was forgotten."""

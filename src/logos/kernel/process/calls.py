@@ -16,8 +16,9 @@ from logos.abi.calls import Exec, Ran, tool_name
 from logos.abi.calls import name as name_of
 from logos.abi.errors import MEANING, Code, SysError
 from logos.abi.ids import CallId
-from logos.abi.limits import CALL_CYCLE, CYCLE_REPEATS
-from logos.abi.process import Life, OpenCall, Process, Stage, Watch
+from logos.abi.limits import CALL_CYCLE, CYCLE_REPEATS, LEAST_WAIT_S, WARNING_DECAYS
+from logos.abi.process import Life, OpenCall, Process, Stage, Used, Watch
+from logos.abi.rights import Cap
 
 EXEC, EXEC_TOOL = name_of(Exec), tool_name(Exec)
 """The call that is open as long as a program runs in the process."""
@@ -36,9 +37,17 @@ def called(p: Process, event: e.Called) -> Process:
         proposed=tuple(c for c in p.proposed if c.id != event.id),
         open=(*(c for c in p.open if c.id != event.id), call),
         calls=p.calls + 1,
+        used=p.used if event.cap is None else _use(p.used, event.cap, event.at),
         idle=False,
         paused_until=None,
     )
+
+
+def _use(used: tuple[Used, ...], cap: Cap, at: int) -> tuple[Used, ...]:
+    known = next((u for u in used if u.cap == str(cap)), Used(cap=str(cap)))
+    recent = (*known.recent, at)[-cap.rate[0] :] if cap.rate[0] else ()
+    now = Used(cap=known.cap, times=known.times + 1, recent=recent)
+    return (*(u for u in used if u.cap != known.cap), now)
 
 
 def held(p: Process, event: e.Held) -> Process:
@@ -89,6 +98,8 @@ def returned(p: Process, event: e.Returned) -> Process:
     call = _open_call(p, event.id)
     if call.name == EXEC:
         return _ran(_answered(p, event.id, p.watch), call, event.value)
+    if call.blocked and not _blinked(call):  # who looks again after a wait is not circling
+        return _answered(p, event.id, replace(p.watch, recent=(), failures=0))
     digest = zlib.crc32(event.value, zlib.crc32(call.call))
     return _answered(p, event.id, _remember(p.watch, digest, failed=0))
 
@@ -103,12 +114,17 @@ def failed(p: Process, event: e.Failed) -> Process:
     else:
         call = _open_call(p, event.id)
         if call.blocked:
-            return _answered(p, event.id, p.watch)
+            return _answered(p, event.id, replace(p.watch, recent=(), failures=0))
         what, name = bytes(call.call), call.name
     if name in (EXEC, EXEC_TOOL):
         return _never_ran(_answered(p, event.id, p.watch), event)
     digest = zlib.crc32(event.code.encode(), zlib.crc32(what))
     return _answered(p, event.id, _remember(p.watch, digest, failed=digest))
+
+
+def _blinked(call: OpenCall) -> bool:
+    """A sleep too short for anything to have changed."""
+    return call.name == "time.sleep" and msgspec.json.decode(call.call)["seconds"] < LEAST_WAIT_S
 
 
 def _ran(p: Process, call: OpenCall, value: msgspec.Raw) -> Process:
@@ -146,4 +162,10 @@ def _answered(p: Process, id_: CallId, watch: Watch) -> Process:
 def _remember(watch: Watch, digest: int, failed: int) -> Watch:
     run = 0 if not failed else watch.failures + 1 if failed == watch.last_failure else 1
     recent = (*watch.recent, digest)[-CALL_CYCLE * CYCLE_REPEATS :]
-    return replace(watch, recent=recent, failures=run, last_failure=failed)
+    calm = 0 if digest in watch.recent else watch.calm + 1
+    warnings = watch.warnings
+    if calm >= WARNING_DECAYS:
+        calm, warnings = 0, max(warnings - 1, 0)
+    return replace(
+        watch, recent=recent, failures=run, last_failure=failed, calm=calm, warnings=warnings
+    )

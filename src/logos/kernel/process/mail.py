@@ -5,7 +5,7 @@
     Revocation               rights that are gone
     handed_on(process, ...)  what its children are told because of these events
     told(turn, mail)         the events of a client's turn, one for each of its messages
-    Deposit                  something for the space of the receiver
+    Deposit, Erase           something for the space of the receiver; what it is to forget
     deliver(process, ...)    the events by which a process takes one piece of mail
     listening(process)       whether it takes messages now
     expire(process, now)     the events of what has come due
@@ -42,7 +42,7 @@ from logos.abi.events import (
     Signalled,
     Told,
 )
-from logos.abi.ids import CallId, MailId, Pid
+from logos.abi.ids import CallId, MailId, Pid, Seq
 from logos.abi.messages import Message, Options, Usage
 from logos.abi.process import OpenCall, Process, Signal, Stage
 from logos.abi.rights import Cap
@@ -97,6 +97,14 @@ class Deposit(msgspec.Struct, frozen=True, tag="deposit"):
     items: Annotated[tuple[Remembered | Linked | Pinned, ...], msgspec.Meta(min_length=1)]
 
 
+class Erase(msgspec.Struct, frozen=True, tag="erase"):
+    """These pages, and every version of what is kept at or below `path`, are to be forgotten."""
+
+    pages: tuple[Seq, ...] = ()
+    path: str = ""
+    reason: str = ""
+
+
 _BROUGHT = (
     Agreed
     | Revoked
@@ -128,7 +136,7 @@ class Revocation(msgspec.Struct, frozen=True, tag="revocation"):
     by: str = ""
 
 
-AnyMail = Agreement | Revocation | Note | Turn | Order | Death | Verdict | Deposit
+AnyMail = Agreement | Revocation | Note | Turn | Order | Death | Verdict | Deposit | Erase
 _DECODER: msgspec.json.Decoder[AnyMail] = msgspec.json.Decoder(AnyMail)
 
 encode = msgspec.json.encode
@@ -148,6 +156,8 @@ def deliver(process: Process, id_: MailId, sender: Pid | None, body: bytes) -> l
             return _death(process, id_, Pid(sender or 0), death)
         case Verdict() | Agreement() | Revocation() as word:
             return _ruled(process, id_, word)
+        case Erase():
+            raise AssertionError("what is forgotten follows from the journal")
         case Deposit(items=items):
             return [msgspec.structs.replace(items[0], mail=id_), *items[1:]]
 
@@ -159,6 +169,12 @@ def listening(process: Process) -> bool:
         return True
     proposed = process.proposed if process.options is None else ()  # those are the client's
     return not (process.reserved or proposed or process.open)
+
+
+def erasure(body: bytes) -> Erase | None:
+    """What it asks to be forgotten, if it does: whoever takes it must look into the journal."""
+    mail = _DECODER.decode(body)
+    return mail if isinstance(mail, Erase) else None
 
 
 def is_note(body: bytes) -> bool:

@@ -1,6 +1,7 @@
 """A model's proposal -> a checked call.  The one way in.
 
     Gate.admit(process, proposal)   the call, or SysError with a hint the model can act on
+    Gate.read(agent, proposal)      the call as it was meant, without a look at rights
     Gate.check(process, call)       the checks again: rights may have gone since
     Gate.tools(agent)               what the model is shown
 
@@ -21,7 +22,7 @@ from logos.abi.errors import Code, SysError
 from logos.abi.messages import ToolCall, ToolSpec
 from logos.abi.process import Process
 
-Check: TypeAlias = Callable[[Process, Call[Any]], None]
+Check: TypeAlias = Callable[[Process, Call[Any]], object]
 """Raise SysError to refuse the call."""
 
 
@@ -43,6 +44,10 @@ class Gate:
         call = self._decode(process.agent, proposal)
         self.check(process, call)
         return kept(call)
+
+    def read(self, agent: Agent, proposal: ToolCall) -> Call[Any]:
+        """Name and arguments only."""
+        return kept(self._decode(agent, proposal))
 
     def check(self, process: Process, call: Call[Any]) -> None:
         for check in self._checks:
@@ -84,8 +89,8 @@ class Gate:
             if proposal.name in BY_TOOL_NAME:
                 kind = BY_TOOL_NAME[proposal.name]
                 call: Call[Any] = msgspec.json.decode(proposal.arguments or "{}", type=kind)
-                return call
-            arguments = msgspec.json.decode(proposal.arguments or "{}", type=dict[str, msgspec.Raw])
+                return _plain(call) if isinstance(call, CallTool) else call
+            arguments = msgspec.json.decode(proposal.arguments or "{}", type=dict[str, Any])
         except msgspec.ValidationError as error:
             raise SysError(
                 Code.INVALID,
@@ -111,6 +116,12 @@ class Gate:
             return schema(call)
         decoded: dict[str, Any] = msgspec.json.decode(self._functions()[name].schema)
         return decoded
+
+
+def _plain(call: CallTool) -> CallTool:
+    """Its arguments in the one spelling that everybody reads alike: no name in it stands twice."""
+    arguments = msgspec.json.decode(call.arguments, type=dict[str, Any])
+    return CallTool(tool=call.tool, arguments=msgspec.Raw(msgspec.json.encode(arguments)))
 
 
 def nearest(name: str, names: Any) -> str:

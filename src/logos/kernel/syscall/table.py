@@ -11,11 +11,12 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from logos.abi.agent import Agent, Limits
 from logos.abi.calls import Call
-from logos.abi.events import AnyEvent
+from logos.abi.events import AnyEvent, Forgot
 from logos.abi.ids import Pid, Seq
 from logos.abi.process import Process
 from logos.kernel.journal import Entry, Letter
 from logos.kernel.memory import Shelf
+from logos.kernel.process.mail import Erase
 
 
 class Known(NamedTuple):
@@ -37,6 +38,8 @@ class Kept(Protocol):
     async def open(self, space: str) -> Pid: ...
 
     async def search(self, space: str, question: str, tokens: int) -> str: ...
+
+    async def forget(self, pid: Pid, erase: Erase) -> Forgot: ...
 
 
 class Services(Protocol):

@@ -13,7 +13,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from logos.drivers.model.reader.evidence import Chunk, Line
+from logos.drivers.model.reader.lines import Chunk, Line
+from logos.drivers.model.reader.memory import moment
 from logos.drivers.model.reader.question import Kind, Question, last_part, terms, value
 from logos.drivers.model.reader.steps import Match
 
@@ -21,6 +22,7 @@ NEAR_LINES = 15
 """How far from the line that answers its subject may be named."""
 _SUPPORT = 0.6
 _SUPPORT_NAMED = 0.34
+_SUPPORT_SAID = 0.4
 _QUOTED = 300
 
 
@@ -83,12 +85,19 @@ def _spans(question: Question, chunks: Iterable[Chunk]) -> Iterable[_Span]:
         for first, line in enumerate(chunk):
             if not line.text.strip():
                 continue
-            for last in range(first, min(first + longest, len(chunk))):
+            most = 1 if line.said else longest
+            for last in range(first, min(first + most, len(chunk))):
                 if not chunk[last].text.strip():
                     break
                 span = _Span(chunk, first, last)
-                if value(question, span.text) and not span.text.rstrip().endswith("?"):
+                if _has_value(question, span) and not span.text.rstrip().endswith("?"):
                     yield span
+
+
+def _has_value(question: Question, span: _Span) -> bool:
+    """What was said on a known day answers when."""
+    dated = question.kind is Kind.WHEN and bool(span.chunk[span.first].said)
+    return dated or bool(value(question, span.text))
 
 
 def _weights(question: Question, chunks: Sequence[Chunk]) -> dict[str, float]:
@@ -114,12 +123,19 @@ def _score(question: Question, span: _Span, weights: dict[str, float]) -> float 
         w if word in inside else 0.6 * w if word in around else 0 for word, w in weights.items()
     )
     share = covered / total if total else 1.0
-    if share < (_SUPPORT_NAMED if question.names else _SUPPORT):
+    if share < _least(question, span):
         return None
     if not question.names and not inside & set(question.words):
         return None
     length = span.last - span.first
     return share + _also_named(question, span) - 0.03 * distance - 0.12 * length
+
+
+def _least(question: Question, span: _Span) -> float:
+    """How much of the question must stand there.  What memory brings was chosen for the question."""
+    if question.names:
+        return _SUPPORT_NAMED
+    return _SUPPORT_SAID if span.chunk[span.first].said else _SUPPORT
 
 
 def _distance(question: Question, span: _Span) -> int | None:
@@ -172,6 +188,8 @@ def _composed(question: Question, span: _Span, core: str) -> str:
             said = f"Since {core}: {quote}"
         case Kind.REMOVAL:
             said = f"In {core}: {quote}"
+        case Kind.WHEN if first.said:
+            said = f"{moment(span.text, first.said)}: {quote}".removeprefix(": ")
         case Kind.PLACE if first.path:
             said = f"{first.path}: {quote}"
         case _:

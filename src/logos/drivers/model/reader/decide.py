@@ -10,9 +10,9 @@ import re
 from dataclasses import dataclass
 
 from logos.drivers.model.reader import answer, evidence, question
-from logos.drivers.model.reader.evidence import Chunk
 from logos.drivers.model.reader.follow import BATCH, Progress, Wanted, follow, hits, read_around
 from logos.drivers.model.reader.language import understand
+from logos.drivers.model.reader.lines import Chunk
 from logos.drivers.model.reader.question import Kind, Question
 from logos.drivers.model.reader.steps import Match, Plan, WriteResult
 from logos.drivers.model.reader.transcript import Transcript, page_named, pages_in

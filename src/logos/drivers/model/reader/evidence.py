@@ -10,27 +10,14 @@ Files the process has written itself are no evidence: they would only repeat it.
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from logos.drivers.model.reader.lines import Chunk, Line
+from logos.drivers.model.reader.memory import remembered
 from logos.drivers.model.reader.steps import Match
 from logos.drivers.model.reader.transcript import Done, Transcript, page_named
 
 _HIT = re.compile(r"(/\S[^:\n]*):(\d+): ?(.*)")
 _NUMBERED = re.compile(r"(\d+)\t(.*)")
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """`path` is the file, or "" when `source` is no file; `source` is what is cited."""
-
-    source: str
-    path: str
-    number: int
-    text: str
-
-
-Chunk = tuple[Line, ...]
-"""Lines that stood together."""
 
 
 def gather(transcript: Transcript, statements: Iterable[str]) -> list[Chunk]:
@@ -43,6 +30,8 @@ def gather(transcript: Transcript, statements: Iterable[str]) -> list[Chunk]:
     for done in transcript.done:
         if not done.error and page_named(done.content) is None:
             chunks += _chunks(done, own)
+    for text in transcript.memories:
+        chunks += remembered(text)
     chunks += [
         tuple(Line("your message", "", n, text) for n, text in enumerate(said.splitlines(), 1))
         for said in statements

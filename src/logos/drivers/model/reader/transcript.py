@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from logos.abi.messages import Message, Request, Role, ToolCall, ToolResult
+from logos.drivers.model.reader.memory import is_memory
 
 _LETTER = re.compile(r"\[message[^\]]*\]\s*")
 _PAGE = re.compile(r"\bpages?\s*(?:=|#|:)?\s*(\d+)", re.IGNORECASE)
@@ -34,7 +35,7 @@ class Done:
 @dataclass(frozen=True, slots=True)
 class Transcript:
     """`asks` are the words of the current task; `recent` is where in `done` it begins.
-    `notices` are words of the kernel: digests, warnings."""
+    `notices` are words of the kernel: digests, warnings; `memories` what it brought back."""
 
     asks: tuple[str, ...]
     done: tuple[Done, ...]
@@ -42,6 +43,7 @@ class Transcript:
     tools: frozenset[str]
     notices: tuple[str, ...]
     letters: tuple[str, ...]
+    memories: tuple[str, ...] = ()
 
     @property
     def ending(self) -> bool:
@@ -54,6 +56,7 @@ def read(request: Request) -> Transcript:
     done: list[Done] = []
     notices: list[str] = []
     letters: list[str] = []
+    memories: list[str] = []
     recent = 0
     answered = False
     open_calls: dict[str, ToolCall] = {}
@@ -64,6 +67,9 @@ def read(request: Request) -> Transcript:
         elif message.role is Role.TOOL:
             done += _results(message, open_calls)
         elif message.role is Role.USER:
+            if is_memory(message.text):
+                memories.append(message.text)
+                continue
             said = _LETTER.sub("", message.text, count=1).strip()
             letter = _LETTER.match(message.text) is not None
             if letter:
@@ -82,6 +88,7 @@ def read(request: Request) -> Transcript:
         tools=frozenset(tool.name for tool in request.tools),
         notices=tuple(notices),
         letters=tuple(letters),
+        memories=tuple(memories),
     )
 
 

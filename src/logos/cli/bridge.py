@@ -1,0 +1,34 @@
+"""`logos mcp`: our standard streams are an MCP client's, the other end is the daemon's.
+
+pump(path)   carry bytes both ways until either end is done; the exit status
+"""
+
+import _socket
+import os
+import select
+
+CHUNK = 1 << 16
+UNAVAILABLE = 75
+
+
+def pump(path: str) -> int:
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        connection.connect(path)
+    except OSError:
+        os.write(2, b"logos: the daemon serves no MCP\nhint: logos down, then again\n")
+        return UNAVAILABLE
+    sources = [0, connection.fileno()]
+    while True:
+        ready, _, _ = select.select(sources, [], [])
+        if connection.fileno() in ready:
+            data = connection.recv(CHUNK)
+            if not data:
+                return 0
+            while data:
+                data = data[os.write(1, data) :]
+        if 0 in ready:
+            said = os.read(0, CHUNK)
+            if not said:
+                return 0
+            connection.sendall(said)

@@ -1,0 +1,346 @@
+"""mem ...: what processes keep, for people.
+
+`--of` says whose memory: a number is a process, anything else a space.  Without it, the space `home`,
+which begins when something is first put there.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from logos.abi.calls import moment
+from logos.abi.errors import Code, SysError
+from logos.abi.events import Linked, Pinned, Remembered
+from logos.abi.ids import Pid, Seq
+from logos.cli.registry import Argument, Asked, Command
+from logos.cli.shown import when
+from logos.kernel import CORE, FACTS, TODO, Ask, Shelf, Version, slug
+
+HOME = "home"
+
+OF = Argument("--of", "whose memory: the number of a process, or the name of a space", default=HOME)
+AS_OF = Argument("--as-of", "as it was at this date and time", default="")
+
+
+async def whose(asked: Asked, given: str = "") -> Pid:
+    """A space that is named begins here."""
+    of = given or asked.arguments.of
+    if of.isdecimal():
+        await asked.node.kernel.records.process(Pid(int(of)))  # says so when there is none
+        return Pid(int(of))
+    return await asked.node.kernel.space(of.removeprefix("/mem/"))
+
+
+async def _put(asked: Asked, *items: Remembered | Linked | Pinned) -> list[Seq]:
+    return await asked.node.kernel.remember(await whose(asked), items)
+
+
+async def remember(asked: Asked) -> int:
+    given = asked.arguments
+    path = given.at
+    if not path:
+        fact = given.subject and given.relation
+        path = f"{FACTS}/{slug(given.subject)}/{slug(given.relation)}" if fact else ""
+    fact = path.startswith(f"{FACTS}/")
+    event = Remembered(
+        path=path or f"/mem/archive/notes/{asked.node.kernel.now()}",
+        text=given.text,
+        kind="fact" if fact else "document",
+        subject=given.subject,
+        relation=given.relation,
+        source=given.source,
+        valid_from=moment(given.since),
+    )
+    [seq] = await _put(asked, event)
+    asked.out.data({"path": event.path, "page": seq}, f"{event.path} (page {seq})")
+    return 0
+
+
+async def search(asked: Asked) -> int:
+    kernel, pid = asked.node.kernel, await whose(asked)
+    budget = asked.arguments.tokens
+    found = await kernel.records.fault(
+        pid, asked.arguments.question, Ask(budget=budget, gate=False)
+    )
+    shelf = await kernel.stores.shelf(pid)
+    rows = [
+        {
+            "page": page.source.seq,
+            "start": page.source.start,
+            "path": shelf.path(page.source.seq),
+            "role": page.role,
+            "subject": page.subject,
+            "time": page.time,
+            "valid_to": page.valid_to,
+            "text": page.text,
+        }
+        for page in found.pages
+    ]
+    shown = "\n\n".join(f"{_head(asked, row)}\n{str(row['text']).strip()}" for row in rows)
+    asked.out.data(rows, shown or "nothing fits")
+    return 0
+
+
+def _head(asked: Asked, row: dict[str, Any]) -> str:
+    who = row["subject"] or row["role"]
+    time = f", {when(row['time'])}" if row["time"] else ""
+    past = f", until {when(row['valid_to'])}" if row["valid_to"] else ""
+    return asked.out.style(f"page {row['page']}, {row['path'] or who}{time}{past}", "dim")
+
+
+async def read(asked: Asked) -> int:
+    pid = await whose(asked)
+    text = await asked.node.kernel.records.page(pid, Seq(asked.arguments.page))
+    asked.out.data({"page": asked.arguments.page, "text": text}, text)
+    return 0
+
+
+async def link(asked: Asked) -> int:
+    given = asked.arguments
+    if not given.relation:
+        shelf = await asked.node.kernel.stores.shelf(await whose(asked))
+        walked = shelf.walk(given.node, steps=given.steps)
+        data = [
+            {"steps": far, "source": e.source, "relation": e.relation, "target": e.target}
+            for far, e in walked
+        ]
+        rows = [(far, e.source, e.relation, e.target) for far, e in walked]
+        asked.out.table(("STEPS", "FROM", "RELATION", "TO"), rows, data)
+        return 0
+    if not given.to:
+        raise SysError(Code.INVALID, "where to?", hint="logos mem link NODE RELATION TO")
+    event = Linked(
+        source=given.node, relation=given.relation, target=given.to, removed=given.remove
+    )
+    await _put(asked, event)
+    said = f"{event.source} {event.relation} {event.target}"
+    asked.out.data({"linked": said, "removed": given.remove}, said)
+    return 0
+
+
+async def forget(asked: Asked) -> int:
+    given = asked.arguments
+    if not (given.path or given.page):
+        raise SysError(Code.INVALID, "what is to be forgotten?", hint="name a path, or --page N")
+    pages = await asked.node.kernel.forget(
+        await whose(asked), [Seq(n) for n in given.page], path=given.path, reason=given.reason
+    )
+    asked.out.data({"forgotten": pages}, f"the words of {len(pages)} events are gone for good")
+    return 0
+
+
+async def pin(asked: Asked) -> int:
+    page, off = Seq(asked.arguments.page), asked.arguments.off
+    await asked.node.kernel.records.page(await whose(asked), page)
+    await _put(asked, Pinned(page=page, pinned=not off))
+    asked.out.data({"page": page, "pinned": not off}, f"page {page} {'goes' if off else 'stays'}")
+    return 0
+
+
+async def todo(asked: Asked) -> int:
+    if asked.arguments.item != [""]:
+        lines = [
+            f"- {item}" if item[:3] in ("[x]", "[ ]") else f"- [ ] {item}"
+            for item in asked.arguments.item
+        ]
+        await _put(asked, Remembered(path=TODO, text="\n".join(lines)))
+    shelf = await asked.node.kernel.stores.shelf(await whose(asked))
+    found = shelf.one(TODO)
+    text = "" if found is None else found.text or ""
+    asked.out.data(text.splitlines(), text or "nothing to do")
+    return 0
+
+
+async def facts(asked: Asked) -> int:
+    shelf = await asked.node.kernel.stores.shelf(await whose(asked))
+    standing = shelf.below(FACTS, moment(asked.arguments.as_of))
+    if asked.arguments.history:
+        paths = dict.fromkeys(version.path for version in shelf.below(FACTS))
+        standing = [version for path in paths for version in shelf.history(path)]
+    rows = [
+        (
+            version.seq,
+            version.subject,
+            version.relation,
+            when(version.since),
+            when(version.until) if version.until else None,
+            version.source or None,
+            ",".join(map(str, version.contradicts)) or None,
+            version.text,
+        )
+        for version in standing
+    ]
+    columns = ("PAGE", "ABOUT", "WHAT", "SINCE", "UNTIL", "SOURCE", "AGAINST", "FACT")
+    asked.out.table(columns, rows, [_data(version) for version in standing])
+    return 0
+
+
+def _data(version: Version) -> dict[str, Any]:
+    names = (
+        "path",
+        "seq",
+        "text",
+        "subject",
+        "relation",
+        "source",
+        "since",
+        "until",
+        "contradicts",
+    )
+    return {name: getattr(version, name) for name in names}
+
+
+async def core(asked: Asked) -> int:
+    given = asked.arguments
+    pid = await whose(asked)
+    shelf = await asked.node.kernel.stores.shelf(pid)
+    path = f"{CORE}/{given.name}"
+    if given.undo or given.text or given.limit:
+        await _put(asked, _block(shelf, path, asked))
+        shelf = await asked.node.kernel.stores.shelf(pid)
+    blocks = shelf.below(path if given.name else CORE)
+    data = [_data(block) | {"limit": shelf.limit(block.path)} for block in blocks]
+    shown = []
+    for block in blocks:
+        said = block.text or ""
+        head = f"{block.path} ({len(said)} of {shelf.limit(block.path)})"
+        shown.append(f"{asked.out.style(head, 'dim')}\n{said}")
+    text = "\n\n".join(shown)
+    asked.out.data(data, text or "no blocks")
+    return 0
+
+
+def _block(shelf: Shelf, path: str, asked: Asked) -> Remembered:
+    given = asked.arguments
+    if given.undo:
+        before = shelf.before(path)
+        if before is None:
+            raise SysError(Code.NOT_FOUND, f"nothing stood at {path} before")
+        return Remembered(path=path, text=before.text or "", restores=before.seq)
+    stands = shelf.one(path)
+    text = given.text or ("" if stands is None else stands.text or "")
+    if len(text) > (given.limit or shelf.limit(path)):
+        raise SysError(
+            Code.LIMIT, f"{path} takes {shelf.limit(path)} characters", hint="raise it with --limit"
+        )
+    return Remembered(path=path, text=text, limit=given.limit)
+
+
+async def space(asked: Asked) -> int:
+    kernel = asked.node.kernel
+    if asked.arguments.name:
+        pid = await kernel.space(asked.arguments.name)
+        asked.out.data(
+            {"name": asked.arguments.name, "pid": pid},
+            f"/mem/{asked.arguments.name} is process {pid}",
+        )
+        return 0
+    named = await kernel.stores.named()
+    rows = [(name, pid) for name, pid in named.items()]
+    asked.out.table(("SPACE", "PID"), rows, [{"name": n, "pid": p} for n, p in rows])
+    return 0
+
+
+def _command(
+    name: str, summary: str, run: Any, arguments: Sequence[Argument], **more: Any
+) -> Command:
+    return Command(name, summary, run, tuple(arguments), **more)
+
+
+REMEMBER = _command(
+    "mem remember",
+    "put a text into a memory; with a subject and a relation it is a fact",
+    remember,
+    (
+        Argument("text", "what to remember"),
+        Argument("--at", "path: /mem/archive/..., /mem/core/NAME, /mem/facts/A/B", default=""),
+        Argument("--subject", "what a fact is about", default=""),
+        Argument("--relation", "what it says of it", default=""),
+        Argument("--since", "date from which it holds, if not from now", default=""),
+        Argument("--source", "who says so", default=""),
+        OF,
+    ),
+    effect="write",
+    idempotent=False,
+)
+SEARCH = _command(
+    "mem search",
+    "find what a memory has about a question",
+    search,
+    (
+        Argument("question", "in plain words"),
+        Argument("--tokens", "how much at most", int, default=1024),
+        OF,
+    ),
+)
+READ = _command(
+    "mem read", "one page, exactly", read, (Argument("page", "number of the page", int), OF)
+)
+LINK = _command(
+    "mem link",
+    "join two entries by a typed edge; with one entry alone, show what is linked to it",
+    link,
+    (
+        Argument("node", "a path, or the number of a page"),
+        Argument("relation", "such as cites or part-of", default=""),
+        Argument("to", "a path, or the number of a page", default=""),
+        Argument("--remove", "take the edge away", bool),
+        Argument("--steps", "how far to follow edges", int, default=2),
+        OF,
+    ),
+    effect="write",
+)
+FORGET = _command(
+    "mem forget",
+    "erase pages and every copy of them in a journal, for good",
+    forget,
+    (
+        Argument("path", "everything at and below it", default=""),
+        Argument("--page", "a page by its number; may be given several times", int, many=True),
+        Argument("--reason", "kept in the journal", default=""),
+        OF,
+    ),
+    effect="write",
+)
+PIN = _command(
+    "mem pin",
+    "keep a page in the window of its process",
+    pin,
+    (Argument("page", "number of the page", int), Argument("--off", "let it go", bool), OF),
+    effect="write",
+)
+TODO_ = _command(
+    "mem todo",
+    "the todo list; with items, a new one",
+    todo,
+    (Argument("item", "what to do; [x] first: it is done", default="", many=True), OF),
+    effect="write",
+)
+FACTS_ = _command(
+    "mem facts",
+    "the facts that hold, and those that disagree",
+    facts,
+    (Argument("--history", "also those that do not hold any more", bool), AS_OF, OF),
+)
+CORE_ = _command(
+    "mem core",
+    "the core blocks; with a name and a text, write one",
+    core,
+    (
+        Argument("name", "name of the block", default=""),
+        Argument("text", "what is to stand there", default=""),
+        Argument("--undo", "what stood there before", bool),
+        Argument("--limit", "characters it may have from now on", int, default=0),
+        OF,
+    ),
+    effect="write",
+)
+SPACE = _command(
+    "mem space",
+    "the spaces that processes share; with a name, begin one",
+    space,
+    (Argument("name", "name of the space", default=""),),
+    effect="write",
+)
+MEMORY = (
+    REMEMBER, SEARCH, READ, LINK, FORGET, PIN, TODO_, FACTS_, CORE_, SPACE,
+)  # fmt: skip
