@@ -29,6 +29,7 @@ TABLE: dict[str, Contract] = {
     "exec": Contract("medium", "model", ("process.exec",)),
     "key revoke": Contract("high"),
     "kill": Contract("high", calls=("process.signal",)),
+    "replay": Contract("none", "model"),
     "revoke": Contract("high"),
     "run": Contract("medium", "model", ("process.spawn", "process.wait")),
     "send": Contract("medium", "model", ("message.send",)),
