@@ -385,4 +385,5 @@ async def open_kernel(parts: Parts) -> AsyncGenerator[Kernel]:
         finally:
             tasks.cancel_scope.cancel()
     with anyio.CancelScope(shield=True):  # a clean end must be written
+        await kernel._writer.drain()  # noqa: SLF001
         await kernel._lease.resign()  # noqa: SLF001
