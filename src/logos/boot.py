@@ -33,6 +33,7 @@ from logos.drivers.http import Web
 from logos.drivers.model import Driver, Embeddings, Endpoint, dialect_of, is_known, open_model
 from logos.drivers.program import Programs
 from logos.drivers.sandbox import open_sandbox
+from logos.drivers.skills import Skills
 from logos.drivers.tools import Tools
 from logos.drivers.workspace import Workspace
 from logos.kernel import (
@@ -152,6 +153,7 @@ class Machine(NamedTuple):
     functions: Functions
     sandbox: Sandbox
     places: Places
+    skills: Skills
     files: Tool
     agents: Callable[[str, Path | None], Agent]
     models: ModelNames
@@ -235,6 +237,8 @@ async def boot(
             open_places(place / "mounts", tools, sandbox, config.mounts, vault)
         )
         programs = Programs(sandbox)
+        skills = Skills(place / "skills")
+        commands = _commands(config, vault, sandbox, skills)
         written, rules = _site(config)
         parts = Parts(
             store=store,
@@ -242,8 +246,8 @@ async def boot(
             clock=SystemClock(),
             programs=PROGRAMS,
             models=opened.open,
-            drivers=_drivers(config, vault, sandbox, tools, programs),
-            mounts={"/tools": tools.tree, "/net": places.net},
+            drivers=_drivers(config, vault, commands, tools, programs),
+            mounts={"/tools": tools.tree, "/net": places.net, "/skills": skills},
             functions=tools.specs,
             agents=agents,
             workspaces=place / "workspaces",
@@ -256,9 +260,8 @@ async def boot(
             trust=config.trust,
         )
         kernel = await stack.enter_async_context(open_kernel(parts))
-        yield Machine(
-            kernel, loaded, functions, sandbox, places, Workspace(), agents, opened, vault, programs
-        )
+        around = (sandbox, places, skills, Workspace(), agents, opened, vault, programs)
+        yield Machine(kernel, loaded, functions, *around)
 
 
 def _learned(vault: Vault, config: Config) -> Vault:
@@ -273,7 +276,7 @@ def _filled(values: Mapping[str, str], vault: Vault) -> dict[str, str]:
 
 
 def _drivers(
-    config: Config, vault: Vault, sandbox: Sandbox, tools: Tool, programs: Tool
+    config: Config, vault: Vault, commands: Tool, tools: Tool, programs: Tool
 ) -> dict[type[Call[Any]], Tool]:
     files = Workspace()
     return {
@@ -282,11 +285,17 @@ def _drivers(
         Search: files,
         Write: files,
         Append: files,
-        Run: Commands(sandbox, env=_filled(config.commands.env, vault)),
+        Run: commands,
         Exec: programs,
         Fetch: Web(headers={h: _filled(v, vault) for h, v in config.web.items()}),
         CallTool: tools,
     }
+
+
+def _commands(config: Config, vault: Vault, sandbox: Sandbox, skills: Skills) -> Tool:
+    """Scripts of skills are run where they are."""
+    env = _filled(config.commands.env, vault)
+    return Commands(sandbox, readable=(skills.folder,), env=env)
 
 
 def _seal(config: Config, place: Path, environ: Mapping[str, str]) -> Seal:

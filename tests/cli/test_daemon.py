@@ -46,6 +46,43 @@ def test_run_goes_on_across_a_killed_daemon(place: Place, many: Path) -> None:
     assert len(ledger) == len(set(ledger)) == 30
 
 
+NO_WRITES = """
+[[rule]]
+id = "no-writes"
+verdict = "deny"
+because = "the workspace is not to be changed"
+impact = ["reversible_write"]
+allow = { impact = "read", kind = "path" }
+deny = { impact = "reversible_write", kind = "path", free = true }
+"""
+
+
+def test_another_policy_and_another_model(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "one.md").write_text("TODO: ask\n")
+    pid = str(place.data("run", "lib", JOB, "--detach", "--workspace", str(tmp_path))["pid"])
+    place.run("wait", pid)
+    file = tmp_path / "policy.toml"
+    file.write_text(NO_WRITES)
+    found = place.data("replay", pid, "--policy", str(file))
+    assert found["calls"] > len(found["changed"]) == 1
+    assert (found["changed"][0]["tool"], found["changed"][0]["now"]["rule"]) == (
+        "fs.append",
+        "no-writes",
+    )
+    assert place.run("replay", pid, "--policy", str(file), "--fail-on-change").returncode == 1
+    text = place.run("replay", pid, "--policy", str(file), "--plain").stdout
+    assert "allow -> deny" in text
+    assert "the workspace is not to be changed" in text
+    file.write_text("")
+    assert place.run("replay", pid, "--policy", str(file), "--fail-on-change").returncode == 0
+    file.write_text("[[rule]]\nid = 1")
+    assert place.run("replay", pid, "--policy", str(file)).returncode == 2
+    again = place.data("replay", pid, "--model", "builtin/reader", "--fail-on-change")
+    assert again["thoughts"] > 1
+    assert (again["parted"], again["failed"]) == (0, 0)
+    assert again["usage"]["input"]
+
+
 def test_wait_goes_on_across_a_killed_daemon(place: Place, many: Path) -> None:
     pid = place.data("run", "lib", JOB, "--detach", "--workspace", str(many))["pid"]
     with place.start("wait", str(pid)) as waiting:

@@ -59,6 +59,7 @@ async def machine(tmp_path: Path, url: str) -> AsyncIterator[Machine]:
     home = tmp_path / "home"
     (home / "agents").mkdir(parents=True)
     (home / "agents" / "helper.md").write_text(FILE)
+    (home / "logos.toml").write_text("[a2a]\npublish = ['helper']\n")
     functions = Functions()
 
     @functions.register(manifest=MAIL)

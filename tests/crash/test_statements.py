@@ -23,11 +23,11 @@ import pytest
 from logos import config
 from logos.abi import events as e
 from logos.abi.agent import Agent, InDoubt
+from logos.abi.approval import Answer
 from logos.abi.calls import Append, CallTool, List, Write
 from logos.abi.driver import Job, Verdict
 from logos.abi.ids import INIT, CallId, Pid
 from logos.abi.messages import Request, Role, ToolCall, ToolResult
-from logos.abi.process import Signal
 from logos.abi.rights import parse
 from logos.drivers.function import Functions
 from logos.drivers.model import Say, Scripted
@@ -243,13 +243,14 @@ async def newest(url: str) -> int:
 
 
 async def seen_through(kernel: Kernel, pid: Pid, since: int) -> None:
-    """Return when it has exited; let whoever stopped because of a doubt go on."""
+    """Return when it has exited; who asks about a doubt is told that nobody knows."""
     async for row, event in kernel.records.feed(since):
         match event:
             case e.Exited() if row.pid == pid:
                 return
-            case e.Signalled(signal=Signal.STOP) if (await kernel.records.process(row.pid)).stopped:
-                await kernel.signal(row.pid, Signal.CONT)
+            case e.Held(doubt=True):
+                for asked in await kernel.approvals.pending():
+                    await kernel.approvals.decide(asked.id, Answer.DENY)
             case _:
                 pass
 
@@ -348,26 +349,26 @@ async def test_nor_when_it_dies_again_while_it_recovers(stage: Stage) -> None:
     await every_step(stage, twice=True, stride=7)
 
 
-async def test_a_doubt_stops_the_process_until_a_person_has_looked(stage: Stage) -> None:
+async def test_a_doubt_waits_for_a_person_who_has_looked(stage: Stage) -> None:
     """`in_doubt: ask`: the journal names what is in doubt before anybody goes on."""
     stage.agent = msgspec.structs.replace(PARENT, in_doubt=InDoubt.ASK)
     stage.child = msgspec.structs.replace(CHILD, in_doubt=InDoubt.ASK)
     await every_step(stage, "driver: after a charge")
     assert stage.unknown >= 3
     async with stage.kernel(Fate()) as kernel:
-        stops = 0
+        asked = 0
         for line in await kernel.records.list(everyone=True):
             doubts: set[str] = set()
             for event in await history(kernel, line.pid):
                 match event:
-                    case e.Signalled(signal=Signal.STOP):
-                        stops += 1
-                        doubts.add(event.reason.partition("(")[2].partition(")")[0])
+                    case e.Held(doubt=True):
+                        asked += 1
+                        doubts.add(event.id)
                     case e.Failed():
                         assert event.id in doubts, "told before it asked"
                     case _:
                         pass
-        assert stops >= stage.unknown
+        assert asked >= stage.unknown
 
 
 async def test_the_first_start_of_all(server: str, template: str, world: Any) -> None:

@@ -8,14 +8,14 @@ import asyncpg
 import pytest
 
 from logos import config
-from logos.abi.agent import Agent
+from logos.abi.agent import Agent, Limits
 from logos.abi.calls import Run
 from logos.abi.driver import Job
 from logos.abi.errors import Code
 from logos.abi.events import AnyEvent, Asked, Interrupted, Received, Thought
 from logos.abi.ids import INIT, CallId, Pid
 from logos.abi.messages import ToolCall
-from logos.abi.process import Signal
+from logos.abi.process import Process, Signal
 from logos.abi.rights import EVERYTHING
 from logos.drivers.model import After, Say, Scripted
 from logos.kernel import Dead, Kernel
@@ -53,6 +53,15 @@ async def end_lease_of(url: str, place: str) -> None:
         )
     finally:
         await db.close()
+
+
+async def test_what_was_said_last_is_written_before_a_node_leaves(node: Any) -> None:
+    async with node() as kernel:
+        parent = Process(caps=EVERYTHING)
+        entry, _ = await kernel.born(RESIDENT, "later", Limits(), pid=INIT, parent=parent)
+        kernel._writer.append(entry)  # nobody waits for it
+    async with node() as kernel:
+        assert (await kernel.records.process(entry.head.pid)).task == "later"
 
 
 async def test_a_node_that_leaves_hands_its_processes_over(node: Any, world: Any) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from logos.abi.agent import Agent, Approvals, InDoubt, Limits
 from logos.abi.errors import Code, SysError
-from logos.abi.rights import Cap
+from logos.abi.rights import Cap, allows
 from logos.programs import find_agent, parse_agent
 from logos.programs.quantities import dollars, number, seconds
 
@@ -202,3 +202,16 @@ def test_any_text_is_an_agent_or_a_clear_error(text: str) -> None:
         except SysError as error:
             problem = error
         assert problem is None or (problem.code is Code.INVALID and problem.message)
+
+
+def test_skills_are_rights() -> None:
+    agent = parse_agent("---\ntools: fs.write\nallow: write:/home/a\nskills: brand, pdf\n---\n")
+    assert agent.tools == ("fs.write", "fs.list", "fs.read", "fs.search")
+    assert allows(agent.allow, "read", "/skills/brand/SKILL.md")
+    assert allows(agent.allow, "read", "/skills")
+    assert not allows(agent.allow, "read", "/skills/other/SKILL.md")
+    assert not allows(agent.allow, "read", "/home/a")
+    every = parse_agent("---\nskills: '*'\n---\n")
+    assert allows(every.allow, "read", "/skills/other/SKILL.md")
+    with pytest.raises(SysError, match="no name of a skill"):
+        parse_agent("---\nskills: ../mem\n---\n")

@@ -50,7 +50,10 @@ def blocked(id_: str, until: int | None = None) -> e.Blocked:
 
 WAITS: list[AnyEvent] = [called("w", "process.wait", b'{"pid":9}'), blocked("w", NOW + 5 * SECOND)]
 RECEIVES: list[AnyEvent] = [called("r", "message.receive"), blocked("r", NOW + 5 * SECOND)]
-SLEEPS: list[AnyEvent] = [called("s", "time.sleep"), blocked("s", NOW + 5 * SECOND)]
+SLEEPS: list[AnyEvent] = [
+    called("s", "time.sleep", b'{"seconds":5}'),
+    blocked("s", NOW + 5 * SECOND),
+]
 RUNS: list[AnyEvent] = [called("e", "command.run", effect=Effect.EFFECT)]
 READS: list[AnyEvent] = [called("p", "fs.read", effect=Effect.PURE)]
 IDLES: list[AnyEvent] = [

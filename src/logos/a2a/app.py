@@ -16,7 +16,8 @@ from typing import Any, Protocol, TypeAlias
 import anyio
 import msgspec
 
-from logos.a2a.tasks import ENDED, Json, Tasks
+from logos.a2a.tasks import ENDED, By, Json, Tasks
+from logos.abi.agent import Limits
 from logos.abi.errors import Code, SysError
 from logos.boot import Machine
 
@@ -37,6 +38,11 @@ class Principal(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def limits(self) -> Limits:
+        """For each task."""
+        ...
+
 
 Who: TypeAlias = Callable[[str, Mapping[str, str]], Awaitable[Principal]]
 
@@ -53,7 +59,8 @@ class App:
             principal = await self._who((scope.get("client") or ("", 0))[0], headers)
             agent, rest = _parted(scope["path"])
             url = f"http://{headers.get('host', 'localhost')}/a2a/{agent}"
-            ask = _Ask(scope["method"], agent, rest, f"a2a {principal.name}", url)
+            by = By(f"a2a {principal.name}", principal.limits)
+            ask = _Ask(scope["method"], agent, rest, by, url)
             await self._dispatch(ask, await _body(receive), send)
         except SysError as error:
             await _reply(send, error.meaning.http_status, _fault(error))
@@ -66,9 +73,9 @@ class App:
                 await _reply(send, 200, {"task": await self._sent(ask, body)})
             case "POST", "/message:stream":
                 pid = await self._tasks.begin(ask.agent, _message(body), ask.by)
-                await _stream(send, self._tasks.follow(str(pid), ask.by))
+                await _stream(send, self._tasks.follow(str(pid), ask.by.name))
             case "GET", "/tasks":
-                tasks = await self._tasks.all(ask.agent, ask.by)
+                tasks = await self._tasks.all(ask.agent, ask.by.name)
                 size = {"pageSize": len(tasks), "totalSize": len(tasks), "nextPageToken": ""}
                 await _reply(send, 200, {"tasks": tasks} | size)
             case _:
@@ -80,12 +87,12 @@ class App:
             raise SysError(Code.NOT_FOUND, f"there is no {ask.method} {ask.rest}")
         match ask.method, found["verb"]:
             case "GET", None:
-                await _reply(send, 200, await self._tasks.get(found["id"], ask.by))
+                await _reply(send, 200, await self._tasks.get(found["id"], ask.by.name))
             case "POST", "cancel":
-                await _reply(send, 200, await self._tasks.cancel(found["id"], ask.by))
+                await _reply(send, 200, await self._tasks.cancel(found["id"], ask.by.name))
             case (("POST" | "GET"), "subscribe"):
-                await self._tasks.get(found["id"], ask.by)
-                await _stream(send, self._tasks.follow(found["id"], ask.by))
+                await self._tasks.get(found["id"], ask.by.name)
+                await _stream(send, self._tasks.follow(found["id"], ask.by.name))
             case _:
                 raise SysError(Code.NOT_FOUND, f"there is no {ask.method} {ask.rest}")
 
@@ -93,16 +100,16 @@ class App:
         pid = await self._tasks.begin(ask.agent, _message(body), ask.by)
         if not (body.get("configuration") or {}).get("returnImmediately"):
             with anyio.move_on_after(SEND_S):
-                async with aclosing(self._tasks.follow(str(pid), ask.by)) as updates:  # type: ignore[type-var]
+                async with aclosing(self._tasks.follow(str(pid), ask.by.name)) as updates:  # type: ignore[type-var]
                     async for update in updates:
                         state = update.get("statusUpdate", {}).get("status", {}).get("state")
                         if state in ENDED:
                             break
-        return await self._tasks.get(str(pid), ask.by)
+        return await self._tasks.get(str(pid), ask.by.name)
 
 
 class _Ask:
-    def __init__(self, method: str, agent: str, rest: str, by: str, url: str) -> None:
+    def __init__(self, method: str, agent: str, rest: str, by: By, url: str) -> None:
         self.method, self.agent, self.rest, self.by, self.url = method, agent, rest, by, url
 
 

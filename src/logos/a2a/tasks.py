@@ -15,8 +15,9 @@ Invariant: a task that somebody else began does not exist for who asks.
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+from logos.abi.agent import Limits
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Exited, Held, Spawned, Thought
 from logos.abi.ids import Pid
@@ -37,6 +38,13 @@ WORKING, COMPLETED, FAILED, CANCELED, ASKS = (
     "TASK_STATE_INPUT_REQUIRED",
 )
 ENDED = frozenset({COMPLETED, FAILED, CANCELED})
+
+
+class By(NamedTuple):
+    """Who begins a task, and the limits of it."""
+
+    name: str
+    limits: Limits
 
 
 class Tasks:
@@ -62,14 +70,15 @@ class Tasks:
             "skills": [skill],
         }
 
-    async def begin(self, agent: str, message: Json, by: str) -> Pid:
+    async def begin(self, agent: str, message: Json, by: By) -> Pid:
         self._check(agent)
         text = _text(message)
         if named := message.get("taskId"):
-            pid, _ = await self._mine(str(named), by)
+            pid, _ = await self._mine(str(named), by.name)
             await self._kernel.send(pid, text)
             return pid
-        return await self._kernel.spawn(self._machine.agents(agent, None), text, by=by)
+        found = self._machine.agents(agent, None)
+        return await self._kernel.spawn(found, text, limits=by.limits, by=by.name)
 
     async def get(self, id_: str, by: str) -> Json:
         pid, begun = await self._mine(id_, by)

@@ -4,11 +4,13 @@
     Offer      one tool: its name, what it does, what it takes
     Provider   a place that offers tools: a server, a document, a set of functions
     Place      where such a place is, as people write it in settings or with `logos mount`
+    visible    somebody else's text, with nothing in it that a person cannot see
 
 Names are `SERVER/TOOL`, or just `TOOL` for functions of this program.  What a tool says of
 itself is somebody else's text: shown as such, never believed about trust.
 """
 
+import unicodedata
 from collections.abc import Sequence
 from typing import Annotated, Protocol
 
@@ -59,8 +61,7 @@ class Provider(Protocol):
 
 class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One mount: a command that speaks MCP on its standard streams (`command`), a URL that does
-    over HTTP (`url`), an agent (`a2a`), an OpenAPI document (`openapi`, a file or URL), or a program that describes
-    itself (`program`).  Exactly one of them."""
+    over HTTP (`url`), an agent (`a2a`), or an OpenAPI document (`openapi`, a file or URL).  Exactly one of them."""
 
     command: Annotated[
         tuple[str, ...], Meta(description="an MCP server that speaks on its standard streams")
@@ -68,10 +69,6 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     url: Annotated[str, Meta(description="an MCP server that speaks HTTP")] = ""
     a2a: Annotated[str, Meta(description="an agent elsewhere that speaks A2A: its URL")] = ""
     openapi: Annotated[str, Meta(description="an OpenAPI 3 document: a file or a URL")] = ""
-    program: Annotated[
-        tuple[str, ...], Meta(description="a command line whose manifest or --help says its tools")
-    ] = ()
-    manifest: Annotated[str, Meta(description="a file that says a program's tools")] = ""
     env: Annotated[dict[str, str], Meta(description="variables; env:NAME and file:/path")] = {}
     headers: Annotated[dict[str, str], Meta(description="sent; env:NAME and file:/path")] = {}
     network: Annotated[bool, Meta(description="a command may use the network")] = False
@@ -87,3 +84,13 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     memory_mb: Annotated[int, Meta(description="memory a command may use", ge=64)] = 1024
     idle_s: Annotated[float, Meta(description="stopped after so long without a call", gt=0)] = 300.0
     timeout_s: Annotated[float, Meta(description="for one call", gt=0)] = 60.0
+
+
+def visible(text: str) -> str:
+    """Characters that nobody sees are written out: a description must be what a person read."""
+    return "".join(
+        c
+        if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs", "Cn")
+        else f"\\u{{{ord(c):x}}}"
+        for c in text
+    )

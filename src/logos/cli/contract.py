@@ -29,12 +29,14 @@ TABLE: dict[str, Contract] = {
     "exec": Contract("medium", "model", ("process.exec",)),
     "key revoke": Contract("high"),
     "kill": Contract("high", calls=("process.signal",)),
+    "replay": Contract("none", "model"),
     "revoke": Contract("high"),
     "run": Contract("medium", "model", ("process.spawn", "process.wait")),
     "send": Contract("medium", "model", ("message.send",)),
     "sh": Contract("medium", "model", ("process.spawn", "message.send")),
     "stop": Contract("high", calls=("process.signal",)),
     "umount": Contract("high"),
+    "uninstall": Contract("high"),
     "wait": Contract("none", calls=("process.wait",)),
 }
 

@@ -15,7 +15,7 @@ import struct
 import sys
 import traceback
 from argparse import Namespace
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from logos.cli.out import Out
 from logos.cli.registry import Asked
 from logos.cli.running import carry_out, first_of, own_words
 from logos.config import Loaded
-from logos.gateway import open_gateway
+from logos.gateway import Access, open_gateway
 from logos.hosting import open_hosting
 from logos.kernel import Dead
 from logos.vault import Vault
@@ -93,7 +93,7 @@ async def _gateway(machine: Machine, loaded: Loaded) -> AsyncGenerator[str]:
         url = ""
         if settings.on:
             try:
-                also = _surfaces(machine, loaded)
+                also = surfaces(machine, loaded)
                 opened = open_gateway(machine, settings, home(loaded.config), also)
                 url = (await stack.enter_async_context(opened)).url
                 log.info("gateway at %s", url)
@@ -102,13 +102,23 @@ async def _gateway(machine: Machine, loaded: Loaded) -> AsyncGenerator[str]:
         yield url
 
 
-def _surfaces(machine: Machine, loaded: Loaded) -> dict[str, Any]:
+def surfaces(machine: Machine, loaded: Loaded) -> dict[str, Any]:
     """What else is at the gateway's port."""
     published = loaded.config.a2a.publish
-    return {
-        "/mcp": mcpserver.App(machine),
-        "/a2a": a2a.App(machine, published, mcpserver.local_only),
-    }
+    who = _who(Access(machine.kernel))
+    return {"/mcp": mcpserver.App(machine, who), "/a2a": a2a.App(machine, published, who)}
+
+
+def _who(access: Access) -> mcpserver.Who:
+    """A key of the gateway's is one everywhere."""
+
+    async def who(peer: str, headers: Mapping[str, str]) -> mcpserver.Principal:
+        client = await access.who(peer, headers)
+        if client.owner:
+            return mcpserver.OWNER
+        return mcpserver.Principal(f"key {client.name}", limits=client.limits)
+
+    return who
 
 
 async def _until_signal(scope: anyio.CancelScope) -> None:

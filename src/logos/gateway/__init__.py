@@ -2,6 +2,7 @@
 
     open_gateway(machine, settings)    an async context manager: serves until it is left
     Gateway                            where it is
+    Access, Client                     who asks, also on other surfaces
     App, serving                       the same application on a socket of one's own
 
     server.py      sockets: what a client may do to them
@@ -19,8 +20,9 @@ A surface: it tells processes what clients say and passes on what they answer.  
 proposes is the client's to carry out.
 """
 
+from logos.gateway.access import Access, Client
 from logos.gateway.app import App
 from logos.gateway.opening import Gateway, open_gateway
 from logos.gateway.server import serving
 
-__all__ = ["App", "Gateway", "open_gateway", "serving"]
+__all__ = ["Access", "App", "Client", "Gateway", "open_gateway", "serving"]

@@ -1,13 +1,15 @@
 """Who asks?
 
-    Client                who asks
-    Access.client(ask)    the client of a request.  Raise `unauthenticated`, `denied`
+    Client                 who asks
+    Access.client(ask)     the client of a request.  Raise `unauthenticated`, `denied`
+    Access.who(peer, ...)  the same for other surfaces, by the peer's address and the headers
 
 A key of ours says whose processes are meant, from wherever it comes; one that is wrong is refused.
 From this machine nobody needs one: whoever asks is the owner's.  A browser is not: a page from
 anywhere could make it ask.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -21,13 +23,15 @@ from logos.kernel import Kernel
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who asks: its `name` is in its processes' agents, `limits` hold for each of them."""
+    """Who asks: its `name` is in its processes' agents, `limits` hold for each of them.  `owner`: it is
+    on this machine and has no key of ours."""
 
     name: str
     limits: Limits = Limits()  # noqa: RUF009 - frozen
+    owner: bool = False
 
 
-LOCAL = Client("local")
+LOCAL = Client("local", owner=True)
 
 OURS = "lgk_"
 """How a key of ours begins; anything else is for a vendor, and says nothing here."""
@@ -38,14 +42,17 @@ class Access:
         self._kernel = kernel
 
     async def client(self, ask: Ask) -> Client:
-        secret = _secret(ask)
+        return await self.who(ask.peer, ask.headers)
+
+    async def who(self, peer: str, headers: Mapping[str, str]) -> Client:
+        secret = _secret(headers)
         if secret.startswith(OURS):
             return await self._holder(secret)
-        if not _loopback(ask.peer):
+        if not _loopback(peer):
             raise SysError(
                 Code.UNAUTHENTICATED, "this needs a key", hint="logos key create, on the machine"
             )
-        if not _named_here(ask):
+        if not _named_here(headers):
             raise SysError(Code.DENIED, "a web page may not ask without a key")
         return LOCAL
 
@@ -76,10 +83,10 @@ def agent_name(client: str) -> str:
     return f"gateway/{client}"
 
 
-def _secret(ask: Ask) -> str:
-    kind, _, token = ask.headers.get("authorization", "").partition(" ")
+def _secret(headers: Mapping[str, str]) -> str:
+    kind, _, token = headers.get("authorization", "").partition(" ")
     bearer = token.strip() if kind.lower() == "bearer" else ""
-    return bearer or ask.headers.get("x-api-key", "") or ask.headers.get("api-key", "")
+    return bearer or headers.get("x-api-key", "") or headers.get("api-key", "")
 
 
 def _loopback(host: str) -> bool:
@@ -89,9 +96,9 @@ def _loopback(host: str) -> bool:
         return False
 
 
-def _named_here(ask: Ask) -> bool:
+def _named_here(headers: Mapping[str, str]) -> bool:
     """Asked under a name of this machine's, and not by a page from elsewhere."""
-    origin = ask.headers.get("origin", "")
-    host = origin.partition("://")[2] if origin else ask.headers.get("host", "")
+    origin = headers.get("origin", "")
+    host = origin.partition("://")[2] if origin else headers.get("host", "")
     name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
     return name in ("", "localhost") or _loopback(name.strip("[]"))

@@ -12,8 +12,8 @@
 A surface: no power of its own.
 """
 
-from logos.mcpserver.asgi import App, local_only
+from logos.mcpserver.asgi import App, Who, local_only
 from logos.mcpserver.desk import OWNER, Principal
 from logos.mcpserver.lines import open_mcp
 
-__all__ = ["OWNER", "App", "Principal", "local_only", "open_mcp"]
+__all__ = ["OWNER", "App", "Principal", "Who", "local_only", "open_mcp"]

@@ -25,6 +25,8 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Who: TypeAlias = Callable[[str, Mapping[str, str]], Awaitable[Principal]]
 
 LONGEST = 16 << 20
+REMEMBERED = 256
+"""Principals at hand: one is another when what is left of his limits is."""
 
 
 async def local_only(peer: str, headers: Mapping[str, str]) -> Principal:
@@ -75,6 +77,8 @@ class App:
 
     def _protocol(self, principal: Principal) -> Protocol:
         if principal not in self._protocols:
+            if len(self._protocols) >= REMEMBERED:
+                self._protocols.clear()
             self._protocols[principal] = Protocol(Desk(self._machine, principal))
         return self._protocols[principal]
 

@@ -16,6 +16,7 @@ import anyio
 import msgspec
 from msgspec import Meta
 
+from logos.abi.agent import Limits
 from logos.abi.approval import Answer
 from logos.abi.calls import List, Read, Write
 from logos.abi.driver import Job
@@ -35,10 +36,12 @@ MOST = 100
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """`name` is journaled with what he starts.  `owner`: everything on this machine is his."""
+    """`name` is journaled with what he starts.  `owner`: everything on this machine is his; anybody
+    else starts published agents only, within `limits` each."""
 
     name: str
     owner: bool = False
+    limits: Limits = Limits()  # noqa: RUF009 - frozen
 
 
 OWNER = Principal("owner", owner=True)
@@ -141,8 +144,13 @@ class Desk:
         }
 
     async def spawn(self, asked: Spawn) -> dict[str, Any]:
+        published = self._machine.loaded.config.a2a.publish
+        if not self.principal.owner and asked.agent not in published:
+            there = ", ".join(sorted(published)) or "none"
+            raise SysError(Code.NOT_FOUND, f"no agent {asked.agent!r}", hint=f"published: {there}")
         agent = self._machine.agents(asked.agent, None)
-        pid = await self._kernel.spawn(agent, asked.task, by=self._by())
+        limits = self.principal.limits
+        pid = await self._kernel.spawn(agent, asked.task, limits=limits, by=self._by())
         return {"pid": pid}
 
     async def ps(self, asked: Ps) -> list[dict[str, Any]]:
@@ -237,7 +245,7 @@ class Desk:
                 if not isinstance(told.event, Spawned):
                     return False
                 if told.event.parent == INIT:
-                    return told.event.by == self._by()
+                    return told.event.by in (self._by(), f"a2a {self.principal.name}")
                 pid = told.event.parent or INIT
                 break
             else:

@@ -1,7 +1,7 @@
 """From what people wrote about a mount to the driver that serves it.
 
     Opener.open(name, place, folder)   a Provider that can be stopped; nothing is started
-    kind(place)                        mcp, openapi or program; `invalid` for none or two
+    kind(place)                        mcp, a2a or openapi; `invalid` for none or two
     Stoppable                          what all of them are
 
 A command runs in the sandbox: it sees its own folder, the system's programs, and what it was
@@ -23,12 +23,13 @@ from logos.abi.errors import Code, SysError
 from logos.abi.tools import Offer, Place, Provider
 from logos.config import filled
 from logos.drivers.mcp import Server, Times, over_http, over_stdio
+from logos.drivers.openapi import Api, Reach
 from logos.drivers.remote import Remote
 
 PROCESSES = 256
 """Of one server: those on node.js have dozens of threads."""
 
-KINDS = {"command": "mcp", "url": "mcp", "a2a": "a2a", "openapi": "openapi", "program": "program"}
+KINDS = {"command": "mcp", "url": "mcp", "a2a": "a2a", "openapi": "openapi"}
 
 
 class Stoppable(Provider, Protocol):
@@ -66,7 +67,8 @@ class Opener:
             return Remote(name, place.a2a, self._secrets(place.headers), place.timeout_s)
         if place.command:
             return self._over_stdio(name, place, folder)
-        raise SysError(Code.UNAVAILABLE, f"{name}: this node has no driver for it")
+        headers = self._secrets(place.headers)
+        return Api(name, place.openapi, Reach(frozenset(place.hosts), headers, place.timeout_s))
 
     def _over_http(self, name: str, place: Place) -> Stoppable:
         _check_url(place.url)

@@ -115,7 +115,7 @@ class Places:
                 state = "running"
             except SysError as error:
                 state = error.message
-        target = place.url or place.a2a or place.openapi or " ".join(place.command or place.program)
+        target = place.url or place.a2a or place.openapi or " ".join(place.command)
         known = len(pinned.known())
         return Shown(name, kind(place), target, state, known, blocked, origin, place.network)
 

@@ -24,12 +24,12 @@ from logos.programs.toolnames import calls_named, defaults, verb_of
 
 KEYS = (
     "name", "description", "model", "tools", "allow", "deny", "limits", "resident", "in_doubt",
-    "approvals", "max_output",
+    "approvals", "max_output", "skills",
 )  # fmt: skip
 ALIASES = {"disallowedTools": "deny", "disallowed-tools": "deny", "allowed-tools": "tools"}
 IGNORED = frozenset(
     {
-        "color", "permissionMode", "hooks", "mcpServers", "skills", "memory", "background",
+        "color", "permissionMode", "hooks", "mcpServers", "memory", "background",
         "effort", "isolation", "maxTurns", "initialPrompt", "version", "license", "author", "tags",
         "category", "metadata", "icon", "mode", "temperature",
     }
@@ -45,6 +45,9 @@ _LIMITS: dict[str, tuple[str, Callable[[str], int | float]]] = {
     "depth": ("depth", quantities.number),
 }
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+
+FOR_SKILLS = ("fs.list", "fs.read", "fs.search")
+"""What it takes to read one."""
 
 
 def find_agent(name: str, folders: Iterable[Path]) -> Agent:
@@ -172,8 +175,19 @@ def _rights(reader: _Reader) -> tuple[tuple[str, ...], tuple[Cap, ...]]:
             for cap in defaults(tool)
             if cap.verb not in narrowed and tool in _plain(reader)
         ]
+    if skills := reader.words("skills"):
+        tools = list(dict.fromkeys([*tools, *FOR_SKILLS]))
+        caps += [cap for word in skills for cap in _of_skill(reader, word)]
     denied = [_cap(reader, "deny", word) for word in reader.words("deny") if ":/" in word]
     return tuple(tools), tuple(dict.fromkeys(_without(reader, caps, denied)))
+
+
+def _of_skill(reader: _Reader, word: str) -> tuple[Cap, ...]:
+    if word == "*":
+        return (parse("read:/skills"), parse("read:/skills/**"))
+    if not _NAME.fullmatch(word):
+        raise reader.wrong("skills", f"{word!r} is no name of a skill", "or * for all")
+    return (parse("read:/skills"), parse(f"read:/skills/{word}"), parse(f"read:/skills/{word}/**"))
 
 
 def _tools(reader: _Reader, key: str) -> tuple[list[str], list[Cap]]:

@@ -1,14 +1,16 @@
 """The commands, one file per family, and the table of them all."""
 
-from logos.cli.commands.audit import CHECKPOINT, EXPORT, REPLAY, VERIFY
+from logos.cli.commands.audit import CHECKPOINT, EXPORT, VERIFY
 from logos.cli.commands.clients import ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE
 from logos.cli.commands.execute import EXEC
 from logos.cli.commands.look import JOURNAL, LOGS, PS, SHOW, TREE
 from logos.cli.commands.machine import AGENTS, CONFIG, DOCTOR, DOWN, STATUS, UP
 from logos.cli.commands.mem import MEMORY
 from logos.cli.commands.mounts import MOUNT, MOUNTS, UMOUNT
+from logos.cli.commands.replay import REPLAY
 from logos.cli.commands.serving import MCP
 from logos.cli.commands.shell import SH
+from logos.cli.commands.skills import INSTALL, SKILLS, UNINSTALL
 from logos.cli.commands.transfer import MEM_EXPORT, MEM_IMPORT
 from logos.cli.commands.tree import TREE_
 from logos.cli.commands.trust import APPROVALS, APPROVE, CAPS, DENY, REVOKE, STOP, WHY
@@ -50,6 +52,9 @@ ALL = (
     MOUNT,
     UMOUNT,
     MOUNTS,
+    INSTALL,
+    UNINSTALL,
+    SKILLS,
     MCP,
     AGENTS,
     CONFIG,
@@ -79,7 +84,7 @@ GROUPS = {
         EXPORT,
     ),
     "Clients": (ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE, MCP),
-    "Tools": (MOUNT, UMOUNT, MOUNTS),
+    "Tools": (MOUNT, UMOUNT, MOUNTS, INSTALL, UNINSTALL, SKILLS),
     "Machine": (AGENTS, CONFIG, DOCTOR, UP, DOWN, STATUS),
 }
 

@@ -1,4 +1,4 @@
-"""audit verify, audit checkpoint, audit export, replay: is the record whole, and does what was done follow from it?"""
+"""audit verify, audit checkpoint, audit export: is the record whole?"""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import anyio
 import anyio.to_thread
 
 from logos.abi.errors import Code, SysError
-from logos.abi.ids import Pid, Seq
+from logos.abi.ids import Pid
 from logos.cli.registry import Argument, Asked, Command
 from logos.kernel import Audit, Checkpoint, check_export, public_key
 
@@ -101,32 +101,6 @@ async def checkpoint(asked: Asked) -> int:
     return 0
 
 
-async def replay(asked: Asked) -> int:
-    records, pid, until = asked.node.kernel.records, asked.arguments.pid, asked.arguments.until
-    pids = [Pid(pid)] if pid else [line.pid for line in await records.list(everyone=True)]
-    replays = [await records.replay(one, Seq(until)) for one in pids]
-    prompts = sum(one.prompts for one in replays)
-    differ = [
-        {"pid": one.pid, "seq": wrong.seq, "why": wrong.why}
-        for one in replays
-        for wrong in one.differ
-    ]
-    data = {
-        "processes": len(replays),
-        "events": sum(one.events for one in replays),
-        "prompts": prompts,
-        "unrecorded": sum(one.unrecorded for one in replays),
-        "differ": differ,
-    }
-    if not differ:
-        ok = asked.out.style("equal", "green")
-        asked.out.data(data, f"{ok}: {data['events']} events, {prompts} prompts byte for byte")
-        return 0
-    lines = [f"process {one['pid']}, event {one['seq']}: {one['why']}" for one in differ]
-    asked.out.data(data, asked.out.style("DIFFERENT\n", "red") + "\n".join(lines))
-    return 1
-
-
 VERIFY = Command(
     "audit verify",
     "recompute every hash chain, and hold it against what was signed; names what was changed",
@@ -149,13 +123,4 @@ EXPORT = Command(
 )
 CHECKPOINT = Command(
     "audit checkpoint", "sign where all journals end now", checkpoint, effect="write"
-)
-REPLAY = Command(
-    "replay",
-    "fold a journal with the answers it has, and compare every prompt with what was sent",
-    replay,
-    (
-        Argument("pid", "number of the process; all of them when left out", int, default=0),
-        Argument("--until", "stop after this event", int, default=2**62),
-    ),
 )

@@ -55,10 +55,13 @@ def _place(asked: Asked) -> Place:
             raise SysError(
                 Code.INVALID,
                 "mount what?",
-                hint="logos mount NAME -- COMMAND…, or NAME https://…, or NAME a2a https://…",
+                hint="logos mount NAME -- COMMAND…, or NAME https://…, NAME a2a https://…, NAME openapi FILE",
             )
         case [url] if url.startswith(("http://", "https://")):
             return Place(url=url, **common)
+        case ["openapi", where]:
+            source = where if "://" in where else str(asked.here(where))
+            return Place(openapi=source, **common)
         case ["a2a", url]:
             return Place(a2a=url, **common)
         case [first, *rest]:
@@ -108,7 +111,9 @@ MOUNT = Command(
     mount,
     (
         Argument("name", "what it is called below /tools"),
-        Argument("target", "-- COMMAND…, a URL, or a2a URL", default=(), many=True),
+        Argument(
+            "target", "-- COMMAND…, a URL, a2a URL, or openapi FILE-OR-URL", default=(), many=True
+        ),
         *OPTIONS,
     ),
     effect="write",

@@ -10,14 +10,13 @@ Invariant: a tool with a name that could mislead is not offered.
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from logos.abi.errors import Code, SysError
-from logos.abi.tools import Hints, Offer
+from logos.abi.tools import Hints, Offer, visible
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 
@@ -88,16 +87,6 @@ def _offer(tool: _Tool) -> Offer:
             idempotent=said.idempotent_hint,
             open_world=said.open_world_hint,
         ),
-    )
-
-
-def visible(text: str) -> str:
-    """Characters that nobody sees are written out: a description must be what a person read."""
-    return "".join(
-        c
-        if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs", "Cn")
-        else f"\\u{{{ord(c):x}}}"
-        for c in text
     )
 
 

@@ -86,8 +86,9 @@ def encode(line: AnyLine) -> bytes:
 
 
 def row_line(row: Row) -> Rowed:
+    """What was forgotten has no body here, as in the table: a mark for readers is no part of it."""
     fields: dict[str, Any] = row._asdict()
-    body = fields.pop("body")
+    body, _ = fields.pop("body"), fields.pop("forgotten")
     try:
         return Rowed(**fields, text=None if body is None else body.decode())
     except UnicodeDecodeError:

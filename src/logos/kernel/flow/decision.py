@@ -34,7 +34,8 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the gate does, and why.  `question` is for a person; `message` and `hint` for the agent:
-    they hold nothing that was read but known names, cut short.  `label` is that of what the call carries."""
+    they hold nothing that was read but known names, cut short.  `label` is that of what the call carries.
+    `after` is the last event that was known when it was taken; 0: it is not said."""
 
     verdict: Verdict
     rule: str
@@ -46,6 +47,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     question: str = ""
     label: Label = Label()
     pins: tuple[tuple[str, str], ...] = ()
+    after: int = 0
 
 
 def leaves(arguments: Mapping[str, Any]) -> list[tuple[str, object]]:

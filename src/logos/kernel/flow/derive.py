@@ -91,7 +91,8 @@ def _impact(
     if "readOnlyHint" in annotations:
         read = bool(annotations["readOnlyHint"]) and not _named(parts[:1])
     if read:
-        return Impact.READ_EGRESS if Kind.URL in kinds else Impact.READ
+        far = Kind.URL in kinds or bool(annotations.get("openWorldHint"))
+        return Impact.READ_EGRESS if far else Impact.READ
     if {Kind.ACCOUNT, Kind.AMOUNT} <= kinds:
         return Impact.MONEY
     if Kind.SECRET in kinds:

@@ -2,6 +2,7 @@
 
     Writer.append(entry)    queue events of one process; returns the batch they ride in
     Writer.run()            commit batches until cancelled
+    Writer.drain()          after that: what was still queued
     Batch.durable(pid)      return when the events are on disk; raise Fenced when they are not
 
 While one batch commits the next one gathers, so a lone process pays one commit and a
@@ -127,6 +128,7 @@ class Writer:
         self._committed = committed
         self._open = Batch()
         self._full: list[Batch] = []
+        self._cut: list[Batch] = []
         self._busy: set[Pid] = set()
         self._work = anyio.Event()
         self._pids: list[Pid] = []
@@ -164,6 +166,16 @@ class Writer:
             tasks.start_soon(self._lane, 1)
             tasks.start_soon(self._lane, SECOND_LANE_EVENTS)
 
+    async def drain(self) -> None:
+        """After `run` was cancelled: write what was on its way and what was queued, in order.  Nobody is
+        told.  Raise SysError when the database stays away."""
+        waiting = [*self._cut, *self._full, self._open]
+        self._cut, self._full, self._open = [], [], Batch()
+        for batch in waiting:
+            if batch.entries:
+                await self._store.persist(lambda batch=batch: self._commit(batch))  # type: ignore[misc]
+                batch.done.set()
+
     async def _lane(self, least: int) -> None:
         while True:
             batch = self._take(least)
@@ -179,6 +191,9 @@ class Writer:
             except SysError as error:
                 batch.error = error
                 batch.done.set()
+                raise
+            except anyio.get_cancelled_exc_class():
+                self._cut.append(batch)
                 raise
             self._busy -= pids
             self._work.set()

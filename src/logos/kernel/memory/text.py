@@ -121,17 +121,50 @@ class Traits:
     standing: int
 
 
+_WORDS = re.compile(r"\w+")
+_BITS = 32
+_ONE = (1 << _BITS) - 1
+_OF_WORDS = (_TEMPORAL, _NUMBER, _SELF, _PAST, _SOCIAL)
+"""Each matches whole words only, so that words can be looked up one by one."""
+_PHRASE = frozenset(
+    [
+        "always",
+        "never",
+        "prefer",
+        "preference",
+        "preferences",
+        "from",
+        "rather",
+        "whenever",
+        "don",
+        "please",
+    ]
+)
+"""One of these begins each match of _STANDING."""
+
+
+@lru_cache(maxsize=1 << 16)
+def _flags(word: str) -> int:
+    """Which of _OF_WORDS match, each in bits of its own, and whether a phrase may begin."""
+    found = sum(bool(one.fullmatch(word)) << (_BITS * n) for n, one in enumerate(_OF_WORDS))
+    return found + ((word.lower() in _PHRASE) << (_BITS * len(_OF_WORDS)))
+
+
 def traits(text: str) -> Traits:
+    counts = sum(map(_flags, _WORDS.findall(text)))
+    temporal, numbers, self, past, social, standing = (
+        counts >> (_BITS * n) & _ONE for n in range(len(_OF_WORDS) + 1)
+    )
     return Traits(
-        temporal=len(_TEMPORAL.findall(text)),
-        numbers=len(_NUMBER.findall(text)),
+        temporal=temporal,
+        numbers=numbers,
         proper=len(_PROPER.findall(text)),
         questions=text.count("?") + text.count("\uff1f"),
-        self=len(_SELF.findall(text)),
-        past=len(_PAST.findall(text)),
-        social=len(_SOCIAL.findall(text)),
-        attached=len(_ATTACHED.findall(text)),
-        standing=len(_STANDING.findall(text)),
+        self=self,
+        past=past,
+        social=social,
+        attached=len(_ATTACHED.findall(text)) if "[" in text else 0,
+        standing=len(_STANDING.findall(text)) if standing else 0,
     )
 
 

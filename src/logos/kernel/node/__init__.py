@@ -9,23 +9,30 @@ Turn                 what a client of the gateway says
 from logos.kernel.node.kernel import Kernel, open_kernel
 from logos.kernel.node.lease import Dead
 from logos.kernel.node.parts import Parts
+from logos.kernel.node.reask import Again, reasked
 from logos.kernel.node.records import Listed, Records, Told
+from logos.kernel.node.redecide import Changed, Redecided, redecided
 from logos.kernel.node.replay import Replayed
 from logos.kernel.node.think import Models
 from logos.kernel.node.why import Why, explained
 from logos.kernel.process.mail import Turn
 
 __all__ = [
+    "Again",
+    "Changed",
     "Dead",
     "Kernel",
     "Listed",
     "Models",
     "Parts",
     "Records",
+    "Redecided",
     "Replayed",
     "Told",
     "Turn",
     "Why",
     "explained",
     "open_kernel",
+    "reasked",
+    "redecided",
 ]

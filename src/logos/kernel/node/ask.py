@@ -41,21 +41,22 @@ class Asker:
     def __init__(self, gate: Gate, tools: Tools, store: Store, patience_s: float) -> None:
         self.gate = gate
         self._store = store
-        self._tools = tools
+        self.tools = tools
         self._patience_s = patience_s
 
     async def decided(self, resident: Resident, call: Call[Any]) -> Decision | None:
-        if self._tools.plain(call):
+        if self.tools.plain(call):
             return None
         if not resident.trail.made:
             await resident.durable()  # what it is folded from is read from disk
-        task = await resident.trail.task(self._store, resident.pid, self._tools)
-        return self._tools.weigh(task, call)
+        task = await resident.trail.task(self._store, resident.pid, self.tools)
+        decision = self.tools.weigh(task, call)
+        return msgspec.structs.replace(decision, after=resident.head.seq)
 
     async def trial(self, pid: Pid, upto: Seq = FOREVER) -> "Trial":
         process = (await fold_all(self._store, pid, upto)).process
-        following = await follow(self._store, pid, self._tools, upto)
-        return Trial(self.gate, self._tools, process, following.task)
+        following = await follow(self._store, pid, self.tools, upto)
+        return Trial(self.gate, self.tools, process, following.task)
 
     async def instead(
         self, resident: Resident, called: Called, decision: Decision

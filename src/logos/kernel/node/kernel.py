@@ -6,6 +6,7 @@
     Kernel.keys          who else may ask
     Kernel.approvals     what waits for a person
     Kernel.asker         what the gate would say
+    Kernel.slots         who may ask a model now
 
 Whoever holds a Kernel acts for the owner, as init does.  What it asks for is journaled at
 the process it concerns.
@@ -75,6 +76,7 @@ class Kernel:
         self.tree = Tree(self.records, self.stores)
         self.approvals = Approvals(parts.store, self.records, self._post)
         self._hearing = Hearing()
+        self.slots = Slots()
         self._gate = Gate(parts.functions, [lambda p, c: caps.check(p, c, parts.clock.now())])
         tools = Tools(parts.functions, parts.manifests, parts.rules)
         self.asker = Asker(self._gate, tools, parts.store, parts.trust.answer_s)
@@ -103,7 +105,7 @@ class Kernel:
             hold=Hold(lambda: self._lease.fresh, self._node.lost),
         )
         fitter = Fitter(self.records.fault)
-        thinker = Thinker(self._parts.models, Slots(), self._gate, fitter, self._hearing.heard)
+        thinker = Thinker(self._parts.models, self.slots, self._gate, fitter, self._hearing.heard)
         await self._node.run(thinker, actor, tasks)
         tasks.start_soon(self.records.spaces.run)
         if await self.records.known(INIT) is None:
@@ -383,4 +385,5 @@ async def open_kernel(parts: Parts) -> AsyncGenerator[Kernel]:
         finally:
             tasks.cancel_scope.cancel()
     with anyio.CancelScope(shield=True):  # a clean end must be written
+        await kernel._writer.drain()  # noqa: SLF001
         await kernel._lease.resign()  # noqa: SLF001

@@ -6,7 +6,7 @@
     Records.fault                           the pages of a process that a question needs
     Records.search                          the same, as text for who searches on purpose
     Records.audit                           every chain recomputed
-    Records.replay                          every prompt put together again
+    Records.replay, steps                   every prompt put together again
 
 Reads only; works for any process, whoever drives it.
 """
@@ -25,7 +25,7 @@ from logos.kernel import journal
 from logos.kernel.audit import Audit, verify
 from logos.kernel.journal import Entry, Row
 from logos.kernel.memory import Ask, Fault, Weights, Window, found_text, page_text
-from logos.kernel.node.replay import Replayed, replay
+from logos.kernel.node.replay import Replayed, Step, replay, steps
 from logos.kernel.node.resident import Folded, fold_all
 from logos.kernel.node.spaces import MOST_BYTES, Spaces
 from logos.kernel.syscall import Known
@@ -157,6 +157,10 @@ class Records:
     async def replay(self, pid: Pid, upto: Seq = journal.FOREVER) -> Replayed:
         """Fold it with the answers it has: is every prompt, byte for byte, what was sent?"""
         return await replay(self._store, pid, upto)
+
+    def steps(self, pid: Pid, upto: Seq = journal.FOREVER) -> AsyncIterator[Step]:
+        """Each event with the process around it, and the request that each thought sent."""
+        return steps(self._store, pid, upto)
 
     async def known(self, pid: Pid) -> Known | None:
         async def fetch() -> Any:

@@ -5,12 +5,21 @@ Gate.tools(agent)               what the model is shown
 Table.handles(Call)             register the function that carries a kernel call out
 Context, Effects                what a handler sees, and what it says is to happen
 Tools                           what tools there are, and what the information flow says of a call
+Policy, read_policy             other rules and manifests to say it by
 schema, spec                    the faces of a declaration
 """
 
 from logos.kernel.syscall.gate import Check, Gate, nearest, schema, spec
 from logos.kernel.syscall.table import Context, Effects, Handler, Known, Services, Table
-from logos.kernel.syscall.tools import Declared, Tools, check_manifests, site_rules
+from logos.kernel.syscall.tools import (
+    Declared,
+    Policy,
+    Tools,
+    check_manifests,
+    read_policy,
+    site_rules,
+    tool_of,
+)
 
 __all__ = [
     "Check",
@@ -20,12 +29,15 @@ __all__ = [
     "Gate",
     "Handler",
     "Known",
+    "Policy",
     "Services",
     "Table",
     "Tools",
     "check_manifests",
     "nearest",
+    "read_policy",
     "schema",
     "site_rules",
     "spec",
+    "tool_of",
 ]

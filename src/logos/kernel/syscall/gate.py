@@ -1,6 +1,7 @@
 """A model's proposal -> a checked call.  The one way in.
 
     Gate.admit(process, proposal)   the call, or SysError with a hint the model can act on
+    Gate.read(agent, proposal)      the call as it was meant, without a look at rights
     Gate.check(process, call)       the checks again: rights may have gone since
     Gate.tools(agent)               what the model is shown
 
@@ -43,6 +44,10 @@ class Gate:
         call = self._decode(process.agent, proposal)
         self.check(process, call)
         return kept(call)
+
+    def read(self, agent: Agent, proposal: ToolCall) -> Call[Any]:
+        """Name and arguments only."""
+        return kept(self._decode(agent, proposal))
 
     def check(self, process: Process, call: Call[Any]) -> None:
         for check in self._checks:

@@ -4,6 +4,9 @@
     .catalogue()        every tool with its schema and manifest, as of now
     .plain(call)        can this call only be allowed, whatever was read?
     .weigh(task, call)  the decision
+    .under(policy)      the same tools under other rules and manifests
+    read_policy(text)   those, from a file
+    tool_of(call)       the tool that is decided about
 
 A manifest comes from a site's folder, from whoever brings the tool, or, when nobody gives one,
 from the tool's name and schema alone, which errs on the side of harm.
@@ -13,7 +16,7 @@ Invariant: `plain` says yes only where no rule that could speak of the call does
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -43,6 +46,13 @@ Declared = Mapping[str, Any]
 _HARMLESS = frozenset({Kind.CHOICE, Kind.SELECTOR, Kind.CONTENT, Kind.TEXT, Kind.DATE})
 
 
+class Policy(NamedTuple):
+    """A site's rules in force, and manifests that stand before all others."""
+
+    rules: Table
+    manifests: Mapping[str, Declared]
+
+
 class Tools:
     def __init__(
         self,
@@ -70,14 +80,24 @@ class Tools:
 
     def plain(self, call: Call[Any]) -> bool:
         self.catalogue()
-        return _tool(call) in self._plain
+        return tool_of(call) in self._plain
 
     def weigh(self, task: Task, call: Call[Any]) -> Decision:
         task.offer(self.catalogue())
-        return decide(task, _tool(call), _arguments(call))
+        return decide(task, tool_of(call), _arguments(call))
+
+    def knows(self, call: Call[Any]) -> bool:
+        """Is the tool it names there now?"""
+        return tool_of(call) in self.catalogue()
+
+    def under(self, policy: Policy) -> "Tools":
+        return Tools(
+            self._functions, lambda: {**self._manifests(), **policy.manifests}, policy.rules
+        )
 
 
-def _tool(call: Call[Any]) -> str:
+def tool_of(call: Call[Any]) -> str:
+    """The name that its manifest has."""
     return call.tool if isinstance(call, CallTool) else call_name(type(call))
 
 
@@ -128,6 +148,16 @@ def _worst(schema: Mapping[str, Any]) -> Manifest:
 def site_rules(text: str) -> Table:
     """The shipped rules with a site's own on top.  Raise `invalid`."""
     return Table(RULES, load(text))
+
+
+def read_policy(text: str) -> Policy:
+    """A file of `[[rule]]`, as `trust.rules` names one, of manifests, as they stand in
+    `trust.manifests`, or of both.  Raise `invalid`."""
+    rules = site_rules(text)
+    found = msgspec.toml.decode(text, type=dict[str, Any])
+    found.pop("rule", None)
+    check_manifests(found)
+    return Policy(rules, found)
 
 
 def check_manifests(manifests: Mapping[str, Declared]) -> None:

@@ -1,0 +1,170 @@
+"""An OpenAPI 3 document: what can be asked, and how.  Pure.
+
+    parsed(text)   -> Document: where the servers are, and the operations by the names of their tools
+
+References are followed inside the document only, and not round in circles.  An operation whose
+body must be something else than JSON is left out.
+
+Invariant: what only looks, by its method, says so; anything else is taken for the worst.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import yaml
+
+from logos.abi.errors import Code, SysError
+from logos.abi.tools import Hints, Offer, visible
+
+METHODS = ("get", "head", "post", "put", "patch", "delete")
+LOOKS = Hints(read_only=True, open_world=True)
+CHANGES = Hints(read_only=False, destructive=True, open_world=True)
+DEEP = 12
+SCHEMA_BYTES = 32_768
+OPERATIONS = 2000
+NOT_OURS = frozenset({"accept", "content-type", "authorization", "host", "cookie"})
+"""Headers that are no arguments, whatever a document says."""
+
+Json = Mapping[str, Any]
+
+
+class Parameter(NamedTuple):
+    name: str
+    where: str
+
+
+class Operation(NamedTuple):
+    method: str
+    path: str
+    parameters: Sequence[Parameter]
+    body: bool
+    offer: Offer
+
+
+class Document(NamedTuple):
+    servers: Sequence[str]
+    operations: Mapping[str, Operation]
+
+
+def parsed(text: str) -> Document:
+    """Raise `invalid` for what is no OpenAPI 3 document."""
+    root = _decoded(text)
+    if not isinstance(root, dict) or not str(root.get("openapi", "")).startswith("3."):
+        raise SysError(Code.INVALID, "this is no OpenAPI 3 document", hint="openapi: 3.x.y")
+    servers = [str(s["url"]) for s in _dicts(root.get("servers")) if "url" in s]
+    found: dict[str, Operation] = {}
+    for operation in _operations(root):
+        name = operation.offer.name
+        if name in found:
+            raise SysError(Code.CONFLICT, f"the document has the operation {name} twice")
+        if len(found) >= OPERATIONS:
+            raise SysError(Code.LIMIT, f"the document has more than {OPERATIONS} operations")
+        found[name] = operation
+    return Document(servers or ["/"], dict(sorted(found.items())))
+
+
+def _decoded(text: str) -> Any:
+    try:
+        if text.lstrip().startswith("{"):
+            return msgspec.json.decode(text)
+        return yaml.safe_load(text)
+    except (msgspec.MsgspecError, yaml.YAMLError, RecursionError, ValueError) as error:
+        raise SysError(Code.INVALID, f"the document is neither JSON nor YAML: {error}") from error
+
+
+def _operations(root: Json) -> Iterator[Operation]:
+    paths = root.get("paths")
+    for path, item in (paths if isinstance(paths, dict) else {}).items():
+        if not isinstance(item, dict) or not str(path).startswith("/"):
+            continue
+        for method in METHODS:
+            if isinstance(item.get(method), dict):
+                yield from _operation(root, method, str(path), item)
+
+
+def _operation(root: Json, method: str, path: str, item: Json) -> Iterator[Operation]:
+    said = item[method]
+    body = _followed(root, said.get("requestBody") or {})
+    schema, takes = _body(body)
+    if body.get("required") and not takes:
+        return
+    properties: dict[str, Any] = {}
+    required: list[str] = []
+    parameters: list[Parameter] = []
+    for one in [*_dicts(item.get("parameters")), *_dicts(said.get("parameters"))]:
+        given = _followed(root, one)
+        name, where = str(given.get("name", "")), str(given.get("in", ""))
+        if where not in ("path", "query", "header") or name.lower() in NOT_OURS or not name:
+            continue
+        about = (
+            {"description": visible(str(given["description"]))} if "description" in given else {}
+        )
+        properties[name] = _whole(root, given.get("schema") or {}) | about
+        parameters = [p for p in parameters if p.name != name] + [Parameter(name, where)]
+        if (where == "path" or given.get("required") is True) and name not in required:
+            required.append(name)
+    if takes:
+        properties["body"] = _whole(root, schema)
+        required += ["body"] if body.get("required") is True else []
+    arguments = {"type": "object", "properties": properties, "required": required}
+    text = "\n\n".join(str(said[key]) for key in ("summary", "description") if said.get(key))
+    offer = Offer(
+        name=_name(said, method, path),
+        description=visible(text or f"{method.upper()} {path}"),
+        schema=msgspec.Raw(msgspec.json.encode(arguments, order="deterministic")),
+        hints=LOOKS if method in ("get", "head") else CHANGES,
+    )
+    yield Operation(method.upper(), path, parameters, takes, offer)
+
+
+def _name(said: Json, method: str, path: str) -> str:
+    written = str(said.get("operationId") or f"{method}_{path.strip('/')}")
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", written).strip("_.-")[:128] or method
+
+
+def _body(body: Json) -> tuple[Any, bool]:
+    content = body.get("content")
+    for kind, said in (content if isinstance(content, dict) else {}).items():
+        if re.match(r"application/([\w.+-]+\+)?json\b", str(kind)) and isinstance(said, dict):
+            return said.get("schema") or {}, True
+    return {}, False
+
+
+def _whole(root: Json, schema: Any) -> dict[str, Any]:
+    """With what it refers to in its place; one that is too long for anybody to read is any value."""
+    budget = [SCHEMA_BYTES]
+    found = _placed(root, schema, DEEP, budget)
+    return found if isinstance(found, dict) and budget[0] > 0 else {}
+
+
+def _placed(root: Json, value: Any, deep: int, budget: list[int]) -> Any:
+    budget[0] -= 8 + (len(value) if isinstance(value, str) else 0)
+    if deep <= 0 or budget[0] <= 0:
+        return {}
+    if isinstance(value, list):
+        return [_placed(root, one, deep - 1, budget) for one in value]
+    if not isinstance(value, dict):
+        return visible(value) if isinstance(value, str) else value
+    if "$ref" in value:
+        return _placed(root, _followed(root, value), deep - 1, budget)
+    return {str(k): _placed(root, v, deep - 1, budget) for k, v in value.items()}
+
+
+def _followed(root: Json, value: Any) -> dict[str, Any]:
+    for _ in range(DEEP):
+        if not isinstance(value, dict):
+            return {}
+        if "$ref" not in value:
+            return value
+        at: Any = root
+        for word in str(value["$ref"]).removeprefix("#/").split("/"):
+            key = word.replace("~1", "/").replace("~0", "~")
+            at = at.get(key) if isinstance(at, dict) else None
+        value = at
+    return {}
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

@@ -1,0 +1,146 @@
+"""An API of this machine, mounted by its document."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mounted import called, opened
+
+from logos.abi.driver import Mode
+from logos.abi.errors import Code, SysError
+from logos.abi.tools import Place
+from logos.drivers.openapi.document import parsed
+from logos.drivers.sandbox import open_sandbox
+
+pytestmark = pytest.mark.anyio
+
+PET: dict[str, Any] = {"type": "object", "properties": {"name": {"type": "string"}}}
+PATHS: dict[str, Any] = {
+    "/pets/{id}": {
+        "get": {
+            "operationId": "getPet",
+            "summary": "One pet.\u200b",
+            "parameters": [
+                {"name": "id", "in": "path", "schema": {"type": "string"}},
+                {"name": "tags", "in": "query", "schema": {"type": "array"}},
+                {"name": "Authorization", "in": "header", "schema": {"type": "string"}},
+            ],
+        },
+        "delete": {"operationId": "searchPets", "summary": "Not what it is called."},
+    },
+    "/pets": {
+        "post": {
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Pet"}}},
+            }
+        }
+    },
+    "/away": {"get": {"operationId": "away"}},
+    "/wrong": {"get": {"operationId": "wrong"}},
+}
+
+
+class Answering(BaseHTTPRequestHandler):
+    seen: list[tuple[str, str, str, str]]
+
+    def log_message(self, *words: Any) -> None:
+        del words
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
+        token = self.headers.get("x-token", "")
+        self.seen.append((self.command, self.path, token, body))
+        status = {"/v1/away": 302, "/v1/wrong": 418}.get(self.path, 200)
+        self.send_response(status)
+        if status == 302:
+            self.send_header("location", "http://elsewhere.example/")
+        data = json.dumps({"path": self.path}).encode()
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_POST = do_DELETE = do_GET  # noqa: N815 - as the library calls them
+
+
+@pytest.fixture
+def api() -> Iterator[tuple[str, list[Any]]]:
+    seen: list[Any] = []
+    handler = type("Handler", (Answering,), {"seen": seen})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/v1", seen
+    server.shutdown()
+    server.server_close()
+
+
+def document(url: str) -> str:
+    kin = {"kin": {"$ref": "#/components/schemas/Pet"}, **PET["properties"]}
+    pets = {"schemas": {"Pet": {"type": "object", "properties": kin}}}
+    return json.dumps(
+        {"openapi": "3.1.0", "servers": [{"url": url}], "paths": PATHS, "components": pets}
+    )
+
+
+async def test_operations_are_tools(tmp_path: Path, api: tuple[str, list[Any]]) -> None:
+    url, seen = api
+    file = tmp_path / "api.json"
+    file.write_text(document(url))
+    place = Place(
+        openapi=str(file),
+        hosts=("127.0.0.1",),
+        headers={"X-Token": "file:" + str(secret(tmp_path))},
+    )
+    closed = Place(openapi=str(file), hosts=("api.example",))
+    sandbox = open_sandbox(Mode.NONE, state=tmp_path / "state")
+    async with opened(tmp_path, sandbox, {"pets": place, "closed": closed}) as places:
+        offers = {offer.name: offer for offer in await places.tools.places["pets"].offers()}
+        assert set(offers) == {"getPet", "searchPets", "post_pets", "away", "wrong"}
+        assert offers["getPet"].description == "One pet.\\u{200b}"
+        assert await called(places, tmp_path, "pets/getPet", id="a/../b?c", tags=["x", "y"]) == {
+            "path": "/v1/pets/a%2F..%2Fb%3Fc?tags=x&tags=y"
+        }
+        await called(places, tmp_path, "pets/post_pets", body={"name": "Rex"})
+        assert seen[-1] == ("POST", "/v1/pets", "hush", '{"name":"Rex"}')
+        before = len(seen)
+        for tool, given, code in (
+            ("pets/getPet", {"id": ".."}, Code.INVALID),
+            ("pets/getPet", {}, Code.INVALID),
+            ("pets/getPet", {"id": "1", "Authorization": "mine"}, Code.INVALID),
+            ("closed/getPet", {"id": "1"}, Code.DENIED),
+        ):
+            with pytest.raises(SysError) as caught:
+                await called(places, tmp_path, tool, **given)
+            assert caught.value.code is code, tool
+        assert len(seen) == before
+        for tool in ("pets/away", "pets/wrong"):
+            with pytest.raises(SysError) as caught:
+                await called(places, tmp_path, tool)
+            assert caught.value.code is Code.TOOL
+    await sandbox.aclose()
+
+
+def secret(folder: Path) -> Path:
+    file = folder / "token"
+    file.write_text("hush")
+    return file
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "{", "swagger: '2.0'", "a: [", "openapi: 2"])
+def test_no_document(text: str) -> None:
+    with pytest.raises(SysError) as caught:
+        parsed(text)
+    assert caught.value.code is Code.INVALID
+
+
+def test_a_body_that_goes_round_ends() -> None:
+    schema = bytes(parsed(document("http://a.example")).operations["post_pets"].offer.schema)
+    assert b'"kin"' in schema
+    assert b"$ref" not in schema
+    assert len(schema) < 4000
