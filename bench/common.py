@@ -15,7 +15,6 @@ import asyncpg
 
 from logos.store import Embedded, migrate
 
-
 CONVERSATIONS = Path(__file__).parents[2] / "shared/memory/dev"
 """The development split."""
 
