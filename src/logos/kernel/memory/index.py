@@ -15,6 +15,7 @@ the adding was divided into calls.
 """
 
 import math
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -80,7 +81,7 @@ class Index:
         self._start = np.zeros(1, dtype=np.int64)
         self._rows = np.zeros(0, dtype=np.int32)
         self._tf = np.zeros(0, dtype=np.float32)
-        self._tail: dict[int, list[tuple[int, int]]] = {}
+        self._tail: dict[int, array[int]] = {}  # by term: row, count, row, count …
         self._tail_rows = 0
         self._size = 0
         self._alive = 0
@@ -218,7 +219,11 @@ class Index:
             if key == len(self._df):
                 self._df.append(0)
             self._df[key] += 1
-            self._tail.setdefault(key, []).append((number, count))
+            tail = self._tail.get(key)
+            if tail is None:
+                tail = self._tail[key] = array("i")
+            tail.append(number)
+            tail.append(count)
         self._length[number] = len(row.terms)
         self._total += len(row.terms)
         self._join(number, row)
@@ -245,7 +250,7 @@ class Index:
             here = slice(self._start[number], self._start[number + 1])
             rows, tf = self._rows[here], self._tf[here]
         if tail := self._tail.get(number):
-            late = np.array(tail, dtype=np.int32)
+            late = np.frombuffer(tail, dtype=np.int32).reshape(-1, 2)
             rows = np.concatenate([rows, late[:, 0]])
             tf = np.concatenate([tf, late[:, 1].astype(np.float32)])
         return rows, tf
@@ -266,14 +271,17 @@ class Index:
 
     def _sort(self, keep: NDArray[np.bool_]) -> None:
         """Merge the tail into the sorted postings, without the rows that are not kept."""
-        tail = [(key, row, tf) for key, items in self._tail.items() for row, tf in items]
-        late = np.array(tail, dtype=np.int32).reshape(-1, 3)
+        tails = self._tail.values()
+        late = np.frombuffer(b"".join(tails), dtype=np.int32).reshape(-1, 2)
         counts = np.diff(self._start)
         keys = np.concatenate(
-            [np.repeat(np.arange(len(counts), dtype=np.int32), counts), late[:, 0]]
+            [
+                np.repeat(np.arange(len(counts), dtype=np.int32), counts),
+                np.repeat(np.fromiter(self._tail, np.int32), [len(tail) // 2 for tail in tails]),
+            ]
         )
-        rows = np.concatenate([self._rows, late[:, 1]])
-        tf = np.concatenate([self._tf, late[:, 2].astype(np.float32)])
+        rows = np.concatenate([self._rows, late[:, 0]])
+        tf = np.concatenate([self._tf, late[:, 1].astype(np.float32)])
         held = keep[rows]
         keys, rows, tf = keys[held], rows[held], tf[held]
         order = np.argsort(keys, kind="stable")

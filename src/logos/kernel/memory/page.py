@@ -116,20 +116,19 @@ def split(text: str, kind: Kind = Kind.CHAT, *, limit: int = PIECE_TOKENS) -> tu
 
 
 def _parts(text: str, start: int, end: int, level: int, limit: int) -> Iterator[Piece]:
-    """Parts of text[start:end] that each fit, cut no finer than it takes."""
-    cost = estimate(text[start:end])
-    if cost <= limit:
-        yield Piece(start, end, cost)
-        return
+    """Parts of text[start:end], which is too long, that each fit, cut no finer than it takes."""
     if level == len(_BOUNDARIES):
         for at in range(start, end, _HARD):
             stop = min(at + _HARD, end)
             yield Piece(at, stop, estimate(text[at:stop]))
         return
     at = start
-    for match in _BOUNDARIES[level].finditer(text, start, end):
-        if match.end() > at:
-            yield from _parts(text, at, match.end(), level + 1, limit)
-            at = match.end()
-    if at < end:
-        yield from _parts(text, at, end, level + 1, limit)
+    for stop in (*(match.end() for match in _BOUNDARIES[level].finditer(text, start, end)), end):
+        if stop <= at:
+            continue
+        cost = estimate(text[at:stop])
+        if cost <= limit:
+            yield Piece(at, stop, cost)
+        else:
+            yield from _parts(text, at, stop, level + 1, limit)
+        at = stop

@@ -10,6 +10,7 @@ is kept in truth.  A caller who knows the backend's own count gives that instead
 """
 
 import re
+from functools import lru_cache
 
 _UNIT = re.compile(
     r"'(?:s|t|re|ve|ll|d|m)\b|[A-Za-z]+| ?[0-9]+|[^\S\n]{2,}|\n+|[!-/:-@\[-`{-~]+|[^\sA-Za-z0-9]"
@@ -22,6 +23,7 @@ def estimate(text: str) -> int:
     return int(total * 1.03 + 0.999) if total else int(bool(text))
 
 
+@lru_cache(maxsize=1 << 16)
 def _cost(unit: str) -> float:
     size = len(unit)
     first = unit[0]
