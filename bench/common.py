@@ -15,6 +15,9 @@ import asyncpg
 
 from logos.store import Embedded, migrate
 
+CONVERSATIONS = Path(__file__).parents[2] / "shared/memory/dev"
+"""The development split."""
+
 
 @contextmanager
 def folder() -> Iterator[Path]:

@@ -28,7 +28,7 @@ import anyio
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletion
 
-from common import database, folder, note, report
+from common import CONVERSATIONS, database, folder, note, report
 from lib_memory import data
 from lib_memory.data import Conversation
 from logos import config
@@ -281,7 +281,7 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--split", type=Path, required=True)
+    parser.add_argument("--split", type=Path, default=CONVERSATIONS)
     parser.add_argument("--turns", type=int, default=300)
     parser.add_argument("--tokens", type=int, default=200_000)
     parser.add_argument("--reads", type=int, default=4)

@@ -25,7 +25,7 @@ from typing import Any
 
 import anyio
 
-from common import database, folder, report
+from common import CONVERSATIONS, database, folder, report
 from lib_memory import data
 from lib_memory.data import Conversation
 from lib_window.prompts import Prompt, measured, middle, sliding
@@ -203,9 +203,8 @@ async def main(args: argparse.Namespace) -> None:
     with folder() as place:
         async with database(place) as url:
             figures |= await turns(url, place, args.turns)
-            if args.split is not None:
-                talks = [one for one in data.load(args.split) if one.source == "locomo"]
-                figures |= await demand(url, place, talks[: args.talks])
+            talks = [one for one in data.load(args.split) if one.source == "locomo"]
+            figures |= await demand(url, place, talks[: args.talks])
     report(args, figures)
 
 
@@ -213,7 +212,7 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--split", type=Path, help="a folder of conversations")
+    parser.add_argument("--split", type=Path, default=CONVERSATIONS)
     parser.add_argument("--turns", type=int, default=500)
     parser.add_argument("--talks", type=int, default=100)
     parser.add_argument("--json", action="store_true")

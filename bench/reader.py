@@ -22,7 +22,7 @@ from pathlib import Path
 
 import anyio
 
-from common import database, folder, note
+from common import CONVERSATIONS, database, folder, note
 from lib_memory import data
 from lib_memory.data import FIRST, Conversation, Question
 from logos import config
@@ -181,9 +181,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument(
-        "--split", type=Path, default=Path(__file__).parents[2] / "shared/memory/dev"
-    )
+    parser.add_argument("--split", type=Path, default=CONVERSATIONS)
     parser.add_argument("--questions", type=int, default=40, help="of each conversation, at most")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--show", action="store_true", help="print every answer")

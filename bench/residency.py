@@ -37,7 +37,7 @@ import anyio
 import asyncpg
 import numpy as np
 
-from common import database, folder, note
+from common import CONVERSATIONS, database, folder, note
 from lib_memory import baseline, data, fitting, gating, journaled
 from lib_memory.data import Conversation, Question
 from logos.abi.ids import Seq
@@ -347,7 +347,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--split", type=Path, required=True)
+    parser.add_argument("--split", type=Path, default=CONVERSATIONS)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--rows", type=Path)
     parser.add_argument("--shipped", action="store_true")

@@ -1,5 +1,6 @@
 """OpenAI's own client, unchanged but for its base URL."""
 
+import hashlib
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,10 +13,12 @@ from gateway_rig import Rig, looks, rig
 from openai import AsyncOpenAI
 from pydantic import BaseModel
 
+from logos.abi.agent import Agent
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import Pid
-from logos.abi.messages import Image, Request, Role, Usage
+from logos.abi.messages import Image, Message, Options, Request, Role, Text, Usage
 from logos.drivers.model import After, Fail, Say
+from logos.kernel import Turn
 
 pytestmark = pytest.mark.anyio
 
@@ -28,6 +31,7 @@ WEATHER: Any = {
     },
 }
 PATIENCE_S = 20.0
+AGAIN = {"x-stainless-retry-count": "1"}
 
 
 @pytest.fixture
@@ -36,6 +40,47 @@ async def opened(
 ) -> AsyncIterator[tuple[AsyncOpenAI, Rig]]:
     async with rig(url, tmp_path, request.param) as one, AsyncOpenAI(**one.openai) as client:
         yield client, one
+
+
+@pytest.mark.parametrize("done_before", [True, False])
+async def test_what_is_being_asked_again_by_itself_is_waited_for(
+    url: str, tmp_path: Path, *, done_before: bool
+) -> None:
+    """After a node's death its conversations go on by themselves, and clients repeat themselves."""
+    gate = anyio.Event()
+    if done_before:
+        gate.set()
+    said = Message(role=Role.USER, content=(Text(text="who?"),))
+    # what one journal has that another node began, asked and did not live to see answered
+    seed = hashlib.sha256(b"\0".join([b"local", b"mine", b"", b"", b""])).digest()
+    agent = Agent(name="gateway/local", description=seed.hex(), program="gateway", resident=True)
+    async with rig(url, tmp_path, [After(gate.wait, Say("Mira.")), Say("Yes."), Say("?")]) as one:
+        kernel = one.machine.kernel
+        pid = await kernel.converse(agent, Turn((said,), Options(model="m")))
+        wanted = "thought" if done_before else "asked"
+        async for told in kernel.records.follow(pid):
+            if told.row.kind == wanted:
+                break
+        headers = {"x-logos-process": "mine"}
+        async with AsyncOpenAI(**one.openai, max_retries=0) as client:
+            with anyio.fail_after(PATIENCE_S):
+                answers: list[str | None] = []
+
+                async def ask(messages: Any, headers: dict[str, str]) -> None:
+                    answer = await client.chat.completions.create(
+                        model="m", messages=messages, extra_headers=headers
+                    )
+                    answers.append(answer.choices[0].message.content)
+
+                who: Any = {"role": "user", "content": "who?"}
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(ask, [who], headers | AGAIN)
+                    await anyio.sleep(0.3)  # it cannot be heard that nothing is told
+                    gate.set()
+                sure = [{"role": "assistant", "content": "Mira."}, who | {"content": "sure?"}]
+                await ask([who, *sure], headers)  # after all that it may have been told
+        assert answers == ["Mira.", "Yes."]
+        assert len(one.model.requests) == 2
 
 
 def script(*steps: Any) -> pytest.MarkDecorator:

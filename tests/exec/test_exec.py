@@ -127,6 +127,17 @@ def test_mistakes_are_said_before_anything_runs(
     assert plain(place, *words).returncode == status
 
 
+@pytest.mark.parametrize("folder", [".", "home", "home/store"])
+def test_the_kernel_s_own_files_are_no_workspace(place: Place, folder: str) -> None:
+    whole = place.folder.parent / folder
+    done = plain(place, "-w", str(whole), "--", "echo", "x")
+    assert done.returncode == 2
+    assert "cannot be a workspace" in done.stderr
+    assert "set LOGOS_HOME" in done.stderr
+    assert place.logos("ps").returncode == 0
+    assert plain(place, "-w", ".", "--", "echo", "x").stdout == "x\n"
+
+
 def test_a_dry_run_does_nothing(place: Place) -> None:
     before = place.logos("ps", "--all").stdout
     done = place.logos("exec", "--dry-run", "--json", "--", "echo", "hello")

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import anyio
 
 from logos.abi.errors import MEANING, Code, SysError
-from logos.boot import Machine
+from logos.boot import Machine, home
 from logos.cli.contract import contract
 from logos.cli.out import Out
 from logos.config import Loaded
@@ -96,6 +96,23 @@ class Asked:
     def here(self, path: str) -> Path:
         """A path as the person wrote it."""
         return self.cwd / Path(path).expanduser()
+
+    def workspace(self, given: str | None) -> Path | None:
+        """A folder that a process may change; none was given for one of its own.  Raise `not_found`,
+        and `invalid` for one with the kernel's own files, which it would take away from it."""
+        if not given:
+            return None
+        folder = self.here(given).resolve()
+        if not folder.is_dir():
+            raise SysError(Code.NOT_FOUND, f"{folder} is not a folder", hint="make it first")
+        kept = home(self.node.loaded.config).resolve()
+        if folder.is_relative_to(kept) or kept.is_relative_to(folder):
+            raise SysError(
+                Code.INVALID,
+                f"{folder} cannot be a workspace: what LogOS keeps is in {kept}",
+                hint="take a folder beside it, or set LOGOS_HOME to one outside",
+            )
+        return folder
 
     @property
     def node(self) -> Machine:

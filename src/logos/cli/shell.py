@@ -10,6 +10,7 @@ agent ends.  Everything is done by commands: this has no way in of its own.
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -44,6 +45,7 @@ class Shell:
         self._start = [agent, *(("--model", model) if model else ())]
         self.pid = 0
         self._seen = 0
+        self._enough = False
 
     def take(self, text: str) -> None:
         """One line."""
@@ -67,6 +69,7 @@ class Shell:
             subprocess.run([*CLIENT, *words], check=False)  # noqa: S603 - what the person typed
 
     def _say(self, text: str) -> None:
+        self._enough = False
         if self.pid and self._asked("send", str(self.pid), "--", text) is None:
             self.pid = 0  # it has ended: another one takes over
         if not self.pid:
@@ -77,12 +80,23 @@ class Shell:
         self._follow()
 
     def _asked(self, *words: str) -> Any:
-        """A command's answer, or None: it has said why."""
+        """A command's answer, or None: it has said why.  Ctrl-C waits for it: what has begun must be
+        known before it can be given up."""
         own = words.index("--")
-        ran = subprocess.run(  # noqa: S603 - a command of ours
-            [*CLIENT, *words[:own], "--json", *words[own:]], stdout=subprocess.PIPE, check=False
-        )
+        before = signal.signal(signal.SIGINT, self._had_enough)
+        try:
+            ran = subprocess.run(  # noqa: S603 - a command of ours
+                [*CLIENT, *words[:own], "--json", *words[own:]],
+                stdout=subprocess.PIPE,
+                check=False,
+                start_new_session=True,
+            )
+        finally:
+            signal.signal(signal.SIGINT, before)
         return json.loads(ran.stdout)["data"] if ran.returncode == 0 else None
+
+    def _had_enough(self, *_: object) -> None:
+        self._enough = True
 
     def _follow(self) -> None:
         """Show what it does until it waits for us again."""
@@ -92,7 +106,8 @@ class Shell:
         ) as watching:
             assert watching.stdout is not None
             try:
-                while not self._shown(watching.stdout):
+                while self._enough or not self._shown(watching.stdout):
+                    self._enough = False
                     self._asked("kill", str(self.pid), "--signal", "int", "--")
             finally:
                 watching.terminate()
@@ -187,7 +202,10 @@ def main() -> int:
         out.item({"type": "session", "agent": arguments.agent or "shell"}, "")
     try:
         for typed in lines(folder / "shell_history"):
-            shell.take(typed)
+            try:
+                shell.take(typed)
+            except KeyboardInterrupt:  # between two things it is at
+                print()
     finally:
         shell.close()
     if out.json:

@@ -1,6 +1,7 @@
 """Listening to one process while it answers.
 
     Line.meet(pid)        from now on
+    Line.join(pid)        what is under way already, whole: its events, and no deltas
     Line.next(within)     the next delta or event, or None when there was none in time
 
 Deltas come as they are thought, events when they are on disk.  If the process is driven elsewhere
@@ -13,7 +14,7 @@ from typing import NamedTuple
 
 import anyio
 
-from logos.abi.events import AnyEvent
+from logos.abi.events import AnyEvent, Exited, Interrupted, Told
 from logos.abi.ids import Pid, Seq
 from logos.abi.messages import AnyDelta
 from logos.kernel import Kernel
@@ -50,6 +51,24 @@ class Line:
         self._stops.append(self._kernel.listen(pid, self._hear))
         self._stops.append(self._kernel.attend(pid, self._witness))
 
+    async def join(self, pid: Pid) -> bool:
+        """Whether it still is at what it was told last, or has answered it."""
+        self._pid = pid
+        heard: list[Happened] = []
+        early = self._kernel.attend(pid, lambda seq, event: heard.append(Happened(seq, event)))
+        since: list[Happened] = []
+        try:
+            async for told in self._kernel.records.events(pid):
+                if isinstance(told.event, Told):
+                    since.clear()
+                since.append(Happened(told.row.seq, told.event))
+        finally:
+            early()
+        self._stops.append(self._kernel.attend(pid, self._witness))
+        for seq, event in (*since, *heard):
+            self._witness(seq, event)
+        return not any(map(_gave_up, self._queue))
+
     def _hear(self, began: Seq, delta: AnyDelta) -> None:
         self._queue.append(Heard(began, delta))
         self._more.set()
@@ -83,3 +102,11 @@ class Line:
     def close(self) -> None:
         while self._stops:
             self._stops.pop()()
+
+
+def _gave_up(item: Heard | Happened) -> bool:
+    match item:
+        case Happened(event=Interrupted(lost=False) | Exited()):
+            return True
+        case _:
+            return False

@@ -130,6 +130,7 @@ class Turns:
         self.talks = Talks()
         self.past = Past(kernel)
         self._known: set[str] = set()
+        self._looking = anyio.Lock()
 
     @asynccontextmanager
     async def begin(self, client: Client, wanted: Wanted) -> AsyncGenerator[Exchange]:
@@ -142,7 +143,8 @@ class Turns:
         talk, length = self.talks.find(heads) if not wanted.options.bare else (None, 0)
         line = Line(self._kernel)
         try:
-            talk = await self._tell(client, wanted, (talk, length), line)
+            under_way = await self._under_way(heads[-1], line) if wanted.again else None
+            talk = under_way or await self._tell(client, wanted, (talk, length), line)
             talk.owner, talk.busy = client.name, True
             self._stands(talk, heads[-1])
             exchange = Exchange(line, talk)
@@ -152,6 +154,22 @@ class Turns:
                 await self._end(exchange, talk, line)
         finally:
             line.close()
+
+    async def _under_way(self, head: bytes, line: Line) -> Talk | None:
+        """A node died when it was asked this, and it is being asked again: that is the answer."""
+        talk = self.talks.answered(head)
+        if talk is None or talk.busy:
+            return None
+        talk.busy = True
+        try:
+            if await line.join(talk.pid):
+                return talk
+        except BaseException:
+            talk.busy = False
+            raise
+        talk.busy = False
+        line.close()
+        return None
 
     def _stands(self, talk: Talk, head: bytes, answer: tuple[Seq, Thought] | None = None) -> None:
         self.talks.drop(talk)
@@ -165,12 +183,16 @@ class Turns:
         if client.name in self._known:
             return
         spoken = any(message.role is Role.ASSISTANT for message in wanted.messages)
-        if spoken or wanted.named or wanted.again:
-            self._known.add(client.name)
+        if not (spoken or wanted.named or wanted.again):
+            return
+        async with self._looking:
+            if client.name in self._known:
+                return
             for talk in await self.past.talks(client.name):
                 talk.owner = client.name
                 if self.talks.of(talk.pid) is None:
                     self.talks.stands(talk, talk.head)
+            self._known.add(client.name)
 
     async def _tell(
         self, client: Client, wanted: Wanted, found: tuple[Talk | None, int], line: Line

@@ -90,22 +90,32 @@ class Door:
         except msgspec.DecodeError:
             await self._gateway(self._inner(scope), _once(body), send)
             return
-        flight = self._past.answer(digest)
+        taken = self._past.take(digest)
+        flight = self._past.answer(taken)
         if flight is None:
-            await self.fresh(f"asked {scope['path']} something else")
             flight, known = Flight(), self._past.answers.setdefault(digest, [])
             inner = self._inner(scope)
             if self._past.resumed and not known:
                 inner["headers"].append(AGAIN)
-            known.append(flight)
-            self._tasks.start_soon(self._fly, flight, digest, inner, body)
+            known.append(flight)  # from now on: who asks the same meanwhile waits for this one
+            await self._begin(flight, digest, inner, body)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_until_left, receive, tasks.cancel_scope)
             await flight.give(send)
             tasks.cancel_scope.cancel()
             return
         if not flight.landed:
-            self._past.give_back(digest)
+            self._past.give_back(taken)
+
+    async def _begin(self, flight: Flight, digest: bytes, scope: Any, body: bytes) -> None:
+        flies = False
+        try:
+            await self.fresh(f"asked {scope['path']} something else")
+            self._tasks.start_soon(self._fly, flight, digest, scope, body)
+            flies = True
+        finally:
+            if not flies:
+                self._failed(flight, digest)
 
     async def fresh(self, did: str) -> None:
         """It does what it has not done before: is that because it has come so far?"""
@@ -133,11 +143,15 @@ class Door:
         except (SysError, UnicodeDecodeError) as error:
             log.warning("process %d: an answer is not kept: %s", self._guest.pid, error)
         finally:
-            if not flight.status:
-                flight.status = 500
-            if not flight.good:
-                self._past.forget(digest, flight)
-            flight.land()
+            if flight.good:
+                flight.land()
+            else:
+                self._failed(flight, digest)
+
+    def _failed(self, flight: Flight, digest: bytes) -> None:
+        flight.status = flight.status or 500
+        self._past.forget(digest, flight)
+        flight.land()
 
 
 def _answered(flight: Flight, digest: bytes, path: str) -> Answered:

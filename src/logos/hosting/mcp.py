@@ -3,22 +3,26 @@
     Mcp.answer(...)    one request: JSON in, JSON out; both eras of the protocol
 
 A call is proposed to the program's own process: the kernel admits, journals and makes it like any
-other, once.  A call the program repeats is answered from the journal.
+other, once.  A call the program repeats is answered from the journal, and so is one that a client
+library gave up waiting for and makes again: nobody has heard what came of it.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any, Protocol
 
+import anyio
 import msgspec
 
-from logos.abi.errors import SysError
+from logos.abi.errors import Code, SysError
 from logos.abi.events import Failed, Proposed, Returned
 from logos.abi.host import Guest
 from logos.abi.ids import CallId
 from logos.abi.messages import ToolCall, ToolSpec
 from logos.hosting.flight import Message, Send
-from logos.hosting.past import Past, digest_of_call
+from logos.hosting.past import Past, Taken, digest_of_call
 from logos.kernel import Kernel
 
 Receive = Callable[[], Awaitable[Message]]
@@ -52,6 +56,7 @@ class Mcp:
         self._past = past
         self._granted = granted
         self._fresh = fresh
+        self._waiting: defaultdict[str, list[Taken]] = defaultdict(list)
 
     async def answer(self, method: str, receive: Receive, send: Send) -> None:
         if method != "POST":
@@ -70,9 +75,35 @@ class Mcp:
         if not isinstance(asked, dict) or not isinstance(asked.get("method"), str):
             await _reply(send, 400, _error(None, INVALID, "one JSON-RPC request at a time"))
         elif "id" not in asked:
+            if asked["method"] == "notifications/cancelled":
+                self._gave_up((asked.get("params") or {}).get("requestId"))
             await _reply(send, 202, b"")
         else:
-            await _reply(send, 200, await self._said(asked))
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_until_left, receive, tasks.cancel_scope)
+                said = await self._said(asked)
+                await _reply(send, 200, said)
+                tasks.cancel_scope.cancel()
+
+    def _gave_up(self, id_: Any) -> None:
+        waiting = self._waiting.get(repr(id_), [])
+        if len(waiting) == 1:  # there are no sessions: two clients may count alike
+            self._past.give_back(waiting[0])
+
+    @asynccontextmanager
+    async def _waited(self, id_: Any, taken: Taken) -> AsyncGenerator[None]:
+        """Whoever leaves before the outcome is there has not heard it."""
+        waiting = self._waiting[repr(id_)]
+        waiting.append(taken)
+        try:
+            yield
+        except anyio.get_cancelled_exc_class():
+            self._past.give_back(taken)
+            raise
+        finally:
+            waiting.remove(taken)
+            if not waiting:
+                self._waiting.pop(repr(id_), None)
 
     async def _said(self, asked: dict[str, Any]) -> bytes:
         params = asked.get("params") or {}
@@ -90,36 +121,49 @@ class Mcp:
                 result = {"tools": [_tool(spec) for spec in await self._granted.specs()]}
                 result |= {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
             case "tools/call":
-                result = await self._call(str(params.get("name")), params.get("arguments") or {})
+                result = await self._call(asked["id"], params)
             case other:
                 return _error(asked["id"], ABSENT, f"there is no method {other}")
         return msgspec.json.encode({"jsonrpc": "2.0", "id": asked["id"], "result": result})
 
-    async def _call(self, name: str, arguments: Any) -> dict[str, Any]:
+    async def _call(self, id_: Any, params: dict[str, Any]) -> dict[str, Any]:
+        name = str(params.get("name"))
         try:
-            tool, given = self._granted.proposal(name, arguments)
+            tool, given = self._granted.proposal(name, params.get("arguments") or {})
         except SysError as error:
             return _failed(str(error.code), error.message, error.hint)
-        outcome = await self._past.outcome(await self._proposed(name, tool, given))
+        taken = self._past.take(digest_of_call(tool, given))
+        async with self._waited(id_, taken):
+            outcome = await self._past.outcome(await self._proposed(name, tool, given, taken))
         if isinstance(outcome, Failed):
             return _failed(str(outcome.code), outcome.message, outcome.hint)
         return _returned(outcome)
 
-    async def _proposed(self, name: str, tool: str, given: str) -> CallId:
-        digest = digest_of_call(tool, given)
-        known = self._past.call(digest)
+    async def _proposed(self, name: str, tool: str, given: str, taken: Taken) -> CallId:
+        past = self._past
+        known = past.call(taken)
         if known is not None:
             return known
-        await self._fresh(f"called {name} otherwise")
-        call = ToolCall(id=CallId(f"t{self._past.proposed + 1}"), name=tool, arguments=given)
-        self._past.learn_call(call)
+        call = ToolCall(id=CallId(f"t{past.proposed + 1}"), name=tool, arguments=given)
+        past.learn_call(call)  # from now on: who asks the same meanwhile waits for this one
+        made = False
         try:
+            await self._fresh(f"called {name} otherwise")
+            made = True
             await self._kernel.note(self._guest.pid, Proposed(calls=(call,)))
         except SysError as error:
-            self._past.outcomes[call.id] = Failed(
-                id=call.id, code=error.code, message=error.message
-            )
+            past.settle(Failed(id=call.id, code=error.code, message=error.message))
+        finally:
+            if not made:
+                past.forget_call(taken.digest, call.id)
+                past.settle(Failed(id=call.id, code=Code.CANCELLED, message="it was not made"))
         return call.id
+
+
+async def _until_left(receive: Receive, scope: anyio.CancelScope) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()
 
 
 def _self() -> dict[str, Any]:

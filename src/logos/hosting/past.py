@@ -2,8 +2,10 @@
 
     Past.learn(seq, event)    from its journal
     Past.begin()              a new run, which has repeated nothing yet
-    Past.answer(digest)       the answer to this request, if it was asked before; marks it repeated
-    Past.call(digest)         the same for a call of a tool
+    Past.take(digest)         this run asks it once more: which of the equal ones it is
+    Past.give_back(taken)     whoever asked did not wait for the answer, and will ask again
+    Past.answer(taken)        the answer to this request, if it was asked before
+    Past.call(taken)          the same for a call of a tool
     Past.resumed              a node died meanwhile: an answer may be in a conversation's journal only
     Past.left                 how much was asked before and has not been repeated
     digest_of(...)            what makes two requests the same
@@ -12,8 +14,7 @@ The n-th time a run asks the same it gets the n-th answer, in whatever order it 
 """
 
 import hashlib
-from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 import msgspec
@@ -45,6 +46,14 @@ def digest_of_call(name: str, arguments: str) -> bytes:
     return digest_of(name, arguments.encode() or b"{}")
 
 
+class Taken(NamedTuple):
+    """`number`: how many equal ones come before it.  `run`: who took it."""
+
+    digest: bytes
+    number: int
+    run: int
+
+
 class Past:
     def __init__(self) -> None:
         self.answers: dict[bytes, list[Flight]] = {}
@@ -54,7 +63,7 @@ class Past:
         self.runs = 0
         self.diverged = False
         self.resumed = False
-        self._used: Counter[bytes] = Counter()
+        self._taken: dict[bytes, set[int]] = {}
         self._changed = anyio.Event()
 
     def learn(self, event: AnyEvent) -> None:
@@ -65,8 +74,7 @@ class Past:
                 for call in calls:
                     self.learn_call(call)
             case Returned() | Failed():
-                self.outcomes[event.id] = event
-                self._change()
+                self.settle(event)
             case _:
                 pass
 
@@ -80,7 +88,7 @@ class Past:
             self.proposed += 1
 
     def begin(self) -> None:
-        self._used.clear()
+        self._taken.clear()
         self.runs += 1
         self.diverged = False
         self._change()
@@ -94,29 +102,45 @@ class Past:
     def left(self) -> int:
         asked = {digest: len(known) for digest, known in self.answers.items()}
         asked |= {digest: len(known) for digest, known in self.calls.items()}
-        return sum(max(times - self._used[digest], 0) for digest, times in asked.items())
+        return sum(
+            times - sum(number < times for number in self._taken.get(digest, ()))
+            for digest, times in asked.items()
+        )
 
-    def answer(self, digest: bytes) -> Flight | None:
-        known = self.answers.get(digest, ())
-        return known[n] if (n := self._use(digest)) < len(known) else None
-
-    def call(self, digest: bytes) -> CallId | None:
-        known = self.calls.get(digest, ())
-        return known[n] if (n := self._use(digest)) < len(known) else None
-
-    def _use(self, digest: bytes) -> int:
-        self._used[digest] += 1
+    def take(self, digest: bytes) -> Taken:
+        """The first of the equal ones that this run has not taken."""
+        mine = self._taken.setdefault(digest, set())
+        number = next(n for n in range(len(mine) + 1) if n not in mine)
+        mine.add(number)
         self._change()
-        return self._used[digest] - 1
+        return Taken(digest, number, self.runs)
 
-    def give_back(self, digest: bytes) -> None:
-        """Whoever asked did not wait for the answer: it asks again."""
-        self._used[digest] -= 1
+    def give_back(self, taken: Taken) -> None:
+        if taken.run == self.runs:  # a later run has not taken it
+            self._taken[taken.digest].discard(taken.number)
+
+    def answer(self, taken: Taken) -> Flight | None:
+        known = self.answers.get(taken.digest, ())
+        return known[taken.number] if taken.number < len(known) else None
+
+    def call(self, taken: Taken) -> CallId | None:
+        known = self.calls.get(taken.digest, ())
+        return known[taken.number] if taken.number < len(known) else None
 
     def forget(self, digest: bytes, flight: Flight) -> None:
         """It was no answer."""
+        self._drop(digest, self.answers[digest].index(flight))
         self.answers[digest].remove(flight)
-        self._used[digest] -= 1
+
+    def forget_call(self, digest: bytes, id_: CallId) -> None:
+        """It was never made."""
+        self._drop(digest, self.calls[digest].index(id_))
+        self.calls[digest].remove(id_)
+
+    def _drop(self, digest: bytes, gone: int) -> None:
+        """Those after it move up."""
+        mine = self._taken.get(digest, set())
+        self._taken[digest] = {n - (n > gone) for n in mine if n != gone}
 
     def _change(self) -> None:
         self._changed.set()
@@ -126,6 +150,10 @@ class Past:
         """Return when nothing is left."""
         while self.left:
             await self._changed.wait()
+
+    def settle(self, outcome: Returned | Failed) -> None:
+        self.outcomes[outcome.id] = outcome
+        self._change()
 
     async def outcome(self, id_: CallId) -> Returned | Failed:
         while id_ not in self.outcomes:

@@ -48,7 +48,7 @@ async def execute(asked: Asked) -> int:
         agent,
         " ".join(call.argv),
         limits=Limits(wall_s=args.wall, calls=args.calls),
-        workspace=_folder(asked, args.workspace),
+        workspace=asked.workspace(args.workspace),
         by=asked.by,
         first=(Proposed(calls=(first,)),),
     )
@@ -63,7 +63,7 @@ async def _call(asked: Asked) -> Exec:
     args = asked.arguments
     program = _program(asked, args.command[0])
     shown = [*homes(program), *map(asked.here, args.readable)]
-    inside = _folder(asked, args.workspace) == asked.cwd.resolve()
+    inside = asked.workspace(args.workspace) == asked.cwd.resolve()
     if not inside:
         shown.append(asked.cwd)
     text = ""
@@ -91,15 +91,6 @@ def _program(asked: Asked, word: str) -> Path:
     elif (on_path := shutil.which(word)) is not None:
         return Path(on_path)
     raise SysError(Code.NOT_FOUND, f"there is no program {word}", hint="give its path")
-
-
-def _folder(asked: Asked, given: str | None) -> Path | None:
-    if not given:
-        return None
-    folder = (asked.cwd / given).resolve()
-    if not folder.is_dir():
-        raise SysError(Code.NOT_FOUND, f"{folder} is not a folder", hint="make it first")
-    return folder
 
 
 def _pair(text: str) -> tuple[str, str]:

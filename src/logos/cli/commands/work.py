@@ -42,7 +42,7 @@ async def run(asked: Asked) -> int:
             wall_s=args.wall,
             calls=args.calls,
         ),
-        workspace=_folder(asked, args.workspace),
+        workspace=asked.workspace(args.workspace),
         by=asked.by,
     )
     if args.detach:
@@ -70,15 +70,6 @@ def nano(dollars: float | None) -> int | None:
     if not math.isfinite(dollars):
         raise SysError(Code.INVALID, f"a cost of {dollars} makes no sense", hint="--cost 0.50")
     return int(dollars * NANO)
-
-
-def _folder(asked: Asked, name: str) -> Path | None:
-    if not name:
-        return None
-    folder = (asked.cwd / name).resolve()
-    if not folder.is_dir():
-        raise SysError(Code.NOT_FOUND, f"{folder} is not a folder", hint="make it first")
-    return folder
 
 
 async def attach(asked: Asked) -> int:
