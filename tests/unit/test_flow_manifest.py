@@ -82,6 +82,8 @@ def test_a_tool_cannot_be_shadowed() -> None:
         ("create_note", ["title"], {"destructiveHint": True}, Impact.IRREVERSIBLE),
         ("frobnicate", ["x"], {}, Impact.IRREVERSIBLE),
         ("frobnicate", ["x"], {"readOnlyHint": True}, Impact.READ),
+        ("get_x", ["x"], {"readOnlyHint": True, "openWorldHint": True}, Impact.READ_EGRESS),
+        ("searchPets", [], {"readOnlyHint": False, "destructiveHint": True}, Impact.IRREVERSIBLE),
         ("delete_everything", ["x"], {"readOnlyHint": True}, Impact.IRREVERSIBLE),
         ("get_x", ["x"], {"readOnlyHint": False}, Impact.IRREVERSIBLE),
     ],
