@@ -6,13 +6,13 @@ from typing import Any
 import anyio
 import msgspec
 import pytest
+from tests.pg.acting import ALL, Files, agent, calls, ended, events, status, until
 
 from logos.abi.agent import Agent
 from logos.abi.calls import Read, Run
 from logos.abi.driver import Job
 from logos.abi.errors import Code
 from logos.abi.events import (
-    AnyEvent,
     Blocked,
     Ended,
     Failed,
@@ -21,65 +21,13 @@ from logos.abi.events import (
     Received,
     Returned,
 )
-from logos.abi.ids import INIT, CallId, Pid
-from logos.abi.messages import Request, Role, ToolCall, ToolResult
+from logos.abi.ids import INIT
+from logos.abi.messages import Request, Role, ToolResult
 from logos.abi.process import Signal
-from logos.abi.rights import EVERYTHING, parse
+from logos.abi.rights import parse
 from logos.drivers.model import After, Say, Scripted
-from logos.kernel import Kernel
 
 pytestmark = pytest.mark.anyio
-
-ALL = tuple(EVERYTHING)
-PATIENCE_S = 20.0
-
-
-def agent(*tools: str, **given: Any) -> Agent:
-    return Agent(**{"name": "a", "model": "m", "tools": tools, "allow": ALL} | given)
-
-
-def calls(*wanted: tuple[str, dict[str, Any]], text: str = "", **given: Any) -> Say:
-    return Say(
-        text,
-        tuple(ToolCall(id=CallId("x"), name=n, arguments=json.dumps(a)) for n, a in wanted),
-        **given,
-    )
-
-
-async def events(kernel: Kernel, pid: Pid) -> list[AnyEvent]:
-    return [told.event async for told in kernel.records.events(pid)]
-
-
-async def until(kernel: Kernel, pid: Pid, kind: type, n: int = 1) -> Any:
-    """The n-th event of a kind."""
-    with anyio.fail_after(PATIENCE_S):
-        async for told in kernel.records.follow(pid):
-            if isinstance(told.event, kind):
-                n -= 1
-                if not n:
-                    return told.event
-    raise AssertionError(f"it exited without {kind.__name__}")
-
-
-async def ended(kernel: Kernel, pid: Pid) -> Any:
-    with anyio.fail_after(PATIENCE_S):
-        return await kernel.records.wait(pid)
-
-
-async def status(kernel: Kernel, pid: Pid, wanted: str) -> None:
-    with anyio.fail_after(PATIENCE_S):
-        while True:
-            known = await kernel.records.known(pid)
-            if known is not None and known.status == wanted:
-                return
-            await anyio.sleep(0.005)  # another's task has to write it
-
-
-class Files:
-    """A driver of reads: each answers with its path."""
-
-    async def run(self, job: Job) -> str:
-        return f"text of {job.call.path}"
 
 
 class Together:
