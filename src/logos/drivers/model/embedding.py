@@ -41,7 +41,7 @@ class Embeddings:
         who, _, model = name.partition("/")
         url = endpoint.url or PROVIDERS.get(who, Provider("openai")).url
         headers = {"authorization": f"Bearer {endpoint.key}"} if endpoint.key else {}
-        self._model = endpoint.model or model
+        self._model = endpoint.model or model or name
         self.name = f"{name}:{self._model}"
         self.dimension = 0
         self._wire = Wire(endpoint, url.rstrip("/") + "/embeddings", headers, PLACES)
