@@ -5,7 +5,8 @@
     Meaning.run(node)                  give pages their vectors in the background, until cancelled
     Meaning.written(entries)           these journals have grown
     Meaning.forget(pid)                something of it was forgotten
-    Meaning.states(), again(pid)       how far each space is; begin one anew
+    Meaning.model(), states()          by what, and how far each space is
+    Meaning.again(pid)                 begin one anew
     Hooks, Status                      what it needs of others; one line of `states`
     USED, LATE, OFF                    what came of a question
 

@@ -110,16 +110,18 @@ class Meaning:
 
     # -- for people ------------------------------------------------------------------------
 
+    async def model(self) -> str:
+        """The name of what vectors are made by; none: nothing.  Raise `not_found`."""
+        if not self._settings.embedder:
+            return ""
+        return (await self._hooks.embedder(self._settings.embedder)).name
+
     async def states(self) -> list[Status]:
-        return await self.vectors.states()
+        return await self.vectors.states(await self.model())
 
     async def again(self, pid: Pid) -> None:
         await self.vectors.drop(pid)
         self._work.set()
-
-    @property
-    def on(self) -> bool:
-        return bool(self._settings.embedder)
 
     # -- the background --------------------------------------------------------------------
 

@@ -1,11 +1,10 @@
 -- Statements of logos.kernel.meaning.
 
 -- name: states
--- How far each space is, with every model that has vectors of it.
-SELECT p.pid, p.agent, p.head_seq, v.model, v.setting, v.version, v.dimension, v.seq, v.start,
-       v.head, v.pages, v.skipped, v.tokens, v.error
-  FROM page_vector_state v JOIN process p ON p.pid = v.pid
- ORDER BY p.pid, v.model;
+-- How far each process is, with every model that has vectors of it.
+SELECT p.pid, p.agent, p.head_seq, v.model, v.head, v.pages, v.skipped, v.tokens, v.error
+  FROM process p LEFT JOIN page_vector_state v ON v.pid = p.pid
+ WHERE p.head_seq > 0 ORDER BY p.pid, v.model;
 
 -- name: of
 SELECT model, setting, version, dimension, seq, start, head, pages, skipped, tokens, error

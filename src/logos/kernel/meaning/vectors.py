@@ -51,15 +51,17 @@ class State(NamedTuple):
 
 
 class Status(NamedTuple):
-    """A line for people.  `left`: events of the journal that nobody has looked at yet."""
+    """A line for people.  Of `events` of its journal, `done` were looked at.  `others`: pages that have
+    vectors of another model, which serve until those of this one are there."""
 
     pid: Pid
     name: str
-    model: str
+    events: int
+    done: int
     pages: int
-    left: int
     skipped: int
     tokens: int
+    others: int
     error: str
 
 
@@ -133,21 +135,18 @@ class Vectors:
         for held in [held for held in self._held if held[0] == pid]:
             del self._held[held]
 
-    async def states(self) -> list[Status]:
-        rows = await self._all(_SQL.states)
-        return [
-            Status(
-                Pid(row["pid"]),
-                row["agent"],
-                row["model"],
-                row["pages"],
-                max(0, row["head_seq"] - row["head"]),
-                row["skipped"],
-                row["tokens"],
-                row["error"],
-            )
-            for row in rows
-        ]
+    async def states(self, model: str) -> list[Status]:
+        found: dict[Pid, Status] = {}
+        for row in await self._all(_SQL.states):
+            pid = Pid(row["pid"])
+            line = found.get(pid) or Status(pid, row["agent"], row["head_seq"], 0, 0, 0, 0, 0, "")
+            if row["model"] == model:
+                made = row["head"], row["pages"], row["skipped"], row["tokens"]
+                line = Status(*line[:3], *made, line.others, row["error"])
+            elif row["model"]:
+                line = line._replace(others=line.others + row["pages"])
+            found[pid] = line
+        return list(found.values())
 
     async def of(self, pid: Pid) -> list[State]:
         return [State(*row) for row in await self._all(_SQL.of, pid=pid)]
