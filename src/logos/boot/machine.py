@@ -112,7 +112,9 @@ async def boot(
             alone=True,
             seal=seal(config, place, vault),
             vault=vault,
-            manifests=lambda: functions.manifests() | tools.annotations() | written,
+            manifests=lambda: (
+                functions.manifests() | tools.annotations() | places.manifests() | written
+            ),
             rules=rules,
             trust=config.trust,
             memory=config.memory,
