@@ -40,7 +40,7 @@ from logos.kernel.memory.space import Space, SpaceImage
 from logos.kernel.memory.text import terms
 from logos.kernel.memory.window import page_text
 
-SPACE_VERSION = 4
+SPACE_VERSION = 5
 """Raise it when what is packed changes, or how events become pages: older images are not read."""
 
 NOTHING = "[nothing in memory fits the question]"
