@@ -295,8 +295,10 @@ class Index:
         """Those of the windows of `rows`."""
         if self._near is None:
             return self._length[rows].astype(np.float64)
-        padded = np.append(self._length[: self._size], np.float32(0))
-        wide: Floats64 = (padded[self._near[rows]] * KERNEL).sum(axis=1)
+        near = self._near[rows]
+        wide: Floats64 = (np.where(near < 0, np.float32(0), self._length[near]) * KERNEL).sum(
+            axis=1
+        )
         return wide
 
     def _prepared(self) -> tuple[Floats, Floats]:

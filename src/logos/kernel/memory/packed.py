@@ -19,7 +19,7 @@ from numpy.typing import DTypeLike, NDArray
 K = TypeVar("K", str, tuple[str, str])
 
 _NARROW = (np.int8, np.int16, np.int32, np.int64)
-_LATELY = 1 << 13
+_LATELY = 1 << 14
 
 
 class Packed(NamedTuple):
@@ -91,7 +91,7 @@ class Terms:
         self._text = text
         self._starts = _starts(text)
         self._late: dict[str, int] = {}
-        self._met: dict[str, int] = {}  # of the sorted ones, some that were looked for lately
+        self._met: dict[str, int | None] = {}  # among the sorted ones: what was looked for lately
 
     def __len__(self) -> int:
         return len(self._starts) - 1 + len(self._late)
@@ -105,20 +105,24 @@ class Terms:
         number = self.get(name)
         if number is None:
             number = self._late[name] = len(self)
+            self._met.pop(name, None)
         return number
 
     def get(self, name: str) -> int | None:
         number = self._late.get(name)
-        if number is None:
-            number = self._met.get(name)
-        if number is None and (number := self._find(name.encode())) is not None:
-            if len(self._met) >= _LATELY:
-                self._met.clear()
-            self._met[name] = number
+        if number is not None:
+            return number
+        if name in self._met:
+            return self._met[name]
+        if len(self._met) >= _LATELY:
+            self._met.clear()
+        number = self._met[name] = self._find(name.encode())
         return number
 
     def settle(self) -> NDArray[np.int64]:
         """Sort everything; the numbers that what had 0, 1, 2 … has now."""
+        if not self._late:
+            return np.arange(len(self))
         before = self._text.decode().split("\n")[:-1]
         late = sorted(self._late)
         places = np.array([bisect_left(before, name) for name in late], dtype=np.int64)
@@ -126,11 +130,12 @@ class Terms:
         moved = np.empty(len(self), dtype=np.int64)
         moved[: len(before)] = old + np.searchsorted(places, old, side="right")
         moved[[self._late[name] for name in late]] = places + np.arange(len(late))
-        if late:
-            names = sorted(before + late)
-            self._text = ("\n".join(names) + "\n").encode()
-            self._starts = _starts(self._text)
-        self._late, self._met = {}, {}
+        self._text = ("\n".join(sorted(before + late)) + "\n").encode()
+        self._starts = _starts(self._text)
+        few, at = len(self._met) + len(late) <= _LATELY, moved.tolist()
+        met = (*self._met.items(), *self._late.items()) if few else ()
+        self._met = {name: at[old] for name, old in met if old is not None}
+        self._late = {}
         return moved
 
     def text(self) -> bytes:

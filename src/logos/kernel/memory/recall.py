@@ -106,7 +106,10 @@ class Recall:
         """The older at this path is marked as superseded, whichever of them came first.  Sources may
         contradict each other about a fact: then both stand."""
         cols = self._pager.space.table.columns()
-        there = cols.alive & (cols.place == like.place) & (cols.until < 0)
+        there = cols.place == like.place
+        if not there.any():
+            return like
+        there &= cols.alive & (cols.until < 0)
         if event.source and event.path.startswith(f"{FACTS}/"):
             there &= cols.origin == like.origin
         if not there.any():
