@@ -12,7 +12,7 @@ Invariant: the rendered pages of a fault cost at most its budget.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,7 +105,7 @@ class Pager:
     @cached_property
     def _scorer(self) -> Scorer:
         """Made when it is first needed: weights are fitted on spaces that have none yet."""
-        return Scorer(load() if self._weights is None else self._weights)
+        return _shipped() if self._weights is None else Scorer(self._weights)
 
     @classmethod
     def rebuild(cls, pages: Iterable[Page], weights: Weights | None = None) -> "Pager":
@@ -212,6 +212,11 @@ def _reasons(moved: tuple[tuple[str, float], ...], close: float) -> tuple[tuple[
         return moved
     ordered = sorted([*moved, ("meaning", round(close, 2))], key=lambda one: -abs(one[1]))
     return tuple(ordered[: len(moved)])
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> Scorer:
+    return Scorer(load())
 
 
 def _shared(ask: Ask) -> bool:
