@@ -190,7 +190,7 @@ class Kernel:
         meet: Callable[[Pid], object] = lambda _: None,
     ) -> Pid:
         """Start a process whose first turn is spoken by a client.  Both are in the journal when
-        this returns; `meet` is told its number before it begins."""
+        this returns; `meet` is told its number before it begins, and it begins at once."""
         options = turn.options
         await self._parts.models(options.model if options else agent.model)
         owner = Process(caps=EVERYTHING)
@@ -198,8 +198,11 @@ class Kernel:
         terms = Terms(asked, by=by, more=told(turn))
         entry, _ = await self._make(agent, "", terms, (INIT, owner))
         meet(entry.head.pid)
-        await self._writer.append(entry).durable(entry.head.pid)
-        return entry.head.pid
+        resident = self._unborn.pop(entry.head.pid)
+        self._node.hold(resident)
+        resident.last = batch = self._writer.append(entry)
+        await batch.durable(resident.pid)
+        return resident.pid
 
     async def tell(self, pid: Pid, turn: Turn) -> None:
         """A client goes on.  Where the process is at hand it is told at once; else by a letter.
