@@ -192,11 +192,9 @@ class Kernel:
         terms = Terms(asked, by=by, more=told(turn))
         entry, _ = await self._births.make(agent, "", terms, (INIT, owner))
         meet(entry.head.pid)
-        resident = self._unborn.pop(entry.head.pid)
-        self._node.hold(resident)
-        resident.last = batch = self._writer.append(entry)
-        await batch.durable(resident.pid)
-        return resident.pid
+        self._births.begun(entry.head.pid)  # it thinks meanwhile, and its program calls nothing
+        await self._writer.append(entry).durable(entry.head.pid)
+        return entry.head.pid
 
     async def tell(self, pid: Pid, turn: Turn) -> None:
         """A client goes on.  Where the process is at hand it is told at once; else by a letter.
