@@ -143,6 +143,6 @@ def _drivers(
 
 
 def _commands(config: Config, vault: Vault, sandbox: Sandbox, skills: Skills) -> Tool:
-    """Scripts of skills are run where they are."""
+    """Scripts of skills are run where they are, by whoever may read them."""
     env = filled_all(config.commands.env, vault)
-    return Commands(sandbox, readable=(skills.folder,), env=env)
+    return Commands(sandbox, shared=skills.folders, env=env)

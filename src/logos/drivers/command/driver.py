@@ -6,24 +6,29 @@ A program that fails is an answer, not an error; an error means that it was neve
 never ran.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from logos.abi.calls import Run
 from logos.abi.driver import Command, Completed, Job, Sandbox
 from logos.abi.errors import Code, SysError
 from logos.abi.limits import OUTPUT_BYTES
+from logos.abi.rights import Cap, attenuates
 
 
 class Commands:
-    """`readable` are the folders programs may read besides their workspace, `env` is all they
-    see of an environment."""
+    """`shared` are folders outside the workspace and the path each has in the tree: a program reads
+    those that its process may.  `env` is all it sees of an environment."""
 
     def __init__(
-        self, sandbox: Sandbox, *, readable: tuple[Path, ...] = (), env: Mapping[str, str] = {}
+        self,
+        sandbox: Sandbox,
+        *,
+        shared: Callable[[], Mapping[str, Path]] = dict,
+        env: Mapping[str, str] = {},
     ) -> None:
         self._sandbox = sandbox
-        self._readable = readable
+        self._shared = shared
         self._env = dict(env)
 
     async def run(self, job: Job) -> str:
@@ -39,12 +44,20 @@ class Commands:
                 workspace=job.workspace,
                 stdin=call.stdin.encode("utf-8", "surrogatepass"),
                 env=self._env,
-                readable=self._readable,
+                readable=self._readable(job.caps),
                 timeout_s=timeout_s,
                 output_bytes=OUTPUT_BYTES,
             )
         )
         return _told(completed, timeout_s)
+
+    def _readable(self, caps: frozenset[Cap]) -> tuple[Path, ...]:
+        """Those of which it may read everything."""
+        return tuple(
+            folder
+            for path, folder in sorted(self._shared().items())
+            if not attenuates((Cap(verb="read", path=f"{path}/**"),), caps)
+        )
 
 
 def _told(completed: Completed, timeout_s: float) -> str:

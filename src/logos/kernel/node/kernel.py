@@ -193,7 +193,7 @@ class Kernel:
         meet: Callable[[Pid], object] = lambda _: None,
     ) -> Pid:
         """Start a process whose first turn is spoken by a client.  Both are in the journal when
-        this returns; `meet` is told its number before it begins."""
+        this returns; `meet` is told its number before it begins, and it begins at once."""
         options = turn.options
         await self._parts.models(options.model if options else agent.model)
         owner = Process(caps=EVERYTHING)
@@ -201,6 +201,7 @@ class Kernel:
         terms = Terms(asked, by=by, more=told(turn))
         entry, _ = await self._births.make(agent, "", terms, (INIT, owner))
         meet(entry.head.pid)
+        self._births.begun(entry.head.pid)  # it thinks meanwhile, and its program calls nothing
         await self._writer.append(entry).durable(entry.head.pid)
         return entry.head.pid
 
