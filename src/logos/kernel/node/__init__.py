@@ -6,6 +6,7 @@ Parts                what boot hands in
 Turn                 what a client of the gateway says
 """
 
+from logos.kernel.node.asked import Models
 from logos.kernel.node.kernel import Kernel, open_kernel
 from logos.kernel.node.lease import Dead
 from logos.kernel.node.parts import Parts
@@ -13,7 +14,6 @@ from logos.kernel.node.reask import Again, reasked
 from logos.kernel.node.records import Listed, Records, Told
 from logos.kernel.node.redecide import Changed, Redecided, redecided
 from logos.kernel.node.replay import Replayed
-from logos.kernel.node.think import Models
 from logos.kernel.node.why import Why, explained
 from logos.kernel.process.mail import Turn
 
