@@ -127,8 +127,7 @@ class Programs:
             key = secrets.token_urlsafe(24)
             command = _command(job, call, env=_environ(port, key, call), apart=apart)
             async with self._sandbox.host(command) as hosted:
-                door = hosted.door if own is None else own.fileno()
-                assert door is not None
+                door = hosted.doors[0] if own is None else own.fileno()
                 return await self._served(job.pid, call, key, door, hosted)
 
     async def _served(self, pid: Pid, call: Exec, key: str, door: int, hosted: Hosted) -> int:
@@ -184,7 +183,7 @@ def _command(job: Job, call: Exec, *, env: dict[str, str], apart: bool) -> Comma
         processes=PROCESSES,
         file_bytes=FILE_BYTES,
         start=Path(call.folder) if call.folder else None,
-        door=PORT if apart else 0,
+        doors=(PORT,) if apart else (),
     )
 
 
