@@ -1,0 +1,121 @@
+"""What the journal can say.
+
+An event is a fact in the past tense.  It is never changed and never deleted, though its words
+may be forgotten (Forgot); a new meaning
+is a new event, and a change of shape is a new class with an upcaster
+(kernel/journal/upcast.py).
+
+    Spawned                               the first event of every process
+    Asked Thought Interrupted             a thought: begun, had, cut short
+    Called Blocked Returned Failed        a system call: let in, waiting, answered, refused or failed
+    Held Decided                          a call that waits for a person: asked about, answered
+    Agreed                                at init: an answer that holds from now on
+    Revoked                               rights this process and its descendants have no more
+    Received Signalled                    what reached the process from outside
+    Told                                  what a client of the gateway said to its process
+    Proposed Answered Diverged            a program somebody else wrote: asks for a call, was answered
+                                          by a model, did not repeat what it did before
+    Started Ended                         a child of this process: begun, gone
+    Scheduled Rang                        a timer: set, due
+    Idled                                 nothing to do until something arrives
+    PagedIn Compacted Pinned              the window: brought back, taken out, kept in
+    Remembered Linked Forgot              memory: stored, joined, gone for good
+    Warned                                the watchdog said something
+    Exited                                the last event of every process
+"""
+
+from logos.abi.events.base import Event
+from logos.abi.events.calling import (
+    Agreed,
+    Blocked,
+    Called,
+    Decided,
+    Failed,
+    Held,
+    Returned,
+    Revoked,
+)
+from logos.abi.events.hearing import Answered, Diverged, Proposed, Received, Told
+from logos.abi.events.life import (
+    Ended,
+    Exited,
+    Idled,
+    Rang,
+    Scheduled,
+    Signalled,
+    Spawned,
+    Started,
+    Warned,
+)
+from logos.abi.events.memory import Compacted, Forgot, Linked, PagedIn, Pinned, Remembered
+from logos.abi.events.thinking import Asked, Interrupted, Thought
+
+AnyEvent = (
+    Spawned
+    | Asked
+    | Thought
+    | Interrupted
+    | Called
+    | Held
+    | Decided
+    | Agreed
+    | Revoked
+    | Blocked
+    | Returned
+    | Failed
+    | Received
+    | Told
+    | Proposed
+    | Answered
+    | Diverged
+    | Signalled
+    | Started
+    | Ended
+    | Scheduled
+    | Rang
+    | Idled
+    | Warned
+    | PagedIn
+    | Compacted
+    | Pinned
+    | Remembered
+    | Linked
+    | Forgot
+    | Exited
+)
+
+__all__ = [
+    "Agreed",
+    "Answered",
+    "AnyEvent",
+    "Asked",
+    "Blocked",
+    "Called",
+    "Compacted",
+    "Decided",
+    "Diverged",
+    "Ended",
+    "Event",
+    "Exited",
+    "Failed",
+    "Forgot",
+    "Held",
+    "Idled",
+    "Interrupted",
+    "Linked",
+    "PagedIn",
+    "Pinned",
+    "Proposed",
+    "Rang",
+    "Received",
+    "Remembered",
+    "Returned",
+    "Revoked",
+    "Scheduled",
+    "Signalled",
+    "Spawned",
+    "Started",
+    "Thought",
+    "Told",
+    "Warned",
+]
