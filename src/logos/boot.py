@@ -29,7 +29,7 @@ from logos.abi.messages import Message, Options, Request
 from logos.config import Config, Loaded, filled, load, secret
 from logos.drivers.command import Commands
 from logos.drivers.function import Functions
-from logos.drivers.http import Web
+from logos.drivers.http import Proxy, Web
 from logos.drivers.model import Driver, Embeddings, Endpoint, dialect_of, is_known, open_model
 from logos.drivers.program import Programs
 from logos.drivers.sandbox import open_sandbox
@@ -236,9 +236,10 @@ async def boot(
         places = await stack.enter_async_context(
             open_places(place / "mounts", tools, sandbox, config.mounts, vault)
         )
-        programs = Programs(sandbox)
+        way = Proxy()
+        programs = Programs(sandbox, way)
         skills = Skills(place / "skills")
-        commands = _commands(config, vault, sandbox, skills)
+        commands = _commands(config, vault, sandbox, skills, way)
         written, rules = _site(config)
         parts = Parts(
             store=store,
@@ -260,6 +261,7 @@ async def boot(
             trust=config.trust,
         )
         kernel = await stack.enter_async_context(open_kernel(parts))
+        way.tell(kernel.note)
         around = (sandbox, places, skills, Workspace(), agents, opened, vault, programs)
         yield Machine(kernel, loaded, functions, *around)
 
@@ -292,10 +294,10 @@ def _drivers(
     }
 
 
-def _commands(config: Config, vault: Vault, sandbox: Sandbox, skills: Skills) -> Tool:
+def _commands(config: Config, vault: Vault, sandbox: Sandbox, skills: Skills, way: Proxy) -> Tool:
     """Scripts of skills are run where they are."""
     env = _filled(config.commands.env, vault)
-    return Commands(sandbox, readable=(skills.folder,), env=env)
+    return Commands(sandbox, way=way, readable=(skills.folder,), env=env)
 
 
 def _seal(config: Config, place: Path, environ: Mapping[str, str]) -> Seal:

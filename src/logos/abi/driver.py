@@ -230,8 +230,8 @@ Refused: TypeAlias = Sequence[str]
 class WayOut(Protocol):
     """The only way from a sandbox to a network."""
 
-    def variables(self, port: int) -> Mapping[str, str]:
-        """What tells a program that its way out is at this port of its own loopback."""
+    def variables(self, port: int, hosts: Sequence[str]) -> Mapping[str, str]:
+        """What tells a program that its way to these hosts is at this port of its own loopback."""
         ...
 
     def open(

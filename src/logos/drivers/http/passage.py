@@ -11,9 +11,9 @@ Invariant: nothing is sent to a place whose first contact is not on disk.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol
 
 import anyio
 
@@ -25,8 +25,12 @@ from logos.drivers.http.hosts import Resolve, outside, reaches
 
 log = logging.getLogger("logos.drivers")
 
-Note: TypeAlias = Callable[[Pid, Reached], Awaitable[None]]
-"""Journal it at this process; durable when it returns."""
+
+class Note(Protocol):
+    """Journal these at a process; durable when it returns."""
+
+    async def __call__(self, pid: Pid, *events: Reached) -> None: ...
+
 
 PLACES = 256
 """Different places one call may ask for: each is a line in its journal."""
@@ -83,6 +87,7 @@ class Passage:
         self._connections += 1
         if self._connections > self.bounds.connections:
             raise Shut(429, f"more than {self.bounds.connections} connections in one call")
+        self._bound()
         if not reaches(self._hosts, host, port):
             shown = host if port in (80, 443) else f"{host}:{port}"
             lacks = f"connect:/net/{shown}"
@@ -113,7 +118,7 @@ class Passage:
                 raise Shut(429, f"more than {PLACES} different places in one call")
             count = self._places[place] = _Count(address)
             try:
-                await self._write(place, count)
+                await self._note(self._job.pid, self._event(place, count))
                 count.failed = False
             except SysError as error:
                 log.warning("process %d: %s is not journaled: %s", self._job.pid, place, error)
@@ -130,23 +135,25 @@ class Passage:
         count.sent += sent
         count.received += received
         self._bytes += sent + received
+        self._bound()
+
+    def _bound(self) -> None:
         if self._bytes > self.bounds.bytes:
             raise Shut(413, f"more than {self.bounds.bytes} bytes in one call")
 
     async def close(self) -> None:
-        with anyio.move_on_after(NOTED_S, shield=True):
-            for place, count in self._places.items():
-                if not count.failed:
-                    try:
-                        await self._write(place, count)
-                    except SysError as error:  # it has exited, or is another node's by now
-                        log.warning("process %d: no totals: %s", self._job.pid, error)
-                        return
+        events = [self._event(p, count) for p, count in self._places.items() if not count.failed]
+        if not events:
+            return
+        try:
+            with anyio.move_on_after(NOTED_S, shield=True):
+                await self._note(self._job.pid, *events)
+        except SysError as error:  # it has exited, or is another node's by now
+            log.warning("process %d: no totals: %s", self._job.pid, error)
 
-    async def _write(self, place: Place, count: _Count) -> None:
-        id_ = CallId(self._job.id.partition("-")[2])
-        event = Reached(
-            id=id_,
+    def _event(self, place: Place, count: _Count) -> Reached:
+        return Reached(
+            id=CallId(self._job.id.partition("-")[2]),
             host=place.host,
             port=place.port,
             address=count.address,
@@ -155,4 +162,3 @@ class Passage:
             sent=count.sent,
             received=count.received,
         )
-        await self._note(self._job.pid, event)

@@ -195,7 +195,9 @@ class Cage:
     def doors(self) -> tuple[int, ...]:
         """Once it is ready: the sockets at which the program will knock, open until the end."""
         found: list[int] = []
-        for _ in self.view.doors if self._door is not None else ():
+        if self._door is None:
+            return ()
+        for _ in self.view.doors:
             _, [fd], *_ = socket.recv_fds(self._door, 1, 1)
             self._fds.callback(os.close, fd)
             found.append(fd)

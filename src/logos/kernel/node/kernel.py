@@ -21,7 +21,7 @@ import anyio.abc
 
 from logos.abi.agent import Agent, Limits
 from logos.abi.errors import Code, SysError
-from logos.abi.events import Answered, AnyEvent, Diverged, Proposed, Spawned
+from logos.abi.events import Answered, AnyEvent, Diverged, Proposed, Reached, Spawned
 from logos.abi.ids import INIT, MailId, Pid, Seq
 from logos.abi.messages import ToolSpec
 from logos.abi.mount import Mount
@@ -209,7 +209,7 @@ class Kernel:
         if not self._node.tell(pid, told(turn)):
             await self._post(pid, turn)
 
-    async def note(self, pid: Pid, *events: Proposed | Answered | Diverged) -> None:
+    async def note(self, pid: Pid, *events: Proposed | Answered | Diverged | Reached) -> None:
         """What the program of a process does beside its calls.  Durable when this returns.
 
         Raise `unavailable` where another node drives it, `state` when it has ended.
