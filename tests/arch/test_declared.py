@@ -23,7 +23,7 @@ MANUAL = ROOT / "docs" / "manual"
 
 def driven() -> set[type[Call[Any]]]:
     """The calls that boot gives a driver to: the keys of what `_drivers` returns."""
-    tree = ast.parse((ROOT / "src/logos/boot.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / "src/logos/boot/machine.py").read_text(encoding="utf-8"))
     [function] = [
         node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "_drivers"
     ]

@@ -81,7 +81,7 @@ USES: dict[str, tuple[list[str], int]] = {
 def check_schema(schema: dict[str, Any]) -> None:
     """The part of JSON Schema that commands use; an unknown keyword is a mistake."""
     known = {"type", "description", "enum", "items", "properties", "required"}
-    assert not set(schema) - known - {"additionalProperties", "default"}, schema
+    assert not set(schema) - known - {"additionalProperties", "default", "x-option"}, schema
     assert schema["type"] in TYPES
     properties = schema.get("properties", {})
     assert set(schema.get("required", ())) <= set(properties)

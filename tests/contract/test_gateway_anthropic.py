@@ -1,5 +1,6 @@
 """Anthropic's own client, unchanged but for its base URL."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from logos.abi.errors import Code, SysError
 from logos.abi.ids import CallId
 from logos.abi.messages import Image, Opaque, Role, ToolCall, ToolResult, Usage
 from logos.drivers.model import After, Fail, Say
+from model_server import loopback, whole
 
 pytestmark = pytest.mark.anyio
 
@@ -75,11 +77,13 @@ async def test_a_stream_with_thinking_and_tools(url: str, tmp_path: Path) -> Non
             "tool_use",
         ]
         assert message.stop_reason == "tool_use"
-        uses = [block for block in message.content if block.type == "tool_use"]
+        uses: list[Any] = [block for block in message.content if block.type == "tool_use"]
         assert [use.input for use in uses] == [{"city": "Rome"}, {"city": "Rome"}]
         assert message.usage.output_tokens
         said.append({"role": "assistant", "content": message.content})
-        results = [{"type": "tool_result", "tool_use_id": u.id, "content": "sun"} for u in uses]
+        results: list[Any] = [
+            {"type": "tool_result", "tool_use_id": u.id, "content": "sun"} for u in uses
+        ]
         said.append({"role": "user", "content": [*results, {"type": "text", "text": "so?"}]})
         answer = await client.messages.create(**given)
         assert answer.content[0].type == "text"
@@ -107,9 +111,66 @@ async def test_an_image_in_a_tool_s_answer(url: str, tmp_path: Path) -> None:
             {"role": "user", "content": [result]},
         ]
         await client.messages.create(**given)
-        assert one.model.requests[-1].messages[-1].content == (
-            Image(media_type="image/png", data="AAAA"),
-        )
+        last = one.model.requests[-1].messages[-1]
+        assert last.role is Role.TOOL
+        assert last.content[1:] == (Image(media_type="image/png", data="AAAA"),)
+
+
+ANSWER = {
+    "id": "x",
+    "type": "message",
+    "role": "assistant",
+    "model": "c",
+    "content": [{"type": "text", "text": "Sunny."}],
+    "stop_reason": "end_turn",
+    "usage": {"input_tokens": 1, "output_tokens": 1},
+}
+
+
+async def test_what_only_this_vendor_knows_goes_through(url: str, tmp_path: Path) -> None:
+    """References to tools, images inside answers, fields and headers nobody here has heard of, marks."""
+    reference = {"type": "tool_reference", "tool_name": "weather"}
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA"}}
+    mark = {"type": "ephemeral", "ttl": "1h"}
+    late = WEATHER | {"defer_loading": True}
+    results: list[Any] = [
+        {"type": "tool_result", "tool_use_id": "t1", "content": [reference]},
+        {
+            "type": "tool_result",
+            "tool_use_id": "t2",
+            "content": [{"type": "text", "text": "a"}, image],
+        },
+        {"type": "text", "text": "so?", "cache_control": mark},
+    ]
+    uses: list[Any] = [
+        {"type": "tool_use", "id": t, "name": "weather", "input": {}} for t in ("t1", "t2")
+    ]
+    thinking = {"type": "thinking", "thinking": "Rome.", "signature": "abc"}
+    said: list[Any] = [user("hello"), {"role": "assistant", "content": [thinking, *uses]}]
+    said.append({"role": "user", "content": results})
+    async with loopback() as upstream:
+        upstream.replies.append(whole(json.dumps(ANSWER).encode()))
+        models = {
+            "c": config.Endpoint(url=upstream.url, model="c-1", dialect="anthropic", window=10000)
+        }
+        async with (
+            rig(url, tmp_path, [], endpoints=models) as one,
+            AsyncAnthropic(**one.anthropic) as client,
+        ):
+            await client.messages.create(
+                model="c",
+                max_tokens=50,
+                tools=[late],
+                messages=said,
+                extra_body={"later": {"a": 1}},
+                extra_headers={"anthropic-beta": "one,two"},
+            )
+            sent = json.loads(upstream.seen[0].body)
+            assert upstream.seen[0].headers["anthropic-beta"] == "one,two"
+            assert (sent["later"], sent["tools"], sent["cache_control"]) == ({"a": 1}, [late], mark)
+            assert sent["messages"][1]["content"] == [thinking, *uses]
+            del results[2]["cache_control"]
+            assert sent["messages"][2]["content"] == results
 
 
 async def test_count_tokens_and_models(url: str, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ import msgspec
 
 from logos.abi.ids import CallId, Pid
 from logos.abi.messages import AnyDelta, Request
+from logos.abi.rights import Cap
 
 EFFECTIVE = 0.65
 """Of an advertised window (RULER), when nobody knows better."""
@@ -82,13 +83,15 @@ class Effect(StrEnum):
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One call for a tool.  `workspace` is the process's own folder; `hosts` the names it may
-    reach over the network; `deadline_s` how long the call may take, in seconds."""
+    reach over the network; `caps` all it may, for a tool whose calls reach things that have rights of
+    their own; `deadline_s` how long the call may take, in seconds."""
 
     id: CallId
     pid: Pid
     call: Any
     workspace: Path
     hosts: frozenset[str] = frozenset()
+    caps: frozenset[Cap] = frozenset()
     deadline_s: float = 60.0
 
 

@@ -61,7 +61,9 @@ class Provider(Protocol):
 
 class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One mount: a command that speaks MCP on its standard streams (`command`), a URL that does
-    over HTTP (`url`), an agent (`a2a`), or an OpenAPI document (`openapi`, a file or URL).  Exactly one of them."""
+    over HTTP (`url`), an agent (`a2a`), an OpenAPI document (`openapi`, a file or URL), a program whose
+    sub-commands are the tools (`program`), or a Python module whose functions are (`python`).  Exactly one
+    of them."""
 
     command: Annotated[
         tuple[str, ...], Meta(description="an MCP server that speaks on its standard streams")
@@ -69,6 +71,17 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     url: Annotated[str, Meta(description="an MCP server that speaks HTTP")] = ""
     a2a: Annotated[str, Meta(description="an agent elsewhere that speaks A2A: its URL")] = ""
     openapi: Annotated[str, Meta(description="an OpenAPI 3 document: a file or a URL")] = ""
+    program: Annotated[
+        tuple[str, ...], Meta(description="a program whose sub-commands are the tools")
+    ] = ()
+    python: Annotated[
+        str, Meta(description="a Python module, or its file, whose functions are the tools")
+    ] = ""
+    interpreter: Annotated[str, Meta(description="the Python of a module; empty: ours")] = ""
+    folder: Annotated[str, Meta(description="where a module is that is not installed")] = ""
+    manifest: Annotated[
+        str, Meta(description="a file that says what a program or its tools can do")
+    ] = ""
     env: Annotated[dict[str, str], Meta(description="variables; env:NAME and file:/path")] = {}
     headers: Annotated[dict[str, str], Meta(description="sent; env:NAME and file:/path")] = {}
     network: Annotated[bool, Meta(description="a command may use the network")] = False

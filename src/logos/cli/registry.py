@@ -2,12 +2,13 @@
 
 Command, Argument     a declaration: parser, help and JSON Schema all come from it
 Asked                 what a command is run with
-parse(...)            arguments -> (command, Asked), or SysError with a hint
+parsed(command, words)   what the words after it mean, or SysError with a hint
 describe(...)         the JSON Schema of one command, or of all
 """
 
 import argparse
 import difflib
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,7 +66,8 @@ class Argument:
         if self.choices:
             one["enum"] = list(self.choices)
         whole = {"type": "array", "items": one} if self.many else one
-        return whole | {"description": self.help}
+        spelt = {"x-option": self.name} if self.name.startswith("-") else {}
+        return whole | {"description": self.help} | spelt
 
 
 async def _none() -> AsyncIterator[int]:
@@ -179,7 +181,11 @@ class _Parser(argparse.ArgumentParser):
     """Errors are ours to show."""
 
     def error(self, message: str) -> NoReturn:
-        raise SysError(Code.INVALID, message, hint=f"{self.prog} --help")
+        raise SysError(
+            Code.INVALID,
+            message.replace("arguments: -- ", "arguments: "),
+            hint=f"{self.prog} --help",
+        )
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         raise SysError(Code.INVALID, message or str(status))
@@ -196,6 +202,37 @@ def parser(command: Command) -> argparse.ArgumentParser:
     for argument in command.options:
         argument.add(made)
     return made
+
+
+def parsed(command: Command, words: Sequence[str]) -> argparse.Namespace:
+    """Options and what has a place may stand in any order; after `--` nothing is an option, and
+    what stands there is passed on as it is."""
+    own, tail = list(words), list[str]()
+    if "--" in own:
+        cut = own.index("--")
+        own, tail = own[:cut], own[cut + 1 :]
+    options, places = _Parser(prog=f"logos {command.name}", add_help=False), parser(command)
+    for argument in command.options:
+        if argument.name.startswith("-"):
+            argument.add(options)
+    found, rest = options.parse_known_args(own)
+    if unknown := [word for word in rest if _OPTION.match(word)]:
+        places.error(f"unrecognized arguments: {' '.join(unknown)}")
+    # argparse takes every `--` for its own, also one that is somebody else's
+    kept = [_DASHES if word == "--" else word for word in tail]
+    words = [*rest, *kept]
+    given = places.parse_args(["--", *words] if words else [])
+    for argument in command.arguments:
+        if not argument.name.startswith("-"):
+            value = getattr(given, argument.key)
+            if isinstance(value, list):
+                value = ["--" if word == _DASHES else word for word in value]
+            setattr(found, argument.key, value)
+    return found
+
+
+_OPTION = re.compile(r"--?[A-Za-z]")
+_DASHES = "\0--"
 
 
 def find(commands: Mapping[str, Command], words: Sequence[str]) -> tuple[Command, list[str]]:

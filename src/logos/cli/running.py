@@ -13,7 +13,7 @@ from importlib.metadata import version
 from logos.abi.errors import Code, SysError
 from logos.cli.commands import COMMANDS, GROUPS
 from logos.cli.contract import plan
-from logos.cli.registry import DRY_RUN, Asked, Command, describe, find, parser
+from logos.cli.registry import DRY_RUN, Asked, Command, describe, find, parsed, parser
 
 log = logging.getLogger("logos.cli")
 
@@ -71,7 +71,7 @@ async def _dispatch(words: list[str], asked: Asked) -> int:
         out.json = True
         out.data(command.schema(), "")
         return 0
-    return await _run(command, words, parsing.parse_args(rest), asked)
+    return await _run(command, words, parsed(command, rest), asked)
 
 
 async def _run(command: Command, words: list[str], arguments: Namespace, asked: Asked) -> int:

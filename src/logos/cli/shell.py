@@ -25,7 +25,7 @@ from logos.abi.events import AnyEvent
 from logos.cli.client import home, show
 from logos.cli.commands import COMMANDS
 from logos.cli.out import Out
-from logos.cli.registry import parser
+from logos.cli.registry import parsed
 from logos.cli.shown import line
 
 AGENT = Path(__file__).with_name("agents") / "shell.md"
@@ -191,7 +191,7 @@ def main() -> int:
     colour = terminal and not os.environ.get("NO_COLOR")
     out = Out(show, json=not terminal or "--json" in words, colour=colour)
     try:
-        arguments = parser(COMMANDS["sh"]).parse_args(words)
+        arguments = parsed(COMMANDS["sh"], words)
     except SysError as error:
         return out.error(error)
     out.json = arguments.json or (out.json and not arguments.plain)

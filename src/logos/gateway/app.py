@@ -97,6 +97,9 @@ class App:
 
     async def _dispatch(self, ask: Ask) -> None:
         client = await self._access.client(ask)
+        if ask.headers.get("upgrade", "").lower() == "websocket":
+            await ask.reply(426, encode({"error": {"message": "this is spoken over HTTP"}}))
+            return
         words = ask.path.removeprefix("/v1").strip("/").split("/")
         handler, id_ = self._route("GET" if ask.method == "HEAD" else ask.method, words)
         if handler is None:

@@ -23,6 +23,7 @@ from logos.abi.messages import (
 )
 from logos.gateway.chat import split_system
 from logos.gateway.dialect import (
+    NULL,
     Answering,
     Resolve,
     Understood,
@@ -81,9 +82,14 @@ class _Block(msgspec.Struct):
     name: str = ""
     input: msgspec.Raw = msgspec.Raw(b"{}")
     tool_use_id: str = ""
+    tool_name: str = ""
     content: str | list[msgspec.Raw] | None = None
     is_error: bool | None = None
     source: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class _Marked(msgspec.Struct):
+    cache_control: msgspec.Raw = NULL
 
 
 class _Tool(msgspec.Struct):
@@ -100,18 +106,13 @@ class Messages:
         found = fields(body)
         model = required(found, "model", str)
         upstream = resolve(model)
-        raw_system, raw_tools = found.get("system"), found.get("tools")
-        said: list[Message] = _system(raw_system)
+        said: list[Message] = _system(found.get("system"))
         for one in required(found, "messages", list[_Said]):
             said += _messages(one)
         system, messages = split_system(said)
         extra = messages_extra(rest(found, KNOWN), upstream.dialect)
-        if upstream.dialect == PROVIDER:  # with its marks, as the client wrote it
-            extra |= {
-                name: raw.copy()
-                for name, raw in (("system", raw_system), ("tools", raw_tools))
-                if raw is not None and bytes(raw)[:1] == b"["
-            }
+        if upstream.dialect == PROVIDER:
+            extra |= _as_written(found)
         options = Options(
             model=upstream.name,
             system=system,
@@ -198,6 +199,29 @@ def _input(call: ToolCall) -> Any:
 # -- what a client says ------------------------------------------------------------------
 
 
+def _as_written(found: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
+    """Instructions and tools with their marks.  A mark inside the conversation says: keep all of it so
+    far; the same said in front holds, whatever of the conversation is in the window."""
+    kept: dict[str, msgspec.Raw] = {
+        name: found[name].copy()
+        for name in ("system", "tools")
+        if name in found and bytes(found[name])[:1] == b"["
+    }
+    if "cache_control" not in found and b'"cache_control"' in bytes(found["messages"]):
+        kept["cache_control"] = _mark(found["messages"])
+    return kept
+
+
+def _mark(messages: msgspec.Raw) -> msgspec.Raw:
+    """The last there is."""
+    plain = msgspec.Raw(b'{"type":"ephemeral"}')
+    for said in reversed(typed(messages, list[_Said], "messages")):
+        for raw in () if isinstance(said.content, str) else reversed(said.content):
+            if bytes(mark := typed(raw, _Marked, "messages: content").cache_control) != bytes(NULL):
+                return mark.copy()
+    return plain
+
+
 def _system(raw: msgspec.Raw | None) -> list[Message]:
     if raw is None or bytes(raw) == b"null":
         return []
@@ -221,9 +245,7 @@ def _messages(said: _Said) -> list[Message]:
     for raw in said.content:
         block = typed(raw, _Block, "messages: content")
         if block.type == "tool_result":
-            result, more = _result(block)
-            results.append(result)
-            parts += more
+            results += _result(block)
         else:
             parts.append(_part(block, raw))
     found = [Message(role=Role.TOOL, content=tuple(results))] if results else []
@@ -243,22 +265,27 @@ def _part(block: _Block, raw: msgspec.Raw) -> AnyPart:
     return opaque(PROVIDER, raw)
 
 
-def _result(block: _Block) -> tuple[ToolResult, list[AnyPart]]:
-    """A tool's answer is text for the kernel; its images follow it."""
+def _result(block: _Block) -> list[AnyPart]:
+    """A tool's answer is text for the kernel; its images follow it.  Where it holds what only this
+    provider knows, all of it follows as it came."""
     content = block.content or ""
-    images: list[AnyPart] = []
-    if not isinstance(content, str):
-        words = []
-        for raw in content:
-            part = _part(typed(raw, _Block, "messages: tool_result"), raw)
-            if isinstance(part, Text):
-                words.append(part.text)
-            else:
-                words.append("[see below]")
-                images.append(part)
-        content = "\n".join(words)
     id_ = CallId(block.tool_use_id)
-    return ToolResult(id=id_, content=content, error=bool(block.is_error)), images
+    if isinstance(content, str):
+        return [ToolResult(id=id_, content=content, error=bool(block.is_error))]
+    words: list[str] = []
+    more: list[AnyPart] = []
+    for raw in content:
+        one = typed(raw, _Block, "messages: tool_result")
+        part = _part(one, raw)
+        if isinstance(part, Text):
+            words.append(part.text)
+        else:
+            words += [f"{one.tool_name} can be called now."] if one.tool_name else []
+            more.append(part)
+    if any(isinstance(part, Opaque) for part in more):
+        more = [opaque(PROVIDER, raw) for raw in content]
+    text = "\n".join(words) or ("[see below]" if more else "")
+    return [ToolResult(id=id_, content=text, error=bool(block.is_error)), *more]
 
 
 def _tools(raws: list[msgspec.Raw]) -> tuple[ToolSpec, ...]:

@@ -1,7 +1,8 @@
 """From what people wrote about a mount to the driver that serves it.
 
     Opener.open(name, place, folder)   a Provider that can be stopped; nothing is started
-    kind(place)                        mcp, a2a or openapi; `invalid` for none or two
+    kind(place)                        mcp, a2a, openapi, command or python; `invalid` for none or two
+    said(place, provider)              what a person wrote about its tools, for who decides about calls
     Stoppable                          what all of them are
 
 A command runs in the sandbox: it sees its own folder, the system's programs, and what it was
@@ -11,9 +12,10 @@ Invariant: a secret is looked up when a mount is opened, and is in no file of ou
 """
 
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import anyio.abc
 import msgspec
@@ -22,14 +24,24 @@ from logos.abi.driver import Command, Job, Network, Sandbox
 from logos.abi.errors import Code, SysError
 from logos.abi.tools import Offer, Place, Provider
 from logos.config import filled
+from logos.drivers.command import Suite
+from logos.drivers.function import WORKER
 from logos.drivers.mcp import Server, Times, over_http, over_stdio
 from logos.drivers.openapi import Api, Reach
 from logos.drivers.remote import Remote
+from logos.kernel import check_manifests
 
 PROCESSES = 256
 """Of one server: those on node.js have dozens of threads."""
 
-KINDS = {"command": "mcp", "url": "mcp", "a2a": "a2a", "openapi": "openapi"}
+KINDS = {
+    "command": "mcp",
+    "url": "mcp",
+    "a2a": "a2a",
+    "openapi": "openapi",
+    "program": "command",
+    "python": "python",
+}
 
 
 class Stoppable(Provider, Protocol):
@@ -66,7 +78,13 @@ class Opener:
             _check_url(place.a2a)
             return Remote(name, place.a2a, self._secrets(place.headers), place.timeout_s)
         if place.command:
-            return self._over_stdio(name, place, folder)
+            return self._over_stdio(name, place, self._command(place.command, place, folder))
+        if place.python:
+            return self._over_stdio(name, place, self._module(place, folder))
+        if place.program:
+            command = self._command(place.program, place, folder)
+            text = written(place) if place.manifest else ""
+            return Suite(name, self._sandbox, command, text, place.timeout_s)
         headers = self._secrets(place.headers)
         return Api(name, place.openapi, Reach(frozenset(place.hosts), headers, place.timeout_s))
 
@@ -75,21 +93,20 @@ class Opener:
         reach = over_http(place.url, self._secrets(place.headers))
         return Server(name, reach, self._tasks, _times(place))
 
-    def _over_stdio(self, name: str, place: Place, folder: Path) -> Stoppable:
-        command = self._command(place, folder)
+    def _over_stdio(self, name: str, place: Place, command: Command) -> Stoppable:
         if not place.own:
             return Server(name, over_stdio(self._sandbox, command), self._tasks, _times(place))
         return _Own(name, self._sandbox, command, self._tasks, _times(place))
 
-    def _command(self, place: Place, folder: Path) -> Command:
-        program = shutil.which(place.command[0], path=self._environ.get("PATH"))
+    def _command(self, words: Sequence[str], place: Place, folder: Path) -> Command:
+        program = shutil.which(words[0], path=self._environ.get("PATH"))
         if program is None:
             raise SysError(
-                Code.NOT_FOUND, f"there is no program {place.command[0]}", hint="install it first"
+                Code.NOT_FOUND, f"there is no program {words[0]}", hint="install it first"
             )
         readable = (*homes(Path(program)), *(Path(r).expanduser() for r in place.readable))
         return Command(
-            argv=(program, *place.command[1:]),
+            argv=(program, *words[1:]),
             workspace=folder,
             env=self._secrets(place.env),
             readable=tuple(dict.fromkeys(readable)),
@@ -98,9 +115,43 @@ class Opener:
             processes=PROCESSES,
         )
 
+    def _module(self, place: Place, folder: Path) -> Command:
+        """Its functions run in a process of their own, which sees the module and not what is beside it."""
+        words = (place.interpreter or sys.executable, "-I", str(WORKER), place.folder, place.python)
+        seen = [str(WORKER), *([str(_source(place))] if place.folder else [])]
+        return self._command(
+            words, msgspec.structs.replace(place, readable=(*place.readable, *seen)), folder
+        )
+
     def _secrets(self, values: Mapping[str, str]) -> dict[str, str]:
         """`env:NAME` and `file:/path` are looked up; `Bearer env:NAME` too."""
         return {name: filled(value, self._environ) for name, value in values.items()}
+
+
+def written(place: Place) -> str:
+    """A manifest, as it is now.  Raise `not_found`."""
+    try:
+        return Path(place.manifest).expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SysError(
+            Code.NOT_FOUND, f"{place.manifest}: {error}", hint="--manifest FILE"
+        ) from error
+
+
+def said(place: Place, provider: Stoppable) -> Mapping[str, Any]:
+    """Manifests by the names of the tools.  A program's manifest has lines of its own beside them.
+    Raise `invalid`."""
+    if isinstance(provider, Suite):
+        found = provider.manifests()
+    elif place.manifest:
+        try:
+            found = msgspec.toml.decode(written(place))
+        except msgspec.DecodeError as error:
+            raise SysError(Code.INVALID, f"{place.manifest}: {error}") from error
+    else:
+        return {}
+    check_manifests(found)
+    return found
 
 
 class Broken:
@@ -123,6 +174,18 @@ class Broken:
 
     async def stop(self) -> None:
         return
+
+
+def _source(place: Place) -> Path:
+    """Of a module of a package, the whole package.  Raise `not_found`."""
+    name = place.python
+    first = Path(place.folder, name if name.endswith(".py") else name.partition(".")[0])
+    for found in (first, first.with_suffix(".py")):
+        if found.exists():
+            return found
+    raise SysError(
+        Code.NOT_FOUND, f"there is no module {name} in {place.folder}", hint="name one, or its file"
+    )
 
 
 class _Own:

@@ -14,7 +14,7 @@ import shutil
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import anyio
 import anyio.to_thread
@@ -25,7 +25,7 @@ from logos.abi.errors import Code, SysError
 from logos.abi.tools import Offer, Place, Provider
 from logos.drivers.remote import Net
 from logos.drivers.tools import Pinned, Pins, Tools
-from logos.places.opening import Broken, Opener, Stoppable, kind
+from logos.places.opening import Broken, Opener, Stoppable, kind, said
 
 log = logging.getLogger("logos.places")
 
@@ -53,6 +53,7 @@ class _Mounted(NamedTuple):
     pinned: Pinned
     provider: Stoppable
     origin: str
+    said: Mapping[str, Any] = {}
 
 
 SETTINGS = "logos.toml"
@@ -64,18 +65,27 @@ class Places:
         self._folder = folder
         self._opener = opener
         self._mounted: dict[str, _Mounted] = {}
+        self._said: dict[str, Any] = {}
         self.net = Net(self._agents)
+
+    def manifests(self) -> dict[str, Any]:
+        """What people wrote about the tools, by their full names."""
+        return self._said
 
     def put(self, name: str, place: Place, origin: str) -> None:
         """Mount it for this life of the node, also where its program is gone meanwhile."""
+        told: Mapping[str, Any] = {}
         try:
             provider = self._opener.open(name, place, self._folder / name / "work")
+            told = said(place, provider)
         except SysError as error:
             log.warning("the mount %s: %s", name, error)
             provider = Broken(error)
         pinned = Pinned(name, provider, Pins(self._folder / name / "pins.json"))
         self.tools.put(name, pinned)
-        self._mounted[name] = _Mounted(place, pinned, provider, origin)
+        told = {f"{name}/{tool}": about for tool, about in told.items()}
+        self._mounted[name] = _Mounted(place, pinned, provider, origin, told)
+        self._said = {tool: m for one in self._mounted.values() for tool, m in one.said.items()}
 
     async def add(self, name: str, place: Place, *, by: str = "") -> tuple[Offer, ...]:
         """Mount it, look at its tools, and keep it; what it offers now is what is accepted.  Raise
@@ -106,7 +116,7 @@ class Places:
         return [await self._shown(name, look=look) for name in sorted(self._mounted)]
 
     async def _shown(self, name: str, *, look: bool) -> Shown:
-        place, pinned, provider, origin = self._mounted[name]
+        place, pinned, provider, origin, _ = self._mounted[name]
         state = "running" if provider.alive else "stopped"
         blocked: Mapping[str, str] = {}
         if look or provider.alive:
@@ -115,7 +125,8 @@ class Places:
                 state = "running"
             except SysError as error:
                 state = error.message
-        target = place.url or place.a2a or place.openapi or " ".join(place.command)
+        words = " ".join(place.command or place.program)
+        target = place.url or place.a2a or place.openapi or place.python or words
         known = len(pinned.known())
         return Shown(name, kind(place), target, state, known, blocked, origin, place.network)
 
@@ -129,6 +140,7 @@ class Places:
     async def _drop(self, name: str) -> None:
         with anyio.CancelScope(shield=True):
             mounted = self._mounted.pop(name)
+            self._said = {t: m for t, m in self._said.items() if not t.startswith(f"{name}/")}
             self.tools.take(name)
             await mounted.provider.stop()
             await anyio.to_thread.run_sync(

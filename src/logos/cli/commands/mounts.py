@@ -17,6 +17,7 @@ OPTIONS = (
     ),
     Argument("--readable", "a folder it may read", many=True),
     Argument("--host", "a host an OpenAPI document may speak of", many=True),
+    Argument("--manifest", "a file that says what a command, or what the tools can do", default=""),
 )
 
 
@@ -49,13 +50,15 @@ def _place(asked: Asked) -> Place:
         "own": args.own,
         "readable": tuple(str(asked.cwd / Path(r).expanduser()) for r in args.readable),
         "hosts": tuple(args.host),
+        "manifest": str(asked.here(args.manifest)) if args.manifest else "",
     }
     match args.target:
         case []:
             raise SysError(
                 Code.INVALID,
                 "mount what?",
-                hint="logos mount NAME -- COMMAND…, or NAME https://…, NAME a2a https://…, NAME openapi FILE",
+                hint="logos mount NAME -- COMMAND…, or NAME https://…, NAME a2a https://…, NAME openapi FILE, "
+                "NAME command -- PROGRAM, NAME python MODULE",
             )
         case [url] if url.startswith(("http://", "https://")):
             return Place(url=url, **common)
@@ -64,10 +67,27 @@ def _place(asked: Asked) -> Place:
             return Place(openapi=source, **common)
         case ["a2a", url]:
             return Place(a2a=url, **common)
+        case ["python", module]:
+            return Place(**_module(asked, module), **common)
+        case ["command", first, *rest]:
+            return Place(program=(_program(asked, first), *rest), **common)
         case [first, *rest]:
             return Place(command=(_program(asked, first), *rest), **common)
         case _:
             raise SysError(Code.INVALID, f"{args.target!r} is no target")
+
+
+def _module(asked: Asked, name: str) -> dict[str, Any]:
+    """One of the folder where the person is comes before one that is installed."""
+    file = asked.here(name)
+    first = name.partition(".")[0]
+    folder = ""
+    if name.endswith(".py"):
+        folder, name = str(file.parent), file.name
+    elif any((asked.cwd / one).exists() for one in (first, f"{first}.py")):
+        folder = str(asked.cwd)
+    own = asked.cwd / ".venv" / "bin" / "python"
+    return {"python": name, "folder": folder, "interpreter": str(own) if own.exists() else ""}
 
 
 def _program(asked: Asked, word: str) -> str:
@@ -112,14 +132,22 @@ MOUNT = Command(
     (
         Argument("name", "what it is called below /tools"),
         Argument(
-            "target", "-- COMMAND…, a URL, a2a URL, or openapi FILE-OR-URL", default=(), many=True
+            "target",
+            "-- COMMAND…, a URL, a2a URL, openapi FILE-OR-URL, command -- PROGRAM…, or "
+            "python MODULE-OR-FILE",
+            default=(),
+            many=True,
         ),
         *OPTIONS,
     ),
     effect="write",
     idempotent=False,
-    details="A command is an MCP server on its standard streams. It runs in the sandbox: without the\n"
+    details="-- COMMAND is an MCP server on its standard streams. It runs in the sandbox: without the\n"
     "network unless --network, and reading only its own folder and what --readable names.\n"
+    "command -- PROGRAM makes each sub-command of a program a tool: as a manifest says (--manifest),\n"
+    "as PROGRAM --describe says, or as PROGRAM --help does. It runs in the folder of who calls it.\n"
+    "python MODULE makes each function of a module a tool; it runs in a process of its own, by the Python\n"
+    "of the folder's .venv, else by ours.\n"
     "What the tools say of themselves now is accepted; what changes later is blocked until\n"
     "a person accepts it: logos mount --accept NAME.",
 )

@@ -6,7 +6,7 @@ A program that fails is an answer, not an error; an error means that it was neve
 never ran.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,26 +14,28 @@ from logos.abi.calls import Run
 from logos.abi.driver import Attend, Command, Completed, Job, Mode, Refused, Sandbox, WayOut
 from logos.abi.errors import Code, SysError
 from logos.abi.limits import OUTPUT_BYTES
+from logos.abi.rights import Cap, attenuates
 
 WAY = 3128
 """The port of a command's own loopback behind which its way out is."""
 
 
 class Commands:
-    """`readable` are the folders programs may read besides their workspace, `env` is all they
-    see of an environment; `way` carries what they send, without it nothing does."""
+    """`shared` are folders outside the workspace and the path each has in the tree: a program reads
+    those that its process may.  `env` is all it sees of an environment; `way` carries what it
+    sends, without it nothing does."""
 
     def __init__(
         self,
         sandbox: Sandbox,
         *,
         way: WayOut | None = None,
-        readable: tuple[Path, ...] = (),
+        shared: Callable[[], Mapping[str, Path]] = dict,
         env: Mapping[str, str] = {},
     ) -> None:
         self._sandbox = sandbox
         self._way = way
-        self._readable = readable
+        self._shared = shared
         self._env = dict(env)
 
     async def run(self, job: Job) -> str:
@@ -51,7 +53,7 @@ class Commands:
                 workspace=job.workspace,
                 stdin=call.stdin.encode("utf-8", "surrogatepass"),
                 env={**self._env, **(way.variables(WAY, call.hosts) if way else {})},
-                readable=self._readable,
+                readable=self._readable(job.caps),
                 timeout_s=timeout_s,
                 output_bytes=OUTPUT_BYTES,
                 doors=(WAY,) if way else (),
@@ -72,6 +74,14 @@ class Commands:
                 hint="run it without `hosts`; the operator finds what is missing with `logos doctor`",
             )
         return self._way
+
+    def _readable(self, caps: frozenset[Cap]) -> tuple[Path, ...]:
+        """Those of which it may read everything."""
+        return tuple(
+            folder
+            for path, folder in sorted(self._shared().items())
+            if not attenuates((Cap(verb="read", path=f"{path}/**"),), caps)
+        )
 
 
 def _attending(way: WayOut, job: Job, call: Run, refused: list[str]) -> Attend:

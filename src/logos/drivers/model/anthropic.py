@@ -290,7 +290,7 @@ def _turns(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
     turns: list[dict[str, Any]] = []
     for message in messages:
         role = "assistant" if message.role is Role.ASSISTANT else "user"
-        blocks = [block for part in message.content if (block := _block(part)) is not None]
+        blocks = _turn(message)
         if not blocks:
             continue
         if not turns or turns[-1]["role"] != role:
@@ -300,6 +300,30 @@ def _turns(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
     for turn in turns:
         turn["content"].sort(key=_rank)
     return turns
+
+
+def _turn(message: Message) -> list[Any]:
+    """What follows a tool's answer in its message belongs to it."""
+    blocks: list[Any] = []
+    for part in message.content:
+        if (block := _block(part)) is None:
+            continue
+        last = blocks[-1] if blocks else None
+        if message.role is not Role.TOOL or isinstance(part, ToolResult) or last is None:
+            blocks.append(block)
+        elif not isinstance(part, Opaque):
+            last["content"] = [*_listed(last["content"]), block]
+        elif isinstance(last["content"], str):  # it is as the client sent it, words and all
+            last["content"] = [block]
+        else:
+            last["content"].append(block)
+    return blocks
+
+
+def _listed(content: Any) -> list[Any]:
+    if isinstance(content, list):
+        return content
+    return [{"type": "text", "text": content}] if content.strip() else []
 
 
 def _rank(block: Any) -> bool:

@@ -162,9 +162,24 @@ def parse(text: str, form: Form = "toml") -> dict[str, Manifest]:
     """Read a manifest file.  Raise `invalid` with the place of the mistake."""
     try:
         tree = _tree(text, form)
-        return msgspec.convert(tree, dict[str, Manifest])
-    except (msgspec.DecodeError, msgspec.ValidationError, tomllib.TOMLDecodeError) as wrong:
+    except (msgspec.DecodeError, tomllib.TOMLDecodeError) as wrong:
         raise SysError(Code.INVALID, f"not a manifest: {wrong}") from wrong
+    if not isinstance(tree, dict):
+        raise SysError(Code.INVALID, "not a manifest: a table of tools by name is expected")
+    return {str(name): _one(str(name), given) for name, given in tree.items()}
+
+
+def _one(name: str, given: object) -> Manifest:
+    try:
+        made = msgspec.convert(given, Manifest)
+        for found in (*made.arguments.values(), *made.result.fields.values()):
+            if isinstance(found, str):
+                argument(found)
+    except (msgspec.ValidationError, SysError) as wrong:
+        what = wrong.message if isinstance(wrong, SysError) else f"{wrong}"
+        hint = wrong.hint if isinstance(wrong, SysError) else ""
+        raise SysError(Code.INVALID, f"the manifest of {name}: {what}", hint=hint) from wrong
+    return made
 
 
 def _tree(text: str, form: Form) -> Any:

@@ -98,12 +98,13 @@ def measure(
     best, wide = _most(found.own), _most(found.window)
     user = (cols.role[rows] == _USER).astype(np.float32)
     traits = cols.traits[rows]
-    near = _neighbours(found, cols, rows, best)
+    turns = _by_turn(found.own, cols)
+    near = _neighbours(found, cols, rows, turns / best)
     reply = (cols.role[rows] == _ASSISTANT) * near[0]
     columns = [
         window, window / wide, found.hit[rows], found.rare[rows] / 8, _rank(window), _rank(own),
         *near,
-        *_surroundings(found, cols, rows, best, wide),
+        *_surroundings(found, cols, rows, turns, best, wide),
         subject, subject * window / wide, subject * own / best,
         _mentioned(space, query, rows) * (subject < 0),
         user, user * own / best,
@@ -164,10 +165,12 @@ def _candidates(found: _Lexical, cols: Columns, live: NDArray[np.bool_]) -> NDAr
     rows = np.flatnonzero(live)
     if len(rows) <= CANDIDATES:
         return rows
+    user = cols.role == _USER
     quick = found.own + found.window + found.wanted * np.float32(0.3)
-    quick = quick + (cols.role == _USER) * np.float32(0.05)
-    cut = rows[np.argpartition(-quick[rows], CANDIDATES)[:CANDIDATES]]
-    standing = np.flatnonzero(live & (cols.role == _USER) & (cols.traits[:, _STANDING] > 0))
+    quick += user * np.float32(0.05)
+    among = quick if len(rows) == len(quick) else quick[rows]
+    cut = rows[np.argpartition(-among, CANDIDATES)[:CANDIDATES]]
+    standing = np.flatnonzero(live & user & (cols.traits[:, _STANDING] > 0))
     return siblings(rows, np.union1d(cut, standing[-WISHES:]), cols)
 
 
@@ -192,40 +195,47 @@ def _rank(values: Floats) -> Floats:
     return np.log1p(order)
 
 
+def _by_turn(own: Floats, cols: Columns) -> Floats:
+    """The best match of each turn's pages; -1, no such turn, reads the spare last entry."""
+    out = np.zeros(cols.turns + 1, dtype=np.float32)
+    held = np.flatnonzero(own != 0)
+    np.maximum.at(out, cols.turn[held], own[held])
+    return out
+
+
 def _neighbours(
-    found: _Lexical, cols: Columns, rows: NDArray[np.int64], best: np.float32
+    found: _Lexical, cols: Columns, rows: NDArray[np.int64], turns: Floats
 ) -> tuple[Floats, ...]:
-    """How well the turns before and after match; -1, no such turn, reads the spare last entry."""
+    """How well the turns before and after match."""
     turn = cols.turn[rows]
-    own = np.zeros(cols.turns + 1, dtype=np.float32)
-    held = np.flatnonzero(found.own)
-    np.maximum.at(own, cols.turn[held], found.own[held])
-    asks = np.zeros(cols.turns + 1, dtype=np.float32)
     questions = cols.traits[:, _QUESTIONS] > 0
+    asks = np.zeros(cols.turns + 1, dtype=np.float32)
     asks[cols.turn[questions]] = 1
     before, after = cols.before[turn], cols.after[turn]
     return (
-        own[before] / best,
-        own[after] / best,
-        asks[before] * own[before] / best,
+        turns[before],
+        turns[after],
+        asks[before] * turns[before],
         questions[rows] * found.window[rows],
     )
 
 
 def _surroundings(
-    found: _Lexical, cols: Columns, rows: NDArray[np.int64], best: np.float32, wide: np.float32
+    found: _Lexical,
+    cols: Columns,
+    rows: NDArray[np.int64],
+    turns: Floats,
+    best: np.float32,
+    wide: np.float32,
 ) -> tuple[Floats, ...]:
     """The page's whole turn, and its whole conversation."""
     turn = cols.turn[rows]
-    own = np.zeros(cols.turns, dtype=np.float32)
-    hit = np.flatnonzero(found.own)
-    np.maximum.at(own, cols.turn[hit], found.own[hit])
     size = np.bincount(cols.turn, weights=cols.tokens, minlength=cols.turns).astype(np.float32)
     opens = ((rows == 0) | (cols.turn[rows - 1] != turn)).astype(np.float32)
     group = np.zeros(cols.groups, dtype=np.float32)
-    held = np.flatnonzero(found.window)
+    held = np.flatnonzero(found.window != 0)
     np.maximum.at(group, cols.group[held], found.window[held])
-    return own[turn] / best, np.log1p(size[turn]), opens, group[cols.group[rows]] / wide
+    return turns[turn] / best, np.log1p(size[turn]), opens, group[cols.group[rows]] / wide
 
 
 def _subject(space: Space, cols: Columns, rows: NDArray[np.int64], query: Query) -> Floats:

@@ -256,5 +256,6 @@ def _units(found: Candidates, cap: float) -> NDArray[np.int64]:
     """The number of the unit each candidate comes in with."""
     _, turn = np.unique(found.turns, return_inverse=True)
     whole = np.bincount(turn, weights=found.costs) <= cap
-    pieces = np.arange(len(turn)) + len(whole)
-    return np.unique(np.where(whole[turn], turn, pieces), return_inverse=True)[1]
+    alone = ~whole[turn]
+    units = np.cumsum(whole) - 1
+    return np.where(alone, int(whole.sum()) - 1 + np.cumsum(alone), units[turn])

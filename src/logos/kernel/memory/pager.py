@@ -12,7 +12,7 @@ Invariant: the rendered pages of a fault cost at most its budget.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,7 +101,7 @@ class Pager:
     @cached_property
     def _scorer(self) -> Scorer:
         """Made when it is first needed: weights are fitted on spaces that have none yet."""
-        return Scorer(load() if self._weights is None else self._weights)
+        return _shipped() if self._weights is None else Scorer(self._weights)
 
     @classmethod
     def rebuild(cls, pages: Iterable[Page], weights: Weights | None = None) -> "Pager":
@@ -194,6 +194,11 @@ class Pager:
             Refused(page.id, gate.REFUSALS[refusals[i]], float(scores[i]), page.source)
             for page, i in zip(pages, best, strict=True)
         )
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> Scorer:
+    return Scorer(load())
 
 
 def _shared(ask: Ask) -> bool:

@@ -40,7 +40,7 @@ from logos.kernel.memory.space import Space, SpaceImage
 from logos.kernel.memory.text import terms
 from logos.kernel.memory.window import page_text
 
-SPACE_VERSION = 4
+SPACE_VERSION = 5
 """Raise it when what is packed changes, or how events become pages: older images are not read."""
 
 NOTHING = "[nothing in memory fits the question]"
@@ -106,7 +106,10 @@ class Recall:
         """The older at this path is marked as superseded, whichever of them came first.  Sources may
         contradict each other about a fact: then both stand."""
         cols = self._pager.space.table.columns()
-        there = cols.alive & (cols.place == like.place) & (cols.until < 0)
+        there = cols.place == like.place
+        if not there.any():
+            return like
+        there &= cols.alive & (cols.until < 0)
         if event.source and event.path.startswith(f"{FACTS}/"):
             there &= cols.origin == like.origin
         if not there.any():

@@ -5,6 +5,7 @@ bundles         turns that leave together: a call and its answers
 without         a turn without some of its pieces
 shorten         only the head of a page stays, and where the rest is
 blank           a turn without what was forgotten
+answers_in      a message of tools, answer by answer
 found_in        the pages an answer of memory.search shows
 """
 
@@ -82,8 +83,8 @@ def without(turn: Turn, unpaged: set[Place]) -> Turn | None:
 
 def shorten(turn: Turn, cut: Cut) -> None:
     parts = list(turn.message.content)
-    for n, part in enumerate(parts):
-        if turn.keys[n if isinstance(part, ToolResult) else 0] != (cut.page, cut.part):
+    for n, (owner, part) in enumerate(_owned(turn.message)):
+        if turn.keys[owner] != (cut.page, cut.part):
             continue
         if isinstance(part, ToolResult):
             text = _headed(turn, cut, part.content)
@@ -115,10 +116,28 @@ def found_in(answer: str) -> Iterator[tuple[Seq, int, int]]:
         yield Seq(int(head[1])), start, start + len(answer[head.end() : end].rstrip())
 
 
+def answers_in(message: Message) -> Iterator[tuple[ToolResult, tuple[AnyPart, ...]]]:
+    """Of a message of tools: each answer, and what follows it and belongs to it."""
+    parts = message.content
+    starts = [n for n, part in enumerate(parts) if isinstance(part, ToolResult)]
+    for start, end in zip(starts, [*starts[1:], len(parts)], strict=True):
+        first = parts[start]
+        assert isinstance(first, ToolResult)
+        yield first, parts[start + 1 : end]
+
+
+def _owned(message: Message) -> Iterator[tuple[int, AnyPart]]:
+    """Each part with the number of the page it is of."""
+    owner = -1
+    for part in message.content:
+        owner += isinstance(part, ToolResult)
+        yield max(owner, 0), part
+
+
 def blank(turn: Turn, pages: set[Seq]) -> None:
     parts: list[AnyPart] = []
-    for n, part in enumerate(turn.message.content):
-        if turn.pages[n if isinstance(part, ToolResult) else 0] not in pages:
+    for owner, part in _owned(turn.message):
+        if turn.pages[owner] not in pages:
             parts.append(part)
         elif isinstance(part, ToolResult):
             parts.append(msgspec.structs.replace(part, content=GONE))

@@ -10,7 +10,7 @@ only grows at its end.  Answers are shown in the order of the calls, however the
 """
 
 from collections.abc import Callable, Iterator
-from itertools import count
+from itertools import chain, count
 from typing import Any
 
 import msgspec
@@ -33,7 +33,7 @@ from logos.abi.events import (
 )
 from logos.abi.ids import CallId, Seq
 from logos.abi.limits import RESULT_TOKENS
-from logos.abi.messages import Message, Role, ToolResult, said
+from logos.abi.messages import AnyPart, Message, Role, Text, ToolResult, said
 from logos.abi.paging import Cut, Place, Refused, Skeleton
 from logos.kernel.memory.layout import NOTHING_CAME, brought_back
 from logos.kernel.memory.telling import number, page_text, plain, render_result
@@ -42,6 +42,7 @@ from logos.kernel.memory.turns import (
     GONE,
     Piece,
     Turn,
+    answers_in,
     blank,
     bundles,
     found_in,
@@ -78,7 +79,7 @@ class Window(msgspec.Struct):
     total: int = 0
     calls: list[CallId] = []
     asked: dict[CallId, Called] = {}
-    answers: dict[CallId, tuple[Seq, int, ToolResult]] = {}
+    answers: dict[CallId, tuple[Seq, int, tuple[AnyPart, ...]]] = {}
     paired: int = 0
     held: list[Turn] = []
     pins: list[Seq] = []
@@ -160,11 +161,12 @@ class Window(msgspec.Struct):
         It may answer calls late, twice, never, or of a thought nobody had."""
         seq = where[0]
         if message.role is Role.TOOL:
-            for part in message.content:
-                if isinstance(part, ToolResult) and part.id in self.calls:
-                    self._answered((seq, next(numbers)), part)
-                elif isinstance(part, ToolResult):
-                    late = said(Role.USER, f"[result of {part.id}] {part.content}")
+            for result, more in answers_in(message):
+                if result.id in self.calls:
+                    self._answered((seq, next(numbers)), result, *more)
+                else:
+                    words = Text(text=f"[result of {result.id}] {result.content}")
+                    late = Message(role=Role.USER, content=(words, *more))
                     self._tell(turn_of(seq, late, next(numbers)))
             return
         for id_ in [id_ for id_ in self.calls if id_ not in self.answers]:
@@ -312,15 +314,15 @@ class Window(msgspec.Struct):
         if result.id in self.calls:
             self._answered((seq, 0), result)
 
-    def _answered(self, key: tuple[Seq, int], result: ToolResult) -> None:
-        self.answers[result.id] = (*key, result)
+    def _answered(self, key: tuple[Seq, int], result: ToolResult, *more: AnyPart) -> None:
+        self.answers[result.id] = (*key, (result, *more))
         if not all(id_ in self.answers for id_ in self.calls):
             return
         pages, parts, results = zip(*(self.answers[id_] for id_ in self.calls), strict=True)
-        message = Message(role=Role.TOOL, content=results)
+        message = Message(role=Role.TOOL, content=tuple(chain(*results)))
         turn = Turn(pages=pages, message=message, tokens=0, parts=parts, pair=self.paired)
         self.calls, self.answers = [], {}
-        for page, part, answer in zip(pages, parts, results, strict=True):
+        for page, part, (answer, *_) in zip(pages, parts, results, strict=True):
             self._show(answer, turn)
             if not part and rough(answer.content) > RESULT_TOKENS:
                 shorten(turn, Cut(page=page, kept=RESULT_TOKENS * CHARS_A_TOKEN))
@@ -347,10 +349,12 @@ class Window(msgspec.Struct):
     def _unanswered(self) -> Message:
         """Calls that nobody has answered when the next thought begins."""
         parts = (
-            self.answers[id_][2] if id_ in self.answers else ToolResult(id=id_, content=NO_ANSWER)
+            self.answers[id_][2]
+            if id_ in self.answers
+            else (ToolResult(id=id_, content=NO_ANSWER),)
             for id_ in self.calls
         )
-        return Message(role=Role.TOOL, content=tuple(parts))
+        return Message(role=Role.TOOL, content=tuple(chain(*parts)))
 
     def core_message(self) -> Message | None:
         if not self.core:

@@ -304,6 +304,7 @@ def _job(resident: Resident, id_: CallId, call: Call[Any]) -> Job:
         pid=resident.pid,
         call=call,
         workspace=Path(process.workspace),
+        caps=frozenset(process.caps),
         hosts=frozenset(
             c.path.split("/")[2]
             for c in process.caps

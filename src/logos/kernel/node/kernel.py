@@ -21,21 +21,22 @@ import anyio.abc
 
 from logos.abi.agent import Agent, Limits
 from logos.abi.errors import Code, SysError
-from logos.abi.events import Answered, AnyEvent, Diverged, Proposed, Reached, Spawned
+from logos.abi.events import Answered, Diverged, Proposed, Reached, Spawned
 from logos.abi.ids import INIT, MailId, Pid, Seq
 from logos.abi.messages import ToolSpec
 from logos.abi.mount import Mount
 from logos.abi.process import Process, Signal
-from logos.abi.rights import EVERYTHING, attenuates
+from logos.abi.rights import EVERYTHING
 from logos.kernel import caps, journal
 from logos.kernel.audit import Notary, export
 from logos.kernel.handlers import TABLE
-from logos.kernel.journal import Birth, Entry, Writer
+from logos.kernel.journal import Entry, Writer
 from logos.kernel.memory import Ask, Fault
 from logos.kernel.mounts import Mounts
 from logos.kernel.node.act import Actor, Hold
 from logos.kernel.node.approvals import Approvals
 from logos.kernel.node.ask import Asker
+from logos.kernel.node.births import Births
 from logos.kernel.node.fit import Fitter
 from logos.kernel.node.forgetting import bury
 from logos.kernel.node.hearing import Ear, Hearing, Witness
@@ -44,22 +45,14 @@ from logos.kernel.node.letters import posted
 from logos.kernel.node.node import Node
 from logos.kernel.node.parts import Parts, Terms
 from logos.kernel.node.records import Records
-from logos.kernel.node.resident import Resident, born, project
 from logos.kernel.node.spaces import weights_in
 from logos.kernel.node.stores import Hooks, Item, Stores
 from logos.kernel.node.think import Thinker
-from logos.kernel.node.trail import Trail
 from logos.kernel.node.tree import Tree, mounts
-from logos.kernel.process import grant, tighter
+from logos.kernel.process import tighter
 from logos.kernel.process.mail import AnyMail, Erase, Note, Order, Turn, told
 from logos.kernel.sched import Slots
 from logos.kernel.syscall import Gate, Known, Tools
-from logos.store import Queries
-
-_SQL = Queries("logos.kernel.node", "node.sql")
-
-SUMMARY_CHARS = 200
-"""Of the task, in the process table."""
 
 
 class Kernel:
@@ -80,7 +73,7 @@ class Kernel:
         self._gate = Gate(parts.functions, [lambda p, c: caps.check(p, c, parts.clock.now())])
         tools = Tools(parts.functions, parts.manifests, parts.rules)
         self.asker = Asker(self._gate, tools, parts.store, parts.trust.answer_s)
-        self._unborn: dict[Pid, Resident] = {}
+        self._births: Births
         self._writer: Writer
         self._node: Node
 
@@ -96,6 +89,7 @@ class Kernel:
             writer=self._writer,
             programs=self._parts.programs,
         )
+        self._births = Births(self._writer, self._parts, self._node.hold)
         actor = Actor(
             asker=self.asker,
             table=TABLE,
@@ -116,7 +110,7 @@ class Kernel:
     async def _begin_init(self) -> None:
         agent = Agent(name="init", description="the first process", program="init")
         event = Spawned(agent=agent, task="", at=self._parts.clock.now(), caps=EVERYTHING)
-        entry, resident = self._birth(INIT, event)
+        entry, resident = self._births.birth(INIT, event)
         try:
             await self._writer.append(entry).durable(INIT)
         except journal.Fenced:
@@ -172,7 +166,7 @@ class Kernel:
         asked = tighter(agent.limits, limits)
         owner = Process(caps=EVERYTHING)
         terms = Terms(asked, workspace, by, first)
-        entry, _ = await self._make(agent, task, terms, (INIT, owner))
+        entry, _ = await self._births.make(agent, task, terms, (INIT, owner))
         await self._writer.append(entry).durable(entry.head.pid)
         return entry.head.pid
 
@@ -190,14 +184,15 @@ class Kernel:
         meet: Callable[[Pid], object] = lambda _: None,
     ) -> Pid:
         """Start a process whose first turn is spoken by a client.  Both are in the journal when
-        this returns; `meet` is told its number before it begins."""
+        this returns; `meet` is told its number before it begins, and it begins at once."""
         options = turn.options
         await self._parts.models(options.model if options else agent.model)
         owner = Process(caps=EVERYTHING)
         asked = tighter(agent.limits, limits)
         terms = Terms(asked, by=by, more=told(turn))
-        entry, _ = await self._make(agent, "", terms, (INIT, owner))
+        entry, _ = await self._births.make(agent, "", terms, (INIT, owner))
         meet(entry.head.pid)
+        self._births.begun(entry.head.pid)  # it thinks meanwhile, and its program calls nothing
         await self._writer.append(entry).durable(entry.head.pid)
         return entry.head.pid
 
@@ -257,7 +252,7 @@ class Kernel:
     async def _begin(self, agent: Agent) -> Pid:
         """Raise Fenced where its name is taken."""
         owner = Process(caps=EVERYTHING)
-        entry, _ = await self._make(agent, "", Terms(agent.limits), (INIT, owner))
+        entry, _ = await self._births.make(agent, "", Terms(agent.limits), (INIT, owner))
         await self._writer.append(entry).durable(entry.head.pid)
         return entry.head.pid
 
@@ -302,64 +297,17 @@ class Kernel:
     async def born(
         self, agent: Agent, task: str, limits: Limits, *, pid: Pid, parent: Process
     ) -> tuple[Entry, Limits]:
-        return await self._make(agent, task, Terms(tighter(agent.limits, limits)), (pid, parent))
-
-    async def _make(
-        self, agent: Agent, task: str, terms: Terms, parent: tuple[Pid, Process]
-    ) -> tuple[Entry, Limits]:
-        parent_pid, owner = parent
-        if agent.name.startswith("/") and agent.program != "archive":
-            raise SysError(Code.INVALID, f"{agent.name!r} is not a name for an agent")
-        if excess := attenuates(agent.allow, owner.caps):
-            raise SysError(
-                Code.DENIED,
-                f"{agent.name} wants {', '.join(sorted(map(str, excess)))}, which you do not hold",
-                hint="a child gets no more than its parent has",
-            )
-        now = self._parts.clock.now()
-        limits, deadline = grant(owner, terms.limits, now)
-        pid = await self._writer.new_pid()
-        folder = str(terms.workspace or owner.workspace or self._parts.workspaces / str(pid))
-        event = Spawned(
-            agent=agent,
-            task=task,
-            at=now,
-            parent=parent_pid,
-            caps=frozenset(agent.allow),
-            limits=limits,
-            deadline=deadline,
-            generation=owner.generation + 1,
-            workspace=folder,
-            by=terms.by,
-            said=() if parent_pid == INIT else owner.said,
-            revoked=owner.revoked,
+        return await self._births.make(
+            agent, task, Terms(tighter(agent.limits, limits)), (pid, parent)
         )
-        entry, self._unborn[pid] = self._birth(pid, event, terms.more)
-        return entry, limits
-
-    def _birth(
-        self, pid: Pid, event: Spawned, more: Sequence[AnyEvent] = ()
-    ) -> tuple[Entry, Resident]:
-        events, _ = journal.without_secrets(self._parts.vault, [event, *more])
-        event = events[0]  # type: ignore[assignment]  # still a Spawned
-        agent = event.agent
-        task = event.task[:SUMMARY_CHARS].replace("\0", "")  # which a text column cannot hold
-        birth = Birth(event.parent, agent.name, task, agent.model)
-        head, rows, window, process = born(pid, events, event.at)
-        entry = Entry(
-            before=journal.START, head=head, rows=rows, projection=project(process), birth=birth
-        )
-        trail = Trail(journal.START)
-        trail.add(rows[0].seq, event)
-        return entry, Resident(head, process, window, self._writer, self._parts.clock, trail)
 
     # -- what the writer and the thinker tell -----------------------------------------------
 
     def _committed(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
             for child in entry.children:
-                self._begun(child.head.pid)
-            self._begun(entry.head.pid)
+                self._births.begun(child.head.pid)
+            self._births.begun(entry.head.pid)
         self._node.committed(entries)
         self.records.committed(entries)
         for entry in entries:
@@ -367,11 +315,6 @@ class Kernel:
                 self.stores.drop(entry.head.pid)
                 self._tasks.start_soon(self.records.spaces.forget, entry.head.pid)
         self._hearing.committed(entries)
-
-    def _begun(self, pid: Pid) -> None:
-        """Something of this process is on disk now; if it was its birth, it starts."""
-        if (resident := self._unborn.pop(pid, None)) is not None:
-            self._node.hold(resident)
 
 
 @asynccontextmanager

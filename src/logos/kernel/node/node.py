@@ -10,7 +10,6 @@ performs the answer, and journals what happened.  Mail is taken by another, so t
 reaches a process in the middle of a thought.
 """
 
-import heapq
 import logging
 from collections.abc import Mapping, Sequence
 
@@ -26,6 +25,7 @@ from logos.abi.process import Act, Finish, Idle, Process, Program, Propose, Stat
 from logos.kernel import journal
 from logos.kernel.journal import Entry, Fenced, Letter, Writer
 from logos.kernel.node.act import Actor, only_asked, settle_doubts
+from logos.kernel.node.alarms import Alarms
 from logos.kernel.node.forgetting import obey
 from logos.kernel.node.lease import Lease
 from logos.kernel.node.resident import Folded, Resident, load
@@ -78,8 +78,7 @@ class Node:
         self._residents: dict[Pid, Resident] = {}
         self._loading: dict[Pid, None] = {}
         self._wanted = anyio.Event()
-        self._timers: list[tuple[int, Pid]] = []
-        self._timer_set = anyio.Event()
+        self._alarms = Alarms(clock, self._due)
         self.peers = 1
 
     async def run(self, thinker: Thinker, actor: Actor, tasks: TaskGroup) -> None:
@@ -87,7 +86,7 @@ class Node:
         self._thinker, self._actor, self._tasks = thinker, actor, tasks
         tasks.start_soon(self._writer.run)
         tasks.start_soon(self._load_wanted)
-        tasks.start_soon(self._ring)
+        tasks.start_soon(self._alarms.run)
         await self._claim()
         for pid in await self._lease.with_mail():
             self.wake(pid)
@@ -153,7 +152,7 @@ class Node:
         while claimed := await self._lease.claim(CLAIM):
             for pid, status, due in claimed:
                 if due is not None:
-                    self._set_timer(due, pid)
+                    self._alarms.set(due, pid)
                 if status != Status.WAITING:
                     self.wake(pid)
 
@@ -204,10 +203,9 @@ class Node:
                 resident.changed = anyio.Event()
                 if await self._step(resident):
                     continue
-                if self._may_leave(resident):
-                    await resident.durable()  # or an older state would come back from disk
-                    if self._may_leave(resident) and not resident.changed.is_set():
-                        break
+                await resident.durable()  # else nobody would hear that it is fenced
+                if not resident.changed.is_set() and self._may_leave(resident):
+                    break
                 await resident.changed.wait()
         except Fenced as fenced:
             self.lost(fenced)
@@ -259,7 +257,7 @@ class Node:
             _cancel_all(resident)
         if (at := wake_at(resident.process, now)) is not None and at != resident.timer:
             resident.timer = at
-            self._set_timer(at, resident.pid)
+            self._alarms.set(at, resident.pid)
         return bool(due)
 
     async def _ask(self, resident: Resident, process: Process) -> bool:
@@ -335,33 +333,13 @@ class Node:
 
     # -- time, peers -----------------------------------------------------------------------
 
-    def _set_timer(self, at: int, pid: Pid) -> None:
-        heapq.heappush(self._timers, (at, pid))
-        if self._timers[0] == (at, pid):
-            self._timer_set.set()
-
-    async def _ring(self) -> None:
-        while True:
-            self._timer_set = anyio.Event()
-            now = self._clock.now()
-            while self._timers and self._timers[0][0] <= now:
-                _, pid = heapq.heappop(self._timers)
-                if (resident := self._residents.get(pid)) is not None:
-                    if resident.thought is not None:
-                        self._expire(resident, now)  # its own task waits for the model
-                    resident.changed.set()
-                else:
-                    self.wake(pid)
-            with anyio.CancelScope() as scope:
-                async with anyio.create_task_group() as race:
-                    race.start_soon(self._until_next, scope)
-                    await self._timer_set.wait()
-                    scope.cancel()
-
-    async def _until_next(self, scope: anyio.CancelScope) -> None:
-        if self._timers:
-            await self._clock.sleep_until(self._timers[0][0])
-            scope.cancel()
+    def _due(self, pid: Pid, now: int) -> None:
+        if (resident := self._residents.get(pid)) is None:
+            self.wake(pid)
+            return
+        if resident.thought is not None:
+            self._expire(resident, now)  # its own task waits for the model
+        resident.changed.set()
 
     async def _beat(self) -> None:
         """Prolong the lease; take over what others left."""

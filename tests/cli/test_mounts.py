@@ -1,4 +1,4 @@
-"""An OpenAPI document, mounted as people do."""
+"""Documents and programs, mounted as people do."""
 
 import json
 
@@ -19,3 +19,14 @@ def test_mounted_listed_and_taken_away(place: Place) -> None:
     place.data("umount", "zoo")
     assert place.run("mount", "zoo", "openapi", "none.json").returncode == 3
     assert place.data("mounts") == []
+
+
+def test_a_command_is_mounted_with_options_anywhere(place: Place) -> None:
+    program = place.folder / "hello"
+    program.write_text('#!/bin/sh\necho "usage: hello [-n NAME]"\necho "  -n NAME  who"\n')
+    program.chmod(0o755)
+    made = place.data("mount", "greet", "command", "--network", "--", "./hello")
+    assert made["tools"] == ["hello"]
+    [shown] = place.data("mounts")
+    assert (shown["kind"], shown["network"]) == ("command", True)
+    place.data("umount", "greet")
