@@ -1,6 +1,7 @@
 """What the kernel asks of the world: the Protocols every driver implements.
 
     Model       thinks: a request in, a stream of deltas out
+    Embedder    says what texts mean, as vectors
     Tool        carries out one class of system calls
     Sandbox     runs somebody's code where it can do no harm
     WayOut      carries what such code sends to the hosts it was granted
@@ -67,6 +68,32 @@ class Model(Protocol):
 
     def count(self, request: Request) -> int:
         """Tokens of the request: exact if the profile says so, else an estimate that errs high."""
+        ...
+
+
+class Embedded(msgspec.Struct, frozen=True):
+    """A vector for each text, in their order, and how many tokens that took (0: nobody says)."""
+
+    vectors: tuple[tuple[float, ...], ...]
+    tokens: int = 0
+
+
+class Embedder(Protocol):
+    """Texts of the same meaning have vectors in the same direction."""
+
+    @property
+    def name(self) -> str:
+        """Whose vectors these are.  Those of different names are never compared."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """How many numbers a vector has; 0 until the first was made."""
+        ...
+
+    async def embed(self, texts: Sequence[str]) -> Embedded:
+        """All of them or none.  Raise SysError as a Model does; `model` too where an answer has
+        fewer vectors than texts, or others than numbers in them."""
         ...
 
 

@@ -85,10 +85,7 @@ async def boot(
         stack.push_async_callback(sandbox.aclose)
         opened = ModelNames(config, vault, models or {})
         stack.push_async_callback(opened.close)
-
-        def agents(name: str, cwd: Path | None = None) -> Agent:
-            return find_agent(name, agent_folders(config, cwd))
-
+        agents = _finder(config)
         tools = Tools(functions)
         places = await stack.enter_async_context(
             open_places(place / "mounts", tools, sandbox, config.mounts, vault)
@@ -107,7 +104,7 @@ async def boot(
             drivers=_drivers(config, vault, commands, tools, programs),
             mounts={"/tools": tools.tree, "/net": places.net, "/skills": skills},
             functions=tools.specs,
-            agents=agents,
+            agents=lambda name: agents(name, None),
             workspaces=place / "workspaces",
             place=f"{socket.gethostname()}:{place}",
             alone=True,
@@ -118,11 +115,20 @@ async def boot(
             ),
             rules=rules,
             trust=config.trust,
+            memory=config.memory,
+            embedder=opened.embedder,
         )
         kernel = await stack.enter_async_context(open_kernel(parts))
         way.tell(kernel.note)
         around = (sandbox, places, skills, Workspace(), agents, opened, vault, programs)
         yield Machine(kernel, loaded, functions, *around)
+
+
+def _finder(config: Config) -> Callable[[str, Path | None], Agent]:
+    def agents(name: str, cwd: Path | None = None) -> Agent:
+        return find_agent(name, agent_folders(config, cwd))
+
+    return agents
 
 
 def _drivers(
