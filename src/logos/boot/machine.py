@@ -110,9 +110,7 @@ async def boot(
             alone=True,
             seal=seal(config, place, vault),
             vault=vault,
-            manifests=lambda: (
-                functions.manifests() | tools.annotations() | places.manifests() | written
-            ),
+            manifests=_manifests(functions, tools, places, written),
             rules=rules,
             trust=config.trust,
             memory=config.memory,
@@ -122,6 +120,13 @@ async def boot(
         way.tell(kernel.note)
         around = (sandbox, places, skills, Workspace(), agents, opened, vault, programs)
         yield Machine(kernel, loaded, functions, *around)
+
+
+def _manifests(
+    functions: Functions, tools: Tools, places: Places, written: dict[str, Any]
+) -> Callable[[], dict[str, Any]]:
+    """Those of this site stand before all others."""
+    return lambda: functions.manifests() | tools.annotations() | places.manifests() | written
 
 
 def _finder(config: Config) -> Callable[[str, Path | None], Agent]:
