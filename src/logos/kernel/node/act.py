@@ -305,7 +305,11 @@ def _job(resident: Resident, id_: CallId, call: Call[Any]) -> Job:
         call=call,
         workspace=Path(process.workspace),
         caps=frozenset(process.caps),
-        hosts=frozenset(c.path.split("/")[2] for c in process.caps if c.path.startswith("/net/")),
+        hosts=frozenset(
+            c.path.split("/")[2]
+            for c in process.caps
+            if c.verb == "fetch" and c.path.startswith("/net/")
+        ),
         deadline_s=DEADLINE_S if asked is None else asked + 10.0,
     )
 
