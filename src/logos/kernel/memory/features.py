@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logos.kernel.memory.index import Floats, Scores
+from logos.kernel.memory.near import Near, closeness, nearest
 from logos.kernel.memory.query import Query
 from logos.kernel.memory.space import Space
 from logos.kernel.memory.table import ROLES, TRAITS, Columns
@@ -56,7 +57,8 @@ _DECAY_DAYS = 7.0
 class Measured:
     """`rows` are the candidates, `values` their features (rows, NAMES); `own`, `window` and `hit` their
     lexical scores; `subject` is 1 for pages of the subject asked about, -1 for those of others;
-    `heard` is the share of the question's terms that anybody used, `said` that the subject did."""
+    `heard` is the share of the question's terms that anybody used, `said` that the subject did;
+    `close` is how far each stands out by its vector."""
 
     rows: NDArray[np.int64]
     values: Floats
@@ -66,6 +68,7 @@ class Measured:
     subject: Floats
     heard: float
     said: float
+    close: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +90,29 @@ def measure(
     *,
     at: int | None = None,
     within: NDArray[np.bool_] | None = None,
+    near: Near | None = None,
 ) -> Measured:
     """Without what came after `at` (microseconds) and what is not `within`, when given."""
     cols = space.table.columns()
     found = _lexical(space, query)
     live = cols.alive if at is None else cols.alive & (cols.time <= at)
-    rows = _candidates(found, cols, live if within is None else live & within)
+    live = live if within is None else live & within
+    rows = _candidates(found, cols, live)
+    close = np.zeros(len(live), dtype=np.float32)
+    if near is not None:
+        close = closeness(near, cols.seq, cols.start)
+        rows = np.union1d(rows, nearest(close, live))
     subject = _subject(space, cols, rows, query)
     window, own = found.window[rows], found.own[rows]
     best, wide = _most(found.own), _most(found.window)
     user = (cols.role[rows] == _USER).astype(np.float32)
     traits = cols.traits[rows]
     turns = _by_turn(found.own, cols)
-    near = _neighbours(found, cols, rows, turns / best)
-    reply = (cols.role[rows] == _ASSISTANT) * near[0]
+    around = _neighbours(found, cols, rows, turns / best)
+    reply = (cols.role[rows] == _ASSISTANT) * around[0]
     columns = [
         window, window / wide, found.hit[rows], found.rare[rows] / 8, _rank(window), _rank(own),
-        *near,
+        *around,
         *_surroundings(found, cols, rows, turns, best, wide),
         subject, subject * window / wide, subject * own / best,
         _mentioned(space, query, rows) * (subject < 0),
@@ -117,7 +126,7 @@ def measure(
     ]  # fmt: skip
     values = np.stack(columns, axis=1, dtype=np.float32, casting="same_kind")
     heard, said = _known(space, cols, query)
-    return Measured(rows, values, own, window, found.hit[rows], subject, heard, said)
+    return Measured(rows, values, own, window, found.hit[rows], subject, heard, said, close[rows])
 
 
 def _known(space: Space, cols: Columns, query: Query) -> tuple[float, float]:

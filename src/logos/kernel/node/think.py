@@ -109,7 +109,7 @@ class Thinker:
             finally:
                 resident.thought = None
             if resident.process.reserved is not None:  # else a signal has just settled it
-                await resident.append(thought).durable(resident.pid)
+                await _settle(resident, thought)
 
     async def _prepare(self, resident: Resident, model: Model) -> tuple[Request, Asked] | None:
         """None: something arrived meanwhile."""
@@ -224,6 +224,13 @@ def _affordable(process: Process, profile: Profile, prompt: int, output: int) ->
             hint="start it with more",
         )
     return output
+
+
+async def _settle(resident: Resident, thought: Thought) -> None:
+    """No call is made before the thought that proposed it is on disk; what else follows rides with it."""
+    batch = resident.append(thought)
+    if thought.message.calls:
+        await batch.durable(resident.pid)
 
 
 def _settle_failure(resident: Resident, error: SysError, heard: list[AnyDelta]) -> None:
