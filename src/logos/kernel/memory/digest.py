@@ -3,6 +3,7 @@
     Leaving     a turn on its way out
     digest      the digest so far and what leaves -> the digest, at most so many tokens long
     told_in     what a model wrote in a digest
+    untold      a digest without what a model wrote of some pages
     rewritten   a digest with other lines of a model
     accepted    of what a model wrote, the lines that name pages, as far as they fit
     HEAD        how a digest begins
@@ -18,7 +19,7 @@ Invariant: every page that ever left lies in the range of some line.
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from logos.abi.ids import Seq
@@ -93,6 +94,18 @@ def told_in(text: str) -> list[str]:
 
 def rewritten(old: str, told: Sequence[str]) -> str:
     return "\n".join([*told, *map(str, _read(old)[0])])
+
+
+def untold(text: str, pages: Set[Seq]) -> str:
+    """Without what a model wrote of these pages."""
+
+    def names(line: str) -> bool:
+        found = _TOLD.fullmatch(line)
+        return found is not None and any(
+            int(found[1]) <= page <= int(found[2] or found[1]) for page in pages
+        )
+
+    return "\n".join(line for line in text.splitlines() if not names(line))
 
 
 def accepted(text: str, pages: Iterable[Seq], old: str, *, bound: int) -> list[str]:

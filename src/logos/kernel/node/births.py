@@ -63,6 +63,7 @@ class Births:
             workspace=folder,
             by=terms.by,
             said=() if parent_pid == INIT else owner.said,
+            carries=dict(terms.carries),
             revoked=owner.revoked,
         )
         entry, self._unborn[pid] = self.birth(pid, event, terms.more)

@@ -22,7 +22,7 @@ import anyio.abc
 
 from logos.abi.agent import Agent, Limits
 from logos.abi.errors import Code, SysError
-from logos.abi.events import Answered, Compacted, Diverged, Proposed, Spawned
+from logos.abi.events import Answered, Compacted, Diverged, Proposed, Reached, Spawned
 from logos.abi.ids import INIT, MailId, Pid, Seq
 from logos.abi.messages import ToolSpec
 from logos.abi.mount import Mount
@@ -58,7 +58,7 @@ from logos.kernel.node.tree import Tree, mounts
 from logos.kernel.process import tighter
 from logos.kernel.process.mail import AnyMail, Erase, Note, Order, Squeeze, Turn, told
 from logos.kernel.sched import Slots
-from logos.kernel.syscall import Gate, Known, Tools
+from logos.kernel.syscall import Gate, Known, Parent, Tools
 
 
 class Kernel:
@@ -217,7 +217,7 @@ class Kernel:
         if not self._node.tell(pid, told(turn)):
             await self._post(pid, turn)
 
-    async def note(self, pid: Pid, *events: Proposed | Answered | Diverged) -> None:
+    async def note(self, pid: Pid, *events: Proposed | Answered | Diverged | Reached) -> None:
         """What the program of a process does beside its calls.  Durable when this returns.
 
         Raise `unavailable` where another node drives it, `state` when it has ended.
@@ -319,11 +319,10 @@ class Kernel:
         return await self._compactor.compressed(resident, wanted)
 
     async def born(
-        self, agent: Agent, task: str, limits: Limits, *, pid: Pid, parent: Process
+        self, agent: Agent, task: str, limits: Limits, *, parent: Parent
     ) -> tuple[Entry, Limits]:
-        return await self._births.make(
-            agent, task, Terms(tighter(agent.limits, limits)), (pid, parent)
-        )
+        terms = Terms(tighter(agent.limits, limits), carries=parent.carries)
+        return await self._births.make(agent, task, terms, (parent.pid, parent.process))
 
     # -- what the writer and the thinker tell -----------------------------------------------
 

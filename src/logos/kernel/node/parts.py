@@ -6,7 +6,7 @@ Terms    on which a process starts
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from logos import config
 from logos.abi.agent import Agent, Limits
@@ -60,3 +60,4 @@ class Terms(NamedTuple):
     workspace: Path | None = None
     by: str = ""
     more: Sequence[AnyEvent] = ()
+    carries: Mapping[str, Any] = {}
