@@ -1,6 +1,6 @@
 """What a process lives through: its birth, children, signals, timers, warnings and its end."""
 
-from logos.abi.agent import Agent, Limits
+from logos.abi.agent import Account, Agent, Limits
 from logos.abi.errors import Code
 from logos.abi.events.base import Event
 from logos.abi.ids import MailId, Pid
@@ -13,7 +13,8 @@ class Spawned(Event, frozen=True, kw_only=True):
     """`limits` are what remains after taking the smaller of what was asked and what the parent
     could give; `at` and `deadline` are microseconds; `workspace` is the
     folder seen as /home; `by` names who asked when it was a person.  `said` are the principal's
-    words that a child is born with: its task is its parent's, and the parent may be misled."""
+    words that a child is born with: its task is its parent's, and the parent may be misled.
+    `accounts` are the sums it counts toward, as its children do."""
 
     agent: Agent
     task: str
@@ -27,6 +28,7 @@ class Spawned(Event, frozen=True, kw_only=True):
     by: str = ""
     said: tuple[str, ...] = ()
     revoked: frozenset[Cap] = frozenset()
+    accounts: tuple[Account, ...] = ()
 
 
 class Started(Event, frozen=True, kw_only=True):

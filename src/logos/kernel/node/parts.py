@@ -1,6 +1,7 @@
 """What a kernel is made from, and what a process starts with.
 
 Parts    what boot hands to the kernel
+Payer    who starts a process
 Terms    on which a process starts
 """
 
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from logos import config
-from logos.abi.agent import Agent, Limits
+from logos.abi.agent import Account, Agent, Limits
 from logos.abi.driver import Clock
 from logos.abi.events import AnyEvent
 from logos.abi.messages import ToolSpec
@@ -46,6 +47,13 @@ class Parts(NamedTuple):
     mounts: Mapping[str, Mount] = {}
 
 
+class Payer(NamedTuple):
+    """Who starts a process, and the sums it counts toward."""
+
+    name: str
+    accounts: tuple[Account, ...] = ()
+
+
 class Terms(NamedTuple):
     """On which a process starts, and what it hears first."""
 
@@ -53,3 +61,4 @@ class Terms(NamedTuple):
     workspace: Path | None = None
     by: str = ""
     more: Sequence[AnyEvent] = ()
+    accounts: tuple[Account, ...] = ()
