@@ -4,6 +4,8 @@
 
 Needs the `bench` extra (agentdojo 0.1.35); no network, no key.  Each task is a process of a kernel with a
 database of its own; the agent obeys every injection it reads; questions are answered through the kernel.
+Suites are the benchmark's, and `office`, one of our own that the policy was not made for.  DIR holds
+manifests of their tools (docs/manifests.md); what has none there is judged by its schema alone.
 `--pure` asks the decision function alone, which must give the same figures.  Keys:
 
     benign_utility, utility_under_attack, attack_success     nobody answers questions
@@ -44,9 +46,10 @@ from dojo import (  # noqa: E402
     never,
     places,
 )
-from flowgate import FlowGate, catalogue, manifests, written  # noqa: E402
+from flowgate import FlowGate, catalogue, manifests, missing, written  # noqa: E402
 from free import HIS, probe  # noqa: E402
 
+from logos.abi.errors import SysError  # noqa: E402
 from logos.kernel.flow import Catalogue  # noqa: E402
 
 Log = Callable[[Scenario, Played], None]
@@ -184,9 +187,15 @@ def main() -> None:
         "--verbose", action="store_true", help="say which runs failed or were taken"
     )
     options = parser.parse_args()
-    suites = options.suites.split(",")
+    suites = [suite.strip() for suite in options.suites.split(",") if suite.strip()]
     folder = None if options.derived else options.manifests
     orders = options.orders.split(",")
+    try:
+        without = missing(suites, written(folder))
+    except SysError as wrong:
+        parser.error(f"{wrong.message}{f' ({wrong.hint})' if wrong.hint else ''}")
+    if without and folder is not None:
+        print(f"no manifest, judged by their schemas alone: {', '.join(without)}", file=sys.stderr)
     if options.pure:
         known = manifests(folder)
         tools = {suite: catalogue(suite, known) for suite in suites}

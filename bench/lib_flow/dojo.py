@@ -24,11 +24,13 @@ from agentdojo.functions_runtime import FunctionCall, FunctionsRuntime
 from agentdojo.task_suite.load_suites import get_suites
 from agentdojo.task_suite.task_suite import read_suite_file
 from agentdojo.types import text_content_block_from_string
+from office_suite import SUITE as OFFICE
 
 warnings.filterwarnings("ignore")
 logging.disable(logging.WARNING)
 
-SUITES: Any = get_suites("v1.2.2")
+SUITES: Any = {**get_suites("v1.2.2"), "office": OFFICE}
+"""Those of the benchmark, and one of our own that the policy was not made for."""
 
 Order = Literal["none", "now", "end"]
 Verdict = Literal["allow", "ask", "deny"]

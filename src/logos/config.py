@@ -50,6 +50,26 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
 
 
+class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What models may do for memory.  Without any it works on words alone."""
+
+    embedder: Annotated[
+        str, Meta(description="model whose embeddings pages are found by, too; empty: by words")
+    ] = ""
+    embed_confidential: Annotated[
+        bool, Meta(description="also pages of who has read what not everybody may")
+    ] = False
+    embed_rate: Annotated[
+        float, Meta(description="requests for embeddings of pages in a second, at most", gt=0)
+    ] = 4.0
+    embed_retry_s: Annotated[
+        float, Meta(description="first pause after a failed one, in seconds; it doubles", gt=0)
+    ] = 1.0
+    embed_wait_ms: Annotated[
+        int, Meta(description="how long a search waits for the question's, in milliseconds", ge=1)
+    ] = 300
+
+
 class Trust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     manifests: Annotated[
         str, Meta(description="folder of files that say what tools do, besides what they say")
@@ -149,6 +169,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ()
     store: Store = Store()
     node: Node = Node()
+    memory: Memory = Memory()
     sandbox: Sandbox = Sandbox()
     audit: Audit = Audit()
     commands: Commands = Commands()

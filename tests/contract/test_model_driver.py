@@ -92,6 +92,8 @@ async def test_thoughts_follow_one_another(any_rig: Rig) -> None:
 
 
 async def test_a_thought_that_is_closed_leaves_nothing_behind(any_rig: Rig) -> None:
+    any_rig.play(Say("connected"))
+    await think(any_rig)
     any_rig.hang()
     long = msgspec.structs.replace(any_rig.request, max_output=100_000)
     with anyio.fail_after(5):

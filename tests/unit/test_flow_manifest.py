@@ -169,3 +169,25 @@ class TestSchema:
             value = {"a": value}
         with pytest.raises(SysError, match="too deeply"):
             check(schema, {"a": value}, tool="t")
+
+
+def test_the_manual_s_example_is_one() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "manifests.md").read_text(encoding="utf-8")
+    found = parse(page.split("```toml\n", 1)[1].split("```", 1)[0])
+    assert {name: m.impact for name, m in found.items()} == {
+        "send_money": Impact.MONEY,
+        "list_payments": Impact.READ,
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'impact = "read"',
+        '[x]\nimpact = "reads"',
+        '[x]\nimpact = "read"\narguments = { a = "adress" }',
+    ],
+)
+def test_a_mistake_is_said_with_the_tool_s_name(text: str) -> None:
+    with pytest.raises(SysError, match="the manifest of "):
+        parse(text)

@@ -61,8 +61,9 @@ class Provider(Protocol):
 
 class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One mount: a command that speaks MCP on its standard streams (`command`), a URL that does
-    over HTTP (`url`), an agent (`a2a`), an OpenAPI document (`openapi`, a file or URL), or a program whose
-    sub-commands are the tools (`program`).  Exactly one of them."""
+    over HTTP (`url`), an agent (`a2a`), an OpenAPI document (`openapi`, a file or URL), a program whose
+    sub-commands are the tools (`program`), or a Python module whose functions are (`python`).  Exactly one
+    of them."""
 
     command: Annotated[
         tuple[str, ...], Meta(description="an MCP server that speaks on its standard streams")
@@ -73,6 +74,11 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     program: Annotated[
         tuple[str, ...], Meta(description="a program whose sub-commands are the tools")
     ] = ()
+    python: Annotated[
+        str, Meta(description="a Python module, or its file, whose functions are the tools")
+    ] = ""
+    interpreter: Annotated[str, Meta(description="the Python of a module; empty: ours")] = ""
+    folder: Annotated[str, Meta(description="where a module is that is not installed")] = ""
     manifest: Annotated[
         str, Meta(description="a file that says what a program or its tools can do")
     ] = ""

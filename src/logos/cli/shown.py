@@ -21,6 +21,7 @@ from logos.abi.events import (
     Interrupted,
     Proposed,
     Rang,
+    Reached,
     Received,
     Returned,
     Revoked,
@@ -85,6 +86,14 @@ def _client(event: ToldByClient) -> str:
     return "◂ " + _short("\n".join(said)) if said else ""
 
 
+def _reached(event: Reached) -> tuple[str, str]:
+    where = f"{event.host}:{event.port}"
+    if event.refused:
+        return "yellow", f"✗ network: {where}: {event.refused}"
+    carried = f", {event.sent} bytes sent, {event.received} received" if event.connections else ""
+    return "dim", f"⇄ network: {where} ({event.address}){carried}"
+
+
 #: How an event looks: a style and a text.
 _LINES: dict[type, Callable[[Any], tuple[str, str]]] = {
     Spawned: lambda e: ("bold", f"{e.agent.name}: {e.task}"),
@@ -104,6 +113,7 @@ _LINES: dict[type, Callable[[Any], tuple[str, str]]] = {
         "yellow",
         f"! it does not repeat itself: it {e.did}; {e.left} not repeated",
     ),
+    Reached: _reached,
     Signalled: lambda e: ("yellow", f"! signal {e.signal}{_why(e)}"),
     Warned: lambda e: ("yellow", f"! {e.text}"),
     Started: lambda e: ("green", f"+ started process {e.pid}"),

@@ -125,7 +125,8 @@ class Places:
                 state = "running"
             except SysError as error:
                 state = error.message
-        target = place.url or place.a2a or place.openapi or " ".join(place.command or place.program)
+        words = " ".join(place.command or place.program)
+        target = place.url or place.a2a or place.openapi or place.python or words
         known = len(pinned.known())
         return Shown(name, kind(place), target, state, known, blocked, origin, place.network)
 

@@ -136,6 +136,29 @@ ALTER TABLE public.node ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.page_vector (
+    pid bigint NOT NULL,
+    model text NOT NULL,
+    seq bigint NOT NULL,
+    start integer NOT NULL,
+    vector bytea NOT NULL
+);
+ALTER TABLE ONLY public.page_vector ALTER COLUMN vector SET STORAGE EXTERNAL;
+CREATE TABLE public.page_vector_state (
+    pid bigint NOT NULL,
+    model text NOT NULL,
+    setting text NOT NULL,
+    version integer NOT NULL,
+    dimension integer DEFAULT 0 NOT NULL,
+    seq bigint DEFAULT 0 NOT NULL,
+    start integer DEFAULT '-1'::integer NOT NULL,
+    head bigint DEFAULT 0 NOT NULL,
+    pages bigint DEFAULT 0 NOT NULL,
+    skipped bigint DEFAULT 0 NOT NULL,
+    tokens bigint DEFAULT 0 NOT NULL,
+    node bigint,
+    error text DEFAULT ''::text NOT NULL
+);
 CREATE TABLE public.process (
     pid bigint NOT NULL,
     node bigint,
@@ -203,6 +226,10 @@ ALTER TABLE ONLY public.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (name);
 ALTER TABLE ONLY public.node
     ADD CONSTRAINT node_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.page_vector
+    ADD CONSTRAINT page_vector_pkey PRIMARY KEY (pid, model, seq, start);
+ALTER TABLE ONLY public.page_vector_state
+    ADD CONSTRAINT page_vector_state_pkey PRIMARY KEY (pid, model);
 ALTER TABLE ONLY public.process
     ADD CONSTRAINT process_pkey PRIMARY KEY (pid);
 ALTER TABLE ONLY public.snapshot
@@ -250,6 +277,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mail TO logos_kernel;
 GRANT USAGE ON SEQUENCE public.mail_id_seq TO logos_kernel;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.node TO logos_kernel;
 GRANT USAGE ON SEQUENCE public.node_id_seq TO logos_kernel;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.page_vector TO logos_kernel;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.page_vector_state TO logos_kernel;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.process TO logos_kernel;
 GRANT USAGE ON SEQUENCE public.process_pid TO logos_kernel;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.snapshot TO logos_kernel;

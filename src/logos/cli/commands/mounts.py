@@ -58,7 +58,7 @@ def _place(asked: Asked) -> Place:
                 Code.INVALID,
                 "mount what?",
                 hint="logos mount NAME -- COMMAND…, or NAME https://…, NAME a2a https://…, NAME openapi FILE, "
-                "NAME command -- PROGRAM",
+                "NAME command -- PROGRAM, NAME python MODULE",
             )
         case [url] if url.startswith(("http://", "https://")):
             return Place(url=url, **common)
@@ -67,12 +67,27 @@ def _place(asked: Asked) -> Place:
             return Place(openapi=source, **common)
         case ["a2a", url]:
             return Place(a2a=url, **common)
+        case ["python", module]:
+            return Place(**_module(asked, module), **common)
         case ["command", first, *rest]:
             return Place(program=(_program(asked, first), *rest), **common)
         case [first, *rest]:
             return Place(command=(_program(asked, first), *rest), **common)
         case _:
             raise SysError(Code.INVALID, f"{args.target!r} is no target")
+
+
+def _module(asked: Asked, name: str) -> dict[str, Any]:
+    """One of the folder where the person is comes before one that is installed."""
+    file = asked.here(name)
+    first = name.partition(".")[0]
+    folder = ""
+    if name.endswith(".py"):
+        folder, name = str(file.parent), file.name
+    elif any((asked.cwd / one).exists() for one in (first, f"{first}.py")):
+        folder = str(asked.cwd)
+    own = asked.cwd / ".venv" / "bin" / "python"
+    return {"python": name, "folder": folder, "interpreter": str(own) if own.exists() else ""}
 
 
 def _program(asked: Asked, word: str) -> str:
@@ -118,7 +133,8 @@ MOUNT = Command(
         Argument("name", "what it is called below /tools"),
         Argument(
             "target",
-            "-- COMMAND…, a URL, a2a URL, openapi FILE-OR-URL, or command -- PROGRAM…",
+            "-- COMMAND…, a URL, a2a URL, openapi FILE-OR-URL, command -- PROGRAM…, or "
+            "python MODULE-OR-FILE",
             default=(),
             many=True,
         ),
@@ -130,6 +146,8 @@ MOUNT = Command(
     "network unless --network, and reading only its own folder and what --readable names.\n"
     "command -- PROGRAM makes each sub-command of a program a tool: as a manifest says (--manifest),\n"
     "as PROGRAM --describe says, or as PROGRAM --help does. It runs in the folder of who calls it.\n"
+    "python MODULE makes each function of a module a tool; it runs in a process of its own, by the Python\n"
+    "of the folder's .venv, else by ours.\n"
     "What the tools say of themselves now is accepted; what changes later is blocked until\n"
     "a person accepts it: logos mount --accept NAME.",
 )

@@ -13,18 +13,18 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
 
-import httpx2
 import msgspec
 
 from logos.abi.driver import Profile
 from logos.abi.errors import Code, SysError
 from logos.abi.messages import AnyDelta, Finish, Finished, Request, TextDelta, Usage
+from logos.drivers.model.connection import Broken, Hung
 from logos.drivers.model.count import Counter
 from logos.drivers.model.endpoint import Endpoint, profile
 from logos.drivers.model.faults import broken
 from logos.drivers.model.prices import priced
 from logos.drivers.model.sse import Events, Whole, repaired
-from logos.drivers.model.wire import Wire, lost
+from logos.drivers.model.wire import Wire
 
 CHARACTERS_A_TOKEN = 3
 """For the length of an answer whose server does not report usage."""
@@ -120,10 +120,10 @@ class Hosted:
         answer is whole whatever happens."""
         try:
             yield
-        except httpx2.TransportError as error:
+        except Broken as broken_off:
             if assembly.reason is None:
-                hung_up = isinstance(error, httpx2.ReadError) or lost(error)
-                raise (_half(assembly) if hung_up else self._wire.fault(error)) from None
+                hung_up = isinstance(broken_off, Hung)
+                raise (_half(assembly) if hung_up else self._wire.fault(broken_off)) from None
 
     def _feed(self, assembly: Assembly, payload: bytes, *, again: bool = False) -> None:
         try:

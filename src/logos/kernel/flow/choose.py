@@ -17,16 +17,19 @@ from logos.kernel.flow.manifest import Argument
 from logos.kernel.flow.provenance import History
 from logos.kernel.flow.records import Record
 from logos.kernel.flow.source import Found, Source
-from logos.kernel.flow.value import Kind, cents, normal, stem, words
+from logos.kernel.flow.value import Kind, among, cents, normal, stem, words
 
+_PRICE = among("price cost fee rate fare amount total price_per_day price_per_night")
+_RATING = among("rating score stars rank review_score")
+_SIZE = among("size bytes amount length")
 _MEASURES: dict[str, frozenset[str]] = {
-    "cheapest": frozenset({"price", "cost", "fee", "rate", "price_per_day"}),
-    "best": frozenset({"rating", "score", "stars"}),
-    "longest": frozenset({"length", "duration"}),
-    "shortest": frozenset({"length", "duration", "distance"}),
-    "largest": frozenset({"size", "bytes", "amount"}),
-    "biggest": frozenset({"size", "bytes", "amount"}),
-    "smallest": frozenset({"size", "bytes", "amount"}),
+    **dict.fromkeys(("cheapest", "least expensive", "lowest priced", "best priced"), _PRICE),
+    **dict.fromkeys(("dearest", "priciest", "most expensive", "highest priced"), _PRICE),
+    **dict.fromkeys(("best", "worst", "best rated", "top rated", "highest rated"), _RATING),
+    **dict.fromkeys(("worst rated", "lowest rated"), _RATING),
+    **dict.fromkeys(("largest", "biggest", "smallest", "heaviest", "lightest"), _SIZE),
+    "longest": among("length duration"),
+    "shortest": among("length duration distance"),
 }
 """Which column a superlative speaks of, when a record has several."""
 

@@ -161,8 +161,14 @@ def _granted(caps: Iterable[Cap]) -> Iterator[tuple[Kind, str]]:
     """Hosts that a capability names are as good as named by the principal."""
     for cap in caps:
         place = cap.path.split("/")[2:3]
-        if cap.verb == "fetch" and cap.path.startswith("/net/") and "*" not in place[0]:
+        if (
+            cap.verb in ("fetch", "connect")
+            and cap.path.startswith("/net/")
+            and "*" not in place[0]
+        ):
             yield Kind.URL, place[0].lower()
+            if cap.verb == "connect" and ":" not in place[0]:
+                yield from ((Kind.URL, f"{place[0].lower()}:{port}") for port in (80, 443))
 
 
 def thought_of(id_: CallId) -> str:

@@ -34,6 +34,17 @@ class Secrets:
     def __bool__(self) -> bool:
         return bool(self._pieces or self._runs)
 
+    @property
+    def classes(self) -> frozenset[str]:
+        """All that are known."""
+        return frozenset(self._pieces.values())
+
+    @property
+    def readers(self) -> frozenset[str] | None:
+        """Who may read all of it.  None: anybody."""
+        every = list(self._runs.values())
+        return frozenset.intersection(*every) if every else None
+
     def add(self, label: str, text: str) -> None:
         if len(text) < SHORTEST:
             return

@@ -110,7 +110,9 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One tool.  `verbs` and `nouns` are further words by which people ask for it.  A `private`
-    tool changes only what is the process's own.  `idempotent`: twice is once."""
+    tool changes only what is the process's own.  `idempotent`: twice is once.  `opens` is the argument
+    that, when it is given, says where anything may go that the process has read: what a program
+    sends cannot be seen."""
 
     impact: Impact
     arguments: dict[str, Argument | str] = {}
@@ -119,6 +121,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     nouns: tuple[str, ...] = ()
     idempotent: bool = False
     private: bool = False
+    opens: str = ""
     derived: bool = False
 
     def argument(self, name: str) -> Argument:
@@ -159,9 +162,24 @@ def parse(text: str, form: Form = "toml") -> dict[str, Manifest]:
     """Read a manifest file.  Raise `invalid` with the place of the mistake."""
     try:
         tree = _tree(text, form)
-        return msgspec.convert(tree, dict[str, Manifest])
-    except (msgspec.DecodeError, msgspec.ValidationError, tomllib.TOMLDecodeError) as wrong:
+    except (msgspec.DecodeError, tomllib.TOMLDecodeError) as wrong:
         raise SysError(Code.INVALID, f"not a manifest: {wrong}") from wrong
+    if not isinstance(tree, dict):
+        raise SysError(Code.INVALID, "not a manifest: a table of tools by name is expected")
+    return {str(name): _one(str(name), given) for name, given in tree.items()}
+
+
+def _one(name: str, given: object) -> Manifest:
+    try:
+        made = msgspec.convert(given, Manifest)
+        for found in (*made.arguments.values(), *made.result.fields.values()):
+            if isinstance(found, str):
+                argument(found)
+    except (msgspec.ValidationError, SysError) as wrong:
+        what = wrong.message if isinstance(wrong, SysError) else f"{wrong}"
+        hint = wrong.hint if isinstance(wrong, SysError) else ""
+        raise SysError(Code.INVALID, f"the manifest of {name}: {what}", hint=hint) from wrong
+    return made
 
 
 def _tree(text: str, form: Form) -> Any:

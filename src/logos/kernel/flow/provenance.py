@@ -15,7 +15,7 @@ the same history, and nothing in it depends on a clock or on chance.
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -75,6 +75,7 @@ class History:
         self.directory: dict[tuple[Kind, str], dict[str, str]] = {}
         self.members: dict[tuple[Kind, str], dict[str, str]] = {}
         self.tops: dict[tuple[str, Kind, str], Tops] = {}
+        self.titled: dict[tuple[str, str], dict[tuple[Kind, str], set[str]]] = {}
         self.columns: dict[tuple[str, str, bool], Best] = {}
         self.groups: dict[tuple[str, str, Kind, str], dict[str, int]] = {}
         self.places: dict[str, dict[tuple[Kind, str], set[str]]] = {}
@@ -139,6 +140,21 @@ class History:
 
     def top(self, record: Record, value: Value) -> Tops | None:
         return self.tops.get((record.type, value.kind, value.of))
+
+    def titles(self, record: Record, of: tuple[Kind, str], spelt: str) -> bool:
+        """Does the principal name this very record by a title, and does whatever has that title have
+        this value, and no other of its kind and set?"""
+        return any(
+            self.titled.get((record.type, title), {}).get(of) == {spelt}
+            and not self._within_another(record.type, title)
+            for title in _titles(record)
+        )
+
+    def _within_another(self, type_: str, title: str) -> bool:
+        """Is it only said as a part of a longer title?"""
+        return any(
+            of == type_ and title != longer and title in longer for of, longer in self.titled
+        )
 
     def covered(self, type_: str) -> bool:
         """Were all known places of this sort looked at, so that a count over them is whole?"""
@@ -231,8 +247,20 @@ class History:
         by_kind: dict[tuple[Kind, str], list[str]] = {}
         for value in record.values:
             by_kind.setdefault((value.kind, value.of), []).append(value.normal)
+        for title in _titles(record):
+            if record.reach == REFERRED and self.words.phrase(title):
+                known = self.titled.setdefault((record.type, title), {})
+                for kind_of, spelt in by_kind.items():
+                    known.setdefault(kind_of, set()).update(spelt)
         for (kind, of), values in by_kind.items():
             self.tops.setdefault((record.type, kind, of), Tops()).offer(record.score, values)
+
+
+def _titles(record: Record) -> Iterator[str]:
+    """What a person would call it, as far as the provider vouches for that."""
+    for value in record.values:
+        if value.key and not value.context and len(value.shown) >= NAME:
+            yield value.shown.casefold()
 
 
 def name_parts(address: str) -> list[str]:

@@ -101,7 +101,11 @@ def _linked(history: History, arg: Argument, spelt: str, vouched: list[Record]) 
         claimed = record.claimed and arg.kind in _OBJECTS
         if record.reach != REFERRED and not claimed:
             continue
-        top = history.tops.get((record.type, arg.kind, _set_of(record, arg, spelt)))
+        of = _set_of(record, arg, spelt)
+        if history.titles(record, (arg.kind, of), spelt):
+            yield Source.LINKED, [record], None, None
+            return
+        top = history.tops.get((record.type, arg.kind, of))
         if top is None or top.values.get(spelt, 0) == 0:
             continue
         if top.values[spelt] == top.count:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
+from logos.kernel.flow.lexicon import acts
 from logos.kernel.flow.value import (
     NAME,
     SHORT,
@@ -36,16 +37,39 @@ from logos.kernel.flow.value import (
 Extreme = Literal["max", "min", "newest", "oldest"]
 
 _EXTREMES: dict[str, Extreme] = {
-    **dict.fromkeys(among("largest biggest highest most maximum longest greatest top best"), "max"),
-    **dict.fromkeys(among("smallest lowest least fewest cheapest shortest minimum"), "min"),
+    **dict.fromkeys(
+        among(
+            "largest biggest highest most maximum longest greatest top best heaviest dearest priciest"
+        ),
+        "max",
+    ),
+    **dict.fromkeys(
+        among("smallest lowest least fewest cheapest shortest minimum worst lightest"), "min"
+    ),
     **dict.fromkeys(among("latest newest last"), "newest"),
-    **dict.fromkeys(among("oldest earliest first"), "oldest"),
+    **dict.fromkeys(among("oldest earliest first soonest"), "oldest"),
 }
+_TWO: dict[str, Extreme] = {
+    "most recent": "newest",
+    "least recent": "oldest",
+    "most expensive": "max",
+    "least expensive": "min",
+    "best rated": "max",
+    "top rated": "max",
+    "highest rated": "max",
+    "worst rated": "min",
+    "lowest rated": "min",
+    "best priced": "min",
+    "lowest priced": "min",
+    "highest priced": "max",
+}
+"""Extremes of two words: the second says of what."""
 
 _DELEGATES = re.compile(
     r"\b(?:do|follow|carry out|execute|complete|perform|handle|act on|take care of|work through)\b"
     r"(?:(?!\bfollowing\b)[^.!?:]){0,40}"
-    r"\b(?:instructions?|tasks?|steps|actions?|to-?do(?:s| list)?|requests?|what (?:it|they|he|she) (?:says?|asks?))\b",
+    r"\b(?:instructions?|tasks?|steps|actions?|errands?|chores|to-?do(?:s| list)?|requests?|"
+    r"(?:what|whatever|everything|as|all) (?:[\w'@./-]+ ){1,6}?(?:says?|asks?|wants?|requests?|tells?|demands?))\b",
     re.IGNORECASE,
 )
 _INLINE = re.compile(r"\bfollowing\b[^.!?]{0,60}:", re.IGNORECASE)
@@ -68,11 +92,6 @@ _ASKS_ADDRESS = re.compile(
 )
 _ASKS_ACCOUNT = re.compile(r"\b(?:ibans?|account numbers?|bank details)\b", re.IGNORECASE)
 
-_NOUN_NEXT = among(
-    "the a an my your his her its our their this that these those any some each every last first latest new "
-    "unread following of from"
-)
-"""After these comes a thing, also where the word could be an act: the mail, a message, my post."""
 _SECRET = 4
 _ORDERS = among(
     "add answer ask book buy cancel change check congrat copy create delete do download edit fill find follow "
@@ -117,7 +136,7 @@ class Words:
             plain=tuple(plain),
             percent=tuple(percent),
             all=frozenset(stem(w) for w in low) | frozenset(low),
-            acts=_acts(words(_QUOTED.sub(" ", text))),
+            acts=acts(_QUOTED.sub(" ", text)),
             content=frozenset(content_words(text)),
             names=frozenset(
                 w.lower()
@@ -127,7 +146,7 @@ class Words:
             quoted=tuple(
                 part.strip() for match in _QUOTED.findall(text) for part in match if part.strip()
             ),
-            selectors={w: _EXTREMES[w] for w in low if w in _EXTREMES},
+            selectors=_selectors(low),
             prefixes=tuple(dict.fromkeys(m.lower() for m in _PREFIX.findall(text))),
             eachs=_eachs(_QUOTED.sub(" ", text)),
             delegates=bool(_DELEGATES.search(_INLINE.sub(" ", text))),
@@ -259,14 +278,18 @@ def _holds(key: str, quoted: str) -> bool:
     return len(quoted) > NAME and quoted.casefold() in key.casefold()
 
 
-def _acts(said: list[str]) -> frozenset[str]:
-    """Words that can be what is to be done; quoted ones and things are not."""
-    before = ["", *said]
-    return frozenset(
-        word
-        for word, prior in zip(said, before, strict=False)
-        if prior not in _NOUN_NEXT and not prior.endswith("'s")
-    )
+def _selectors(low: list[str]) -> dict[str, Extreme]:
+    found: dict[str, Extreme] = {}
+    before = ""
+    for word in low:
+        both = f"{before} {word}"
+        if both in _TWO:
+            found.pop(before, None)
+            found[both] = _TWO[both]
+        elif word in _EXTREMES:
+            found[word] = _EXTREMES[word]
+        before = word
+    return found
 
 
 def _eachs(text: str) -> frozenset[str]:

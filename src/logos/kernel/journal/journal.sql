@@ -31,20 +31,53 @@ WITH head AS (
 )
 SELECT pid FROM held;
 
+-- name: append_born
+-- The same, with processes that begin here, driven by this node from their first event on.  Whose
+-- number, or name of a space, is taken is left out.
+WITH head AS (
+    SELECT * FROM unnest(
+        :pids::text::bigint[], :epochs::text::bigint[], :befores::text::bigint[], :afters::text::bigint[], :hashes::bytea[],
+        :statuses::text::text[], :wakes::text::bigint[], :thoughts::text::bigint[], :calls::text::bigint[],
+        :tokens::text::bigint[], :costs::text::bigint[], :exits::text::integer[]
+    ) AS h (pid, epoch, before, after, hash, status, wake, thoughts, calls, tokens, cost, exit)
+), birth AS (
+    SELECT * FROM unnest(
+        :born_pids::bigint[], :parents::bigint[], :agents::text[], :tasks::text[], :models::text[],
+        :born_ats::bigint[]
+    ) AS b (pid, parent, agent, task, model, at)
+), held AS (
+    UPDATE process p
+       SET head_seq = h.after, head_hash = h.hash, status = h.status, wake_at = h.wake,
+           thoughts = h.thoughts, calls = h.calls, tokens = h.tokens, cost = h.cost,
+           exit_status = h.exit
+      FROM head h
+     WHERE p.pid = h.pid AND p.epoch = h.epoch AND p.head_seq = h.before
+    RETURNING p.pid
+), born AS (
+    INSERT INTO process (pid, node, epoch, head_seq, head_hash, status, parent, agent, task, model,
+                         spawned_at, wake_at, thoughts, calls, tokens, cost, exit_status)
+    SELECT h.pid, :node, h.epoch, h.after, h.hash, h.status, b.parent, b.agent, b.task, b.model,
+           b.at, h.wake, h.thoughts, h.calls, h.tokens, h.cost, h.exit
+      FROM birth b JOIN head h ON h.pid = b.pid
+        ON CONFLICT DO NOTHING
+    RETURNING pid
+), kept AS (
+    SELECT pid FROM held UNION ALL SELECT pid FROM born
+), added AS (
+    INSERT INTO journal (pid, seq, epoch, at, kind, body, digest, prev, hash)
+    SELECT r.pid, r.seq, r.epoch, r.at, r.kind, r.body, r.digest, r.prev, r.hash FROM unnest(
+        :row_pids::text::bigint[], :row_seqs::text::bigint[], :row_epochs::text::bigint[], :row_ats::text::bigint[],
+        :row_kinds::text::text[], :row_bodies::bytea[], :row_digests::bytea[], :row_prevs::bytea[],
+        :row_hashes::bytea[]
+    ) WITH ORDINALITY AS r (pid, seq, epoch, at, kind, body, digest, prev, hash, n)
+    JOIN kept ON kept.pid = r.pid
+    ORDER BY r.n
+)
+SELECT pid FROM kept;
+
 -- name: heads
 -- Where these journals end now: after a lost connection, whether the batch went in.
 SELECT pid, head_seq, head_hash FROM process WHERE pid = ANY(:pids::bigint[]);
-
--- name: create
--- New processes, driven by this node from their first event on.  Whose number, or name of a space,
--- is taken is left out.
-INSERT INTO process (pid, node, epoch, head_hash, status, parent, agent, task, model, spawned_at)
-SELECT n.pid, :node, 1, n.hash, 'none', n.parent, n.agent, n.task, n.model, n.at
-  FROM unnest(
-        :pids::bigint[], :hashes::bytea[], :parents::bigint[], :agents::text[], :tasks::text[],
-        :models::text[], :ats::bigint[]
-    ) AS n (pid, hash, parent, agent, task, model, at)
-    ON CONFLICT DO NOTHING;
 
 -- name: pids
 -- Numbers nobody has had.
@@ -154,6 +187,13 @@ WITH snapshots AS (
     UPDATE mail SET body = '' WHERE pid = :pid AND taken = ANY(:seqs::bigint[])
 )
 UPDATE process SET task = '[forgotten]' WHERE pid = :pid AND 1 = ANY(:seqs::bigint[]);
+
+-- name: guard_vectors
+-- Whoever adds vectors of this process has done so, or will find what is forgotten here.
+SELECT pg_advisory_xact_lock(hashtextextended('vectors', :pid::bigint));
+
+-- name: forget_vectors
+DELETE FROM page_vector WHERE pid = :pid AND seq = ANY(:seqs::bigint[]);
 
 -- name: save
 -- Unless something was forgotten since.

@@ -23,7 +23,7 @@ import anyio.lowlevel
 from logos.abi.errors import SysError
 from logos.abi.ids import MailId, NodeId, Pid, Seq
 from logos.abi.limits import BATCH_EVENTS, BODY_INLINE_BYTES
-from logos.kernel.journal.chain import Head, Row, genesis
+from logos.kernel.journal.chain import Head, Row
 from logos.store import Cursor, Queries, Store
 from logos.vault import Vault
 
@@ -218,14 +218,16 @@ class Writer:
         if again and (held := await self._went_in(entries)):
             batch.refused = {e.head.pid for e in entries} - held
             return  # the answer to an earlier attempt was lost, its commit was not
-        async with self._store.connection() as db:
-            await _blobs(db, entries)
-        if any(e.birth or e.children or e.letters or e.taken or e.erased for e in entries):
+        if blobs := _blobs(entries):
+            async with self._store.connection() as db:
+                digests = sorted(blobs)  # one order for all lanes and nodes: no deadlock
+                await db.run(_SQL.store_blobs, digests=digests, bodies=[blobs[d] for d in digests])
+        if any(e.children or e.letters or e.taken or e.erased for e in entries):
             async with self._store.transaction() as db:
                 held = await self._with_effects(db, entries)
         else:
             async with self._store.connection() as db:
-                held = await _append(db, entries)
+                held = await _append(db, self._node, entries)
         if again and len(held) < len({e.head.pid for e in entries}):
             held |= await self._went_in(entries)  # the earlier attempt was still under way
         batch.refused = {e.head.pid for e in entries} - held
@@ -233,13 +235,10 @@ class Writer:
             batch.refused -= await self._went_in(entries)
 
     async def _with_effects(self, db: Cursor, entries: Sequence[Entry]) -> set[Pid]:
-        held = await _append(db, [e for e in entries if e.birth is None])
-        hold = [e for e in entries if e.birth is not None or e.head.pid in held]
-        births = [e for e in hold if e.birth is not None]
-        births += chain.from_iterable(e.children for e in hold)
-        if births:
-            await _create(db, self._node, births)
-            held |= await _append(db, births)
+        held = await _append(db, self._node, entries)
+        hold = [e for e in entries if e.head.pid in held]
+        if children := list(chain.from_iterable(e.children for e in hold)):
+            held |= await _append(db, self._node, children)
         if letters := [letter for e in hold for letter in e.letters]:
             await db.run(
                 _SQL.post,
@@ -266,10 +265,9 @@ class Writer:
         }
 
 
-async def _append(db: Cursor, entries: Sequence[Entry]) -> set[Pid]:
-    """One statement for all of them.  Entries of the same process are consecutive events."""
-    if not entries:
-        return set()
+async def _append(db: Cursor, node: NodeId, entries: Sequence[Entry]) -> set[Pid]:
+    """One statement for all of them.  Entries of the same process are consecutive events, the first
+    of which may be its birth."""
     first: dict[Pid, Seq] = {}
     last: dict[Pid, Entry] = {}
     for entry in entries:
@@ -279,8 +277,11 @@ async def _append(db: Cursor, entries: Sequence[Entry]) -> set[Pid]:
     head = _columns(Head._fields, (last[pid].head for pid in pids))
     shown = _columns(Projection._fields, (last[pid].projection for pid in pids))
     rows = _columns(Row._fields, chain.from_iterable(e.rows for e in entries))
+    births = _births(entries)
     held = await db.all(
-        _SQL.append,
+        _SQL.append_born if births else _SQL.append,
+        **births,
+        node=node,
         pids=_literal(pids),
         epochs=_literal(head["epoch"]),
         befores=_literal(first[pid] for pid in pids),
@@ -318,19 +319,19 @@ def _literal(values: Iterable[int | str | None]) -> str:
     return "{" + ",".join(["NULL" if v is None else str(v) for v in values]) + "}"
 
 
-async def _create(db: Cursor, node: NodeId, births: Sequence[Entry]) -> None:
-    pairs = [(e, e.birth) for e in births if e.birth is not None]
-    await db.run(
-        _SQL.create,
-        node=node,
-        pids=[e.head.pid for e, _ in pairs],
-        hashes=[genesis(e.head.pid) for e, _ in pairs],
-        parents=[b.parent for _, b in pairs],
-        agents=[b.agent for _, b in pairs],
-        tasks=[b.task for _, b in pairs],
-        models=[b.model for _, b in pairs],
-        ats=[e.rows[0].at for e, _ in pairs],
-    )
+def _births(entries: Sequence[Entry]) -> dict[str, Any]:
+    """What the rows of new processes say besides; empty when there are none."""
+    pairs = [(e, e.birth) for e in entries if e.birth is not None]
+    if not pairs:
+        return {}
+    return {
+        "born_pids": [e.head.pid for e, _ in pairs],
+        "parents": [b.parent for _, b in pairs],
+        "agents": [b.agent for _, b in pairs],
+        "tasks": [b.task for _, b in pairs],
+        "models": [b.model for _, b in pairs],
+        "born_ats": [e.rows[0].at for e, _ in pairs],
+    }
 
 
 async def _erase(db: Cursor, pid: Pid, seqs: Sequence[Seq]) -> None:
@@ -339,17 +340,15 @@ async def _erase(db: Cursor, pid: Pid, seqs: Sequence[Seq]) -> None:
     await db.run(_SQL.forget_bodies, pid=pid, seqs=list(seqs))
     await db.run(_SQL.forget_blobs, pid=pid, seqs=list(seqs))
     await db.run(_SQL.forget_copies, pid=pid, seqs=list(seqs))
+    await db.all(_SQL.guard_vectors, pid=pid)
+    await db.run(_SQL.forget_vectors, pid=pid, seqs=list(seqs))
 
 
-async def _blobs(db: Cursor, entries: Iterable[Entry]) -> None:
-    """Large bodies first: a blob nobody points to is harmless, a pointer to none is not."""
-    entries = list(entries)
+def _blobs(entries: Sequence[Entry]) -> dict[bytes, bytes]:
+    """Large bodies, which go first: a blob nobody points to is harmless, a pointer to none is not."""
     rows = chain.from_iterable(e.rows for e in chain(entries, *(e.children for e in entries)))
-    blobs = {r.digest: r.body for r in rows if not _inline(r.kind, r.body)}
-    blobs |= {hashlib.sha256(body).digest(): body for e in entries for body in e.blobs}
-    if blobs:
-        digests = sorted(blobs)  # one order for all lanes and nodes: no deadlock
-        await db.run(_SQL.store_blobs, digests=digests, bodies=[blobs[d] for d in digests])
+    blobs = {r.digest: r.body for r in rows if r.body is not None and not _inline(r.kind, r.body)}
+    return blobs | {hashlib.sha256(body).digest(): body for e in entries for body in e.blobs}
 
 
 def _inline(kind: str, body: bytes | None) -> bool:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logos.kernel.memory.index import Floats, Scores
+from logos.kernel.memory.near import Near, closeness, nearest
 from logos.kernel.memory.query import Query
 from logos.kernel.memory.space import Space
 from logos.kernel.memory.table import ROLES, TRAITS, Columns
@@ -56,7 +57,8 @@ _DECAY_DAYS = 7.0
 class Measured:
     """`rows` are the candidates, `values` their features (rows, NAMES); `own`, `window` and `hit` their
     lexical scores; `subject` is 1 for pages of the subject asked about, -1 for those of others;
-    `heard` is the share of the question's terms that anybody used, `said` that the subject did."""
+    `heard` is the share of the question's terms that anybody used, `said` that the subject did;
+    `close` is how far each stands out by its vector."""
 
     rows: NDArray[np.int64]
     values: Floats
@@ -66,6 +68,7 @@ class Measured:
     subject: Floats
     heard: float
     said: float
+    close: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +90,30 @@ def measure(
     *,
     at: int | None = None,
     within: NDArray[np.bool_] | None = None,
+    near: Near | None = None,
 ) -> Measured:
     """Without what came after `at` (microseconds) and what is not `within`, when given."""
     cols = space.table.columns()
     found = _lexical(space, query)
     live = cols.alive if at is None else cols.alive & (cols.time <= at)
-    rows = _candidates(found, cols, live if within is None else live & within)
+    live = live if within is None else live & within
+    rows = _candidates(found, cols, live)
+    close = np.zeros(len(live), dtype=np.float32)
+    if near is not None:
+        close = closeness(near, cols.seq, cols.start)
+        rows = np.union1d(rows, nearest(close, live))
     subject = _subject(space, cols, rows, query)
     window, own = found.window[rows], found.own[rows]
     best, wide = _most(found.own), _most(found.window)
     user = (cols.role[rows] == _USER).astype(np.float32)
     traits = cols.traits[rows]
-    near = _neighbours(found, cols, rows, best)
-    reply = (cols.role[rows] == _ASSISTANT) * near[0]
+    turns = _by_turn(found.own, cols)
+    around = _neighbours(found, cols, rows, turns / best)
+    reply = (cols.role[rows] == _ASSISTANT) * around[0]
     columns = [
         window, window / wide, found.hit[rows], found.rare[rows] / 8, _rank(window), _rank(own),
-        *near,
-        *_surroundings(found, cols, rows, best, wide),
+        *around,
+        *_surroundings(found, cols, rows, turns, best, wide),
         subject, subject * window / wide, subject * own / best,
         _mentioned(space, query, rows) * (subject < 0),
         user, user * own / best,
@@ -116,7 +126,7 @@ def measure(
     ]  # fmt: skip
     values = np.stack(columns, axis=1, dtype=np.float32, casting="same_kind")
     heard, said = _known(space, cols, query)
-    return Measured(rows, values, own, window, found.hit[rows], subject, heard, said)
+    return Measured(rows, values, own, window, found.hit[rows], subject, heard, said, close[rows])
 
 
 def _known(space: Space, cols: Columns, query: Query) -> tuple[float, float]:
@@ -164,10 +174,12 @@ def _candidates(found: _Lexical, cols: Columns, live: NDArray[np.bool_]) -> NDAr
     rows = np.flatnonzero(live)
     if len(rows) <= CANDIDATES:
         return rows
+    user = cols.role == _USER
     quick = found.own + found.window + found.wanted * np.float32(0.3)
-    quick = quick + (cols.role == _USER) * np.float32(0.05)
-    cut = rows[np.argpartition(-quick[rows], CANDIDATES)[:CANDIDATES]]
-    standing = np.flatnonzero(live & (cols.role == _USER) & (cols.traits[:, _STANDING] > 0))
+    quick += user * np.float32(0.05)
+    among = quick if len(rows) == len(quick) else quick[rows]
+    cut = rows[np.argpartition(-among, CANDIDATES)[:CANDIDATES]]
+    standing = np.flatnonzero(live & user & (cols.traits[:, _STANDING] > 0))
     return siblings(rows, np.union1d(cut, standing[-WISHES:]), cols)
 
 
@@ -192,40 +204,47 @@ def _rank(values: Floats) -> Floats:
     return np.log1p(order)
 
 
+def _by_turn(own: Floats, cols: Columns) -> Floats:
+    """The best match of each turn's pages; -1, no such turn, reads the spare last entry."""
+    out = np.zeros(cols.turns + 1, dtype=np.float32)
+    held = np.flatnonzero(own != 0)
+    np.maximum.at(out, cols.turn[held], own[held])
+    return out
+
+
 def _neighbours(
-    found: _Lexical, cols: Columns, rows: NDArray[np.int64], best: np.float32
+    found: _Lexical, cols: Columns, rows: NDArray[np.int64], turns: Floats
 ) -> tuple[Floats, ...]:
-    """How well the turns before and after match; -1, no such turn, reads the spare last entry."""
+    """How well the turns before and after match."""
     turn = cols.turn[rows]
-    own = np.zeros(cols.turns + 1, dtype=np.float32)
-    held = np.flatnonzero(found.own)
-    np.maximum.at(own, cols.turn[held], found.own[held])
-    asks = np.zeros(cols.turns + 1, dtype=np.float32)
     questions = cols.traits[:, _QUESTIONS] > 0
+    asks = np.zeros(cols.turns + 1, dtype=np.float32)
     asks[cols.turn[questions]] = 1
     before, after = cols.before[turn], cols.after[turn]
     return (
-        own[before] / best,
-        own[after] / best,
-        asks[before] * own[before] / best,
+        turns[before],
+        turns[after],
+        asks[before] * turns[before],
         questions[rows] * found.window[rows],
     )
 
 
 def _surroundings(
-    found: _Lexical, cols: Columns, rows: NDArray[np.int64], best: np.float32, wide: np.float32
+    found: _Lexical,
+    cols: Columns,
+    rows: NDArray[np.int64],
+    turns: Floats,
+    best: np.float32,
+    wide: np.float32,
 ) -> tuple[Floats, ...]:
     """The page's whole turn, and its whole conversation."""
     turn = cols.turn[rows]
-    own = np.zeros(cols.turns, dtype=np.float32)
-    hit = np.flatnonzero(found.own)
-    np.maximum.at(own, cols.turn[hit], found.own[hit])
     size = np.bincount(cols.turn, weights=cols.tokens, minlength=cols.turns).astype(np.float32)
     opens = ((rows == 0) | (cols.turn[rows - 1] != turn)).astype(np.float32)
     group = np.zeros(cols.groups, dtype=np.float32)
-    held = np.flatnonzero(found.window)
+    held = np.flatnonzero(found.window != 0)
     np.maximum.at(group, cols.group[held], found.window[held])
-    return own[turn] / best, np.log1p(size[turn]), opens, group[cols.group[rows]] / wide
+    return turns[turn] / best, np.log1p(size[turn]), opens, group[cols.group[rows]] / wide
 
 
 def _subject(space: Space, cols: Columns, rows: NDArray[np.int64], query: Query) -> Floats:

@@ -6,9 +6,10 @@
     Index.idf, Index.rows  how rare a term is, and where it stands
     Index.pack, unpack     as data
 
-Postings are two flat arrays sorted by term, and a short tail of what came since they were last
-sorted.  A window adds to a row what its neighbours say, the nearer the more; it is computed for
-the terms of a query only, so it costs no memory.  Rows keep their numbers for ever.
+Postings are two flat arrays in order of the terms, in the narrowest types that hold them, and a short
+tail of what came since they were last sorted.  A window adds to a row what its neighbours say, the
+nearer the more; it is computed for the terms of a query only, so it costs no memory.  Rows keep their
+numbers for ever.
 
 Invariant: scores depend on which rows are there and in which order they were added, never on how
 the adding was divided into calls.
@@ -19,14 +20,15 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from logos.kernel.memory.packed import Numbered, Packed, pack, unpack
+from logos.kernel.memory.packed import Packed, Terms, narrow, pack, unpack, view
 
 Floats = NDArray[np.float32]
+Floats64 = NDArray[np.float64]
 Ints = NDArray[np.int32]
 
 KERNEL = np.array([0.2, 0.35, 0.6, 1.0, 0.6, 0.35, 0.2], dtype=np.float64)
@@ -34,8 +36,12 @@ KERNEL = np.array([0.2, 0.35, 0.6, 1.0, 0.6, 0.35, 0.2], dtype=np.float64)
 REACH = len(KERNEL) // 2
 _OWN = (0.9, 0.6)
 _WINDOW = (1.2, 0.5)
-_TAIL_ROWS = 512
+_TAIL_ROWS = 256
+_TAIL_SHARE = 32
+"""So many rows, and this part of all, may wait to be sorted in: in the tail a row takes five times the memory."""
 _NONE = -(2**15)
+_NO_ROWS: Ints = np.zeros(0, dtype=np.int32)
+_NO_COUNTS: Floats = np.zeros(0, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +69,7 @@ class Scores:
 class IndexImage(NamedTuple):
     """An index as data: its postings sorted."""
 
-    terms: str
-    order: Packed
+    terms: bytes
     df: Packed
     rows: Packed
     tf: Packed
@@ -75,20 +80,23 @@ class IndexImage(NamedTuple):
 
 
 class Index:
+    """`_near` says who is whose neighbour; None as long as nobody has any."""
+
     def __init__(self) -> None:
-        self._terms: Numbered[str] = Numbered()
-        self._df: list[int] = []
+        self._terms = Terms()
+        self._df = array("i")
         self._start = np.zeros(1, dtype=np.int64)
-        self._rows = np.zeros(0, dtype=np.int32)
-        self._tf = np.zeros(0, dtype=np.float32)
+        self._rows: NDArray[Any] = np.zeros(0, dtype=np.int8)
+        self._tf: NDArray[Any] = np.zeros(0, dtype=np.int8)
         self._tail: dict[int, array[int]] = {}  # by term: row, count, row, count …
         self._tail_rows = 0
         self._size = 0
         self._alive = 0
         self._total = 0.0
         self._length = np.zeros(64, dtype=np.float32)
-        self._near = np.full((64, len(KERNEL)), -1, dtype=np.int32)
+        self._near: Ints | None = None
         self._latest: dict[int, list[int]] = {}
+        self._wide: Floats64 | None = None
         self._norms: tuple[Floats, Floats] | None = None
 
     def __len__(self) -> int:
@@ -123,13 +131,13 @@ class Index:
     def rows(self, term: str) -> Ints:
         """The rows that hold `term`."""
         number = self._terms.get(term)
-        return self._postings(number)[0] if number is not None else self._rows[:0]
+        return self._postings(number)[0] if number is not None else _NO_ROWS
 
     def add(self, rows: Iterable[Row]) -> None:
         for row in rows:
             self._append(row)
-        if self._tail_rows > max(_TAIL_ROWS, self._size // 8):
-            self._sort(np.ones(self._size, dtype=bool))
+        if self._tail_rows > max(_TAIL_ROWS, self._size // _TAIL_SHARE):
+            self._sort()
 
     def drop(self, rows: Sequence[int]) -> None:
         keep = np.ones(self._size, dtype=bool)
@@ -138,12 +146,12 @@ class Index:
         self._alive -= len(set(rows))
         self._total -= float(gone.sum())
         self._length[: self._size][~keep] = 0
+        self._wide = None
         self._sort(keep)
 
     def score(self, terms: Iterable[str], *, window: bool = True) -> Scores:
         size = self._size
-        own, near = np.zeros(size, dtype=np.float32), np.zeros(size, dtype=np.float32)
-        hit, rare = np.zeros(size, dtype=np.float32), np.zeros(size, dtype=np.float32)
+        own, near, hit, rare = np.zeros((4, size), dtype=np.float32)
         norm, wide = self._prepared()
         mass = 0.0
         for term, count in sorted(Counter(terms).items()):
@@ -156,52 +164,66 @@ class Index:
             own[rows] += weight * count * tf * (_OWN[0] + 1) / (tf + norm[rows])
             hit[rows] += weight
             rare[rows] = np.maximum(rare[rows], weight)
-            if window:
-                spread = np.bincount(
-                    self._near[rows].ravel() + 1,
-                    weights=(tf[:, None] * KERNEL).ravel(),
-                    minlength=size + 1,
-                )[1:].astype(np.float32)
-                near += (weight * count * (_WINDOW[0] + 1)) * (spread / (spread + wide))
+            if not window:
+                continue
+            most = weight * count * (_WINDOW[0] + 1)
+            if self._near is None:
+                near[rows] += most * (tf / (tf + wide[rows]))
+            else:
+                spread = self._spread(rows, tf)
+                near += most * (spread / (spread + wide))
         return Scores(own, near, hit, rare, mass)
+
+    def _spread(self, rows: Ints, tf: Floats) -> Floats:
+        """How often the window of each row holds a term."""
+        assert self._near is not None
+        return np.bincount(
+            self._near[rows].ravel() + 1,
+            weights=(tf[:, None] * KERNEL).ravel(),
+            minlength=self._size + 1,
+        )[1:].astype(np.float32)
 
     @property
     def nbytes(self) -> int:
         """About what it takes in memory."""
-        arrays = self._rows.nbytes + self._tf.nbytes + self._near.nbytes + self._length.nbytes
-        return arrays + 120 * len(self._terms) + 1_500 * self._tail_rows
+        held = (self._start, self._rows, self._tf, self._length, self._near, self._wide)
+        arrays = sum(each.nbytes for each in held if each is not None)
+        return arrays + 4 * len(self._df) + self._terms.nbytes + 1_500 * self._tail_rows
 
     def pack(self) -> IndexImage:
-        self._sort(np.ones(self._size, dtype=bool))
-        near = self._near[: self._size]
-        here = np.arange(self._size, dtype=np.int32)[:, None]
+        self._sort()
+        near = np.zeros((0, len(KERNEL)), dtype=np.int32)
+        if self._near is not None:
+            near = self._near[: self._size]
+            here = np.arange(self._size, dtype=np.int32)[:, None]
+            near = np.where(near < 0, _NONE, near - here)
         return IndexImage(
-            "\n".join(self._terms),
-            pack(self._terms.order()),
+            self._terms.text(),
             pack(np.diff(self._start)),
             pack(self._rows),
-            pack(self._tf.astype(np.int64)),
+            pack(self._tf),
             pack(self._length[: self._size].astype(np.int64)),
-            pack(np.where(near < 0, _NONE, near - here)),
+            pack(near),
             self._latest,
             self._alive,
         )
 
     @classmethod
     def unpack(cls, image: IndexImage) -> "Index":
+        """Its postings stay where the image has them."""
         out = cls()
-        names = image.terms.split("\n") if image.terms else []
-        out._terms = Numbered(names, unpack(image.order, np.int32))
-        counts = unpack(image.df, np.int64)
-        out._df = counts.tolist()
-        out._start = np.concatenate([[0], np.cumsum(counts)])
-        out._rows, out._tf = unpack(image.rows, np.int32), unpack(image.tf, np.float32)
-        length = unpack(image.length, np.float32)
-        out._size, out._alive = len(length), image.alive
-        out._total = float(length.sum())
-        near = unpack(image.near, np.int32)
-        here = np.arange(out._size, dtype=np.int32)[:, None]
-        out._near, out._length = np.where(near == _NONE, -1, near + here), length
+        out._terms = Terms(image.terms)
+        counts = unpack(image.df, np.int32)
+        out._df = array("i", counts.tobytes())
+        out._start = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+        out._rows, out._tf = view(image.rows), view(image.tf)
+        out._length = unpack(image.length, np.float32)
+        out._size, out._alive = len(out._length), image.alive
+        out._total = float(out._length.sum())
+        if image.near.shape[0]:
+            near = unpack(image.near, np.int32)
+            here = np.arange(out._size, dtype=np.int32)[:, None]
+            out._near = np.where(near == _NONE, -1, near + here)
         out._latest = image.latest
         return out
 
@@ -211,9 +233,7 @@ class Index:
     def _append(self, row: Row) -> None:
         number = self._size
         if number == len(self._length):
-            more = max(64, number // 2)
-            self._length = np.pad(self._length, (0, more))
-            self._near = np.pad(self._near, ((0, more), (0, 0)), constant_values=-1)
+            self._grow()
         for term, count in Counter(row.terms).items():
             key = self._terms.number(term)
             if key == len(self._df):
@@ -226,42 +246,69 @@ class Index:
             tail.append(count)
         self._length[number] = len(row.terms)
         self._total += len(row.terms)
-        self._join(number, row)
         self._size += 1
         self._alive += 1
         self._tail_rows += 1
         self._norms = None
+        touched = self._join(number, row)
+        if self._wide is not None:
+            self._wide[touched] = self._lengths(touched)
 
-    def _join(self, number: int, row: Row) -> None:
-        """Tell the row and its predecessors in the group that they are neighbours."""
-        self._near[number, REACH] = number
-        if not row.spread:
-            return
+    def _grow(self) -> None:
+        more = max(64, self._size // 4)
+        self._length = np.pad(self._length, (0, more))
+        if self._wide is not None:
+            self._wide = np.pad(self._wide, (0, more))
+        if self._near is not None:
+            self._near = np.pad(self._near, ((0, more), (0, 0)), constant_values=-1)
+
+    def _join(self, number: int, row: Row) -> list[int]:
+        """Tell the row and its predecessors in the group that they are neighbours; who they are."""
+        if row.spread and self._near is None:
+            self._near = np.full((len(self._length), len(KERNEL)), -1, dtype=np.int32)
+            self._near[:number, REACH] = np.arange(number)
+        if self._near is not None:
+            self._near[number, REACH] = number
+        if not row.spread or self._near is None:
+            return [number]
         before = self._latest.setdefault(row.group, [])
         for distance, other in enumerate(reversed(before), 1):
             self._near[number, REACH - distance] = other
             self._near[other, REACH + distance] = number
         before.append(number)
+        touched = list(before)
         del before[:-REACH]
+        return touched
 
     def _postings(self, number: int) -> tuple[Ints, Floats]:
-        rows, tf = self._rows[:0], self._tf[:0]
+        rows, tf = _NO_ROWS, _NO_COUNTS
         if number + 1 < len(self._start):
             here = slice(self._start[number], self._start[number + 1])
-            rows, tf = self._rows[here], self._tf[here]
+            rows, tf = self._rows[here], self._tf[here].astype(np.float32)
         if tail := self._tail.get(number):
             late = np.frombuffer(tail, dtype=np.int32).reshape(-1, 2)
             rows = np.concatenate([rows, late[:, 0]])
             tf = np.concatenate([tf, late[:, 1].astype(np.float32)])
         return rows, tf
 
+    def _lengths(self, rows: Sequence[int] | slice) -> Floats64:
+        """Those of the windows of `rows`."""
+        if self._near is None:
+            return self._length[rows].astype(np.float64)
+        near = self._near[rows]
+        wide: Floats64 = (np.where(near < 0, np.float32(0), self._length[near]) * KERNEL).sum(
+            axis=1
+        )
+        return wide
+
     def _prepared(self) -> tuple[Floats, Floats]:
         """What the length of each row, and of each window, takes off."""
         if self._norms is None:
-            length = self._length[: self._size]
-            near = self._near[: self._size]
-            padded = np.append(length, np.float32(0))
-            wide = (padded[near] * KERNEL).sum(axis=1)
+            size = self._size
+            if self._wide is None:
+                self._wide = np.zeros(len(self._length))
+                self._wide[:size] = self._lengths(slice(size))
+            length, wide = self._length[:size], self._wide[:size]
             alive = max(self._alive, 1)
             mean, mean_wide = max(self._total / alive, 1e-9), max(float(wide.sum()) / alive, 1e-9)
             (k1, b), (wk1, wb) = _OWN, _WINDOW
@@ -269,25 +316,35 @@ class Index:
             self._norms = own, (wk1 * (1 - wb + wb * wide / mean_wide)).astype(np.float32)
         return self._norms
 
-    def _sort(self, keep: NDArray[np.bool_]) -> None:
-        """Merge the tail into the sorted postings, without the rows that are not kept."""
-        tails = self._tail.values()
-        late = np.frombuffer(b"".join(tails), dtype=np.int32).reshape(-1, 2)
-        counts = np.diff(self._start)
-        keys = np.concatenate(
-            [
-                np.repeat(np.arange(len(counts), dtype=np.int32), counts),
-                np.repeat(np.fromiter(self._tail, np.int32), [len(tail) // 2 for tail in tails]),
-            ]
-        )
-        rows = np.concatenate([self._rows, late[:, 0]])
-        tf = np.concatenate([self._tf, late[:, 1].astype(np.float32)])
-        held = keep[rows]
-        keys, rows, tf = keys[held], rows[held], tf[held]
-        order = np.argsort(keys, kind="stable")
-        counts = np.bincount(keys, minlength=len(self._terms))
+    def _sort(self, keep: NDArray[np.bool_] | None = None) -> None:
+        """Sort the terms, and merge the tail into the postings, without the rows that are not kept."""
+        if keep is None and not self._tail:
+            return
+        moved = self._terms.settle()
+        rows, tf, start = self._rows, self._tf, self._start
+        late, keys = self._late(moved)
+        if keep is not None:
+            held = keep[rows]
+            rows, tf = rows[held], tf[held]
+            start = np.concatenate([[0], np.cumsum(held)])[start]
+            held = keep[late[:, 0]]
+            late, keys = late[held], keys[held]
+        counts = np.zeros(len(moved), dtype=np.int64)
+        counts[moved[: len(start) - 1]] = np.diff(start)
+        ends = np.cumsum(counts)[keys]  # where in the old ones the new ones of a term go
+        self._rows = narrow(np.insert(rows.astype(np.int32), ends, late[:, 0]))
+        self._tf = narrow(np.insert(tf.astype(np.int32), ends, late[:, 1]))
+        counts += np.bincount(keys, minlength=len(counts))
         self._start = np.concatenate([[0], np.cumsum(counts)])
-        self._rows, self._tf = rows[order], tf[order]
-        self._df = [int(count) for count in counts]
+        self._df = array("i", counts.astype(np.int32).tobytes())
         self._tail, self._tail_rows = {}, 0
         self._norms = None
+
+    def _late(self, moved: NDArray[np.int64]) -> tuple[Ints, NDArray[np.int64]]:
+        """The tail, as (row, count), and the terms it is of, in order of these."""
+        tails = self._tail.values()
+        late = np.frombuffer(b"".join(tails), dtype=np.int32).reshape(-1, 2)
+        keys = moved[np.fromiter(self._tail, np.int64, len(tails))]
+        keys = np.repeat(keys, [len(tail) // 2 for tail in tails])
+        order = np.argsort(keys, kind="stable")
+        return late[order], keys[order]

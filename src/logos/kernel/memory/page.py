@@ -117,18 +117,22 @@ def split(text: str, kind: Kind = Kind.CHAT, *, limit: int = PIECE_TOKENS) -> tu
 
 def _parts(text: str, start: int, end: int, level: int, limit: int) -> Iterator[Piece]:
     """Parts of text[start:end], which is too long, that each fit, cut no finer than it takes."""
-    if level == len(_BOUNDARIES):
+    stops: list[int] = []
+    while level < len(_BOUNDARIES) and not stops:
+        stops = [match.end() for match in _BOUNDARIES[level].finditer(text, start, end)]
+        level += 1
+    if not stops:
         for at in range(start, end, _HARD):
             stop = min(at + _HARD, end)
             yield Piece(at, stop, estimate(text[at:stop]))
         return
     at = start
-    for stop in (*(match.end() for match in _BOUNDARIES[level].finditer(text, start, end)), end):
+    for stop in (*stops, end):
         if stop <= at:
             continue
         cost = estimate(text[at:stop])
         if cost <= limit:
             yield Piece(at, stop, cost)
         else:
-            yield from _parts(text, at, stop, level + 1, limit)
+            yield from _parts(text, at, stop, level, limit)
         at = stop

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import Seq
 from logos.kernel.memory.layout import line_cost
-from logos.kernel.memory.packed import Numbered, Packed, pack, unpack
+from logos.kernel.memory.packed import Numbered, Packed, pack, unpack, view
 from logos.kernel.memory.page import Kind, Page, Source
 from logos.kernel.memory.text import Traits, traits
 
@@ -123,6 +123,7 @@ class Table:
         self.subjects: Numbered[str] = Numbered()
         self.labels: Numbered[str] = Numbered()
         self.streams: Numbered[tuple[str, str]] = Numbered()
+        self._columns: Columns | None = None  # until the next page comes
 
     def __len__(self) -> int:
         return self._count
@@ -173,6 +174,7 @@ class Table:
     def add(self, page: Page, novelty: Novelty) -> int:
         """The row of `page`."""
         row = self._size
+        self._columns = None
         if row and page.id <= self._ints[0, row - 1]:
             raise SysError(Code.INVALID, f"page {page.id} comes too late: ids grow")
         if row == len(self._alive):
@@ -213,16 +215,18 @@ class Table:
         self._ints[_COST, row] = line_cost(self.page(row))
 
     def columns(self) -> Columns:
-        size, turns = self._size, self._turns
-        return Columns(
-            self._alive[:size],
-            self._traits[:size],
-            self._near[:turns, 0],
-            self._near[:turns, 1],
-            turns,
-            len(self.streams),
-            *self._ints[:, :size],
-        )
+        if self._columns is None:
+            size, turns = self._size, self._turns
+            self._columns = Columns(
+                self._alive[:size],
+                self._traits[:size],
+                self._near[:turns, 0],
+                self._near[:turns, 1],
+                turns,
+                len(self.streams),
+                *self._ints[:, :size],
+            )
+        return self._columns
 
     @property
     def nbytes(self) -> int:
@@ -248,7 +252,9 @@ class Table:
         out = cls(texts=False)
         out._alive = unpack(image.alive, np.bool_)
         out._size, out._count = len(out._alive), int(out._alive.sum())
-        out._ints = np.stack([unpack(each, np.int64) for each in image.ints])
+        out._ints = np.empty((len(_NAMES), out._size), dtype=np.int64)
+        for row, each in zip(out._ints, image.ints, strict=True):
+            row[:] = view(each)
         out._traits = unpack(image.traits, np.float32)
         out._near = unpack(image.near, np.int64)
         out._turns = len(out._near)

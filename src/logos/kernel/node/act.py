@@ -304,7 +304,12 @@ def _job(resident: Resident, id_: CallId, call: Call[Any]) -> Job:
         pid=resident.pid,
         call=call,
         workspace=Path(process.workspace),
-        hosts=frozenset(c.path.split("/")[2] for c in process.caps if c.path.startswith("/net/")),
+        caps=frozenset(process.caps),
+        hosts=frozenset(
+            c.path.split("/")[2]
+            for c in process.caps
+            if c.verb == "fetch" and c.path.startswith("/net/")
+        ),
         deadline_s=DEADLINE_S if asked is None else asked + 10.0,
     )
 

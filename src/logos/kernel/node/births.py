@@ -2,9 +2,9 @@
 
     Births.make(agent, ...)   a child of somebody: checked, with its share of rights and limits
     Births.birth(pid, event)  the entry that begins a journal, and the process it makes
-    Births.begun(pid)         its birth is on disk: it may run
+    Births.begun(pid)         it may run: its birth is on disk, or on the way and it calls nothing
 
-Invariant: no process runs before it is in the journal, and none has what its parent has not.
+Invariant: no process acts before it is in the journal, and none has what its parent has not.
 """
 
 from collections.abc import Callable, Sequence
@@ -86,6 +86,6 @@ class Births:
         return entry, Resident(head, process, window, self._writer, self._clock, trail)
 
     def begun(self, pid: Pid) -> None:
-        """Something of this process is on disk now; if it was its birth, it starts."""
+        """If this process has not run yet, it starts."""
         if (resident := self._unborn.pop(pid, None)) is not None:
             self._hold(resident)

@@ -3,6 +3,7 @@
     open_kernel(...)     an async context manager: a node that serves until it is left
     Kernel               start, signal, message and listen to processes
     Kernel.records       what has been written
+    Kernel.meaning       vectors of pages, where there is a model for that
     Kernel.keys          who else may ask
     Kernel.accounts      what those have used
     Kernel.approvals     what waits for a person
@@ -22,7 +23,7 @@ import anyio.abc
 
 from logos.abi.agent import Account, Agent, Limits
 from logos.abi.errors import Code, SysError
-from logos.abi.events import Answered, Diverged, Proposed, Spawned
+from logos.abi.events import Answered, Diverged, Proposed, Reached, Spawned
 from logos.abi.ids import INIT, MailId, Pid, Seq
 from logos.abi.messages import ToolSpec
 from logos.abi.mount import Mount
@@ -32,6 +33,8 @@ from logos.kernel import caps, journal
 from logos.kernel.audit import Notary, export
 from logos.kernel.handlers import TABLE
 from logos.kernel.journal import Entry, Writer
+from logos.kernel.meaning import Hooks as Found
+from logos.kernel.meaning import Meaning
 from logos.kernel.memory import Ask, Fault
 from logos.kernel.mounts import Mounts
 from logos.kernel.node.accounts import Accounts
@@ -46,6 +49,7 @@ from logos.kernel.node.lease import Lease
 from logos.kernel.node.letters import posted
 from logos.kernel.node.node import Node
 from logos.kernel.node.parts import Parts, Payer, Terms
+from logos.kernel.node.private import Privacy
 from logos.kernel.node.records import Records
 from logos.kernel.node.spaces import weights_in
 from logos.kernel.node.stores import Hooks, Item, Stores
@@ -76,6 +80,10 @@ class Kernel:
         self._gate = Gate(parts.functions, [lambda p, c: caps.check(p, c, parts.clock.now())])
         tools = Tools(parts.functions, parts.manifests, parts.rules)
         self.asker = Asker(self._gate, tools, parts.store, parts.trust.answer_s)
+        privacy = Privacy(parts.store, tools)
+        found = Found(parts.embedder, self.records.spaces.after, privacy.holds)
+        self.meaning = Meaning(parts.store, parts.memory, found, parts.clock, parts.vault)
+        self.records.spaces.near = self.meaning.near
         self._births: Births
         self._writer: Writer
         self._node: Node
@@ -106,6 +114,7 @@ class Kernel:
         thinker = Thinker(self._parts.models, shared, self._gate, fitter, self._hearing.heard)
         await self._node.run(thinker, actor, tasks)
         tasks.start_soon(self.records.spaces.run)
+        tasks.start_soon(self.meaning.run, node)
         if await self.records.known(INIT) is None:
             await self._begin_init()
         if self._notary is not None:
@@ -193,7 +202,7 @@ class Kernel:
         meet: Callable[[Pid], object] = lambda _: None,
     ) -> Pid:
         """Start a process whose first turn is spoken by a client.  Both are in the journal when
-        this returns; `meet` is told its number before it begins."""
+        this returns; `meet` is told its number before it begins, and it begins at once."""
         options = turn.options
         await self._parts.models(options.model if options else agent.model)
         owner = Process(caps=EVERYTHING)
@@ -202,6 +211,7 @@ class Kernel:
         terms = Terms(asked, None, payer.name, told(turn), payer.accounts)
         entry, _ = await self._births.make(agent, "", terms, (INIT, owner))
         meet(entry.head.pid)
+        self._births.begun(entry.head.pid)  # it thinks meanwhile, and its program calls nothing
         await self._writer.append(entry).durable(entry.head.pid)
         return entry.head.pid
 
@@ -213,7 +223,7 @@ class Kernel:
         if not self._node.tell(pid, told(turn)):
             await self._post(pid, turn)
 
-    async def note(self, pid: Pid, *events: Proposed | Answered | Diverged) -> None:
+    async def note(self, pid: Pid, *events: Proposed | Answered | Diverged | Reached) -> None:
         """What the program of a process does beside its calls.  Durable when this returns.
 
         Raise `unavailable` where another node drives it, `state` when it has ended.
@@ -319,9 +329,11 @@ class Kernel:
             self._births.begun(entry.head.pid)
         self._node.committed(entries)
         self.records.committed(entries)
+        self.meaning.written(entries)
         for entry in entries:
             if entry.erased:
                 self.stores.drop(entry.head.pid)
+                self.meaning.forget(entry.head.pid)
                 self._tasks.start_soon(self.records.spaces.forget, entry.head.pid)
         self._hearing.committed(entries)
 

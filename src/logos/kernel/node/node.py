@@ -203,10 +203,9 @@ class Node:
                 resident.changed = anyio.Event()
                 if await self._step(resident):
                     continue
-                if self._may_leave(resident):
-                    await resident.durable()  # or an older state would come back from disk
-                    if self._may_leave(resident) and not resident.changed.is_set():
-                        break
+                await resident.durable()  # else nobody would hear that it is fenced
+                if not resident.changed.is_set() and self._may_leave(resident):
+                    break
                 await resident.changed.wait()
         except Fenced as fenced:
             self.lost(fenced)

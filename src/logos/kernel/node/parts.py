@@ -5,13 +5,14 @@ Payer    who starts a process
 Terms    on which a process starts
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from logos import config
 from logos.abi.agent import Account, Agent, Limits
-from logos.abi.driver import Clock
+from logos.abi.driver import Clock, Embedder
+from logos.abi.errors import Code, SysError
 from logos.abi.events import AnyEvent
 from logos.abi.messages import ToolSpec
 from logos.abi.mount import Mount
@@ -23,6 +24,10 @@ from logos.kernel.node.think import Models
 from logos.kernel.syscall import Declared
 from logos.store import Store
 from logos.vault import Vault
+
+
+async def no_embedder(name: str) -> Embedder:
+    raise SysError(Code.NOT_FOUND, f"no model {name!r} has embeddings here")
 
 
 class Parts(NamedTuple):
@@ -45,6 +50,8 @@ class Parts(NamedTuple):
     rules: Table | None = None
     trust: config.Trust = config.Trust()
     mounts: Mapping[str, Mount] = {}
+    memory: config.Memory = config.Memory()
+    embedder: Callable[[str], Awaitable[Embedder]] = no_embedder
 
 
 class Payer(NamedTuple):

@@ -121,7 +121,7 @@ class Thinker:
             finally:
                 resident.thought = None
             if resident.process.reserved is not None:  # else a signal has just settled it
-                await resident.append(thought).durable(resident.pid)
+                await _settle(resident, thought)
 
     async def _prepare(self, resident: Resident, model: Model) -> tuple[Request, Asked] | None:
         """None: something arrived meanwhile."""
@@ -229,6 +229,14 @@ def _thought(heard: list[AnyDelta]) -> Thought:
     thought = Thought(message=message, usage=finished.usage, finish=finished.reason)
     msgspec.json.encode(thought)  # raises for text that is no Unicode: better here than later
     return thought
+
+
+async def _settle(resident: Resident, thought: Thought) -> None:
+    """No call is made before the thought that proposed it is on disk; what else follows rides with it.
+    What others may use of a sum is theirs when it is known what this thought has used."""
+    batch = resident.append(thought)
+    if thought.message.calls or resident.process.accounts:
+        await batch.durable(resident.pid)
 
 
 def _settle_failure(resident: Resident, error: SysError, heard: list[AnyDelta]) -> None:

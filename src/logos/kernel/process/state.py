@@ -68,6 +68,7 @@ def _live(here: Status) -> dict[type[Any], set[Status]]:
         e.Proposed: stays | woken,
         e.Answered: stays,
         e.Diverged: stays,
+        e.Reached: stays,
         e.Exited: {EXITED},
     }
 
@@ -315,6 +316,7 @@ _APPLY: dict[type[Any], Callable[[Process, Any], Process]] = {
     e.Proposed: _proposed,
     e.Answered: _windowed,
     e.Diverged: _windowed,
+    e.Reached: _windowed,
     e.Signalled: _signalled,
     e.Started: _started,
     e.Ended: _ended,
