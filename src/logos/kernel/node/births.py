@@ -63,6 +63,7 @@ class Births:
             workspace=folder,
             by=terms.by,
             said=() if parent_pid == INIT else owner.said,
+            carries=dict(terms.carries),
             revoked=owner.revoked,
             accounts=(*counted(parent_pid, owner), *terms.accounts),
         )

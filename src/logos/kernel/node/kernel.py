@@ -58,7 +58,7 @@ from logos.kernel.node.tree import Tree, mounts
 from logos.kernel.process import counted, tighter
 from logos.kernel.process.mail import AnyMail, Erase, Note, Order, Turn, told
 from logos.kernel.sched import Slots
-from logos.kernel.syscall import Gate, Known, Tools
+from logos.kernel.syscall import Gate, Known, Parent, Tools
 
 
 class Kernel:
@@ -314,11 +314,10 @@ class Kernel:
         return await self.records.search(pid, question, tokens)
 
     async def born(
-        self, agent: Agent, task: str, limits: Limits, *, pid: Pid, parent: Process
+        self, agent: Agent, task: str, limits: Limits, *, parent: Parent
     ) -> tuple[Entry, Limits]:
-        return await self._births.make(
-            agent, task, Terms(tighter(agent.limits, limits)), (pid, parent)
-        )
+        terms = Terms(tighter(agent.limits, limits), carries=parent.carries)
+        return await self._births.make(agent, task, terms, (parent.pid, parent.process))
 
     # -- what the writer and the thinker tell -----------------------------------------------
 

@@ -7,7 +7,7 @@ Terms    on which a process starts
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from logos import config
 from logos.abi.agent import Account, Agent, Limits
@@ -69,3 +69,4 @@ class Terms(NamedTuple):
     by: str = ""
     more: Sequence[AnyEvent] = ()
     accounts: tuple[Account, ...] = ()
+    carries: Mapping[str, Any] = {}

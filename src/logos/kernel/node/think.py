@@ -35,7 +35,7 @@ from logos.kernel.node.accounts import Accounts, Wish
 from logos.kernel.node.fit import Fitted, Fitter
 from logos.kernel.node.request import kept, prompt_digest, tools_of
 from logos.kernel.node.resident import Resident
-from logos.kernel.process import SECOND, affordable, exit_for, left, overdrawn
+from logos.kernel.process import SECOND, affordable, exit_for, left
 from logos.kernel.sched import Slots
 from logos.kernel.syscall import Gate
 from logos.vault import Vault
@@ -75,9 +75,6 @@ class Thinker:
 
     async def think(self, resident: Resident) -> None:
         process = resident.process
-        if (spent := overdrawn(process, resident.clock.now())) is not None:
-            resident.append(exit_for(spent, process.answer))
-            return
         try:
             options = process.options
             model = await self._models(options.model if options else process.agent.model)
