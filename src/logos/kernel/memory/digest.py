@@ -19,7 +19,7 @@ Invariant: every page that ever left lies in the range of some line.
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from logos.abi.ids import Seq
@@ -96,7 +96,7 @@ def rewritten(old: str, told: Sequence[str]) -> str:
     return "\n".join([*told, *map(str, _read(old)[0])])
 
 
-def untold(text: str, pages: Set[Seq]) -> str:
+def untold(text: str, pages: frozenset[Seq]) -> str:
     """Without what a model wrote of these pages."""
 
     def names(line: str) -> bool:

@@ -43,6 +43,9 @@ class Compactor:
     ) -> Compacted:
         return await self._digester.told(resident, window, event, room)
 
+    async def settle(self, resident: Resident) -> None:
+        await self._digester.settle(resident)
+
     async def compressed(
         self, resident: Resident, wanted: Squeeze, *, model: bool = True
     ) -> Compacted | None:

@@ -30,6 +30,7 @@ from logos.kernel.memory import (
     retold,
     told_in,
 )
+from logos.kernel.node.accounts import Accounts, Wish
 from logos.kernel.node.asked import Models, answered
 from logos.kernel.node.resident import Resident
 from logos.kernel.process import left
@@ -52,10 +53,17 @@ MOST_TOKENS = 24_000
 
 
 class Digester:
-    def __init__(self, models: Models, slots: Slots, settings: config.Memory) -> None:
+    def __init__(
+        self, models: Models, slots: Slots, accounts: Accounts, settings: config.Memory
+    ) -> None:
         self._models = models
         self._slots = slots
+        self._accounts = accounts
         self._settings = settings
+
+    async def settle(self, resident: Resident) -> None:
+        """What was set aside for it is free: its event says what it cost."""
+        await self._accounts.settle(resident.pid, resident.process)
 
     async def told(
         self, resident: Resident, window: Window, event: Compacted, room: int
@@ -68,7 +76,7 @@ class Digester:
         try:
             model = await self._models(self._settings.digester)
             request = _request(model, window, gone, room)
-            _affordable(resident, model, request)
+            await self._paid_for(resident, model, request)
             with anyio.fail_after(self._settings.digest_wait_s):
                 text, usage = await answered(model, self._slots, request)
             lines = _lines(text, gone, window, room)
@@ -85,6 +93,19 @@ def _lines(text: str, gone: Iterable[Leaving], window: Window, room: int) -> lis
     if not lines:
         raise SysError(Code.MODEL, "no line of it names a page")
     return lines
+
+    async def _paid_for(self, resident: Resident, model: Model, request: Request) -> None:
+        """Raise `budget` where the process could not pay for it and one more thought."""
+        rest, prompt, price = left(resident.process), model.count(request), model.profile.price
+        tokens = prompt + request.max_output
+        cost = prompt * price.input + request.max_output * price.output
+        if (rest.tokens is not None and rest.tokens < 2 * tokens) or (
+            rest.cost is not None and rest.cost < 2 * cost
+        ):
+            raise SysError(Code.BUDGET, "what is left does not pay for a digest")
+        wish = Wish(price, prompt, request.max_output)
+        if await self._accounts.hold(resident.pid, resident.process, wish) != wish.output:
+            raise SysError(Code.BUDGET, "a sum that it shares does not pay for a digest now")
 
 
 def _request(model: Model, window: Window, gone: Iterable[Leaving], room: int) -> Request:
@@ -116,15 +137,3 @@ def _request(model: Model, window: Window, gone: Iterable[Leaving], room: int) -
 def _where(one: Leaving) -> str:
     first, last = min(one.pages), max(one.pages)
     return f"page {first}" if first == last else f"pages {first}-{last}"
-
-
-def _affordable(resident: Resident, model: Model, request: Request) -> None:
-    """Raise `budget` where the process could not pay for it and one more thought."""
-    rest, prompt = left(resident.process), model.count(request)
-    tokens = prompt + (request.max_output or 0)
-    price = model.profile.price
-    cost = prompt * price.input + (request.max_output or 0) * price.output
-    if (rest.tokens is not None and rest.tokens < 2 * tokens) or (
-        rest.cost is not None and rest.cost < 2 * cost
-    ):
-        raise SysError(Code.BUDGET, "what is left does not pay for a digest")

@@ -140,6 +140,8 @@ class Fitter:
         if resident.process is not process:
             return False
         resident.append(event)
+        if event.usage.tokens:
+            await self.compactor.settle(resident)
         return True
 
 
