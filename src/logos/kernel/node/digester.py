@@ -86,14 +86,6 @@ class Digester:
             return msgspec.structs.replace(event, usage=usage)
         return msgspec.structs.replace(written, model=self._settings.digester, usage=usage)
 
-
-def _lines(text: str, gone: Iterable[Leaving], window: Window, room: int) -> list[str]:
-    pages = [page for one in gone for page in one.pages]
-    lines = accepted(text, pages, window.digest, bound=digest_bound(room))
-    if not lines:
-        raise SysError(Code.MODEL, "no line of it names a page")
-    return lines
-
     async def _paid_for(self, resident: Resident, model: Model, request: Request) -> None:
         """Raise `budget` where the process could not pay for it and one more thought."""
         rest, prompt, price = left(resident.process), model.count(request), model.profile.price
@@ -106,6 +98,14 @@ def _lines(text: str, gone: Iterable[Leaving], window: Window, room: int) -> lis
         wish = Wish(price, prompt, request.max_output)
         if await self._accounts.hold(resident.pid, resident.process, wish) != wish.output:
             raise SysError(Code.BUDGET, "a sum that it shares does not pay for a digest now")
+
+
+def _lines(text: str, gone: Iterable[Leaving], window: Window, room: int) -> list[str]:
+    pages = [page for one in gone for page in one.pages]
+    lines = accepted(text, pages, window.digest, bound=digest_bound(room))
+    if not lines:
+        raise SysError(Code.MODEL, "no line of it names a page")
+    return lines
 
 
 def _request(model: Model, window: Window, gone: Iterable[Leaving], room: int) -> Request:
