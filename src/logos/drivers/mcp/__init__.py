@@ -6,12 +6,13 @@
     login          with a person's help, to one that asks who we are; Tokens keeps what came of it
 
 `client.py` speaks the protocol of both eras, `lines.py` and `http.py` carry it, `wire.py` has its
-words, `answer.py` reads what a tool returned.  `server.py` keeps one server alive.  `oauth.py` and `callback.py` are the login.
+words, `answer.py` reads what a tool returned.  `server.py` keeps one server alive.  `oauth.py`, `issuer.py` and `callback.py` are the login.
 """
 
 from logos.drivers.mcp.http import over_http
+from logos.drivers.mcp.issuer import Registered
 from logos.drivers.mcp.lines import over_stdio
-from logos.drivers.mcp.oauth import Bearer, Registered, Tokens, login
+from logos.drivers.mcp.oauth import Bearer, Tokens, login
 from logos.drivers.mcp.server import Server, Times
 
 __all__ = [
