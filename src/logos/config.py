@@ -122,6 +122,15 @@ class A2a(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ()
 
 
+class Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A search engine that answers in JSON: SearXNG, Brave and their like."""
+
+    url: Annotated[str, Meta(description="where it is asked, with what is always asked for")] = ""
+    asked: Annotated[str, Meta(description="the parameter the words go into")] = "q"
+    paged: Annotated[str, Meta(description="the parameter for the page, if it has one")] = ""
+    headers: Annotated[dict[str, str], Meta(description="sent; env:NAME and file:/path")] = {}
+
+
 class Gateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The vendors' APIs, for clients nobody changed."""
 
@@ -181,6 +190,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gateway: Gateway = Gateway()
     models: Annotated[dict[str, Endpoint], Meta(description="endpoints by name")] = {}
     a2a: A2a = A2a()
+    databases: Annotated[
+        dict[str, str],
+        Meta(description="databases for /tools/sql, by name: env:NAME or file:/path of the URL"),
+    ] = {}
+    search: Search = Search()
     mounts: Annotated[dict[str, Place], Meta(description="places of tools, by name")] = {}
 
 
@@ -269,7 +283,7 @@ def settings(loaded: Loaded) -> list[tuple[str, str, str]]:
 
 
 HIDDEN = "(not shown: env:NAME or file:/path would be)"
-_SECRETS = re.compile(r"(^|\.)(headers|env|web)\.")
+_SECRETS = re.compile(r"(^|\.)(headers|env|web|databases)\.")
 _PASSWORD = re.compile(r"(://[^/@:]*:)[^@]*(@)|((?:^|[?&\s])(?:password|sslpassword)=)[^&\s]*")
 
 

@@ -16,6 +16,7 @@ from logos.abi.calls import Append, Call, CallTool, Exec, Fetch, List, Read, Run
 from logos.abi.driver import Model, Sandbox, Tool
 from logos.boot.ground import embedded, migrated, only_node
 from logos.boot.models import ModelNames
+from logos.boot.peripherals import serve
 from logos.boot.settings import agent_folders, home, load_settings
 from logos.boot.site import filled_all, learned, seal, site
 from logos.config import Config, Loaded
@@ -90,6 +91,7 @@ async def boot(
         places = await stack.enter_async_context(
             open_places(place / "mounts", tools, sandbox, config.mounts, vault)
         )
+        serve(places, config, vault)
         way = Proxy()
         programs = Programs(sandbox, way)
         skills = Skills(place / "skills")

@@ -18,7 +18,7 @@ from logos.abi.messages import ToolCall
 from logos.abi.process import Signal
 from logos.abi.rights import Cap
 from logos.cli.registry import DRY_RUN, Argument, Asked, Command
-from logos.cli.shown import line, told_data
+from logos.cli.shown import line, nano, told_data
 from logos.kernel import Told
 from logos.places import homes
 from logos.vault import Veil
@@ -48,7 +48,7 @@ async def execute(asked: Asked) -> int:
     pid = await machine.kernel.spawn(
         agent,
         " ".join(call.argv),
-        limits=Limits(wall_s=args.wall, calls=args.calls),
+        limits=Limits(wall_s=args.wall, calls=args.calls, tokens=args.tokens, cost=nano(args.cost)),
         workspace=asked.workspace(args.workspace),
         by=asked.by,
         first=(Proposed(calls=(first,)),),
@@ -243,6 +243,8 @@ EXEC = Command(
         Argument("--memory", "megabytes it may use", int, default=2048),
         Argument("--wall", "limit in seconds", float),
         Argument("--calls", "limit of system calls", int),
+        Argument("--tokens", "limit, of all it asks models", int),
+        Argument("--cost", "limit in dollars", float),
         Argument("--detach", "print the pid and leave", bool, short="-d"),
         DRY_RUN,
     ),
