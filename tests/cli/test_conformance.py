@@ -61,6 +61,8 @@ USES: dict[str, tuple[list[str], int]] = {
     "mem import": (["notes", "--to", "imported"], 0),
     "mem export": (["--of", str(DONE)], 0),
     "mem space": ([], 0),
+    "mem status": ([], 0),
+    "mem embed": (["--all"], 10),
     "mount": (["none", "no-such-program"], 3),
     "mounts": ([], 0),
     "ps": (["--all"], 0),

@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from logos.abi.calls import Run, Sleep
-from logos.abi.driver import Command, Completed, Hosted, Job, Layer, Mode, Program
+from logos.abi.driver import Attend, Command, Completed, Hosted, Job, Layer, Mode, Program
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import CallId, Pid
 from logos.abi.rights import parse
@@ -37,7 +37,8 @@ class Plain:
     def open(self, command: Command) -> AbstractAsyncContextManager[Program]:
         raise NotImplementedError(command.argv)
 
-    async def run(self, command: Command) -> Completed:
+    async def run(self, command: Command, attend: Attend | None = None) -> Completed:
+        del attend
         self.asked = command
         timed_out = False
         stdout = stderr = b""

@@ -19,6 +19,7 @@ from logos.abi.process import Process, Signal
 from logos.abi.rights import EVERYTHING
 from logos.drivers.model import After, Say, Scripted
 from logos.kernel import Dead, Kernel
+from logos.kernel.syscall import Parent
 
 pytestmark = pytest.mark.anyio
 
@@ -58,7 +59,7 @@ async def end_lease_of(url: str, place: str) -> None:
 async def test_what_was_said_last_is_written_before_a_node_leaves(node: Any) -> None:
     async with node() as kernel:
         parent = Process(caps=EVERYTHING)
-        entry, _ = await kernel.born(RESIDENT, "later", Limits(), pid=INIT, parent=parent)
+        entry, _ = await kernel.born(RESIDENT, "later", Limits(), parent=Parent(INIT, parent))
         kernel._writer.append(entry)  # nobody waits for it
     async with node() as kernel:
         assert (await kernel.records.process(entry.head.pid)).task == "later"

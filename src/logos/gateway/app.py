@@ -11,8 +11,11 @@ from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Any
 
+import msgspec
+
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import INIT
+from logos.abi.messages import Usage
 from logos.boot import Machine
 from logos.gateway import faults
 from logos.gateway.access import Access, Client
@@ -142,10 +145,12 @@ class App:
         return counted
 
     async def _embed(self, ask: Ask, client: Client, _: str) -> None:
-        del client
         body = await ask.body()
         name = self._models.resolve(required(fields(body), "model", str))[0]
-        await ask.reply(200, await self._models.embed(name, body))
+        found = await self._models.embed(name, body)
+        for account in client.accounts:
+            await self._kernel.accounts.charge(account.name, Usage(input=_tokens(found)))
+        await ask.reply(200, found)
 
     async def _list_models(self, ask: Ask, client: Client, _: str) -> None:
         del client
@@ -163,6 +168,21 @@ class App:
             raise SysError(Code.NOT_FOUND, f"there is no model {id_!r}", hint="GET /v1/models")
         shown = _shown(id_, anthropic="anthropic-version" in ask.headers)
         await ask.reply(200, encode(shown))
+
+
+class _Used(msgspec.Struct, frozen=True):
+    prompt_tokens: int = 0
+
+
+class _Embedded(msgspec.Struct):
+    usage: _Used = _Used()
+
+
+def _tokens(embedded: bytes) -> int:
+    try:
+        return msgspec.json.decode(embedded, type=_Embedded).usage.prompt_tokens
+    except msgspec.DecodeError:
+        return 0  # its provider does not say
 
 
 async def _hello(ask: Ask, client: Client, _: str) -> None:

@@ -1,6 +1,7 @@
 """The table of mounts, on disk and in memory.
 
     open_places(...)   those of the settings, then those of the home
+    Places.serve       a place of ours (Own)
     Places.add         mount a place and keep it; Places.remove lets it go
     Places.accept      take a server's tools as they are now
     Places.shown       for `logos mounts`
@@ -43,17 +44,33 @@ class Shown(NamedTuple):
     network: bool
 
 
+class Own(NamedTuple):
+    """A place of ours: its tools, what they do, and what of the world it is for."""
+
+    provider: Stoppable
+    said: Mapping[str, Any]
+    target: str
+
+
 class _Kept(msgspec.Struct, frozen=True):
     place: Place
     by: str = ""
 
 
 class _Mounted(NamedTuple):
+    """`pinned` is what is offered: of somebody else's tools, those that were accepted."""
+
     place: Place
-    pinned: Pinned
+    pinned: Pinned | None
     provider: Stoppable
     origin: str
     said: Mapping[str, Any] = {}
+    kind: str = ""
+    target: str = ""
+
+    @property
+    def offered(self) -> Provider:
+        return self.pinned or self.provider
 
 
 SETTINGS = "logos.toml"
@@ -82,17 +99,30 @@ class Places:
             log.warning("the mount %s: %s", name, error)
             provider = Broken(error)
         pinned = Pinned(name, provider, Pins(self._folder / name / "pins.json"))
-        self.tools.put(name, pinned)
-        told = {f"{name}/{tool}": about for tool, about in told.items()}
-        self._mounted[name] = _Mounted(place, pinned, provider, origin, told)
-        self._said = {tool: m for one in self._mounted.values() for tool, m in one.said.items()}
+        self._keep(name, _Mounted(place, pinned, provider, origin, told, *_shown(place)))
+
+    def serve(self, name: str, own: Own) -> None:
+        """A place of ours that the settings ask for, unless a person gave its name to another.
+        Nobody has to accept what we say."""
+        if name in self._mounted:
+            log.warning("%s is mounted already: ours stays away", name)
+            return
+        self._keep(
+            name, _Mounted(Place(), None, own.provider, SETTINGS, own.said, name, own.target)
+        )
+
+    def _keep(self, name: str, mounted: _Mounted) -> None:
+        self.tools.put(name, mounted.offered)
+        told = {f"{name}/{tool}": about for tool, about in mounted.said.items()}
+        self._mounted[name] = mounted._replace(said=told)
+        self._said = self._said | told
 
     async def add(self, name: str, place: Place, *, by: str = "") -> tuple[Offer, ...]:
         """Mount it, look at its tools, and keep it; what it offers now is what is accepted.  Raise
         what its server raises, and keep nothing then."""
         self.put(name, place, _origin(by))
         try:
-            offers = await self._mounted[name].pinned.offers()
+            offers = await self._mounted[name].offered.offers()
         except BaseException:
             await self._drop(name)
             raise
@@ -109,29 +139,38 @@ class Places:
         await self._drop(name)
 
     async def accept(self, name: str) -> Mapping[str, str]:
-        return await self._at(name).pinned.accept()
+        if (pinned := self._at(name).pinned) is None:
+            raise SysError(Code.INVALID, f"{name} is ours: there is nothing to accept")
+        return await pinned.accept()
 
     async def shown(self, *, look: bool = False) -> list[Shown]:
         """With `look` each server is asked; without, nothing is started."""
         return [await self._shown(name, look=look) for name in sorted(self._mounted)]
 
     async def _shown(self, name: str, *, look: bool) -> Shown:
-        place, pinned, provider, origin, _ = self._mounted[name]
+        mounted = self._mounted[name]
+        pinned, provider = mounted.pinned, mounted.provider
         state = "running" if provider.alive else "stopped"
         blocked: Mapping[str, str] = {}
-        if look or provider.alive:
+        if pinned is not None and (look or provider.alive):
             try:
                 blocked = await pinned.drift()
                 state = "running"
             except SysError as error:
                 state = error.message
-        words = " ".join(place.command or place.program)
-        target = place.url or place.a2a or place.openapi or place.python or words
-        known = len(pinned.known())
-        return Shown(name, kind(place), target, state, known, blocked, origin, place.network)
+        return Shown(
+            name,
+            mounted.kind,
+            mounted.target,
+            state,
+            len(mounted.offered.known()),
+            blocked,
+            mounted.origin,
+            mounted.place.network,
+        )
 
     def _agents(self) -> Mapping[str, Provider]:
-        return {name: one.pinned for name, one in self._mounted.items() if one.place.a2a}
+        return {name: one.offered for name, one in self._mounted.items() if one.place.a2a}
 
     async def stop(self) -> None:
         for mounted in self._mounted.values():
@@ -154,6 +193,12 @@ class Places:
                 Code.NOT_FOUND, f"nothing is mounted as {name}", hint=f"mounted: {there}"
             )
         return self._mounted[name]
+
+
+def _shown(place: Place) -> tuple[str, str]:
+    """Its kind, and what it is."""
+    words = " ".join(place.command or place.program)
+    return kind(place), place.url or place.a2a or place.openapi or place.python or words
 
 
 @asynccontextmanager

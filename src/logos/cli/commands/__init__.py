@@ -14,6 +14,7 @@ from logos.cli.commands.skills import INSTALL, SKILLS, UNINSTALL
 from logos.cli.commands.transfer import MEM_EXPORT, MEM_IMPORT
 from logos.cli.commands.tree import TREE_
 from logos.cli.commands.trust import APPROVALS, APPROVE, CAPS, DENY, REVOKE, STOP, WHY
+from logos.cli.commands.upkeep import UPKEEP
 from logos.cli.commands.work import ATTACH, KILL, RUN, SEND, WAIT
 from logos.cli.registry import Command
 
@@ -31,6 +32,7 @@ ALL = (
     JOURNAL,
     LOGS,
     *MEMORY,
+    *UPKEEP,
     MEM_IMPORT,
     MEM_EXPORT,
     *TREE_,
@@ -69,7 +71,7 @@ COMMANDS: dict[str, Command] = {command.name: command for command in ALL}
 GROUPS = {
     "Work": (RUN, EXEC, SH, ATTACH, SEND, KILL, WAIT),
     "Look": (PS, TREE, SHOW, JOURNAL, LOGS),
-    "Memory": (*MEMORY, MEM_IMPORT, MEM_EXPORT, *TREE_),
+    "Memory": (*MEMORY, *UPKEEP, MEM_IMPORT, MEM_EXPORT, *TREE_),
     "Trust": (
         APPROVALS,
         APPROVE,

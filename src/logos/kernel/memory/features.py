@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logos.kernel.memory.index import Floats, Scores
+from logos.kernel.memory.near import Near, closeness, nearest
 from logos.kernel.memory.page import Kind
 from logos.kernel.memory.query import Query
 from logos.kernel.memory.space import Space
@@ -74,7 +75,8 @@ _DECAY_DAYS = 7.0
 class Measured:
     """`rows` are the candidates, `values` their features (rows, NAMES); `own`, `window` and `hit` their
     lexical scores; `subject` is 1 for pages of the subject asked about, -1 for those of others;
-    `heard` is the share of the question's terms that anybody used, `said` that the subject did."""
+    `heard` is the share of the question's terms that anybody used, `said` that the subject did;
+    `close` is how far each stands out by its vector."""
 
     rows: NDArray[np.int64]
     values: Floats
@@ -84,6 +86,7 @@ class Measured:
     subject: Floats
     heard: float
     said: float
+    close: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +108,18 @@ def measure(
     *,
     at: int | None = None,
     within: NDArray[np.bool_] | None = None,
+    near: Near | None = None,
 ) -> Measured:
     """Without what came after `at` (microseconds) and what is not `within`, when given."""
     cols = space.table.columns()
     found = _lexical(space, query)
     live = cols.alive if at is None else cols.alive & (cols.time <= at)
-    rows = _candidates(found, cols, live if within is None else live & within)
+    live = live if within is None else live & within
+    rows = _candidates(found, cols, live)
+    close = np.zeros(len(live), dtype=np.float32)
+    if near is not None:
+        close = closeness(near, cols.seq, cols.start)
+        rows = np.union1d(rows, nearest(close, live))
     subject = _subject(space, cols, rows, query)
     window, own = found.window[rows], found.own[rows]
     best, wide = _most(found.own), _most(found.window)
@@ -118,13 +127,13 @@ def measure(
     traits = cols.traits[rows]
     people = (cols.kind[rows] == _PEOPLE).astype(np.float32)
     turns = _by_turn(found.own, cols)
-    near = _neighbours(found, cols, rows, turns / best)
-    reply = (cols.role[rows] == _ASSISTANT) * near[0]
+    around = _neighbours(found, cols, rows, turns / best)
+    reply = (cols.role[rows] == _ASSISTANT) * around[0]
     columns = [
         window, window / wide, found.hit[rows], found.rare[rows] / 8, _rank(window), _rank(own),
         *_matches(found, cols.tokens[rows], rows, best),
         window / wide * np.float32(math.log1p(len(query.terms))),
-        *near, *(people * each for each in _farther(cols, cols.turn[rows], turns / best)),
+        *around, *(people * each for each in _farther(cols, cols.turn[rows], turns / best)),
         *_surroundings(found, cols, rows, turns, best, wide),
         subject, subject * window / wide, subject * own / best,
         _mentioned(space, query, rows) * (subject < 0),
@@ -134,13 +143,13 @@ def measure(
         *_dates(cols.time[rows], query),
         *traits.T,
         found.wanted[rows], found.wanted_window[rows], found.related[rows],
-        (found.wanted[rows] > 0) * np.maximum(near[0], near[1]),
+        (found.wanted[rows] > 0) * np.maximum(around[0], around[1]),
         reply, np.float32(query.steps) * reply, np.float32(query.answerer) * reply,
         *((asks in query.asks) * people * np.minimum(traits[:, at], _MOST) for asks, at in _FORMS),
     ]  # fmt: skip
     values = np.stack(columns, axis=1, dtype=np.float32, casting="same_kind")
     heard, said = _known(space, cols, query)
-    return Measured(rows, values, own, window, found.hit[rows], subject, heard, said)
+    return Measured(rows, values, own, window, found.hit[rows], subject, heard, said, close[rows])
 
 
 def _known(space: Space, cols: Columns, query: Query) -> tuple[float, float]:

@@ -83,11 +83,13 @@ def evidence(measured: Measured, scores: Floats, blind: Floats) -> Floats:
     )  # fmt: skip
 
 
-def judge(found: Floats, weights: Weights) -> float:
-    """How likely an answer is in memory, between 0 and 1."""
+def judge(found: Floats, weights: Weights, close: float = 0.0) -> float:
+    """How likely an answer is in memory, between 0 and 1.  `close`: how far the nearest page stands
+    out by its vector."""
     if not weights.gate:
         return 1.0
-    return float(1 / (1 + np.exp(-(float(found @ np.array(weights.gate)) + weights.gate_bias))))
+    by_words = float(found @ np.array(weights.gate)) + weights.gate_bias
+    return float(1 / (1 + np.exp(-(by_words + weights.meaning_gate * close))))
 
 
 def _top(values: Floats) -> float:
