@@ -50,6 +50,17 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
 
 
+class Consolidate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    on: Annotated[bool, Meta(description="of idle memories, by itself")] = False
+    model: Annotated[
+        str, Meta(description="model that makes facts of what was said; empty: none are made")
+    ] = ""
+    tokens_per_day: Annotated[int, Meta(description="for that model, on all nodes", ge=0)] = 100_000
+    idle_s: Annotated[
+        float, Meta(description="nothing has happened for so long, in seconds", gt=0)
+    ] = 600.0
+
+
 class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What models may do for memory.  Without any it works on words alone."""
 
@@ -57,7 +68,7 @@ class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         str, Meta(description="model whose embeddings pages are found by, too; empty: by words")
     ] = ""
     embed_confidential: Annotated[
-        bool, Meta(description="also pages of who has read what not everybody may")
+        bool, Meta(description="and facts: also of who has read what not everybody may")
     ] = False
     embed_rate: Annotated[
         float, Meta(description="requests for embeddings of pages in a second, at most", gt=0)
@@ -74,6 +85,7 @@ class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     digest_wait_s: Annotated[
         float, Meta(description="how long a thought waits for that, in seconds", gt=0)
     ] = 20.0
+    consolidate: Consolidate = Consolidate()
 
 
 class Trust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

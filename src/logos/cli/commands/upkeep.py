@@ -1,4 +1,4 @@
-"""mem status, embed, compress: what is made of memories beside what is put into them."""
+"""mem status, embed, compress, consolidate: what is made of memories beside what is put into them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -91,6 +91,31 @@ async def compress(asked: Asked) -> int:
     return 0
 
 
+async def consolidate(asked: Asked) -> int:
+    given = asked.arguments
+    report = await asked.node.kernel.sleep.consolidate(
+        await whose(asked, given.pid), dry=given.dry_run
+    )
+    data = {
+        "closed": [one._asdict() for one in report.closed],
+        "facts": [{"path": one.path, "text": one.text} for one in report.facts],
+        "pages": report.pages,
+        "tokens": report.tokens,
+        "dry": given.dry_run,
+        "why": report.why,
+    }
+    lines = [f"{one.path} {one.why} {one.kept}" for one in report.closed]
+    lines += [f"{one.path}: {one.text}" for one in report.facts]
+    read = "to read" if given.dry_run else "read"
+    lines.append(
+        f"{len(report.closed)} entries closed, {len(report.facts)} facts, {report.pages} pages {read}"
+    )
+    if report.why:
+        asked.out.note(report.why)
+    asked.out.data(data, "\n".join(lines))
+    return 0
+
+
 STATUS = Command("mem status", "which memories are found by meaning, and how far that is", status)
 EMBED = Command(
     "mem embed",
@@ -114,4 +139,14 @@ COMPRESS = Command(
     ),
     effect="write",
 )
-UPKEEP = (STATUS, EMBED, COMPRESS)
+CONSOLIDATE = Command(
+    "mem consolidate",
+    "close what is said twice or was replaced; with a model, make facts of what was said",
+    consolidate,
+    (
+        Argument("pid", "number of a process, or the name of a space"),
+        Argument("--dry-run", "only say what would be done", bool),
+    ),
+    effect="write",
+)
+UPKEEP = (STATUS, EMBED, COMPRESS, CONSOLIDATE)

@@ -8,6 +8,7 @@ pure policy says which pages leave the window and what a compaction keeps.
     found_text                         what was found, for who searched on purpose
     Shelf, Version, Edge               what is kept at paths: a fold of the journal
     place, shared, abroad, slug        paths of memory
+    tidied, Closed                     what is said twice, or was replaced
     forgotten                          what is left of a journal without some pages
     Window                             the fold of a journal that a prompt is made of
     Page, Kind, Source, page_of, split   what memory is made of
@@ -68,6 +69,7 @@ from logos.kernel.memory.shelf import (
     slug,
 )
 from logos.kernel.memory.telling import number, page_text, render_result
+from logos.kernel.memory.tidy import Closed, tidied
 from logos.kernel.memory.tokens import estimate
 from logos.kernel.memory.turns import Turn
 from logos.kernel.memory.window import Window
@@ -82,6 +84,7 @@ __all__ = [
     "SPACE_VERSION",
     "TODO",
     "Ask",
+    "Closed",
     "Edge",
     "Fault",
     "Kind",
@@ -133,6 +136,7 @@ __all__ = [
     "split",
     "survivors",
     "tail",
+    "tidied",
     "told_in",
     "victims",
     "view",

@@ -3,6 +3,7 @@
     open_kernel(...)     an async context manager: a node that serves until it is left
     Kernel               start, signal, message and listen to processes
     Kernel.records       what has been written
+    Kernel.sleep         memories tidied, and made facts of
     Kernel.meaning       vectors of pages, where there is a model for that
     Kernel.keys          who else may ask
     Kernel.accounts      what those have used
@@ -54,6 +55,7 @@ from logos.kernel.node.node import Node
 from logos.kernel.node.parts import Parts, Payer, Terms
 from logos.kernel.node.private import Privacy
 from logos.kernel.node.records import Records
+from logos.kernel.node.sleep import Around, Consolidator
 from logos.kernel.node.spaces import weights_in
 from logos.kernel.node.stores import Hooks, Item, Stores
 from logos.kernel.node.think import Shared, Thinker
@@ -89,6 +91,9 @@ class Kernel:
         found = Found(parts.embedder, self.records.spaces.after, privacy.holds)
         self.meaning = Meaning(parts.store, parts.memory, found, parts.clock, parts.vault)
         self.records.spaces.near = self.meaning.near
+        shared = (self.slots, self.accounts, privacy)
+        around = Around(self.records, self.stores, parts.models, *shared)
+        self.sleep = Consolidator(parts, around)
         self._births: Births
         self._writer: Writer
         self._node: Node
@@ -122,6 +127,7 @@ class Kernel:
         await self._node.run(thinker, actor, tasks)
         tasks.start_soon(self.records.spaces.run)
         tasks.start_soon(self.meaning.run, node)
+        tasks.start_soon(self.sleep.run, node)
         if await self.records.known(INIT) is None:
             await self._begin_init()
         if self._notary is not None:

@@ -1,0 +1,188 @@
+"""What a memory does while nobody needs it: say nothing twice, and keep what was said as facts.
+
+    Consolidator.consolidate(pid, dry=)   one memory, once -> Report
+    Consolidator.run(node)                those that are idle, until cancelled
+
+What needs no model (kernel/memory/tidy.py) is always done; episodes become facts only where a model is
+named, as long as the day's tokens last.  Everything is a `remembered` or `linked` of the memory's own
+journal.  How far its episodes are read stands in its memory, too (MARK), in the same letter as the facts
+of them: so a node that dies in between does all of it again, or none.
+
+Invariant: no page is read for facts twice, once its facts are in the journal.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import anyio
+
+from logos import config
+from logos.abi.driver import Model
+from logos.abi.errors import Code, SysError
+from logos.abi.events import Remembered
+from logos.abi.ids import INIT, NodeId, Pid, Seq
+from logos.kernel.memory import ARCHIVE, FACTS, Closed, Kind, Page, tidied
+from logos.kernel.node import episodes
+from logos.kernel.node.accounts import Accounts
+from logos.kernel.node.asked import Models, answered
+from logos.kernel.node.parts import Parts
+from logos.kernel.node.private import Privacy
+from logos.kernel.node.records import Records
+from logos.kernel.node.stores import Item, Stores
+from logos.kernel.process import SECOND
+from logos.kernel.sched import Slots
+from logos.store import Queries, Store
+
+_SQL = Queries("logos.kernel.node", "sleep.sql")
+
+log = logging.getLogger("logos.kernel")
+
+MARK = "/kv/consolidated"
+"""Up to which page its episodes were read: `SEQ:START`."""
+
+PAGES = 64
+TOKENS = 6000
+"""Of one question to the model."""
+
+PATIENCE_S = 120.0
+LOOK_S = 60.0
+"""How often it looks for who is idle, at most."""
+
+
+class Report(NamedTuple):
+    """`facts` were written, `closed` entries closed, `pages` read for `tokens`.  `why`: what kept it from
+    reading more."""
+
+    closed: Sequence[Closed]
+    facts: Sequence[Remembered] = ()
+    pages: int = 0
+    tokens: int = 0
+    why: str = ""
+
+
+class Around(NamedTuple):
+    """What it works with."""
+
+    records: Records
+    stores: Stores
+    models: Models
+    slots: Slots
+    accounts: Accounts
+    privacy: Privacy
+
+
+class Consolidator:
+    def __init__(self, parts: Parts, around: Around) -> None:
+        self._store: Store = parts.store
+        self._clock = parts.clock
+        self._memory: config.Memory = parts.memory
+        self._settings = parts.memory.consolidate
+        self._around = around
+        self._lock = anyio.Lock()
+        self._done: dict[Pid, int] = {}
+
+    async def consolidate(self, pid: Pid, *, dry: bool = False) -> Report:
+        """Raise `state` when it has exited."""
+        async with self._lock:
+            if await self._waiting(pid):
+                return Report((), why="it has letters to read first")
+            closed = await self._tidied(pid)
+            if closed and not dry:
+                items: list[Item] = [event for one in closed for event in one.events]
+                await self._around.stores.remember(pid, items)
+            return await self._episodes(pid, Report(closed), dry=dry)
+
+    async def _tidied(self, pid: Pid) -> list[Closed]:
+        shelf = await self._around.stores.shelf(pid)
+        standing = [*shelf.below(ARCHIVE), *shelf.below(FACTS)]
+        return tidied(standing, await self._around.stores.texts(pid, standing))
+
+    async def _episodes(self, pid: Pid, report: Report, *, dry: bool) -> Report:
+        if not self._settings.model:
+            return report._replace(why="no model: memory.consolidate.model")
+        if not self._memory.embed_confidential and await self._around.privacy.holds(pid):
+            return report._replace(why="it holds what not everybody may read")
+        pages, mark = await self._unread(pid)
+        if dry or not mark:
+            return report._replace(pages=len(pages))
+        found: list[Item] = []
+        tokens = 0
+        if pages:
+            model = await self._around.models(self._settings.model)
+            try:
+                text, tokens = await self._asked(model, pages)
+                found = [*episodes.facts(text, pages)]
+            except (SysError, TimeoutError) as error:
+                return report._replace(tokens=tokens, why=str(error) or "too late")
+        await self._around.stores.remember(pid, [Remembered(path=MARK, text=mark), *found])
+        facts = [one for one in found if isinstance(one, Remembered)]
+        return report._replace(facts=facts, pages=len(pages), tokens=tokens)
+
+    async def _unread(self, pid: Pid) -> tuple[list[Page], str]:
+        """The next pages of what was said, and the mark behind them; no mark: there is nothing."""
+        shelf = await self._around.stores.shelf(pid)
+        marked = shelf.one(MARK)
+        seq, _, start = (marked.text if marked and marked.text else "0:-1").partition(":")
+        place, said, tokens = (Seq(int(seq)), int(start)), list[Page](), 0
+        pages = await self._around.records.spaces.after(pid, place, PAGES)
+        last: Page | None = None
+        for page in pages:
+            spoken = page.kind in (Kind.CHAT, Kind.PEOPLE, Kind.TOOL) and page.text.strip()
+            tokens += page.tokens if spoken else 0
+            if said and tokens > TOKENS:
+                break
+            said += [page] if spoken else []
+            last = page
+        return said, "" if last is None else f"{last.source.seq}:{last.source.start}"
+
+    async def _asked(self, model: Model, pages: Sequence[Page]) -> tuple[str, int]:
+        """Raise `budget` where the day's tokens are used up."""
+        request = episodes.request(model, pages)
+        day = datetime.fromtimestamp(self._clock.now() / SECOND, UTC).date()
+        name = f"consolidation {day}"
+        used = (await self._around.accounts.used(name)).tokens
+        if used + model.count(request) + request.max_output > self._settings.tokens_per_day:
+            raise SysError(Code.BUDGET, f"{used} tokens were used today", hint="tokens_per_day")
+        with anyio.fail_after(PATIENCE_S):
+            text, usage = await answered(model, self._around.slots, request)
+        await self._around.accounts.charge(name, usage)
+        return text, usage.tokens
+
+    async def _waiting(self, pid: Pid) -> bool:
+        """Mail that it has not taken: perhaps our own."""
+
+        async def look() -> Any:
+            async with self._store.connection() as db:
+                return await db.one(_SQL.letters, pid=pid)
+
+        row = await self._store.persist(look)
+        if row["exited"]:
+            raise SysError(Code.STATE, f"process {pid} has exited")
+        return bool(row["letters"])
+
+    async def run(self, node: NodeId) -> None:
+        while self._settings.on:
+            await anyio.sleep(min(LOOK_S, self._settings.idle_s))
+            try:
+                for pid, head in await self._idle(node):
+                    report = await self.consolidate(pid)
+                    read = report.closed or report.pages
+                    if not read or report.why:
+                        self._done[pid] = head  # nothing is to be done until it grows
+            except SysError as error:
+                log.warning("nothing is consolidated for now: %s", error)
+            except Exception:  # why: it can be done later; the node must not die of it
+                log.exception("bug in consolidation")
+
+    async def _idle(self, node: NodeId) -> list[tuple[Pid, int]]:
+        before = self._clock.now() - int(self._settings.idle_s * SECOND)
+
+        async def look() -> Sequence[Any]:
+            async with self._store.connection() as db:
+                return await db.all(_SQL.idle, node=node, init=INIT, before=before)
+
+        rows = await self._store.persist(look)
+        found = [(Pid(row["pid"]), int(row["head_seq"])) for row in rows]
+        return [(pid, head) for pid, head in found if self._done.get(pid) != head]
