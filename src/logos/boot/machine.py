@@ -16,7 +16,7 @@ from logos.abi.calls import Append, Call, CallTool, Exec, Fetch, List, Read, Run
 from logos.abi.driver import Model, Sandbox, Tool
 from logos.boot.ground import embedded, migrated, only_node
 from logos.boot.models import ModelNames
-from logos.boot.peripherals import serve
+from logos.boot.peripherals import browsers, serve
 from logos.boot.settings import agent_folders, home, load_settings
 from logos.boot.site import filled_all, learned, seal, site
 from logos.config import Config, Loaded
@@ -92,6 +92,7 @@ async def boot(
             open_places(place / "mounts", tools, sandbox, config.mounts, vault)
         )
         serve(places, config, vault)
+        browser = browsers(places, config, place / "browsers")
         way = Proxy()
         programs = Programs(sandbox, way)
         skills = Skills(place / "skills")
@@ -120,6 +121,7 @@ async def boot(
         )
         kernel = await stack.enter_async_context(open_kernel(parts))
         way.tell(kernel.note)
+        browser.attend(kernel.attend)
         around = (sandbox, places, skills, Workspace(), agents, opened, vault, programs)
         yield Machine(kernel, loaded, functions, *around)
 
