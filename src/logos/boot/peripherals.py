@@ -1,7 +1,7 @@
 """Places of tools that come with us, for what the settings name: databases, a search engine, a browser.
 
-    serve(places, config, vault)   mount those that are asked for
-    browsers(config, folder)       those of the processes; `boot` tells them when one has ended
+    serve(places, config, vault, folder)   mount those that are asked for; the browsers, whom `boot` tells
+                                           when a process has ended
 
 Invariant: nothing is connected to, and no secret looked up, before a tool is called.
 """
@@ -20,7 +20,7 @@ from logos.places import Own, Places
 from logos.vault import Vault
 
 
-def serve(places: Places, config: Config, vault: Vault) -> None:
+def serve(places: Places, config: Config, vault: Vault, folder: Path) -> Browsers:
     if config.databases:
         databases = sql.Databases(list(config.databases), lambda name: url_of(config, name, vault))
         places.serve("sql", Own(databases, sql.MANIFESTS, ", ".join(config.databases)))
@@ -30,9 +30,10 @@ def serve(places: Places, config: Config, vault: Vault) -> None:
             setting.url, setting.asked, setting.paged, filled_all(setting.headers, vault)
         )
         places.serve("web", Own(search.Search(engine), search.MANIFESTS, setting.url))
+    return _browsers(places, config, folder)
 
 
-def browsers(places: Places, config: Config, folder: Path) -> Browsers:
+def _browsers(places: Places, config: Config, folder: Path) -> Browsers:
     """Profiles of a life before are gone with their browsers."""
     shutil.rmtree(folder, ignore_errors=True)
     full = config.sandbox.mode is not Mode.NONE
