@@ -50,6 +50,26 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
 
 
+class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What models may do for memory.  Without any it works on words alone."""
+
+    embedder: Annotated[
+        str, Meta(description="model whose embeddings pages are found by, too; empty: by words")
+    ] = ""
+    embed_confidential: Annotated[
+        bool, Meta(description="also pages of who has read what not everybody may")
+    ] = False
+    embed_rate: Annotated[
+        float, Meta(description="requests for embeddings of pages in a second, at most", gt=0)
+    ] = 4.0
+    embed_retry_s: Annotated[
+        float, Meta(description="first pause after a failed one, in seconds; it doubles", gt=0)
+    ] = 1.0
+    embed_wait_ms: Annotated[
+        int, Meta(description="how long a search waits for the question's, in milliseconds", ge=1)
+    ] = 300
+
+
 class Trust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     manifests: Annotated[
         str, Meta(description="folder of files that say what tools do, besides what they say")
@@ -102,6 +122,15 @@ class A2a(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ()
 
 
+class Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A search engine that answers in JSON: SearXNG, Brave and their like."""
+
+    url: Annotated[str, Meta(description="where it is asked, with what is always asked for")] = ""
+    asked: Annotated[str, Meta(description="the parameter the words go into")] = "q"
+    paged: Annotated[str, Meta(description="the parameter for the page, if it has one")] = ""
+    headers: Annotated[dict[str, str], Meta(description="sent; env:NAME and file:/path")] = {}
+
+
 class Gateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The vendors' APIs, for clients nobody changed."""
 
@@ -149,6 +178,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ()
     store: Store = Store()
     node: Node = Node()
+    memory: Memory = Memory()
     sandbox: Sandbox = Sandbox()
     audit: Audit = Audit()
     commands: Commands = Commands()
@@ -160,6 +190,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gateway: Gateway = Gateway()
     models: Annotated[dict[str, Endpoint], Meta(description="endpoints by name")] = {}
     a2a: A2a = A2a()
+    databases: Annotated[
+        dict[str, str],
+        Meta(description="databases for /tools/sql, by name: env:NAME or file:/path of the URL"),
+    ] = {}
+    search: Search = Search()
     mounts: Annotated[dict[str, Place], Meta(description="places of tools, by name")] = {}
 
 
@@ -248,7 +283,7 @@ def settings(loaded: Loaded) -> list[tuple[str, str, str]]:
 
 
 HIDDEN = "(not shown: env:NAME or file:/path would be)"
-_SECRETS = re.compile(r"(^|\.)(headers|env|web)\.")
+_SECRETS = re.compile(r"(^|\.)(headers|env|web|databases)\.")
 _PASSWORD = re.compile(r"(://[^/@:]*:)[^@]*(@)|((?:^|[?&\s])(?:password|sslpassword)=)[^&\s]*")
 
 

@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from logos.abi.driver import Job, Mode
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import CallId, Pid
 from logos.abi.mount import Mount
+from logos.abi.rights import parse
 from logos.drivers.command import Commands
 from logos.drivers.sandbox import open_sandbox
 from logos.drivers.skills import Skills
@@ -98,7 +100,7 @@ async def test_a_version_is_what_its_files_are(tmp_path: Path) -> None:
 
 
 async def test_its_scripts_run_in_the_sandbox(tmp_path: Path) -> None:
-    """At the path that SKILL.md is shown with; and they cannot change the skill."""
+    """At the path that SKILL.md is shown with; for whoever may read it, and nobody else."""
     skills = Skills(tmp_path / "home")
     await skills.install(written(tmp_path))
     read = await run(skills, Read(path="/skills/brand/SKILL.md"))
@@ -107,11 +109,14 @@ async def test_its_scripts_run_in_the_sandbox(tmp_path: Path) -> None:
     folder, workspace = match[1], tmp_path / "work"
     workspace.mkdir()
     (workspace / "letter.txt").write_text("one two three")
-    sandbox = open_sandbox(Mode.NONE, state=tmp_path / "state")
-    commands = Commands(sandbox, readable=(skills.folder,))
+    sandbox = open_sandbox(Mode.FULL, state=tmp_path / "state")
+    commands = Commands(sandbox, shared=skills.folders)
     call = Run(argv=(f"{folder}/scripts/count.sh", "letter.txt"))
-    job = Job(id=CallId("c"), pid=Pid(2), call=call, workspace=workspace)
+    may = frozenset({parse("read:/skills/brand/**")})
+    job = Job(id=CallId("c"), pid=Pid(2), call=call, workspace=workspace, caps=may)
     assert (await commands.run(job)).split() == ["3", "[exit", "status", "0]"]
+    other = msgspec.structs.replace(job, caps=frozenset({parse("read:/skills/other/**")}))
+    assert "exit status 0" not in await commands.run(other)
     await sandbox.aclose()
 
 

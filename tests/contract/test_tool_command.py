@@ -8,9 +8,10 @@ import anyio
 import pytest
 
 from logos.abi.calls import Run, Sleep
-from logos.abi.driver import Command, Completed, Hosted, Job, Layer, Mode, Program
+from logos.abi.driver import Attend, Command, Completed, Hosted, Job, Layer, Mode, Program
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import CallId, Pid
+from logos.abi.rights import parse
 from logos.drivers.command import Commands
 
 pytestmark = pytest.mark.anyio
@@ -36,7 +37,8 @@ class Plain:
     def open(self, command: Command) -> AbstractAsyncContextManager[Program]:
         raise NotImplementedError(command.argv)
 
-    async def run(self, command: Command) -> Completed:
+    async def run(self, command: Command, attend: Attend | None = None) -> Completed:
+        del attend
         self.asked = command
         timed_out = False
         stdout = stderr = b""
@@ -93,12 +95,21 @@ async def test_what_was_cut_is_said(tmp_path: Path) -> None:
 
 async def test_what_the_sandbox_is_asked(tmp_path: Path) -> None:
     sandbox = Plain()
-    commands = Commands(sandbox, readable=(Path("/opt"),), env={"LANG": "C"})
+    shared = {"/skills/a": Path("/opt"), "/skills/b": Path("/srv")}
+    commands = Commands(sandbox, shared=lambda: shared, env={"LANG": "C"})
     call = Run(argv=("true",), timeout_s=900)
-    await commands.run(Job(id=CallId("1"), pid=Pid(1), call=call, workspace=tmp_path))
-    assert sandbox.asked is not None
-    assert (sandbox.asked.readable, sandbox.asked.env) == ((Path("/opt"),), {"LANG": "C"})
-    assert sandbox.asked.timeout_s == 60.0
+    for right, seen in (
+        ("read:/skills/a/**", (Path("/opt"),)),
+        ("read:/skills/*/**", (Path("/opt"), Path("/srv"))),
+        ("read:/skills/a/SKILL.md", ()),
+        ("run:/bin/*", ()),
+    ):
+        caps = frozenset({parse(right)})
+        job = Job(id=CallId("1"), pid=Pid(1), call=call, workspace=tmp_path, caps=caps)
+        await commands.run(job)
+        assert sandbox.asked is not None
+        assert (sandbox.asked.readable, sandbox.asked.env) == (seen, {"LANG": "C"})
+        assert sandbox.asked.timeout_s == 60.0
 
 
 async def test_nonsense_is_refused(tmp_path: Path) -> None:

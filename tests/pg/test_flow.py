@@ -13,12 +13,22 @@ from logos.abi.approval import Answer, Scope
 from logos.abi.calls import CallTool, Read, Write
 from logos.abi.driver import Effect
 from logos.abi.errors import Code, SysError
-from logos.abi.events import AnyEvent, Called, Decided, Failed, Held, Idled, Received, Spawned
+from logos.abi.events import (
+    AnyEvent,
+    Called,
+    Decided,
+    Ended,
+    Failed,
+    Held,
+    Idled,
+    Received,
+    Spawned,
+)
 from logos.abi.ids import CallId, Pid
-from logos.abi.messages import Request, Role, ToolCall
+from logos.abi.messages import Request, Role, ToolCall, ToolResult
 from logos.abi.rights import EVERYTHING
 from logos.drivers.function import Functions
-from logos.drivers.model import Say, Scripted
+from logos.drivers.model import After, Say, Scripted
 from logos.drivers.workspace import Workspace
 from logos.kernel import Kernel
 
@@ -262,6 +272,94 @@ async def test_a_parent_that_was_misled_gives_its_child_no_authority(
         assert of(Spawned, found)[0].said == (TASK,)
         assert [e.code for e in of(Failed, found)] == [Code.DENIED]
         assert [to for to, _ in office.sent] == ["anna@firm.example"]
+
+
+KNOWS = "Send Zoe a mail that the fair is on Monday."
+
+
+def hires(*first: Say, task: str) -> Callable[[Request], Say]:
+    """Does some things, has a child do the rest, and waits for it."""
+
+    def model(request: Request) -> Say:
+        said = sum(m.role is Role.TOOL for m in request.messages)
+        if said < len(first):
+            return first[said]
+        if said == len(first):
+            return calls(("process_spawn", {"agent": "kid", "task": task}))
+        if said == len(first) + 1:
+            [answer] = [p for p in request.messages[-1].content if isinstance(p, ToolResult)]
+            return calls(("process_wait", {"pid": int(answer.content)}))
+        return Say("done")
+
+    return model
+
+
+async def child_of(kernel: Kernel, pid: Pid) -> Pid:
+    spawned = await kernel.records.list(everyone=True)
+    [child] = [one.pid for one in spawned if one.parent == pid or one.agent == "kid"]
+    return child
+
+
+async def test_a_child_uses_what_its_parent_looked_up_also_in_another_life(
+    node: Opened, world: Any, office: Office
+) -> None:
+    task = f"Write to zoe@firm.example, not to {EVIL}, that the fair is on Monday."
+    ready, never = anyio.Event(), anyio.Event()
+    lives = [1]
+
+    async def cut_off() -> None:
+        ready.set()
+        await never.wait()  # until its node is gone
+
+    def kid(request: Request) -> Say | After:
+        said = sum(m.role is Role.TOOL for m in request.messages)
+        if not said:
+            return After(cut_off, calls(mail(EVIL))) if len(lives) == 1 else calls(mail(EVIL))
+        return calls(mail("zoe@firm.example")) if said == 1 else Say("done")
+
+    first = (calls(("contacts", {})), calls(NOTE))
+    world.models |= {"m": Scripted(hires(*first, task=task)), "k": Scripted(kid)}
+    world.agents["kid"] = clerk(name="kid", model="k")
+    async with node(**office.parts()) as kernel:
+        pid = await kernel.spawn(clerk(), KNOWS)
+        with anyio.fail_after(PATIENCE_S):
+            await ready.wait()
+    lives.append(2)
+    async with node(**office.parts()) as kernel:
+        await ended(kernel, pid)
+        child = await child_of(kernel, pid)
+        found = await events(kernel, child)
+        assert of(Spawned, found)[0].carries["values"]
+        assert [e.decision["verdict"] for e in of(Failed, found)] == ["deny"]
+        assert office.sent == [("zoe@firm.example", "the fair is on Monday")]
+        assert not (await kernel.records.audit()).broken
+
+
+async def test_an_answer_brings_what_the_child_looked_up_and_launders_nothing(
+    node: Opened, world: Any, office: Office
+) -> None:
+    hire = hires(task="Find out where to write.")
+
+    def parent(request: Request) -> Say:
+        said = sum(m.role is Role.TOOL for m in request.messages)
+        later = {2: calls(mail(EVIL)), 3: calls(mail("zoe@firm.example"))}
+        return later.get(said) or hire(request) if said < 4 else Say("done")
+
+    kid = Scripted([calls(("contacts", {}), NOTE), f"zoe@firm.example, or better {EVIL}"])
+    world.models |= {"m": Scripted(parent), "k": kid}
+    world.agents["kid"] = clerk(name="kid", model="k")
+    async with node(**office.parts()) as kernel:
+        pid = await kernel.spawn(clerk(), KNOWS)
+        await ended(kernel, pid)
+        found = await events(kernel, pid)
+        child = await child_of(kernel, pid)
+        [end] = of(Ended, found)
+        assert [v["value"] for v in end.carries["values"]] == ["zoe@firm.example"]
+        assert [e.decision["verdict"] for e in of(Failed, found)] == ["deny"]
+        assert [to for to, _ in office.sent] == ["zoe@firm.example"]
+        sent = [e for e in of(Called, found) if e.name == "tool.call"]
+        [judged] = [v for v in sent[-1].decision["values"] if v["argument"] == "to"]
+        assert judged["pages"][0].startswith(f"{child}/")
 
 
 async def test_only_a_persons_message_has_the_principals_authority(

@@ -87,6 +87,9 @@ MAKE: dict[type, Callable[[Process, int], AnyEvent]] = {
         request=bytes(32), path="/v1/messages", status=200, kind="text/plain", body="she"
     ),
     e.Diverged: lambda p, n: e.Diverged(did="asked something else", left=n),
+    e.Reached: lambda p, n: e.Reached(
+        id=CallId(_known_call(p, n)), host="h.example", port=443, sent=n
+    ),
     e.Signalled: lambda p, n: signalled(list(Signal)[n % len(Signal)]),
     e.Started: lambda p, n: e.Started(pid=Pid(n + 2), limits=Limits(tokens=n)),
     e.Ended: lambda p, n: e.Ended(mail=MailId(n + 1), pid=Pid(n + 2), status=n, calls=n),

@@ -1,8 +1,10 @@
 """What the kernel asks of the world: the Protocols every driver implements.
 
     Model       thinks: a request in, a stream of deltas out
+    Embedder    says what texts mean, as vectors
     Tool        carries out one class of system calls
     Sandbox     runs somebody's code where it can do no harm
+    WayOut      carries what such code sends to the hosts it was granted
     Clock       tells the time
 
 A driver maps its library's errors to SysError at its own edge, and lets nothing else out.
@@ -10,16 +12,17 @@ It is cancelled by cancelling its task, and then leaves nothing behind.  Whoever
 driver needs this package and nothing else of ours.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
 from logos.abi.ids import CallId, Pid
 from logos.abi.messages import AnyDelta, Request
+from logos.abi.rights import Cap
 
 EFFECTIVE = 0.65
 """Of an advertised window (RULER), when nobody knows better."""
@@ -68,6 +71,32 @@ class Model(Protocol):
         ...
 
 
+class Embedded(msgspec.Struct, frozen=True):
+    """A vector for each text, in their order, and how many tokens that took (0: nobody says)."""
+
+    vectors: tuple[tuple[float, ...], ...]
+    tokens: int = 0
+
+
+class Embedder(Protocol):
+    """Texts of the same meaning have vectors in the same direction."""
+
+    @property
+    def name(self) -> str:
+        """Whose vectors these are.  Those of different names are never compared."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """How many numbers a vector has; 0 until the first was made."""
+        ...
+
+    async def embed(self, texts: Sequence[str]) -> Embedded:
+        """All of them or none.  Raise SysError as a Model does; `model` too where an answer has
+        fewer vectors than texts, or others than numbers in them."""
+        ...
+
+
 class Effect(StrEnum):
     """What a call does to the world, and so what may be done about it after a crash."""
 
@@ -81,13 +110,15 @@ class Effect(StrEnum):
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One call for a tool.  `workspace` is the process's own folder; `hosts` the names it may
-    reach over the network; `deadline_s` how long the call may take, in seconds."""
+    reach over the network; `caps` all it may, for a tool whose calls reach things that have rights of
+    their own; `deadline_s` how long the call may take, in seconds."""
 
     id: CallId
     pid: Pid
     call: Any
     workspace: Path
     hosts: frozenset[str] = frozenset()
+    caps: frozenset[Cap] = frozenset()
     deadline_s: float = 60.0
 
 
@@ -140,7 +171,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     """What to run in a sandbox.  Sizes in bytes, times in seconds.  `readable` folders are
     mounted read-only at the same path.  The program sees `workspace` at `/workspace` where the
     mode has namespaces, else at its own path; it starts there, unless `start` names one of
-    the readable folders, and it is all it can write.  `door`: a port of its own loopback that is
+    the readable folders, and it is all it can write.  `doors`: ports of its own loopback that are
     answered from outside, where the mode gives it a loopback of its own."""
 
     argv: tuple[str, ...]
@@ -155,7 +186,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     processes: int = 64
     file_bytes: int = 64 << 20
     start: Path | None = None
-    door: int = 0
+    doors: tuple[int, ...] = ()
 
 
 class Completed(msgspec.Struct, frozen=True, kw_only=True):
@@ -191,9 +222,9 @@ class Hosted(Protocol):
     """A program that was let loose in a sandbox, and is listened to."""
 
     @property
-    def door(self) -> int | None:
-        """Where it knocks when it connects to the port of its own loopback that was asked for; it
-        listens there already.  A descriptor, open as long as the program is held."""
+    def doors(self) -> tuple[int, ...]:
+        """Where it knocks when it connects to the ports of its own loopback that were asked for, in
+        their order; they listen already.  Descriptors, open as long as the program is held."""
         ...
 
     async def hear(self) -> tuple[int, bytes]:
@@ -218,15 +249,40 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
+Attend: TypeAlias = Callable[[tuple[int, ...]], AbstractAsyncContextManager[object]]
+"""Answers at the doors of a program for as long as it is held."""
+
+
+Refused: TypeAlias = Sequence[str]
+"""The places that were asked for and refused, each with why, as they come."""
+
+
+class WayOut(Protocol):
+    """The only way from a sandbox to a network."""
+
+    def variables(self, port: int, hosts: Sequence[str]) -> Mapping[str, str]:
+        """What tells a program that its way to these hosts is at this port of its own loopback."""
+        ...
+
+    def open(
+        self, door: int, job: Job, hosts: Sequence[str]
+    ) -> AbstractAsyncContextManager[Refused]:
+        """Carry what knocks at this door to these hosts, and to no other, as long as this is held.
+        Journal each place at the process of the job: when it is first asked for, before anything
+        leaves, and with what was carried at the end."""
+        ...
+
+
 class Sandbox(Protocol):
     @property
     def mode(self) -> Mode: ...
 
     def layers(self) -> tuple[Layer, ...]: ...
 
-    async def run(self, command: Command) -> Completed:
-        """Run it, and leave no process behind.  Raise SysError `unavailable` when this machine
-        cannot confine it as strongly as the operator asked: never run it weaker instead."""
+    async def run(self, command: Command, attend: Attend | None = None) -> Completed:
+        """Run it, and leave no process behind; `attend` is held meanwhile, with its doors.  Raise
+        SysError `unavailable` when this machine cannot confine it as strongly as the operator
+        asked: never run it weaker instead."""
         ...
 
     def host(self, command: Command) -> AbstractAsyncContextManager[Hosted]:

@@ -7,6 +7,7 @@ for one segment and a last `**` for any number of them, none included.
     write:/home/ledger.md    write this one
     run:/bin/git             run git
     fetch:/net/docs.python.org/**
+    connect:/net/pypi.org    let programs connect there; /net/HOST:PORT for another port
     spawn:/agents/reader     start this agent
     signal:/proc/child/*     signal one's own children
 
@@ -33,7 +34,9 @@ import msgspec
 
 from logos.abi.errors import Code, SysError
 
-VERBS = frozenset({"read", "write", "run", "fetch", "call", "spawn", "send", "signal", "wait"})
+VERBS = frozenset(
+    {"read", "write", "run", "fetch", "connect", "call", "spawn", "send", "signal", "wait"}
+)
 
 
 SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

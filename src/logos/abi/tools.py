@@ -4,6 +4,7 @@
     Offer      one tool: its name, what it does, what it takes
     Provider   a place that offers tools: a server, a document, a set of functions
     Place      where such a place is, as people write it in settings or with `logos mount`
+    declared   a tool of ours as an Offer; `arguments_of` reads what it was given
     visible    somebody else's text, with nothing in it that a person cannot see
 
 Names are `SERVER/TOOL`, or just `TOOL` for functions of this program.  What a tool says of
@@ -12,12 +13,13 @@ itself is somebody else's text: shown as such, never believed about trust.
 
 import unicodedata
 from collections.abc import Sequence
-from typing import Annotated, Protocol
+from typing import Annotated, Protocol, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from logos.abi.driver import Job
+from logos.abi.errors import Code, SysError
 from logos.abi.messages import ToolSpec
 
 
@@ -61,8 +63,9 @@ class Provider(Protocol):
 
 class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One mount: a command that speaks MCP on its standard streams (`command`), a URL that does
-    over HTTP (`url`), an agent (`a2a`), an OpenAPI document (`openapi`, a file or URL), or a program whose
-    sub-commands are the tools (`program`).  Exactly one of them."""
+    over HTTP (`url`), an agent (`a2a`), an OpenAPI document (`openapi`, a file or URL), a program whose
+    sub-commands are the tools (`program`), or a Python module whose functions are (`python`).  Exactly one
+    of them."""
 
     command: Annotated[
         tuple[str, ...], Meta(description="an MCP server that speaks on its standard streams")
@@ -73,11 +76,20 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     program: Annotated[
         tuple[str, ...], Meta(description="a program whose sub-commands are the tools")
     ] = ()
+    python: Annotated[
+        str, Meta(description="a Python module, or its file, whose functions are the tools")
+    ] = ""
+    interpreter: Annotated[str, Meta(description="the Python of a module; empty: ours")] = ""
+    folder: Annotated[str, Meta(description="where a module is that is not installed")] = ""
     manifest: Annotated[
         str, Meta(description="a file that says what a program or its tools can do")
     ] = ""
     env: Annotated[dict[str, str], Meta(description="variables; env:NAME and file:/path")] = {}
     headers: Annotated[dict[str, str], Meta(description="sent; env:NAME and file:/path")] = {}
+    client_id: Annotated[
+        str, Meta(description="who we are to a server's login, where it registers nobody itself")
+    ] = ""
+    client_secret: Annotated[str, Meta(description="env:NAME or file:/path of its secret")] = ""
     network: Annotated[bool, Meta(description="a command may use the network")] = False
     hosts: Annotated[
         tuple[str, ...], Meta(description="hosts an OpenAPI document may speak of")
@@ -91,6 +103,29 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     memory_mb: Annotated[int, Meta(description="memory a command may use", ge=64)] = 1024
     idle_s: Annotated[float, Meta(description="stopped after so long without a call", gt=0)] = 300.0
     timeout_s: Annotated[float, Meta(description="for one call", gt=0)] = 60.0
+
+
+def declared(name: str, description: str, takes: type[msgspec.Struct], hints: Hints) -> Offer:
+    """A tool of ours, whose arguments are the fields of a Struct."""
+    (ref,), parts = msgspec.json.schema_components([takes], ref_template="#/$defs/{name}")
+    schema = dict(parts.pop(ref["$ref"].rpartition("/")[2]))
+    schema.pop("title", None)
+    schema.pop("description", None)
+    if parts:
+        schema["$defs"] = parts
+    raw = msgspec.Raw(msgspec.json.encode(schema, order="deterministic"))
+    return Offer(name=name, description=description, schema=raw, hints=hints)
+
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+def arguments_of(tool: str, takes: type[S], arguments: msgspec.Raw) -> S:
+    """Raise `invalid`."""
+    try:
+        return msgspec.json.decode(arguments or b"{}", type=takes)
+    except msgspec.MsgspecError as error:
+        raise SysError(Code.INVALID, f"{tool}: {error}", hint=f"read /tools/{tool}") from error
 
 
 def visible(text: str) -> str:

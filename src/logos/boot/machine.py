@@ -16,12 +16,13 @@ from logos.abi.calls import Append, Call, CallTool, Exec, Fetch, List, Read, Run
 from logos.abi.driver import Model, Sandbox, Tool
 from logos.boot.ground import embedded, migrated, only_node
 from logos.boot.models import ModelNames
+from logos.boot.peripherals import serve
 from logos.boot.settings import agent_folders, home, load_settings
 from logos.boot.site import filled_all, learned, seal, site
 from logos.config import Config, Loaded
 from logos.drivers.command import Commands
 from logos.drivers.function import Functions
-from logos.drivers.http import Web
+from logos.drivers.http import Proxy, Web
 from logos.drivers.program import Programs
 from logos.drivers.sandbox import open_sandbox
 from logos.drivers.skills import Skills
@@ -85,17 +86,16 @@ async def boot(
         stack.push_async_callback(sandbox.aclose)
         opened = ModelNames(config, vault, models or {})
         stack.push_async_callback(opened.close)
-
-        def agents(name: str, cwd: Path | None = None) -> Agent:
-            return find_agent(name, agent_folders(config, cwd))
-
+        agents = _finder(config)
         tools = Tools(functions)
         places = await stack.enter_async_context(
             open_places(place / "mounts", tools, sandbox, config.mounts, vault)
         )
-        programs = Programs(sandbox)
+        serve(places, config, vault)
+        way = Proxy()
+        programs = Programs(sandbox, way)
         skills = Skills(place / "skills")
-        commands = _commands(config, vault, sandbox, skills)
+        commands = _commands(config, vault, sandbox, skills, way)
         written, rules = site(config)
         parts = Parts(
             store=store,
@@ -106,21 +106,36 @@ async def boot(
             drivers=_drivers(config, vault, commands, tools, programs),
             mounts={"/tools": tools.tree, "/net": places.net, "/skills": skills},
             functions=tools.specs,
-            agents=agents,
+            agents=lambda name: agents(name, None),
             workspaces=place / "workspaces",
             place=f"{socket.gethostname()}:{place}",
             alone=True,
             seal=seal(config, place, vault),
             vault=vault,
-            manifests=lambda: (
-                functions.manifests() | tools.annotations() | places.manifests() | written
-            ),
+            manifests=_manifests(functions, tools, places, written),
             rules=rules,
             trust=config.trust,
+            memory=config.memory,
+            embedder=opened.embedder,
         )
         kernel = await stack.enter_async_context(open_kernel(parts))
+        way.tell(kernel.note)
         around = (sandbox, places, skills, Workspace(), agents, opened, vault, programs)
         yield Machine(kernel, loaded, functions, *around)
+
+
+def _manifests(
+    functions: Functions, tools: Tools, places: Places, written: dict[str, Any]
+) -> Callable[[], dict[str, Any]]:
+    """Those of this site stand before all others."""
+    return lambda: functions.manifests() | tools.annotations() | places.manifests() | written
+
+
+def _finder(config: Config) -> Callable[[str, Path | None], Agent]:
+    def agents(name: str, cwd: Path | None = None) -> Agent:
+        return find_agent(name, agent_folders(config, cwd))
+
+    return agents
 
 
 def _drivers(
@@ -140,7 +155,7 @@ def _drivers(
     }
 
 
-def _commands(config: Config, vault: Vault, sandbox: Sandbox, skills: Skills) -> Tool:
-    """Scripts of skills are run where they are."""
+def _commands(config: Config, vault: Vault, sandbox: Sandbox, skills: Skills, way: Proxy) -> Tool:
+    """Scripts of skills are run where they are, by whoever may read them."""
     env = filled_all(config.commands.env, vault)
-    return Commands(sandbox, readable=(skills.folder,), env=env)
+    return Commands(sandbox, way=way, shared=skills.folders, env=env)

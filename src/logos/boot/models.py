@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from logos.abi.driver import Model
+from logos.abi.driver import Embedder, Model
 from logos.abi.errors import Code, SysError
 from logos.abi.messages import Message, Options, Request
 from logos.config import Config, filled, secret
@@ -69,13 +69,20 @@ class ModelNames:
 
     async def embed(self, name: str, body: bytes) -> bytes:
         """The provider's answer to a request for embeddings."""
+        return await self._embedding(name).post(body)
+
+    async def embedder(self, name: str) -> Embedder:
+        """What memory finds pages by.  Raise `not_found` for a model that has no embeddings."""
+        return self._embedding(name)
+
+    def _embedding(self, name: str) -> Embeddings:
         if name not in self._embeddings:
             if name in self._brought:
                 raise SysError(Code.NOT_FOUND, f"{name!r} has no embeddings")
             setting = self._config.models.get(name)
             endpoint = self._implied(name) if setting is None else self._endpoint(setting)
             self._embeddings[name] = Embeddings(name, endpoint)
-        return await self._embeddings[name].post(body)
+        return self._embeddings[name]
 
     def _endpoint(self, setting: object) -> Endpoint:
         values = msgspec.structs.asdict(setting)  # type: ignore[arg-type]

@@ -1,11 +1,13 @@
 """Events, processes and amounts as people read them."""
 
 import datetime as dt
+import math
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
+from logos.abi.errors import Code, SysError
 from logos.abi.events import (
     Answered,
     AnyEvent,
@@ -19,6 +21,7 @@ from logos.abi.events import (
     Interrupted,
     Proposed,
     Rang,
+    Reached,
     Received,
     Returned,
     Revoked,
@@ -34,6 +37,7 @@ from logos.cli.out import Out
 from logos.kernel import Listed, Told
 
 SECOND = 1_000_000
+NANO = 1_000_000_000
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
 ARGUMENT_CHARS = 60
 
@@ -82,6 +86,14 @@ def _client(event: ToldByClient) -> str:
     return "◂ " + _short("\n".join(said)) if said else ""
 
 
+def _reached(event: Reached) -> tuple[str, str]:
+    where = f"{event.host}:{event.port}"
+    if event.refused:
+        return "yellow", f"✗ network: {where}: {event.refused}"
+    carried = f", {event.sent} bytes sent, {event.received} received" if event.connections else ""
+    return "dim", f"⇄ network: {where} ({event.address}){carried}"
+
+
 #: How an event looks: a style and a text.
 _LINES: dict[type, Callable[[Any], tuple[str, str]]] = {
     Spawned: lambda e: ("bold", f"{e.agent.name}: {e.task}"),
@@ -101,6 +113,7 @@ _LINES: dict[type, Callable[[Any], tuple[str, str]]] = {
         "yellow",
         f"! it does not repeat itself: it {e.did}; {e.left} not repeated",
     ),
+    Reached: _reached,
     Signalled: lambda e: ("yellow", f"! signal {e.signal}{_why(e)}"),
     Warned: lambda e: ("yellow", f"! {e.text}"),
     Started: lambda e: ("green", f"+ started process {e.pid}"),
@@ -146,6 +159,14 @@ def age(since: int, now: int) -> str:
         if seconds >= size:
             return f"{seconds / size:.0f}{unit}"
     return f"{seconds:.0f}s"
+
+
+def nano(dollars: float | None) -> int | None:
+    if dollars is None:
+        return None
+    if not math.isfinite(dollars):
+        raise SysError(Code.INVALID, f"a cost of {dollars} makes no sense", hint="--cost 0.50")
+    return int(dollars * NANO)
 
 
 def money(nano: int) -> str:

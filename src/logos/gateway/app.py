@@ -11,8 +11,11 @@ from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Any
 
+import msgspec
+
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import INIT
+from logos.abi.messages import Usage
 from logos.boot import Machine
 from logos.gateway import faults
 from logos.gateway.access import Access, Client
@@ -40,6 +43,7 @@ Handler = Callable[[Ask, Client, str], Awaitable[None]]
 class App:
     def __init__(self, machine: Machine, keepalive_s: float) -> None:
         self._models = machine.models
+        self._vault = machine.vault
         self._kernel = kernel = machine.kernel
         turns = Turns(kernel)
         stored = Stored(turns.past, turns.talks)
@@ -96,6 +100,9 @@ class App:
     async def _refuse(self, ask: Ask, error: SysError) -> None:
         if ask.begun:
             return  # whoever began it has said so
+        said = (self._vault.text(words) for words in (error.message, error.hint))
+        message, hint = said
+        error = SysError(error.code, message, hint=hint, retry_after_s=error.retry_after_s)
         body = self._speaks(ask).error(error, ask.id)
         await ask.reply(faults.status(error), body, headers=faults.headers(error))
 
@@ -157,11 +164,13 @@ class App:
         return counted
 
     async def _embed(self, ask: Ask, client: Client, _: str) -> None:
-        del client
         body = await ask.body()
         asked = typed(body, EmbeddingsRequest, "the body")
         name = self._models.resolve(asked.model)[0]
-        await ask.reply(200, await self._models.embed(name, body))
+        found = await self._models.embed(name, body)
+        for account in client.accounts:
+            await self._kernel.accounts.charge(account.name, Usage(input=_tokens(found)))
+        await ask.reply(200, found)
 
     async def _list_models(self, ask: Ask, client: Client, _: str) -> None:
         del client
@@ -184,6 +193,21 @@ class App:
 async def _described(ask: Ask, client: Client, _: str) -> None:
     del client
     await ask.reply(200, document())
+
+
+class _Used(msgspec.Struct, frozen=True):
+    prompt_tokens: int = 0
+
+
+class _Embedded(msgspec.Struct):
+    usage: _Used = _Used()
+
+
+def _tokens(embedded: bytes) -> int:
+    try:
+        return msgspec.json.decode(embedded, type=_Embedded).usage.prompt_tokens
+    except msgspec.DecodeError:
+        return 0  # its provider does not say
 
 
 async def _hello(ask: Ask, client: Client, _: str) -> None:

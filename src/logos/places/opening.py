@@ -1,7 +1,7 @@
 """From what people wrote about a mount to the driver that serves it.
 
     Opener.open(name, place, folder)   a Provider that can be stopped; nothing is started
-    kind(place)                        mcp, a2a, openapi or command; `invalid` for none or two
+    kind(place)                        mcp, a2a, openapi, command or python; `invalid` for none or two
     said(place, provider)              what a person wrote about its tools, for who decides about calls
     Stoppable                          what all of them are
 
@@ -12,7 +12,8 @@ Invariant: a secret is looked up when a mount is opened, and is in no file of ou
 """
 
 import shutil
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,12 +23,23 @@ import msgspec
 from logos.abi.driver import Command, Job, Network, Sandbox
 from logos.abi.errors import Code, SysError
 from logos.abi.tools import Offer, Place, Provider
-from logos.config import filled
+from logos.config import filled, secret
 from logos.drivers.command import Suite
-from logos.drivers.mcp import Server, Times, over_http, over_stdio
+from logos.drivers.function import WORKER
+from logos.drivers.mcp import (
+    Bearer,
+    Registered,
+    Server,
+    Times,
+    Tokens,
+    login,
+    over_http,
+    over_stdio,
+)
 from logos.drivers.openapi import Api, Reach
 from logos.drivers.remote import Remote
 from logos.kernel import check_manifests
+from logos.vault import Vault
 
 PROCESSES = 256
 """Of one server: those on node.js have dozens of threads."""
@@ -38,6 +50,7 @@ KINDS = {
     "a2a": "a2a",
     "openapi": "openapi",
     "program": "command",
+    "python": "python",
 }
 
 
@@ -70,12 +83,14 @@ class Opener:
     def open(self, name: str, place: Place, folder: Path) -> Stoppable:
         kind(place)
         if place.url:
-            return self._over_http(name, place)
+            return self._over_http(name, place, folder)
         if place.a2a:
             _check_url(place.a2a)
             return Remote(name, place.a2a, self._secrets(place.headers), place.timeout_s)
         if place.command:
-            return self._over_stdio(name, place, folder)
+            return self._over_stdio(name, place, self._command(place.command, place, folder))
+        if place.python:
+            return self._over_stdio(name, place, self._module(place, folder))
         if place.program:
             command = self._command(place.program, place, folder)
             text = written(place) if place.manifest else ""
@@ -83,13 +98,28 @@ class Opener:
         headers = self._secrets(place.headers)
         return Api(name, place.openapi, Reach(frozenset(place.hosts), headers, place.timeout_s))
 
-    def _over_http(self, name: str, place: Place) -> Stoppable:
+    def _over_http(self, name: str, place: Place, folder: Path) -> Stoppable:
         _check_url(place.url)
-        reach = over_http(place.url, self._secrets(place.headers))
-        return Server(name, reach, self._tasks, _times(place))
+        headers = self._secrets(place.headers)
+        given = any(header.lower() == "authorization" for header in headers)
+        bearer = None if given else Bearer(Tokens(_token_file(folder)), self._keep)
+        return Server(name, over_http(place.url, headers, bearer), self._tasks, _times(place))
 
-    def _over_stdio(self, name: str, place: Place, folder: Path) -> Stoppable:
-        command = self._command(place.command, place, folder)
+    async def login(
+        self, place: Place, folder: Path, tell: Callable[[str], object], within_s: float
+    ) -> None:
+        """Keep what a person's login gives; who opens the place from now on has it."""
+        client = None
+        if place.client_id:
+            known = secret(place.client_secret, self._environ)
+            client = Registered(client_id=place.client_id, client_secret=known)
+        Tokens(_token_file(folder)).keep(await login(place.url, tell, client, within_s))
+
+    def _keep(self, value: str) -> None:
+        if isinstance(self._environ, Vault):
+            self._environ.keep("token", value)
+
+    def _over_stdio(self, name: str, place: Place, command: Command) -> Stoppable:
         if not place.own:
             return Server(name, over_stdio(self._sandbox, command), self._tasks, _times(place))
         return _Own(name, self._sandbox, command, self._tasks, _times(place))
@@ -109,6 +139,14 @@ class Opener:
             network=Network.HOST if place.network else Network.NONE,
             memory_bytes=place.memory_mb << 20,
             processes=PROCESSES,
+        )
+
+    def _module(self, place: Place, folder: Path) -> Command:
+        """Its functions run in a process of their own, which sees the module and not what is beside it."""
+        words = (place.interpreter or sys.executable, "-I", str(WORKER), place.folder, place.python)
+        seen = [str(WORKER), *([str(_source(place))] if place.folder else [])]
+        return self._command(
+            words, msgspec.structs.replace(place, readable=(*place.readable, *seen)), folder
         )
 
     def _secrets(self, values: Mapping[str, str]) -> dict[str, str]:
@@ -142,6 +180,11 @@ def said(place: Place, provider: Stoppable) -> Mapping[str, Any]:
     return found
 
 
+def _token_file(folder: Path) -> Path:
+    """Beside the folder that a command may write."""
+    return folder.parent / "token.json"
+
+
 class Broken:
     """A mount that cannot be opened here: it says why when it is touched, and hinders nobody."""
 
@@ -162,6 +205,18 @@ class Broken:
 
     async def stop(self) -> None:
         return
+
+
+def _source(place: Place) -> Path:
+    """Of a module of a package, the whole package.  Raise `not_found`."""
+    name = place.python
+    first = Path(place.folder, name if name.endswith(".py") else name.partition(".")[0])
+    for found in (first, first.with_suffix(".py")):
+        if found.exists():
+            return found
+    raise SysError(
+        Code.NOT_FOUND, f"there is no module {name} in {place.folder}", hint="name one, or its file"
+    )
 
 
 class _Own:

@@ -1,7 +1,9 @@
 """The table of mounts, on disk and in memory.
 
     open_places(...)   those of the settings, then those of the home
+    Places.serve       a place of ours (Own)
     Places.add         mount a place and keep it; Places.remove lets it go
+    Places.login       to a server that asks who we are, with a person
     Places.accept      take a server's tools as they are now
     Places.shown       for `logos mounts`
 
@@ -11,7 +13,7 @@ Invariant: a mount that is shown as kept is on disk.
 import logging
 import os
 import shutil
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,20 +45,38 @@ class Shown(NamedTuple):
     network: bool
 
 
+class Own(NamedTuple):
+    """A place of ours: its tools, what they do, and what of the world it is for."""
+
+    provider: Stoppable
+    said: Mapping[str, Any]
+    target: str
+
+
 class _Kept(msgspec.Struct, frozen=True):
     place: Place
     by: str = ""
 
 
 class _Mounted(NamedTuple):
+    """`pinned` is what is offered: of somebody else's tools, those that were accepted."""
+
     place: Place
-    pinned: Pinned
+    pinned: Pinned | None
     provider: Stoppable
     origin: str
     said: Mapping[str, Any] = {}
+    kind: str = ""
+    target: str = ""
+
+    @property
+    def offered(self) -> Provider:
+        return self.pinned or self.provider
 
 
 SETTINGS = "logos.toml"
+LOGIN_S = 300.0
+"""For a person to log in somewhere."""
 
 
 class Places:
@@ -82,23 +102,56 @@ class Places:
             log.warning("the mount %s: %s", name, error)
             provider = Broken(error)
         pinned = Pinned(name, provider, Pins(self._folder / name / "pins.json"))
-        self.tools.put(name, pinned)
-        told = {f"{name}/{tool}": about for tool, about in told.items()}
-        self._mounted[name] = _Mounted(place, pinned, provider, origin, told)
-        self._said = {tool: m for one in self._mounted.values() for tool, m in one.said.items()}
+        self._keep(name, _Mounted(place, pinned, provider, origin, told, *_shown(place)))
+
+    def serve(self, name: str, own: Own) -> None:
+        """A place of ours that the settings ask for, unless a person gave its name to another.
+        Nobody has to accept what we say."""
+        if name in self._mounted:
+            log.warning("%s is mounted already: ours stays away", name)
+            return
+        self._keep(
+            name, _Mounted(Place(), None, own.provider, SETTINGS, own.said, name, own.target)
+        )
+
+    def _keep(self, name: str, mounted: _Mounted) -> None:
+        self.tools.put(name, mounted.offered)
+        told = {f"{name}/{tool}": about for tool, about in mounted.said.items()}
+        self._mounted[name] = mounted._replace(said=told)
+        self._said = self._said | told
 
     async def add(self, name: str, place: Place, *, by: str = "") -> tuple[Offer, ...]:
         """Mount it, look at its tools, and keep it; what it offers now is what is accepted.  Raise
-        what its server raises, and keep nothing then."""
+        what its server raises, and keep nothing then, but one that wants a login."""
         self.put(name, place, _origin(by))
+        offers: Sequence[Offer] = ()
+        closed: SysError | None = None
         try:
-            offers = await self._mounted[name].pinned.offers()
-        except BaseException:
-            await self._drop(name)
-            raise
+            offers = await self._mounted[name].offered.offers()
+        except BaseException as error:
+            if not isinstance(error, SysError) or not _wants_login(error, place):
+                await self._drop(name)
+                raise
+            closed = error
         kept = msgspec.json.encode(_Kept(place, by))
         await anyio.to_thread.run_sync(_written, self._folder / name / "place.json", kept)
+        if closed is not None:
+            closed.hint = f"it is mounted; a person: logos mount login {name}"
+            raise closed
         return tuple(offers)
+
+    async def login(self, name: str, tell: Callable[[str], object]) -> tuple[Offer, ...]:
+        """With a person, who is told where to go.  Raise `unauthenticated`, `timeout`, `state`."""
+        mounted = self._at(name)
+        if not mounted.place.url:
+            raise SysError(Code.INVALID, f"{name} is not reached over HTTP: it takes no login")
+        folder = self._folder / name / "work"
+        await self._opener.login(mounted.place, folder, tell, LOGIN_S)
+        self.tools.take(name)
+        del self._mounted[name]
+        await mounted.provider.stop()
+        self.put(name, mounted.place, mounted.origin)
+        return tuple(await self._mounted[name].offered.offers())
 
     async def remove(self, name: str) -> None:
         mounted = self._at(name)
@@ -109,28 +162,38 @@ class Places:
         await self._drop(name)
 
     async def accept(self, name: str) -> Mapping[str, str]:
-        return await self._at(name).pinned.accept()
+        if (pinned := self._at(name).pinned) is None:
+            raise SysError(Code.INVALID, f"{name} is ours: there is nothing to accept")
+        return await pinned.accept()
 
     async def shown(self, *, look: bool = False) -> list[Shown]:
         """With `look` each server is asked; without, nothing is started."""
         return [await self._shown(name, look=look) for name in sorted(self._mounted)]
 
     async def _shown(self, name: str, *, look: bool) -> Shown:
-        place, pinned, provider, origin, _ = self._mounted[name]
+        mounted = self._mounted[name]
+        pinned, provider = mounted.pinned, mounted.provider
         state = "running" if provider.alive else "stopped"
         blocked: Mapping[str, str] = {}
-        if look or provider.alive:
+        if pinned is not None and (look or provider.alive):
             try:
                 blocked = await pinned.drift()
                 state = "running"
             except SysError as error:
                 state = error.message
-        target = place.url or place.a2a or place.openapi or " ".join(place.command or place.program)
-        known = len(pinned.known())
-        return Shown(name, kind(place), target, state, known, blocked, origin, place.network)
+        return Shown(
+            name,
+            mounted.kind,
+            mounted.target,
+            state,
+            len(mounted.offered.known()),
+            blocked,
+            mounted.origin,
+            mounted.place.network,
+        )
 
     def _agents(self) -> Mapping[str, Provider]:
-        return {name: one.pinned for name, one in self._mounted.items() if one.place.a2a}
+        return {name: one.offered for name, one in self._mounted.items() if one.place.a2a}
 
     async def stop(self) -> None:
         for mounted in self._mounted.values():
@@ -155,6 +218,12 @@ class Places:
         return self._mounted[name]
 
 
+def _shown(place: Place) -> tuple[str, str]:
+    """Its kind, and what it is."""
+    words = " ".join(place.command or place.program)
+    return kind(place), place.url or place.a2a or place.openapi or place.python or words
+
+
 @asynccontextmanager
 async def open_places(
     folder: Path,
@@ -177,6 +246,10 @@ async def open_places(
             with anyio.CancelScope(shield=True):
                 await places.stop()
             tasks.cancel_scope.cancel()
+
+
+def _wants_login(error: SysError, place: Place) -> bool:
+    return error.code is Code.UNAUTHENTICATED and bool(place.url) and not place.headers
 
 
 def _kept(folder: Path) -> dict[str, _Kept]:

@@ -20,6 +20,14 @@ CREATE FUNCTION public.refuse_rewriting() RETURNS trigger
 BEGIN
     RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;
 END $$;
+CREATE TABLE public.account (
+    name text NOT NULL,
+    pid bigint NOT NULL,
+    tokens bigint NOT NULL,
+    cost bigint NOT NULL,
+    held_tokens bigint NOT NULL,
+    held_cost bigint NOT NULL
+);
 CREATE TABLE public.blob (
     digest bytea NOT NULL,
     body bytea NOT NULL
@@ -128,6 +136,29 @@ ALTER TABLE public.node ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.page_vector (
+    pid bigint NOT NULL,
+    model text NOT NULL,
+    seq bigint NOT NULL,
+    start integer NOT NULL,
+    vector bytea NOT NULL
+);
+ALTER TABLE ONLY public.page_vector ALTER COLUMN vector SET STORAGE EXTERNAL;
+CREATE TABLE public.page_vector_state (
+    pid bigint NOT NULL,
+    model text NOT NULL,
+    setting text NOT NULL,
+    version integer NOT NULL,
+    dimension integer DEFAULT 0 NOT NULL,
+    seq bigint DEFAULT 0 NOT NULL,
+    start integer DEFAULT '-1'::integer NOT NULL,
+    head bigint DEFAULT 0 NOT NULL,
+    pages bigint DEFAULT 0 NOT NULL,
+    skipped bigint DEFAULT 0 NOT NULL,
+    tokens bigint DEFAULT 0 NOT NULL,
+    node bigint,
+    error text DEFAULT ''::text NOT NULL
+);
 CREATE TABLE public.process (
     pid bigint NOT NULL,
     node bigint,
@@ -171,6 +202,8 @@ CREATE TABLE public.space (
 );
 ALTER TABLE ONLY public.space ALTER COLUMN body SET STORAGE EXTERNAL;
 ALTER TABLE ONLY public.journal ATTACH PARTITION public.journal_default DEFAULT;
+ALTER TABLE ONLY public.account
+    ADD CONSTRAINT account_pkey PRIMARY KEY (name, pid);
 ALTER TABLE ONLY public.blob
     ADD CONSTRAINT blob_pkey PRIMARY KEY (digest);
 ALTER TABLE ONLY public.checkpoint_mark
@@ -193,6 +226,10 @@ ALTER TABLE ONLY public.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (name);
 ALTER TABLE ONLY public.node
     ADD CONSTRAINT node_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.page_vector
+    ADD CONSTRAINT page_vector_pkey PRIMARY KEY (pid, model, seq, start);
+ALTER TABLE ONLY public.page_vector_state
+    ADD CONSTRAINT page_vector_state_pkey PRIMARY KEY (pid, model);
 ALTER TABLE ONLY public.process
     ADD CONSTRAINT process_pkey PRIMARY KEY (pid);
 ALTER TABLE ONLY public.snapshot
@@ -208,7 +245,6 @@ CREATE INDEX journal_default_pid_idx ON public.journal_default USING btree (pid)
 CREATE INDEX journal_forgot ON ONLY public.journal USING btree (pid, seq) WHERE (kind = 'forgot'::text);
 CREATE INDEX journal_default_pid_seq_idx ON public.journal_default USING btree (pid, seq) WHERE (kind = 'forgot'::text);
 CREATE INDEX mail_pending ON public.mail USING btree (pid, id) WHERE (taken IS NULL);
-CREATE INDEX process_agent ON public.process USING btree (agent);
 CREATE INDEX process_due ON public.process USING btree (wake_at) WHERE ((wake_at IS NOT NULL) AND (exit_status IS NULL));
 CREATE INDEX process_orphaned ON public.process USING btree (pid) WHERE ((node IS NULL) AND (exit_status IS NULL));
 CREATE INDEX process_owned ON public.process USING btree (node) WHERE (exit_status IS NULL);
@@ -225,6 +261,7 @@ CREATE TRIGGER checkpoint_not_emptied BEFORE TRUNCATE ON public.checkpoint FOR E
 CREATE TRIGGER journal_append_only BEFORE DELETE OR UPDATE ON public.journal FOR EACH ROW EXECUTE FUNCTION public.allow_forgetting();
 CREATE TRIGGER journal_not_emptied BEFORE TRUNCATE ON public.journal FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_rewriting();
 CREATE TRIGGER journal_not_emptied BEFORE TRUNCATE ON public.journal_default FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_rewriting();
+GRANT SELECT,INSERT,UPDATE ON TABLE public.account TO logos_kernel;
 GRANT SELECT,INSERT,DELETE ON TABLE public.blob TO logos_kernel;
 GRANT SELECT,INSERT ON TABLE public.checkpoint TO logos_kernel;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.checkpoint_mark TO logos_kernel;
@@ -240,6 +277,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mail TO logos_kernel;
 GRANT USAGE ON SEQUENCE public.mail_id_seq TO logos_kernel;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.node TO logos_kernel;
 GRANT USAGE ON SEQUENCE public.node_id_seq TO logos_kernel;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.page_vector TO logos_kernel;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.page_vector_state TO logos_kernel;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.process TO logos_kernel;
 GRANT USAGE ON SEQUENCE public.process_pid TO logos_kernel;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.snapshot TO logos_kernel;

@@ -39,6 +39,10 @@ class Call(
         """The path in the name space that this call acts on; "" for what is its own."""
         return ""
 
+    def further(self) -> tuple[tuple[str, str], ...]:
+        """Verbs and paths it needs besides: all of them."""
+        return ()
+
 
 def name(call: type[Call[Any]]) -> str:
     """`fs.read`."""

@@ -8,6 +8,7 @@ from msgspec import Meta
 from logos.abi.agent import Limits
 from logos.abi.calls.base import Call, Seconds
 from logos.abi.calls.fs import absolute_program
+from logos.abi.calls.world import Hosts, connects
 from logos.abi.driver import Effect, Network
 from logos.abi.errors import Code
 from logos.abi.ids import Pid
@@ -57,6 +58,7 @@ class Exec(Call[Ran], tag="process.exec", frozen=True, kw_only=True):
     folder: Annotated[str, Meta(description="where it starts; its workspace when empty")] = ""
     readable: Annotated[tuple[str, ...], Meta(description="folders it may read")] = ()
     network: Annotated[Network, Meta(description="host: as the machine has it")] = Network.NONE
+    hosts: Hosts = ()
     restarts: Annotated[int, Meta(description="so often it is started again", ge=0)] = 0
     strict: Annotated[bool, Meta(description="ended when it does not repeat itself")] = False
     memory_mb: Annotated[int, Meta(description="memory it may use", ge=64)] = 2048
@@ -64,6 +66,9 @@ class Exec(Call[Ran], tag="process.exec", frozen=True, kw_only=True):
 
     def target(self) -> str:
         return absolute_program(self.argv[0])
+
+    def further(self) -> tuple[tuple[str, str], ...]:
+        return connects(self.hosts)
 
 
 class Spawn(Call[Pid], tag="process.spawn", frozen=True, kw_only=True):

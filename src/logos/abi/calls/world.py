@@ -11,9 +11,32 @@ from logos.abi.calls.fs import absolute_program
 from logos.abi.driver import Effect
 from logos.abi.errors import Code, SysError
 
+Host = Annotated[
+    str,
+    Meta(
+        pattern=r"^(\*|\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?)(:[0-9]{1,5})?$"
+    ),
+]
+"""`pypi.org`, `git.example.org:22`, `[2001:db8::1]:443`; without a port the web's two."""
+
+Hosts = Annotated[
+    tuple[Host, ...], Meta(description="HOST or HOST:PORT it connects to", max_length=64)
+]
+
+
+def connects(hosts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """The rights it takes to let a program connect there."""
+    return tuple(("connect", f"/net/{_plain(host.lower())}") for host in hosts)
+
+
+def _plain(host: str) -> str:
+    """Without a port that is meant anyway."""
+    return host.removesuffix(":443").removesuffix(":80")
+
 
 class Run(Call[str], tag="command.run", frozen=True, kw_only=True):
-    """Run a program in the sandbox: no network, only the workspace (its current folder) writable.
+    """Run a program in the sandbox: only the workspace (its current folder) writable, no network but
+    the `hosts` that you name and were granted.
 
     Returns its output, then `[exit status N]`.  Use ["sh", "-c", "..."] for a shell line.
     """
@@ -27,9 +50,13 @@ class Run(Call[str], tag="command.run", frozen=True, kw_only=True):
     ]
     stdin: str = ""
     timeout_s: Annotated[float, Meta(gt=0, le=3600)] = 60.0
+    hosts: Hosts = ()
 
     def target(self) -> str:
         return absolute_program(self.argv[0])
+
+    def further(self) -> tuple[tuple[str, str], ...]:
+        return connects(self.hosts)
 
 
 class Fetch(Call[str], tag="http.fetch", frozen=True, kw_only=True):

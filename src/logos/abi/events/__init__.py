@@ -8,6 +8,7 @@ is a new event, and a change of shape is a new class with an upcaster
     Spawned                               the first event of every process
     Asked Thought Interrupted             a thought: begun, had, cut short
     Called Blocked Returned Failed        a system call: let in, waiting, answered, refused or failed
+    Reached                               the network, by the program of a call: allowed or refused
     Held Decided                          a call that waits for a person: asked about, answered
     Agreed                                at init: an answer that holds from now on
     Revoked                               rights this process and its descendants have no more
@@ -32,6 +33,7 @@ from logos.abi.events.calling import (
     Decided,
     Failed,
     Held,
+    Reached,
     Returned,
     Revoked,
 )
@@ -61,6 +63,7 @@ AnyEvent = (
     | Agreed
     | Revoked
     | Blocked
+    | Reached
     | Returned
     | Failed
     | Received
@@ -107,6 +110,7 @@ __all__ = [
     "Pinned",
     "Proposed",
     "Rang",
+    "Reached",
     "Received",
     "Remembered",
     "Returned",

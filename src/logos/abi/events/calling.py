@@ -80,6 +80,21 @@ class Returned(Event, frozen=True, kw_only=True):
     value: msgspec.Raw
 
 
+class Reached(Event, frozen=True, kw_only=True):
+    """The program of an open call asked for a place on the network.  Said when it first did, before
+    anything was sent, and again at the end with what was carried, in bytes.  `refused` is why it was
+    not let; `address` what the name stood for at first."""
+
+    id: CallId
+    host: str
+    port: int
+    address: str = ""
+    refused: str = ""
+    connections: int = 0
+    sent: int = 0
+    received: int = 0
+
+
 class Failed(Event, frozen=True, kw_only=True):
     """The call was refused (no Called before it) or failed."""
 

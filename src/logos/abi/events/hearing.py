@@ -1,5 +1,7 @@
 """What others say to a process, and what a program that is no model says as one."""
 
+from typing import Any
+
 from logos.abi.events.base import Event
 from logos.abi.ids import CallId, MailId, Pid
 from logos.abi.messages import Message, Options, ToolCall
@@ -7,12 +9,14 @@ from logos.abi.messages import Message, Options, ToolCall
 
 class Received(Event, frozen=True, kw_only=True):
     """A message arrived.  It enters the window, unless `answers` names the call that waited for
-    it: then that call returns it."""
+    it: then that call returns it.  `carries` is what the information flow knows of a text that a process
+    sent: its label, and where the values in it came from."""
 
     mail: MailId
     text: str
     sender: Pid | None = None
     answers: CallId | None = None
+    carries: dict[str, Any] = {}  # noqa: RUF012 - a struct's default
 
 
 class Told(Event, frozen=True, kw_only=True):

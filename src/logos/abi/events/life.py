@@ -1,6 +1,8 @@
 """What a process lives through: its birth, children, signals, timers, warnings and its end."""
 
-from logos.abi.agent import Agent, Limits
+from typing import Any
+
+from logos.abi.agent import Account, Agent, Limits
 from logos.abi.errors import Code
 from logos.abi.events.base import Event
 from logos.abi.ids import MailId, Pid
@@ -13,7 +15,9 @@ class Spawned(Event, frozen=True, kw_only=True):
     """`limits` are what remains after taking the smaller of what was asked and what the parent
     could give; `at` and `deadline` are microseconds; `workspace` is the
     folder seen as /home; `by` names who asked when it was a person.  `said` are the principal's
-    words that a child is born with: its task is its parent's, and the parent may be misled."""
+    words that a child is born with: its task is its parent's, and the parent may be misled.
+    `carries` is what the information flow knows of the task: its label, and where the values in it
+    came from.  `accounts` are the sums it counts toward, as its children do."""
 
     agent: Agent
     task: str
@@ -26,7 +30,9 @@ class Spawned(Event, frozen=True, kw_only=True):
     workspace: str = ""
     by: str = ""
     said: tuple[str, ...] = ()
+    carries: dict[str, Any] = {}  # noqa: RUF012 - a struct's default
     revoked: frozenset[Cap] = frozenset()
+    accounts: tuple[Account, ...] = ()
 
 
 class Started(Event, frozen=True, kw_only=True):
@@ -35,7 +41,8 @@ class Started(Event, frozen=True, kw_only=True):
 
 
 class Ended(Event, frozen=True, kw_only=True):
-    """A child exited; `used` is what it and its descendants spent, `calls` how many they made."""
+    """A child exited; `used` is what it and its descendants spent, `calls` how many they made.
+    `carries` is what is known of its answer."""
 
     mail: MailId
     pid: Pid
@@ -43,6 +50,7 @@ class Ended(Event, frozen=True, kw_only=True):
     answer: str = ""
     used: Usage = Usage()
     calls: int = 0
+    carries: dict[str, Any] = {}  # noqa: RUF012 - a struct's default
 
 
 class Signalled(Event, frozen=True, kw_only=True):
@@ -79,8 +87,10 @@ class Warned(Event, frozen=True, kw_only=True):
 
 
 class Exited(Event, frozen=True, kw_only=True):
-    """`status` 0: done; 128 + n: killed by a signal; else the exit status of `code`."""
+    """`status` 0: done; 128 + n: killed by a signal; else the exit status of `code`.  `carries` is
+    what is known of the answer, for a parent."""
 
     status: int
     answer: str = ""
     code: Code | None = None
+    carries: dict[str, Any] = {}  # noqa: RUF012 - a struct's default

@@ -6,7 +6,7 @@ from logos.cli.commands.execute import EXEC
 from logos.cli.commands.look import JOURNAL, LOGS, PS, SHOW, TREE
 from logos.cli.commands.machine import AGENTS, CONFIG, DOCTOR, DOWN, STATUS, UP
 from logos.cli.commands.mem import MEMORY
-from logos.cli.commands.mounts import MOUNT, MOUNTS, UMOUNT
+from logos.cli.commands.mounts import LOGIN, MOUNT, MOUNTS, UMOUNT
 from logos.cli.commands.replay import REPLAY
 from logos.cli.commands.serving import MCP
 from logos.cli.commands.shell import SH
@@ -14,6 +14,7 @@ from logos.cli.commands.skills import INSTALL, SKILLS, UNINSTALL
 from logos.cli.commands.transfer import MEM_EXPORT, MEM_IMPORT
 from logos.cli.commands.tree import TREE_
 from logos.cli.commands.trust import APPROVALS, APPROVE, CAPS, DENY, REVOKE, STOP, WHY
+from logos.cli.commands.upkeep import UPKEEP
 from logos.cli.commands.work import ATTACH, KILL, RUN, SEND, WAIT
 from logos.cli.registry import Command
 
@@ -31,6 +32,7 @@ ALL = (
     JOURNAL,
     LOGS,
     *MEMORY,
+    *UPKEEP,
     MEM_IMPORT,
     MEM_EXPORT,
     *TREE_,
@@ -50,6 +52,7 @@ ALL = (
     CHECKPOINT,
     EXPORT,
     MOUNT,
+    LOGIN,
     UMOUNT,
     MOUNTS,
     INSTALL,
@@ -69,7 +72,7 @@ COMMANDS: dict[str, Command] = {command.name: command for command in ALL}
 GROUPS = {
     "Work": (RUN, EXEC, SH, ATTACH, SEND, KILL, WAIT),
     "Look": (PS, TREE, SHOW, JOURNAL, LOGS),
-    "Memory": (*MEMORY, MEM_IMPORT, MEM_EXPORT, *TREE_),
+    "Memory": (*MEMORY, *UPKEEP, MEM_IMPORT, MEM_EXPORT, *TREE_),
     "Trust": (
         APPROVALS,
         APPROVE,
@@ -84,7 +87,7 @@ GROUPS = {
         EXPORT,
     ),
     "Clients": (ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE, MCP),
-    "Tools": (MOUNT, UMOUNT, MOUNTS, INSTALL, UNINSTALL, SKILLS),
+    "Tools": (MOUNT, LOGIN, UMOUNT, MOUNTS, INSTALL, UNINSTALL, SKILLS),
     "Machine": (AGENTS, CONFIG, DOCTOR, UP, DOWN, STATUS),
 }
 

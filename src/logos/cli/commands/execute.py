@@ -18,9 +18,10 @@ from logos.abi.messages import ToolCall
 from logos.abi.process import Signal
 from logos.abi.rights import Cap
 from logos.cli.registry import DRY_RUN, Argument, Asked, Command
-from logos.cli.shown import line, told_data
+from logos.cli.shown import line, nano, told_data
 from logos.kernel import Told
 from logos.places import homes
+from logos.vault import Veil
 
 RESTARTS = 20
 SIGNALS = {2: Signal.INT, 15: Signal.TERM}
@@ -47,7 +48,7 @@ async def execute(asked: Asked) -> int:
     pid = await machine.kernel.spawn(
         agent,
         " ".join(call.argv),
-        limits=Limits(wall_s=args.wall, calls=args.calls),
+        limits=Limits(wall_s=args.wall, calls=args.calls, tokens=args.tokens, cost=nano(args.cost)),
         workspace=asked.workspace(args.workspace),
         by=asked.by,
         first=(Proposed(calls=(first,)),),
@@ -77,6 +78,7 @@ async def _call(asked: Asked) -> Exec:
         folder="" if inside else str(asked.cwd.resolve()),
         readable=tuple(dict.fromkeys(str(folder.resolve()) for folder in shown)),
         network=Network.HOST if args.network else Network.NONE,
+        hosts=_hosts(asked),
         restarts=args.restarts if args.restart == "on-failure" else 0,
         strict=args.strict,
         memory_mb=args.memory,
@@ -91,6 +93,19 @@ def _program(asked: Asked, word: str) -> Path:
     elif (on_path := shutil.which(word)) is not None:
         return Path(on_path)
     raise SysError(Code.NOT_FOUND, f"there is no program {word}", hint="give its path")
+
+
+def _hosts(asked: Asked) -> tuple[str, ...]:
+    hosts = tuple(asked.arguments.allow_net)
+    if hosts and asked.arguments.network:
+        raise SysError(Code.INVALID, "--network is everything: --allow-net says nothing beside it")
+    if hosts and not asked.node.programs.confined:
+        raise SysError(
+            Code.UNAVAILABLE,
+            f"sandbox mode {asked.node.sandbox.mode} cannot hold a program to its hosts",
+            hint='see `logos doctor`; sandbox.mode = "full" can',
+        )
+    return hosts
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -111,7 +126,8 @@ def _agent(asked: Asked, call: Exec) -> Agent:
             path.stem if near else args.agent, path.parent if near else asked.cwd
         )
     tools = [*agent.tools, name(Exec), name(CallTool)]
-    allow = [*agent.allow, Cap(verb="run", path=call.target())]
+    further = (Cap(verb=verb, path=path) for verb, path in call.further())
+    allow = [*agent.allow, Cap(verb="run", path=call.target()), *further]
     known = {spec.name for spec in asked.node.functions.specs()}
     for tool in args.tool:
         if tool in known:
@@ -128,6 +144,7 @@ def _plan(asked: Asked, call: Exec, agent: Agent) -> None:
         "argv": list(call.argv),
         "sandbox": asked.node.sandbox.mode,
         "network": call.network if asked.node.programs.confined else Network.HOST,
+        "connects": list(call.hosts),
         "starts_in": call.folder or "its workspace",
         "writes": asked.arguments.workspace or "a folder of its own",
         "reads": list(call.readable),
@@ -143,8 +160,16 @@ async def watch(asked: Asked, pid: Pid, after: Seq) -> int:
     machine, out = asked.node, asked.out
     ended: Exited | None = None
 
+    veils = {number: Veil(machine.vault) for number in (1, 2)}
+
     def ear(stream: int, data: bytes) -> None:
-        if not stream:
+        for number in (1, 2) if not stream else ():  # another run begins
+            show(number, veils[number].end())
+        if stream:
+            show(stream, veils[stream].feed(data))
+
+    def show(stream: int, data: bytes) -> None:
+        if not data:
             return
         if out.json:
             text = data.decode("utf-8", "replace")
@@ -167,6 +192,7 @@ async def watch(asked: Asked, pid: Pid, after: Seq) -> int:
             tasks.cancel_scope.cancel()
     finally:
         stop()
+        ear(0, b"")
     assert ended is not None
     if out.json:
         out.item({"type": "result", "pid": pid, "status": ended.status, "answer": ended.answer}, "")
@@ -211,11 +237,14 @@ EXEC = Command(
         Argument(
             "--workspace", "the folder it may change (one of its own when left out)", short="-w"
         ),
-        Argument("--network", "it may use the machine's network", bool),
+        Argument("--allow-net", "HOST or HOST:PORT it may connect to, and to no other", many=True),
+        Argument("--network", "it may use the machine's network, all of it", bool),
         Argument("--stdin", "give it standard input, all of it", bool),
         Argument("--memory", "megabytes it may use", int, default=2048),
         Argument("--wall", "limit in seconds", float),
         Argument("--calls", "limit of system calls", int),
+        Argument("--tokens", "limit, of all it asks models", int),
+        Argument("--cost", "limit in dollars", float),
         Argument("--detach", "print the pid and leave", bool, short="-d"),
         DRY_RUN,
     ),
@@ -224,6 +253,7 @@ EXEC = Command(
     stream=True,
     details="It finds the kernel where it looks for its vendor: OPENAI_BASE_URL, ANTHROPIC_BASE_URL and\n"
     "their keys. Its tools are an MCP server at LOGOS_MCP_URL. It sees the current folder and\n"
-    "its own interpreter, changes its workspace, and reaches no network. Ctrl-C and TERM reach\n"
+    "its own interpreter, changes its workspace, and reaches no network but what --allow-net names\n"
+    "(through a proxy: HTTP_PROXY and HTTPS_PROXY). Ctrl-C and TERM reach\n"
     "it; its exit status is this command's.",
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from logos.abi.driver import Layer, Mode
+from logos.abi.errors import SysError
 from logos.boot import AGENTS as AGENT_FOLDERS
 from logos.boot import agent_folders, home
 from logos.cli.registry import Argument, Asked, Command
@@ -68,6 +69,8 @@ async def doctor(asked: Asked) -> int:
     assert asked.loaded is not None
     wanted = asked.loaded.config.sandbox.mode
     checks = [*_basics(asked.loaded.config), *open_sandbox(wanted).layers()]
+    if asked.machine is not None:
+        checks.append(await _embeddings(asked.machine.kernel.meaning))
     rows = [("ok" if c.available else "no", c.name, c.detail) for c in checks]
     data: list[dict[str, Any]] = [
         {"name": c.name, "ok": c.available, "detail": c.detail} for c in checks
@@ -95,6 +98,22 @@ def _basics(configured: Any) -> list[Layer]:
             detail="compiled modules start faster; unset PYTHONDONTWRITEBYTECODE",
         ),
     ]
+
+
+async def _embeddings(meaning: Any) -> Layer:
+    """Optional: without them memory is searched by words."""
+    try:
+        model = await meaning.model()
+        lines = await meaning.states()
+    except SysError as error:
+        return Layer(name="embeddings", available=False, detail=str(error))
+    if not model:
+        detail = "off: memory is searched by words; memory.embedder names a model"
+        return Layer(name="embeddings", available=True, detail=detail)
+    failed = [line.error for line in lines if line.error and line.done < line.events]
+    pages, left = sum(line.pages for line in lines), sum(line.events - line.done for line in lines)
+    detail = failed[0] if failed else f"{model}: {pages} pages, {left} events to look at"
+    return Layer(name="embeddings", available=not failed, detail=detail)
 
 
 LEAST_DISK_MB = 500

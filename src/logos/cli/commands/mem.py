@@ -76,7 +76,9 @@ async def search(asked: Asked) -> int:
         for page in found.pages
     ]
     shown = "\n\n".join(f"{_head(asked, row)}\n{str(row['text']).strip()}" for row in rows)
-    asked.out.data(rows, shown or "nothing fits")
+    if found.vectors == "late":
+        asked.out.note("the question got no vector in time: searched by words alone")
+    asked.out.data({"vectors": found.vectors, "pages": rows}, shown or "nothing fits")
     return 0
 
 

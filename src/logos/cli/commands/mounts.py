@@ -17,6 +17,8 @@ OPTIONS = (
     ),
     Argument("--readable", "a folder it may read", many=True),
     Argument("--host", "a host an OpenAPI document may speak of", many=True),
+    Argument("--client-id", "who we are to its login, if it registers nobody", default=""),
+    Argument("--client-secret", "env:NAME or file:/path of the secret to that", default=""),
     Argument("--manifest", "a file that says what a command, or what the tools can do", default=""),
 )
 
@@ -50,6 +52,8 @@ def _place(asked: Asked) -> Place:
         "own": args.own,
         "readable": tuple(str(asked.cwd / Path(r).expanduser()) for r in args.readable),
         "hosts": tuple(args.host),
+        "client_id": args.client_id,
+        "client_secret": args.client_secret,
         "manifest": str(asked.here(args.manifest)) if args.manifest else "",
     }
     match args.target:
@@ -58,7 +62,7 @@ def _place(asked: Asked) -> Place:
                 Code.INVALID,
                 "mount what?",
                 hint="logos mount NAME -- COMMAND…, or NAME https://…, NAME a2a https://…, NAME openapi FILE, "
-                "NAME command -- PROGRAM",
+                "NAME command -- PROGRAM, NAME python MODULE",
             )
         case [url] if url.startswith(("http://", "https://")):
             return Place(url=url, **common)
@@ -67,12 +71,27 @@ def _place(asked: Asked) -> Place:
             return Place(openapi=source, **common)
         case ["a2a", url]:
             return Place(a2a=url, **common)
+        case ["python", module]:
+            return Place(**_module(asked, module), **common)
         case ["command", first, *rest]:
             return Place(program=(_program(asked, first), *rest), **common)
         case [first, *rest]:
             return Place(command=(_program(asked, first), *rest), **common)
         case _:
             raise SysError(Code.INVALID, f"{args.target!r} is no target")
+
+
+def _module(asked: Asked, name: str) -> dict[str, Any]:
+    """One of the folder where the person is comes before one that is installed."""
+    file = asked.here(name)
+    first = name.partition(".")[0]
+    folder = ""
+    if name.endswith(".py"):
+        folder, name = str(file.parent), file.name
+    elif any((asked.cwd / one).exists() for one in (first, f"{first}.py")):
+        folder = str(asked.cwd)
+    own = asked.cwd / ".venv" / "bin" / "python"
+    return {"python": name, "folder": folder, "interpreter": str(own) if own.exists() else ""}
 
 
 def _program(asked: Asked, word: str) -> str:
@@ -85,6 +104,18 @@ def _pair(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise SysError(Code.INVALID, f"{text!r} is not NAME=VALUE")
     return name, value
+
+
+async def login(asked: Asked) -> int:
+    name = asked.arguments.name
+
+    def tell(url: str) -> None:
+        asked.out.raw(2, f"open this in a browser of this machine:\n{url}\n".encode())
+
+    offers = await asked.node.places.login(name, tell)
+    data = {"name": name, "tools": [offer.name for offer in offers]}
+    asked.out.data(data, f"/tools/{name}: {len(offers)} tools")
+    return 0
 
 
 async def umount(asked: Asked) -> int:
@@ -118,7 +149,8 @@ MOUNT = Command(
         Argument("name", "what it is called below /tools"),
         Argument(
             "target",
-            "-- COMMAND…, a URL, a2a URL, openapi FILE-OR-URL, or command -- PROGRAM…",
+            "-- COMMAND…, a URL, a2a URL, openapi FILE-OR-URL, command -- PROGRAM…, or "
+            "python MODULE-OR-FILE",
             default=(),
             many=True,
         ),
@@ -130,8 +162,19 @@ MOUNT = Command(
     "network unless --network, and reading only its own folder and what --readable names.\n"
     "command -- PROGRAM makes each sub-command of a program a tool: as a manifest says (--manifest),\n"
     "as PROGRAM --describe says, or as PROGRAM --help does. It runs in the folder of who calls it.\n"
+    "python MODULE makes each function of a module a tool; it runs in a process of its own, by the Python\n"
+    "of the folder's .venv, else by ours.\n"
     "What the tools say of themselves now is accepted; what changes later is blocked until\n"
     "a person accepts it: logos mount --accept NAME.",
+)
+LOGIN = Command(
+    "mount login",
+    "log in to a mounted server that asks who we are",
+    login,
+    (Argument("name", "as `logos mounts` lists it"),),
+    effect="write",
+    details="By OAuth, in a browser of this machine. The tokens stay in the home, are sent to that\n"
+    "server and to no other, are renewed when they are refused, and are in no journal.",
 )
 UMOUNT = Command(
     "umount",

@@ -1,6 +1,7 @@
-"""The web, read: http.fetch.
+"""The web: read by http.fetch, and the way out of a sandbox.
 
     Web        the Tool
+    Proxy      the WayOut; Bounds is how much one call may carry
     readable   HTML -> text
 
 Only hosts a Job names are reached, on the addresses their names had when they were checked,
@@ -9,5 +10,7 @@ and nothing on this machine or its network unless it was named outright.
 
 from logos.drivers.http.driver import Web
 from logos.drivers.http.html import readable
+from logos.drivers.http.passage import Bounds
+from logos.drivers.http.proxy import Proxy
 
-__all__ = ["Web", "readable"]
+__all__ = ["Bounds", "Proxy", "Web", "readable"]

@@ -2,6 +2,8 @@
 
     permitted   url, hosts of the job: is it granted, by name or by a pattern?
     addresses   host -> addresses to connect to, each checked
+    reaches     host and port, hosts of a command: is it one of them?
+    outside     host and port -> addresses that a program may connect to, each checked
     Resolve     how names become addresses
 
 An address is checked once and then connected to as such: a second look-up could lie.
@@ -21,6 +23,7 @@ from logos.abi.rights import Cap, allows
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+WEB_PORTS = frozenset({80, 443})
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -51,6 +54,44 @@ async def addresses(url: httpx2.URL, hosts: Iterable[str], resolve: Resolve) -> 
                 Code.DENIED,
                 f"{host} is {text}, {why}",
                 hint="only public addresses, unless the host itself was granted by name",
+            )
+    return found
+
+
+def reaches(hosts: Iterable[str], host: str, port: int) -> bool:
+    """`hosts` are names or addresses, perhaps with a port (`git.example.org:22`); without one the web's
+    two are meant.  `*` is any name.  `host` is in lower case, an IPv6 address in brackets."""
+    for entry in hosts:
+        name, colon, number = entry.lower().rpartition(":")
+        if not colon or number.endswith("]"):
+            name, number = entry.lower(), ""
+        ports = {int(number)} if number else WEB_PORTS
+        if name in (host, "*") and port in ports:
+            return True
+    return False
+
+
+async def outside(host: str, port: int, hosts: Iterable[str], resolve: Resolve) -> list[str]:
+    """A program is another's code, and who owns a name says where it points to: an address that is not
+    public is reached only where the address itself is granted, or as `localhost`."""
+    try:
+        found = [str(ipaddress.ip_address(host.strip("[]")))]
+    except ValueError:
+        found = await _resolved(host, port, resolve)
+    named = [entry for entry in hosts if not entry.startswith("*")]
+    for text in found:
+        address = _embedded(ipaddress.ip_address(text))
+        if address.is_global and not address.is_multicast:
+            continue
+        own = host == "localhost" or host.endswith(".localhost")
+        if address.is_loopback and own and reaches(named, host, port):
+            continue
+        shown = f"[{text}]" if ":" in text else text
+        if not reaches(named, shown, port):
+            raise SysError(
+                Code.DENIED,
+                f"{host} is {text}, which is no public address",
+                hint=f"if it is meant, grant connect:/net/{shown}:{port}",
             )
     return found
 

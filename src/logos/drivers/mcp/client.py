@@ -54,7 +54,13 @@ class Client:
             if await client._discovered():
                 return client
         client = cls(wire, Era.HANDSHAKE)
-        await client._shake()
+        try:
+            await client._shake()
+        except SysError:
+            # one that took long to start may have heard the first question late
+            client = cls(wire, Era.STATELESS)
+            if era is Era.HANDSHAKE or not await client._discovered():
+                raise
         return client
 
     async def _discovered(self) -> bool:

@@ -1,10 +1,15 @@
-"""Embeddings, passed through to whoever has them.
+"""Embeddings, of whoever has them.
 
 Embeddings(name, endpoint).post(body)   the provider's answer, byte for byte
+Embeddings.embed(texts)                 the vectors of these texts, checked
 """
+
+import math
+from collections.abc import Sequence
 
 import msgspec
 
+from logos.abi.driver import Embedded
 from logos.abi.errors import Code, SysError
 from logos.drivers.model.endpoint import Endpoint
 from logos.drivers.model.opening import PROVIDERS, Provider, dialect_of
@@ -12,6 +17,20 @@ from logos.drivers.model.wire import Wire
 
 PLACES = 16
 """Requests at once."""
+
+
+class _Row(msgspec.Struct):
+    embedding: tuple[float, ...]
+    index: int | None = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: int = 0
+
+
+class _Answer(msgspec.Struct):
+    data: list[_Row]
+    usage: _Usage | None = None
 
 
 class Embeddings:
@@ -22,7 +41,9 @@ class Embeddings:
         who, _, model = name.partition("/")
         url = endpoint.url or PROVIDERS.get(who, Provider("openai")).url
         headers = {"authorization": f"Bearer {endpoint.key}"} if endpoint.key else {}
-        self._model = endpoint.model or model
+        self._model = endpoint.model or model or name
+        self.name = f"{name}:{self._model}"
+        self.dimension = 0
         self._wire = Wire(endpoint, url.rstrip("/") + "/embeddings", headers, PLACES)
 
     async def post(self, body: bytes) -> bytes:
@@ -32,5 +53,33 @@ class Embeddings:
         async with self._wire.post(msgspec.json.encode(fields)) as answer:
             return b"".join([piece async for piece in answer])
 
+    async def embed(self, texts: Sequence[str]) -> Embedded:
+        body = {"model": self._model, "input": list(texts), "encoding_format": "float"}
+        said = await self.post(msgspec.json.encode(body))
+        try:
+            answer = msgspec.json.decode(said, type=_Answer)
+        except msgspec.DecodeError as error:
+            raise SysError(Code.MODEL, f"no embeddings came: {error}") from error
+        made = Embedded(_in_order(answer.data, len(texts)), _tokens(answer))
+        self.dimension = len(made.vectors[0]) if made.vectors else self.dimension
+        return made
+
     async def aclose(self) -> None:
         await self._wire.aclose()
+
+
+def _tokens(answer: _Answer) -> int:
+    return answer.usage.prompt_tokens if answer.usage else 0
+
+
+def _in_order(rows: Sequence[_Row], wanted: int) -> tuple[tuple[float, ...], ...]:
+    """Raise `model` unless each text has one vector, all of one length, that points somewhere."""
+    by_place = {n if row.index is None else row.index: row.embedding for n, row in enumerate(rows)}
+    if len(rows) != wanted or sorted(by_place) != list(range(wanted)):
+        raise SysError(Code.MODEL, f"{len(by_place)} vectors came for {wanted} texts")
+    found = tuple(by_place[n] for n in range(wanted))
+    if len({len(vector) for vector in found}) > 1:
+        raise SysError(Code.MODEL, "the vectors of one answer differ in length")
+    if not all(math.isfinite(sum(v)) and any(v) for v in found):
+        raise SysError(Code.MODEL, "a vector came that points nowhere")
+    return found

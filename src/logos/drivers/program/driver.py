@@ -6,7 +6,8 @@
     Programs.listen    hear one write: what it wrote in this run so far, then the rest
 
 The program's model endpoint is a port of its own loopback.  Where the mode gives it a network of its
-own it reaches nothing else; else it shares the machine's, and the port is the machine's.
+own it reaches nothing else, but for the hosts it was granted, through another port; else it shares
+the machine's, and the port is the machine's.
 
 Invariant: a key is good for one run.
 """
@@ -21,7 +22,7 @@ from typing import TypeAlias
 import anyio
 
 from logos.abi.calls import Exec, Ran
-from logos.abi.driver import Command, Effect, Hosted, Job, Mode, Network, Sandbox
+from logos.abi.driver import Command, Effect, Hosted, Job, Mode, Network, Sandbox, WayOut
 from logos.abi.errors import Code, SysError
 from logos.abi.host import Guest, Keeper
 from logos.abi.ids import Pid
@@ -32,6 +33,9 @@ Ear: TypeAlias = Callable[[int, bytes], None]
 
 PORT = 4747
 """Of a loopback that is the program's alone, where any port is free."""
+
+WAY = 3128
+"""Behind which its way out is."""
 
 MCP = "$LOGOS_MCP_URL"
 """In the value of a variable: the URL."""
@@ -69,8 +73,9 @@ class _Run:
 
 
 class Programs:
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, way: WayOut | None = None) -> None:
         self._sandbox = sandbox
+        self._way = way
         self._keeper: Keeper | None = None
         self._kept = anyio.Event()
         self._runs: dict[Pid, _Run] = {}
@@ -125,11 +130,28 @@ class Programs:
             own = None if apart else held.enter_context(_listener())
             port = PORT if own is None else own.getsockname()[1]
             key = secrets.token_urlsafe(24)
-            command = _command(job, call, env=_environ(port, key, call), apart=apart)
+            way = self._open(call, apart=apart)
+            env = (dict(way.variables(WAY, call.hosts)) if way else {}) | _environ(port, key, call)
+            command = _command(job, call, env=env, apart=apart)
             async with self._sandbox.host(command) as hosted:
-                door = hosted.door if own is None else own.fileno()
-                assert door is not None
-                return await self._served(job.pid, call, key, door, hosted)
+                door = hosted.doors[0] if own is None else own.fileno()
+                if way is None:
+                    return await self._served(job.pid, call, key, door, hosted)
+                async with way.open(hosted.doors[1], job, call.hosts):
+                    return await self._served(job.pid, call, key, door, hosted)
+
+    def _open(self, call: Exec, *, apart: bool) -> WayOut | None:
+        """Raise `unavailable` where nothing would hold a program to its hosts."""
+        if not call.hosts:
+            return None
+        if self._way is None or not apart:
+            raise SysError(
+                Code.UNAVAILABLE,
+                f"nothing holds a program to its hosts in sandbox mode {self._sandbox.mode} "
+                f"with network {call.network}, so it is not run",
+                hint="see `logos doctor`; or name no hosts",
+            )
+        return self._way
 
     async def _served(self, pid: Pid, call: Exec, key: str, door: int, hosted: Hosted) -> int:
         assert self._keeper is not None
@@ -184,7 +206,7 @@ def _command(job: Job, call: Exec, *, env: dict[str, str], apart: bool) -> Comma
         processes=PROCESSES,
         file_bytes=FILE_BYTES,
         start=Path(call.folder) if call.folder else None,
-        door=PORT if apart else 0,
+        doors=((PORT, WAY) if call.hosts else (PORT,)) if apart else (),
     )
 
 
@@ -205,5 +227,5 @@ def endpoints(port: int, key: str) -> dict[str, str]:
         "ANTHROPIC_API_KEY": key,
         "LOGOS_MCP_URL": f"{url}/mcp/{key}",
         "PYTHONUNBUFFERED": "1",
-        "NO_PROXY": "127.0.0.1",
+        "NO_PROXY": "127.0.0.1,localhost,::1",
     }

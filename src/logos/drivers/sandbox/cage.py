@@ -4,7 +4,8 @@
     await ready()     it is confined and waits
     await carry(cmd)  hand the program over, collect what it writes, until it ends or must
     await begin(cmd)  hand the program over and leave its streams to the caller
-    feed, signal, ended, door     of a program that was begun
+    feed, signal, ended    of a program that was begun
+    doors()           where it knocks, once it is ready
     await end()       kill what is left and wait until nothing is
 
 Invariant: after `end` no process of the sandbox exists, not even as a zombie.
@@ -42,7 +43,7 @@ _FLOOD = 16  # times the bytes kept, and a MiB: nobody reads further
 class Start:
     """How to start: the command line, the descriptors it inherits, whom it becomes, and what
     it is told first.  `inside`: where bubblewrap says who its first process is, and what that
-    process holds to be our life; both are ours to close.  `door`: where it hands out the socket
+    process holds to be our life; both are ours to close.  `door`: where it hands out the sockets
     it listens at."""
 
     argv: list[str]
@@ -191,13 +192,16 @@ class Cage:
         await write(self._streams[0], plan.message(orders))
         return self._streams
 
-    def door(self) -> int | None:
-        """Once it is ready: the socket at which the program will knock, open until the end."""
+    def doors(self) -> tuple[int, ...]:
+        """Once it is ready: the sockets at which the program will knock, open until the end."""
+        found: list[int] = []
         if self._door is None:
-            return None
-        _, [fd], *_ = socket.recv_fds(self._door, 1, 1)
-        self._fds.callback(os.close, fd)
-        return fd
+            return ()
+        for _ in self.view.doors:
+            _, [fd], *_ = socket.recv_fds(self._door, 1, 1)
+            self._fds.callback(os.close, fd)
+            found.append(fd)
+        return tuple(found)
 
     async def feed(self, data: bytes) -> None:
         """All of its standard input."""

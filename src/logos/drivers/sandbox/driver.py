@@ -26,7 +26,7 @@ import stat
 import sys
 from collections import OrderedDict
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-from logos.abi.driver import Command, Completed, Layer, Mode
+from logos.abi.driver import Attend, Command, Completed, Layer, Mode
 from logos.abi.errors import Code, SysError
 from logos.beneath import adopt
 from logos.drivers.sandbox import machine as machines
@@ -93,7 +93,7 @@ class LocalSandbox:
     def layers(self) -> tuple[Layer, ...]:
         return machines.layers(self._machine)
 
-    async def run(self, command: Command) -> Completed:
+    async def run(self, command: Command, attend: Attend | None = None) -> Completed:
         self._check()
         view = _view(command)
         async with self._at(view.workspace) as (place, folder), place.turn:
@@ -102,7 +102,8 @@ class LocalSandbox:
             try:
                 await cage.ready()
                 orders = plan.request(self._machine, self._mode, view, command)
-                done = await cage.carry(command, orders)
+                async with attend(cage.doors()) if attend else nullcontext():
+                    done = await cage.carry(command, orders)
             except OSError as error:
                 raise SysError(
                     Code.UNAVAILABLE, f"the sandbox failed: {error}", hint="see `logos doctor`"
@@ -269,10 +270,10 @@ class LocalSandbox:
         orders["life"] = life
         door: socket.socket | None = None
         handed: tuple[int, ...] = ()
-        if view.door:
+        if view.doors:
             door, across = socket.socketpair()
             handed = (_lend(lent, across.detach()),)
-            orders["door"] = (*handed, view.door)
+            orders["doors"] = (*handed, *view.doors)
         fds = (*orders["cgroup"], passwd, told, life, *handed)
         inner = plan.program(ours=self._machine.same_python) + plan.message(orders)
         sources = plan.sources(self._machine, view)
@@ -337,7 +338,7 @@ def _view(command: Command) -> View:
         raise SysError(Code.INVALID, "the root cannot be a readable folder")
     if command.start is not None and not any(map(command.start.is_relative_to, command.readable)):
         raise SysError(Code.INVALID, f"it cannot start in {command.start}, which it cannot read")
-    return View(workspace, tuple(readable), command.network, command.door)
+    return View(workspace, tuple(readable), command.network, command.doors)
 
 
 def _open(workspace: Path) -> int:

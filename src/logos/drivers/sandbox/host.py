@@ -1,7 +1,7 @@
 """A confined program that is let loose and listened to.
 
     hosting(cage, streams, command)    -> Host, while held
-    Host.hear, signal, ended, door
+    Host.hear, signal, ended, doors
 
 Invariant: whatever it wrote is heard before its end is.
 """
@@ -22,7 +22,7 @@ class Host:
     def __init__(self, cage: Cage) -> None:
         self._cage = cage
         self._said, self._heard = anyio.create_memory_object_stream[tuple[int, bytes]](_AHEAD)
-        self.door: int | None = cage.door()
+        self.doors = cage.doors()
 
     async def hear(self) -> tuple[int, bytes]:
         try:

@@ -204,8 +204,8 @@ def descendants() -> list[int]:
 def first(setup: dict[str, Any]) -> None:
     """The driver's death shows as the end of a pipe that only it can write to.  Bubblewrap's
     own --die-with-parent, used too early, leaves a process that waits for ever."""
-    if setup["door"] is not None:
-        open_door(*setup["door"])
+    if setup["doors"] is not None:
+        open_doors(*setup["doors"])
     confine(setup)
     awaited = {_signal.SIGCHLD, _signal.SIGIO}
     _signal.pthread_sigmask(_signal.SIG_BLOCK, awaited)
@@ -226,19 +226,20 @@ def first(setup: dict[str, Any]) -> None:
     os._exit(128 + _signal.SIGKILL if status is None else status)
 
 
-def open_door(across: int, port: int) -> None:
-    """Listen on our own loopback, and hand the listener out: whoever answers is outside, and
+def open_doors(across: int, *ports: int) -> None:
+    """Listen on our own loopback, and hand the listeners out: whoever answers is outside, and
     nothing in here has to be able to reach it."""
     import _socket  # noqa: PLC0415 - only where somebody answers
 
-    listener = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
-    listener.bind(("127.0.0.1", port))
-    listener.listen(128)
     out = _socket.socket(fileno=across)
-    rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, listener.fileno().to_bytes(4, "little"))]
-    out.sendmsg([b"d"], rights)
+    for port in ports:
+        listener = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(128)
+        rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, listener.fileno().to_bytes(4, "little"))]
+        out.sendmsg([b"d"], rights)
+        listener.close()
     out.close()
-    listener.close()
 
 
 def ended(pipe: int) -> bool:

@@ -50,9 +50,13 @@ _ETC = (
     "/etc/localtime",
 )
 _ETC_NETWORK = (
-    *("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/services"),
-    *("/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/etc/gai.conf"),
+    "/etc/resolv.conf",
+    "/etc/hosts",
+    "/etc/nsswitch.conf",
+    "/etc/services",
+    "/etc/gai.conf",
 )
+_ETC_TRUST = ("/etc/ssl", "/etc/pki", "/etc/ca-certificates")
 _SCRATCH = 64 << 20  # of /tmp and of /dev/shm
 _OPEN_FILES = 1024
 _AF_INET, _AF_INET6 = 2, 10
@@ -66,7 +70,7 @@ class View:
     workspace: Path
     readable: tuple[Path, ...]
     network: Network
-    door: int = 0
+    doors: tuple[int, ...] = ()
 
 
 def message(content: dict[str, Any] | str | CodeType) -> bytes:
@@ -92,13 +96,13 @@ def setup(machine: Machine, mode: Mode, view: View, uid: int | None) -> dict[str
         "cgroup": [],
         "kill": None,
         "life": None,
-        "door": None,
+        "doors": None,
         "landlock": None,
         "seccomp": None,
     }
     if mode is Mode.NONE:
         return plan
-    readable = [*_SYSTEM, *_etc(view.network), *map(str, view.readable)]
+    readable = [*_SYSTEM, *_etc(view), *map(str, view.readable)]
     writable = [folder]
     if inside:
         readable += ["/proc", "/dev", "/etc", *([machine.prefix] if machine.prefix else [])]
@@ -176,7 +180,7 @@ def bubblewrap(
     for scratch in ("/tmp", "/dev/shm"):  # noqa: S108
         line += ["--size", str(_SCRATCH), "--tmpfs", scratch]
     line += ["--ro-bind-data", str(passwd), "/etc/passwd"]
-    for path in _etc(view.network):
+    for path in _etc(view):
         line += ["--ro-bind-try", path, path]
     for source, target in zip(sources, targets(machine, view), strict=True):
         line += ["--bind" if target == WORKSPACE else "--ro-bind", source, target]
@@ -193,8 +197,11 @@ def sources(machine: Machine, view: View) -> list[str]:
     return [*targets(machine, view)[:-1], str(view.workspace)]
 
 
-def _etc(network: Network) -> tuple[str, ...]:
-    return _ETC + (_ETC_NETWORK if network is Network.HOST else ())
+def _etc(view: View) -> tuple[str, ...]:
+    """Whom TLS believes is for all that reach anybody; names are looked up only on the machine's
+    own network: behind a door whoever answers does it."""
+    shared = view.network is Network.HOST
+    return _ETC + (_ETC_NETWORK if shared else ()) + (_ETC_TRUST if shared or view.doors else ())
 
 
 def _system(path: Path) -> list[str]:

@@ -3,6 +3,7 @@
     Skills.install(source)   copy it, and make that version the one that is shown
     Skills.remove(name)      with all its versions
     Skills.shown()           for `logos skills`
+    Skills.folders()         for commands that run their scripts
 
 On disk: NAME/skill.json says which version is the one, and each version is a folder beside it.  A version
 that was replaced stays until the skill is removed: somebody may be running its scripts.
@@ -63,6 +64,10 @@ class Skills:
         self._at(name)
         del self._skills[name]
         await anyio.to_thread.run_sync(shutil.rmtree, self.folder / name)
+
+    def folders(self) -> dict[str, Path]:
+        """Where the files of each are, by its path in the tree."""
+        return {f"/skills/{name}": self.folder / name for name in self._skills}
 
     def shown(self) -> Sequence[Shown]:
         return [self._skills[name] for name in sorted(self._skills)]

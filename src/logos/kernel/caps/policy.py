@@ -21,16 +21,13 @@ longer says so."""
 def check(process: Process, call: Call[Any], now: int = 0) -> Cap | None:
     """The capability that this call uses up, if it is one that is counted.  Raise `denied` with what is
     missing, so that a model can do something else."""
+    for verb, path in call.further():
+        _further(process, call, verb, path, now)
     verb, target = call.verb, call.target()
     if not verb or not target:
         return None
     names = _names(process, verb, target)
-    if gone := next((c for c in process.revoked for n in names if covers(c, verb, n)), None):
-        raise SysError(
-            Code.DENIED,
-            f"{name(type(call))}: the right {gone} was taken back",
-            hint="go on without it",
-        )
+    _not_revoked(process, call, verb, names)
     if any(allows(process.caps, verb, path) for path in names):
         return None
     there = [c for c in process.caps if c.conditional and any(covers(c, verb, n) for n in names)]
@@ -50,6 +47,30 @@ def check(process: Process, call: Call[Any], now: int = 0) -> Cap | None:
         Code.DENIED,
         f"{name(type(call))} needs the capability {verb}:{target}",
         hint=f"you hold {held}" if held else f"you hold none to {verb}",
+    )
+
+
+def _not_revoked(process: Process, call: Call[Any], verb: str, names: list[str]) -> None:
+    if gone := next((c for c in process.revoked for n in names if covers(c, verb, n)), None):
+        raise SysError(
+            Code.DENIED,
+            f"{name(type(call))}: the right {gone} was taken back",
+            hint="go on without it",
+        )
+
+
+def _further(process: Process, call: Call[Any], verb: str, path: str, now: int) -> None:
+    """A right that a call needs besides its own.  One that is counted is none: a program would use it
+    as often as it likes."""
+    _not_revoked(process, call, verb, [path])
+    fitting = (c for c in process.caps if covers(c, verb, path) and not c.counted)
+    if any(c.suits(arguments_of(call), now) for c in fitting):
+        return
+    held = ", ".join(sorted(str(cap) for cap in process.caps if cap.verb == verb))
+    raise SysError(
+        Code.DENIED,
+        f"{name(type(call))} needs the capability {verb}:{path} as well",
+        hint=f"you hold {held}" if held else f"you hold none to {verb}; leave it out",
     )
 
 

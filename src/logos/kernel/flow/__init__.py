@@ -18,6 +18,7 @@ person has agreed to that value.
 """
 
 from logos.kernel.flow.builtin import RULES, builtin
+from logos.kernel.flow.carry import Carried, fit, unread
 from logos.kernel.flow.catalogue import Catalogue, Tool
 from logos.kernel.flow.content import Content
 from logos.kernel.flow.decision import Decision, Judged, explain
@@ -25,7 +26,7 @@ from logos.kernel.flow.derive import derive
 from logos.kernel.flow.following import Following, named, recorded, thought_of
 from logos.kernel.flow.intent import Intent, intents
 from logos.kernel.flow.judge import decide
-from logos.kernel.flow.label import Integrity, Label, flows, join
+from logos.kernel.flow.label import TOP_TRUST, Integrity, Label, flows, join
 from logos.kernel.flow.manifest import Argument, Field, Impact, Manifest, Result, parse
 from logos.kernel.flow.nearest import nearest
 from logos.kernel.flow.own import OWN, add_own
@@ -38,7 +39,9 @@ from logos.kernel.flow.words import Words
 __all__ = [
     "OWN",
     "RULES",
+    "TOP_TRUST",
     "Argument",
+    "Carried",
     "Catalogue",
     "Content",
     "Decision",
@@ -65,6 +68,7 @@ __all__ = [
     "decide",
     "derive",
     "explain",
+    "fit",
     "flows",
     "intents",
     "join",
@@ -75,4 +79,5 @@ __all__ = [
     "parse",
     "recorded",
     "thought_of",
+    "unread",
 ]

@@ -15,8 +15,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from logos.kernel.flow.provenance import REFERRED, History, Spot
+from logos.kernel.flow.source import Source
 from logos.kernel.flow.trace import is_plain
 from logos.kernel.flow.value import Kind, guides
+
+_GIVEN = (Source.OWN, Source.APPROVED, Source.LINKED)
 
 
 class Content(StrEnum):
@@ -56,13 +59,16 @@ def _given(history: History, spot: Spot) -> bool:
         return True
     if any(r.reach == REFERRED for r in history.vouched.get(spot, ())[-100:]):
         return True
+    if any(source in _GIVEN for _, source, _ in history.carried.get(spot, ())):
+        return True
     return kind is Kind.URL and any(
         r.member and r.reach for r in history.spots.get(spot, ())[-100:]
     )
 
 
 def _pointed(history: History, spot: Spot) -> bool:
-    return any(
+    brought = history.carried.get(spot, ())
+    return any(source in (*_GIVEN, Source.POINTED) for _, source, _ in brought) or any(
         r.reach
         for r in (*history.spots.get(spot, ())[-100:], *history.vouched.get(spot, ())[-100:])
     )

@@ -7,7 +7,8 @@
 The principal's words are the task a person gave and the messages a person sent.  A task from
 another process, its messages, a child's answer, a timer's text and what a tool returns are
 text that was read.  A child is born with the words its parent had (`Spawned.said`), so that
-authority comes down from the principal and never from a parent that may be misled.
+authority comes down from the principal and never from a parent that may be misled; where the values in such a
+text came from travels with it (`carries`, see carry.py).
 
 Invariant: the same events, with the same tools and rules, give the same task.
 """
@@ -35,6 +36,7 @@ from logos.abi.events import (
 from logos.abi.ids import INIT, CallId, Seq
 from logos.abi.messages import Role, ToolResult
 from logos.abi.rights import Cap
+from logos.kernel.flow.carry import fit
 from logos.kernel.flow.catalogue import Catalogue
 from logos.kernel.flow.decision import Decision
 from logos.kernel.flow.judge import decide
@@ -47,6 +49,7 @@ THROUGH = "tool.call"
 """The call that stands for whatever tool it names."""
 
 WRITES = frozenset({"fs.write", "fs.append"})
+RUNS = frozenset({"command.run", "process.exec"})
 
 Open = tuple[dict[str, Any], Decision]
 
@@ -91,13 +94,13 @@ class Following:
             self._words.append(event.task)
             return
         self._words += event.said
-        self.task.read(event.task, page=page)
+        self.task.take(fit(event.carries), event.task, page=page)
 
     def _received(self, page: str, event: Received) -> None:
         if event.sender is None:
             self._words.append(event.text)
         else:
-            self.task.read(event.text, page=page)
+            self.task.take(fit(event.carries), event.text, page=page)
 
     def _told(self, page: str, event: Told) -> None:
         """Of what a client says, its user's part is the principal's."""
@@ -112,7 +115,7 @@ class Following:
         self.task.read(event.text, page=page)
 
     def _ended(self, page: str, event: Ended) -> None:
-        self.task.read(event.answer, page=page)
+        self.task.take(fit(event.carries), event.answer, page=page)
 
     def _paged_in(self, page: str, event: PagedIn) -> None:
         """What is its own it has read before, as what it was then."""
@@ -147,6 +150,8 @@ class Following:
         self.task.settle(arguments, decision, agreed=agreed)
         if tool in WRITES:
             self.task.wrote(arguments["path"])
+        elif tool in RUNS:
+            self.task.ran(network=any(kind is Kind.URL for kind, _ in self._task.own))
         self._open[event.id] = (arguments, decision)
 
     def _returned(self, page: str, event: Returned) -> None:
@@ -161,8 +166,14 @@ def _granted(caps: Iterable[Cap]) -> Iterator[tuple[Kind, str]]:
     """Hosts that a capability names are as good as named by the principal."""
     for cap in caps:
         place = cap.path.split("/")[2:3]
-        if cap.verb == "fetch" and cap.path.startswith("/net/") and "*" not in place[0]:
+        if (
+            cap.verb in ("fetch", "connect")
+            and cap.path.startswith("/net/")
+            and "*" not in place[0]
+        ):
             yield Kind.URL, place[0].lower()
+            if cap.verb == "connect" and ":" not in place[0]:
+                yield from ((Kind.URL, f"{place[0].lower()}:{port}") for port in (80, 443))
 
 
 def thought_of(id_: CallId) -> str:

@@ -112,7 +112,9 @@ class _Case:
                 everything.append(part)
                 if arg.kind in FREE:
                     texts.append(part)
-        if manifest.impact is Impact.READ or manifest.private:
+        if manifest.opens and arguments.get(manifest.opens):
+            self.weight = self._everything()
+        elif manifest.impact is Impact.READ or manifest.private:
             self.weight = Weight(Content.NONE)
         else:
             self.weight = self._weigh("\n".join(texts), everything)
@@ -123,6 +125,12 @@ class _Case:
         leaks = self._leaks(everything) if history.secrets else ()
         return Weight(Content.SECRET, leaks, weight.readers) if leaks else weight
 
+    def _everything(self) -> Weight:
+        """Of all that was read, the worst."""
+        history = self.task.history
+        leaks = self._unsaid(history.secrets.classes)
+        return Weight(Content.SECRET if leaks else Content.NONE, leaks, history.secrets.readers)
+
     def _leaks(self, everything: list[str]) -> tuple[str, ...]:
         """Classes of secrets that this call gives away, together with what went there before.  A
         secret that the principal spoke of may go to a place that he named."""
@@ -130,8 +138,11 @@ class _Case:
         said = "".join(s for s in everything if not history.words.phrase(s, exact=True))
         before = self.task.sent.get(self.destination, "")
         leaks = history.secrets.found(before + said) - history.secrets.found(before)
+        return self._unsaid(leaks)
+
+    def _unsaid(self, leaks: frozenset[str]) -> tuple[str, ...]:
         if self._to() in (Source.WORDS, Source.OWN, Source.APPROVED):
-            leaks = frozenset(c for c in leaks if not history.words.mentions(c))
+            leaks = frozenset(c for c in leaks if not self.task.history.words.mentions(c))
         return tuple(sorted(leaks))
 
     @property

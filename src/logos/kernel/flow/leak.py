@@ -3,6 +3,7 @@
     Secrets.add(label, text)     a value of a secret class
     Secrets.guard(label, text)   a longer text that only some may read
     Secrets.found(text)          the classes the text gives away, whole, in part or encoded
+    Secrets.pieces(text)         those classes, and the part of the text that gives each away
     Secrets.reading(text)        who may read it, as far as guarded text is in it
 
 Invariant: a secret is found also when it is reversed, spaced out, in base64, in hexadecimal, escaped for
@@ -19,6 +20,8 @@ from logos.kernel.flow.value import words
 SHORTEST = 4
 _WHOLE = 8
 """A shorter secret is looked for whole."""
+_WIDEST = 24
+"""Words over which a secret may be spaced out."""
 RUN = 4
 """Guarded text is recognised by so many words in a row."""
 
@@ -33,6 +36,17 @@ class Secrets:
 
     def __bool__(self) -> bool:
         return bool(self._pieces or self._runs)
+
+    @property
+    def classes(self) -> frozenset[str]:
+        """All that are known."""
+        return frozenset(self._pieces.values())
+
+    @property
+    def readers(self) -> frozenset[str] | None:
+        """Who may read all of it.  None: anybody."""
+        every = list(self._runs.values())
+        return frozenset.intersection(*every) if every else None
 
     def add(self, label: str, text: str) -> None:
         if len(text) < SHORTEST:
@@ -61,6 +75,21 @@ class Secrets:
                     if label is not None:
                         classes.add(label)
         return frozenset(classes)
+
+    def pieces(self, text: str) -> list[tuple[str, str]]:
+        """(class, part of the text): the least that gives a secret away, for who gets the text."""
+        tokens = text.split()
+        found: list[tuple[str, str]] = []
+        if not (missing := set(self.found(text))):
+            return []
+        for width in range(1, _WIDEST):
+            for start in range(len(tokens) - width + 1):
+                part = " ".join(tokens[start : start + width])
+                found += [(label, part) for label in sorted(self.found(part) & missing)]
+            missing -= {label for label, _ in found}
+            if not missing:
+                break
+        return found + [(label, text) for label in sorted(missing)]
 
     def reading(self, text: str) -> frozenset[str] | None:
         """None: anybody."""

@@ -110,7 +110,9 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One tool.  `verbs` and `nouns` are further words by which people ask for it.  A `private`
-    tool changes only what is the process's own.  `idempotent`: twice is once."""
+    tool changes only what is the process's own.  `idempotent`: twice is once.  `opens` is the argument
+    that, when it is given, says where anything may go that the process has read: what a program
+    sends cannot be seen."""
 
     impact: Impact
     arguments: dict[str, Argument | str] = {}
@@ -119,6 +121,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     nouns: tuple[str, ...] = ()
     idempotent: bool = False
     private: bool = False
+    opens: str = ""
     derived: bool = False
 
     def argument(self, name: str) -> Argument:

@@ -49,7 +49,8 @@ arguments = { path = { kind = "path", free = true }, text = "content" }
 ["command.run"]
 impact = "reversible_write"
 private = true
-arguments = { argv = "command", stdin = "content", timeout_s = "choice" }
+opens = "hosts"
+arguments = { argv = "command", stdin = "content", timeout_s = "choice", hosts = "url" }
 result = { type = "output" }
 
 ["http.fetch"]
@@ -129,7 +130,7 @@ arguments = { pid = { kind = "id", free = true }, signal = "choice" }
 ["process.exec"]
 impact = "reversible_write"
 private = true
-arguments = { argv = "content", stdin = "content", env = "content", folder = "content", readable = "content", network = "choice", restarts = "choice", strict = "choice", memory_mb = "choice", timeout_s = "choice" }
+arguments = { argv = "content", stdin = "content", env = "content", folder = "content", readable = "content", network = "choice", hosts = "choice", restarts = "choice", strict = "choice", memory_mb = "choice", timeout_s = "choice" }
 result = { type = "output" }
 
 ["message.send"]

@@ -3,6 +3,7 @@
     History(words)              empty, for one task of one principal
     .observe(records, ...)      an answer came: index its records
     .approve(kind, value)       a person agreed to this value
+    .hold(spot, ...)            another process has looked it up
     .pin(key, value)            an extreme was used: from now on it is this one
     .vouched / .spots           where a value stands as a vouched field / in free text
     .numbers_of_weight()        amounts that may be reckoned with
@@ -22,6 +23,7 @@ from decimal import Decimal
 from logos.kernel.flow.label import TOP_TRUST, Label
 from logos.kernel.flow.leak import Secrets
 from logos.kernel.flow.records import Record, Value
+from logos.kernel.flow.source import Source
 from logos.kernel.flow.value import NAME, Kind, content_words, find, numbers, stem
 from logos.kernel.flow.words import Words
 
@@ -90,6 +92,7 @@ class History:
         self.approved: set[Spot] = set()
         self.owned: set[Spot] = set()
         self.pins: dict[str, str] = {}
+        self.carried: dict[Spot, list[tuple[str, Source, tuple[str, ...]]]] = {}
         self._known: Counter[Same] = Counter()
 
     # -- what happened
@@ -131,6 +134,12 @@ class History:
 
     def pin(self, key: str, value: str) -> None:
         self.pins.setdefault(key, value)
+
+    def hold(self, spot: Spot, of: str, shown: str, source: Source, pages: tuple[str, ...]) -> None:
+        """Another process has looked this value up."""
+        self.carried.setdefault(spot, []).append((of, source, pages))
+        if of:
+            self.members.setdefault((spot[0], of), {}).setdefault(spot[1], shown)
 
     # -- what is asked
 

@@ -5,7 +5,8 @@
     .settle(arguments, decision)  a call was let in; `agreed` when a person had to be asked
     .observe(arguments, decision, result, page)   it returned
     .read(text, page)             text nobody vouches for came in
-    .wrote(path)                  the process itself wrote this file
+    .wrote(path), .ran()          the process itself wrote this file; ran a program in its folder
+    .hands(text, who)             what goes with a text to another process;  .take: from another
 
 The only thing in this room that changes.  All changes are facts from the journal: a task is the
 fold of them, in their order.
@@ -16,10 +17,13 @@ Invariant: nothing a tool returned changes the words, the intents or the rules.
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
+from logos.kernel.flow.carry import DEEDS, Carried, digest, kept, vouched
 from logos.kernel.flow.catalogue import Catalogue
 from logos.kernel.flow.decision import Decision, leaves
 from logos.kernel.flow.intent import Intent, intents
-from logos.kernel.flow.label import Label, join
+from logos.kernel.flow.label import Integrity, Label, join
 from logos.kernel.flow.manifest import Impact
 from logos.kernel.flow.provenance import History
 from logos.kernel.flow.records import Record, Value, context_of, records
@@ -32,6 +36,7 @@ QUESTIONS = 4
 """The most questions one task may put to its principal."""
 
 _TAIL = 4_096
+_FILES = frozenset({"fs.read", "fs.search"})
 _LEADS = frozenset(
     {
         Source.LINKED,
@@ -59,6 +64,8 @@ class Task:
         self.own, self._said = own, list(said)
         self.asked = 0
         self.sent: dict[str, str] = {}
+        self.stained = False
+        self._taken: list[Carried] = []
         self._done: set[tuple[str, ...]] = set()
         self._written: set[str] = set()
         self._seen: list[tuple[list[Record], tuple[Value, ...], str, bool, bool]] = []
@@ -85,6 +92,8 @@ class Task:
         self._said.append(text)
         old = self.history
         self.history = History(Words.of(*self._said, own=self.own))
+        for given in self._taken:
+            self._hold(given)
         self.history.approved |= old.approved
         self.history.owned |= old.owned
         self.history.pins.update(old.pins)
@@ -101,7 +110,7 @@ class Task:
         """A call that was let in returned: take its answer apart and index it."""
         name = decision.tool
         manifest = self.catalogue.tool(name).manifest
-        if self._written and str(arguments.get("path", "")).removeprefix("/home/") in self._written:
+        if self._soiled(name, arguments):
             self.read(result if isinstance(result, str) else plain_string(result), page=page)
             return
         found = records(manifest, tool=name, arguments=arguments, result=result, page=page)
@@ -118,7 +127,56 @@ class Task:
             for value in (v for record in found for v in record.values if v.kind is Kind.ID):
                 self.history.own(Kind.ID, value.normal)
 
-    def read(self, text: str, *, page: str) -> None:
+    def hands(self, text: str, who: str) -> Carried:
+        """What goes with a text that the process `who` says to another."""
+        history = self.history
+        readers = history.secrets.reading(text) if history.secrets else None
+        return Carried(
+            label=history.label,
+            said=tuple(map(digest, self._said)),
+            values=vouched(history, text, who),
+            secrets=tuple(history.secrets.pieces(text)),
+            readers=None if readers is None else tuple(sorted(readers)),
+            pins=tuple(sorted(history.pins.items())),
+            done=tuple(sorted(self._done)[:DEEDS]),
+            wrote=tuple(sorted(self._written)),
+            stained=self.stained,
+        )
+
+    def take(self, given: Carried, text: str, *, page: str) -> None:
+        """Another process said this."""
+        same = self._shares(given)
+        integrity = min(Integrity.AGENT, given.label.integrity) if same else Integrity.UNTRUSTED
+        self.read(text, page=page, label=msgspec.structs.replace(given.label, integrity=integrity))
+        if given.readers is not None:
+            self.history.secrets.guard(frozenset(given.readers), text)
+        self._taken.append(given)
+        self._hold(given)
+        self._done.update(given.done)
+        self._written.update(given.wrote)
+        self.stained = self.stained or given.stained
+
+    def _shares(self, given: Carried) -> bool:
+        """Are the words that the sender went by the words of this task, too?"""
+        return bool(given.said) and set(given.said) <= set(map(digest, self._said))
+
+    def _hold(self, given: Carried) -> None:
+        same = self._shares(given)
+        for value in given.values:
+            if (source := kept(value, same=same)) is not None:
+                spot = (value.kind, value.value)
+                self.history.hold(spot, value.of, value.shown, source, value.pages)
+        for class_, part in given.secrets:
+            self.history.secrets.add(class_, part)
+        for key, choice in given.pins if same else ():
+            self.history.pin(key, choice)
+
+    def ran(self, *, network: bool) -> None:
+        """A program ran in the folder.  What it wrote there is no better than what the process had read
+        by then, or the program could."""
+        self.stained |= network or self.history.label.integrity is Integrity.UNTRUSTED
+
+    def read(self, text: str, *, page: str, label: Label = Label()) -> None:  # noqa: B008 - frozen
         """Nothing the principal said leads to it."""
         record = Record(
             number=0,
@@ -127,11 +185,19 @@ class Task:
             type="text",
             values=(),
             text=text,
-            label=Label(),
+            label=label,
             folded=text.casefold(),
         )
         self._seen.append(([record], (), "text", False, False))
         self.history.observe([record], context=(), type_="text", via=False, asked=False)
+
+    def _soiled(self, name: str, arguments: Mapping[str, Any]) -> bool:
+        """Is it a file that the process, or a program that it ran, may have written?"""
+        path = str(arguments.get("path", ""))
+        if path.removeprefix("/home/") in self._written:
+            return True
+        own = path == "/home" or path.startswith("/home/") or not path.startswith("/")
+        return self.stained and name in _FILES and own
 
     def label_of(self, page: str) -> Label:
         """Of all that was read there."""

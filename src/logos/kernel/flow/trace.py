@@ -40,6 +40,7 @@ BOUND = 100
 _OBJECTS = frozenset({Kind.ID, Kind.NAME, Kind.PATH})
 _WORDED = frozenset({Kind.TEXT, Kind.CONTENT, Kind.SELECTOR, Kind.COMMAND})
 _FEW = 16
+_TRUST = {source: rank for rank, source in enumerate(Source)}
 _LONG = 12
 """A shorter piece of a command stands in any text by chance."""
 
@@ -57,7 +58,20 @@ def trace(history: History, name: str, arg: Argument, value: object) -> Traced:
     else:
         found = _sources(history, arg, spelt, shown)
     source, records, pin, limit = next(found, (Source.NOWHERE, [], None, None))
+    brought = _brought(history, arg, spelt)
+    if brought is not None and _TRUST[brought[0]] < _TRUST[source]:
+        return Traced(name, arg.kind, shown, brought[0], brought[1])
     return Traced(name, arg.kind, shown, source, _pages(records), pin=pin, limit=limit)
+
+
+def _brought(history: History, arg: Argument, spelt: str) -> tuple[Source, tuple[str, ...]] | None:
+    """The best that another process could say of it."""
+    fitting = (
+        (source, pages)
+        for of, source, pages in history.carried.get((arg.kind, spelt), ())
+        if not arg.of or not of or of == arg.of
+    )
+    return min(fitting, key=lambda one: _TRUST[one[0]], default=None)
 
 
 def _sources(history: History, arg: Argument, spelt: str, shown: str) -> Iterator[Found]:

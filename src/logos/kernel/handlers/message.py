@@ -17,7 +17,7 @@ async def send(ctx: Context, call: Send) -> Effects:
         raise SysError(Code.NOT_FOUND, f"there is no process {call.to}")
     if known.exit_status is not None:
         raise SysError(Code.STATE, f"process {call.to} has exited", hint="nobody will read it")
-    return Effects(letters=(Letter(call.to, ctx.pid, encode(Note(call.text))),))
+    return Effects(letters=(Letter(call.to, ctx.pid, encode(Note(call.text, ctx.carries))),))
 
 
 @TABLE.handles(Receive)

@@ -8,14 +8,14 @@ from logos.kernel.handlers.table import TABLE
 from logos.kernel.journal import Letter
 from logos.kernel.process import SECOND
 from logos.kernel.process.mail import Order, encode
-from logos.kernel.syscall import Context, Effects, Known
+from logos.kernel.syscall import Context, Effects, Known, Parent
 
 
 @TABLE.handles(Spawn)
 async def spawn(ctx: Context, call: Spawn) -> Effects:
     agent = await ctx.kernel.agent(call.agent)
     child, limits = await ctx.kernel.born(
-        agent, call.task, call.limits, pid=ctx.pid, parent=ctx.process
+        agent, call.task, call.limits, parent=Parent(ctx.pid, ctx.process, ctx.carries)
     )
     pid = child.head.pid
     return Effects(value=pid, children=(child,), events=(Started(pid=pid, limits=limits),))

@@ -188,6 +188,13 @@ WITH snapshots AS (
 )
 UPDATE process SET task = '[forgotten]' WHERE pid = :pid AND 1 = ANY(:seqs::bigint[]);
 
+-- name: guard_vectors
+-- Whoever adds vectors of this process has done so, or will find what is forgotten here.
+SELECT pg_advisory_xact_lock(hashtextextended('vectors', :pid::bigint));
+
+-- name: forget_vectors
+DELETE FROM page_vector WHERE pid = :pid AND seq = ANY(:seqs::bigint[]);
+
 -- name: save
 -- Unless something was forgotten since.
 INSERT INTO snapshot (pid, seq, version, hash, body)

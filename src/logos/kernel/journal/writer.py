@@ -340,6 +340,8 @@ async def _erase(db: Cursor, pid: Pid, seqs: Sequence[Seq]) -> None:
     await db.run(_SQL.forget_bodies, pid=pid, seqs=list(seqs))
     await db.run(_SQL.forget_blobs, pid=pid, seqs=list(seqs))
     await db.run(_SQL.forget_copies, pid=pid, seqs=list(seqs))
+    await db.all(_SQL.guard_vectors, pid=pid)
+    await db.run(_SQL.forget_vectors, pid=pid, seqs=list(seqs))
 
 
 def _blobs(entries: Sequence[Entry]) -> dict[bytes, bytes]:

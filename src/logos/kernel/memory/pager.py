@@ -23,6 +23,7 @@ from logos.kernel.memory.features import Measured, measure
 from logos.kernel.memory.gate import Rules
 from logos.kernel.memory.index import Floats
 from logos.kernel.memory.layout import render
+from logos.kernel.memory.near import Near
 from logos.kernel.memory.page import Page, Source
 from logos.kernel.memory.query import Query, read
 from logos.kernel.memory.scorer import Scorer, Weights, load
@@ -58,7 +59,8 @@ class Refused:
 @dataclass(frozen=True, slots=True)
 class Fault:
     """`confidence` is how likely memory holds an answer; `mass` the probability of what came in;
-    `pages` are in the order they were said, `why` in the order they were chosen."""
+    `pages` are in the order they were said, `why` in the order they were chosen.  `meant`: one of them
+    stands out by its vector; `vectors` says whether the question had one: used, late or off."""
 
     pages: tuple[Page, ...]
     tokens: int
@@ -68,6 +70,8 @@ class Fault:
     why: tuple[Why, ...] = ()
     refused: tuple[Refused, ...] = ()
     subjects: tuple[str, ...] = ()
+    meant: bool = False
+    vectors: str = "off"
 
     @property
     def text(self) -> str:
@@ -121,19 +125,20 @@ class Pager:
     def pages(self) -> list[Page]:
         return self.space.pages()
 
-    def fault(self, question: str, ask: Ask = DEFAULT) -> Fault:
+    def fault(self, question: str, ask: Ask = DEFAULT, near: Near | None = None) -> Fault:
         if ask.budget <= 0:
             raise SysError(Code.INVALID, f"a budget of {ask.budget} tokens holds nothing")
         query = read(
             question, self.space.table.subjects, subject=ask.subject, years=self.space.years
         )
         within = gate.inside(self.space.table, ask.rules)
-        measured = measure(self.space, query, at=ask.rules.at, within=within)
+        measured = measure(self.space, query, at=ask.rules.at, within=within, near=near)
         if not len(measured.rows):
             return Fault((), 0, abstained=True, confidence=0.0, mass=0.0, subjects=query.subjects)
         streams = self.space.table.columns().stream[measured.rows]
         scores = self._scorer.score(measured.values, streams)
         confidence = self._confidence(measured, scores, streams)
+        scores = scores + np.float32(self._scorer.weights.meaning) * measured.close
         named = bool((measured.subject > 0).any())
         if confidence < self._least(ask, named=named):
             return Fault((), 0, True, confidence, 0.0, subjects=query.subjects)
@@ -149,7 +154,8 @@ class Pager:
 
     def _confidence(self, measured: Measured, scores: Floats, streams: NDArray[np.int64]) -> float:
         blind = scores - self._scorer.score(measured.values, streams, gate.BLIND)
-        return gate.judge(gate.evidence(measured, scores, blind), self._scorer.weights)
+        found = gate.evidence(measured, scores, blind)
+        return gate.judge(found, self._scorer.weights, float(measured.close.max(initial=0.0)))
 
     def _choose(
         self, query: Query, measured: Measured, scores: Floats, confidence: float, ask: Ask
@@ -169,6 +175,7 @@ class Pager:
         chosen, used = gate.choose(found, budget=ask.budget, mass=ask.mass)
         brought = [table.page(row) for row in rows[chosen].tolist()]
         moved = self._scorer.reasons(measured.values[open_[chosen]], cols.stream[rows[chosen]])
+        close = measured.close[open_[chosen]] * self._scorer.weights.meaning
         return Fault(
             pages=tuple(sorted(brought, key=lambda page: page.id)),
             tokens=used,
@@ -176,11 +183,14 @@ class Pager:
             confidence=confidence,
             mass=float(likely[chosen].sum()),
             why=tuple(
-                Why(page.id, float(scores[open_[i]]), float(likely[i]), because)
-                for page, i, because in zip(brought, chosen, moved, strict=True)
+                Why(
+                    page.id, float(scores[open_[i]]), float(likely[i]), _reasons(because, float(by))
+                )
+                for page, i, because, by in zip(brought, chosen, moved, close, strict=True)
             ),
             refused=self._refused(measured, scores, np.where(others & shared, 0, refusals)),
             subjects=query.subjects,
+            meant=bool(close.max(initial=0.0) > 0),
         )
 
     def _refused(
@@ -194,6 +204,14 @@ class Pager:
             Refused(page.id, gate.REFUSALS[refusals[i]], float(scores[i]), page.source)
             for page, i in zip(pages, best, strict=True)
         )
+
+
+def _reasons(moved: tuple[tuple[str, float], ...], close: float) -> tuple[tuple[str, float], ...]:
+    """With what its vector did, where that did anything."""
+    if not close:
+        return moved
+    ordered = sorted([*moved, ("meaning", round(close, 2))], key=lambda one: -abs(one[1]))
+    return tuple(ordered[: len(moved)])
 
 
 @lru_cache(maxsize=1)

@@ -32,6 +32,7 @@ from logos.abi.events import (
 )
 from logos.abi.ids import CallId, Seq
 from logos.abi.messages import Role
+from logos.kernel.memory.near import Near
 from logos.kernel.memory.page import Kind, Page, Source, page_of, split
 from logos.kernel.memory.pager import Ask, Fault, Pager
 from logos.kernel.memory.scorer import Weights
@@ -128,8 +129,14 @@ class Recall:
         self._pager.forget(cols.id[gone].tolist())
         self.added += int(gone.sum())
 
-    def fault(self, question: str, ask: Ask) -> Fault:
-        return self._pager.fault(question, ask)
+    def fault(self, question: str, ask: Ask, near: Near | None = None) -> Fault:
+        return self._pager.fault(question, ask, near)
+
+    def after(self, seq: Seq, start: int, most: int) -> list[Page]:
+        """The pages that stand behind that place, in order."""
+        cols = self._pager.space.table.columns()
+        here = cols.alive & ((cols.seq > seq) | ((cols.seq == seq) & (cols.start > start)))
+        return [self._pager.space.table.page(row) for row in np.flatnonzero(here)[:most].tolist()]
 
     def pack(self) -> bytes:
         self.added = 0
@@ -217,11 +224,11 @@ def _number(text: str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=7).digest())
 
 
-def found_text(question: str, pages: Sequence[Page]) -> str:
-    """In the order they were said.  Where nothing shares a word with the question there is nothing
-    to see."""
+def found_text(question: str, pages: Sequence[Page], *, meant: bool = False) -> str:
+    """In the order they were said.  Where nothing shares a word with the question, and none is `meant`,
+    there is nothing to see."""
     asked = set(terms(question))
-    if not any(asked.intersection(terms(page.text)) for page in pages):
+    if not meant and not any(asked.intersection(terms(page.text)) for page in pages):
         return NOTHING
     return "\n\n".join(map(_shown, pages))
 

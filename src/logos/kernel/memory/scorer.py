@@ -27,6 +27,8 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """`deviation` is by stream: a kind, and who speaks where that is known.  `mean` and `scale` bring a feature to the scale it was learned on.  `gate` and `gate_bias` are
     for the names in `gate_names`; `threshold` is the confidence below which nothing is paged in, `floor` that below which even a search for what
     a known subject said finds nothing.
+    `meaning` is what each deviation by which a page's vector stands out (near.py) adds to its score, and
+    `meaning_gate` what the best of them adds to the gate: guesses, until fitted on vectors of one's own model.
     `memorable` are by kind of stream, the bias last, for any other kind under ""; `temperature` flattens
     the softmax."""
 
@@ -43,6 +45,8 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     floor: float = 0.0
     temperature: float = 1.0
     memorable: dict[str, tuple[float, ...]] = {}
+    meaning: float = 0.6
+    meaning_gate: float = 1.0
 
 
 def parse(raw: bytes) -> Weights:

@@ -21,7 +21,7 @@ import msgspec
 from anyio.abc import TaskGroup
 
 from logos.abi.agent import InDoubt
-from logos.abi.calls import BY_NAME, Call
+from logos.abi.calls import BY_NAME, Call, Send, Spawn
 from logos.abi.driver import Effect, Graded, Job, Reconciler, Tool, Verdict
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Blocked, Called, Failed, Held, Returned
@@ -132,7 +132,9 @@ class Actor:
         self._start(resident, tool, job, called.id, None if called.effect is Effect.PURE else batch)
 
     async def _kernel_call(self, resident: Resident, called: Called, call: Call[Any]) -> None:
-        effects = await self._effects(resident, call)
+        said = call.task if isinstance(call, Spawn) else call.text if isinstance(call, Send) else ""
+        carries = await self._asker.carries(resident, said) if said else {}
+        effects = await self._effects(resident, call, carries)
         if not _may_act(resident):
             return
         if effects.blocks:
@@ -144,11 +146,13 @@ class Actor:
             called, *effects.events, answer, children=effects.children, letters=effects.letters
         )
 
-    async def _effects(self, resident: Resident, call: Call[Any]) -> Effects:
+    async def _effects(
+        self, resident: Resident, call: Call[Any], carries: dict[str, Any]
+    ) -> Effects:
         """Asked again if a child ended meanwhile: else it might be waited for for ever."""
         while True:
             process = resident.process
-            ctx = Context(resident.pid, process, resident.clock.now(), self._services)
+            ctx = Context(resident.pid, process, resident.clock.now(), self._services, carries)
             effects = await self._table[type(call)](ctx, call)
             if not effects.blocks or resident.process.children == process.children:
                 return effects
@@ -157,6 +161,10 @@ class Actor:
         if (spent := overdrawn(resident.process, resident.clock.now())) is not None:
             raise spent
         self._asker.gate.check(resident.process, call)
+
+    async def carries(self, resident: Resident, text: str) -> dict[str, Any]:
+        """What is known of its last words."""
+        return await self._asker.carries(resident, text)
 
     async def resume(self, resident: Resident) -> bool:
         """Take up what nobody is running.  False: there was nothing."""
@@ -304,7 +312,12 @@ def _job(resident: Resident, id_: CallId, call: Call[Any]) -> Job:
         pid=resident.pid,
         call=call,
         workspace=Path(process.workspace),
-        hosts=frozenset(c.path.split("/")[2] for c in process.caps if c.path.startswith("/net/")),
+        caps=frozenset(process.caps),
+        hosts=frozenset(
+            c.path.split("/")[2]
+            for c in process.caps
+            if c.verb == "fetch" and c.path.startswith("/net/")
+        ),
         deadline_s=DEADLINE_S if asked is None else asked + 10.0,
     )
 

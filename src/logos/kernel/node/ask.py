@@ -4,6 +4,7 @@
     Asker.instead(resident, called, d)       what is journaled in place of a call that may not be
                                              made, or not yet
     encoded(decision)                        as it stands in the journal
+    Asker.carries(resident, text)            what is known of a text that goes to another process
     Asker.trial(pid, upto)                   a process at one of its events, to ask about calls
                                              that are not made: `Trial.weigh(proposal)`
 
@@ -25,7 +26,7 @@ from logos.abi.events import Called, Decided, Failed, Held
 from logos.abi.ids import INIT, CallId, MailId, Pid, Seq
 from logos.abi.messages import ToolCall
 from logos.abi.process import Process
-from logos.kernel.flow import Decision, Task, Verdict, decide
+from logos.kernel.flow import Decision, Task, Verdict, decide, unread
 from logos.kernel.journal import FOREVER
 from logos.kernel.node.approvals import standing_of
 from logos.kernel.node.resident import Resident, fold_all
@@ -47,11 +48,22 @@ class Asker:
     async def decided(self, resident: Resident, call: Call[Any]) -> Decision | None:
         if self.tools.plain(call):
             return None
+        decision = self.tools.weigh(await self._task(resident), call)
+        return msgspec.structs.replace(decision, after=resident.head.seq)
+
+    async def _task(self, resident: Resident) -> Task:
         if not resident.trail.made:
             await resident.durable()  # what it is folded from is read from disk
-        task = await resident.trail.task(self._store, resident.pid, self.tools)
-        decision = self.tools.weigh(task, call)
-        return msgspec.structs.replace(decision, after=resident.head.seq)
+        return await resident.trail.task(self._store, resident.pid, self.tools)
+
+    async def carries(self, resident: Resident, text: str) -> dict[str, Any]:
+        """What is known of a text that the process is about to hand to another."""
+        if not resident.trail.read:
+            given = unread(*resident.process.said)
+        else:
+            given = (await self._task(resident)).hands(text, str(resident.pid))
+        found: dict[str, Any] = msgspec.to_builtins(given)
+        return found
 
     async def trial(self, pid: Pid, upto: Seq = FOREVER) -> "Trial":
         process = (await fold_all(self._store, pid, upto)).process

@@ -15,12 +15,13 @@ from collections.abc import Mapping, Sequence
 
 import anyio
 from anyio.abc import TaskGroup
+from msgspec.structs import replace
 
 from logos import config
 from logos.abi.driver import Clock
 from logos.abi.errors import Code, SysError
 from logos.abi.events import AnyEvent, Exited, Idled, Proposed
-from logos.abi.ids import Pid
+from logos.abi.ids import INIT, Pid
 from logos.abi.process import Act, Finish, Idle, Process, Program, Propose, Status, Think
 from logos.kernel import journal
 from logos.kernel.journal import Entry, Fenced, Letter, Writer
@@ -31,7 +32,7 @@ from logos.kernel.node.lease import Lease
 from logos.kernel.node.resident import Folded, Resident, load
 from logos.kernel.node.think import Thinker
 from logos.kernel.node.trail import Trail
-from logos.kernel.process import EXEC, exit_for, wake_at, watch
+from logos.kernel.process import EXEC, exit_for, overdrawn, wake_at, watch
 from logos.kernel.process.mail import (
     deliver,
     erasure,
@@ -268,6 +269,9 @@ class Node:
             return True
         match program(process):
             case Think():
+                if (spent := overdrawn(process, self._clock.now())) is not None:
+                    await self._end(resident, exit_for(spent, process.answer))
+                    return True
                 await self._thinker.think(resident)
                 await resident.save(self._store)
             case Act():
@@ -275,12 +279,22 @@ class Node:
             case Propose(call=call):
                 resident.append(Proposed(calls=(call,)))
             case Finish(status=status, answer=answer):
-                resident.append(Exited(status=status, answer=answer))
+                await self._end(resident, Exited(status=status, answer=answer))
             case Idle():
                 if process.idle:
                     return False
                 resident.append(Idled())
         return True
+
+    async def _end(self, resident: Resident, last: Exited) -> None:
+        """Its parent is told what is known of its answer."""
+        process = resident.process
+        if process.parent not in (None, INIT):
+            last = replace(last, carries=await self._actor.carries(resident, last.answer))
+        if (
+            resident.process is process
+        ):  # else something arrived meanwhile: its program decides anew
+            resident.append(last)
 
     def _may_leave(self, resident: Resident) -> bool:
         if resident.posting or resident.running:

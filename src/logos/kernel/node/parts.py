@@ -1,16 +1,18 @@
 """What a kernel is made from, and what a process starts with.
 
 Parts    what boot hands to the kernel
+Payer    who starts a process
 Terms    on which a process starts
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from logos import config
-from logos.abi.agent import Agent, Limits
-from logos.abi.driver import Clock
+from logos.abi.agent import Account, Agent, Limits
+from logos.abi.driver import Clock, Embedder
+from logos.abi.errors import Code, SysError
 from logos.abi.events import AnyEvent
 from logos.abi.messages import ToolSpec
 from logos.abi.mount import Mount
@@ -22,6 +24,10 @@ from logos.kernel.node.think import Models
 from logos.kernel.syscall import Declared
 from logos.store import Store
 from logos.vault import Vault
+
+
+async def no_embedder(name: str) -> Embedder:
+    raise SysError(Code.NOT_FOUND, f"no model {name!r} has embeddings here")
 
 
 class Parts(NamedTuple):
@@ -44,6 +50,15 @@ class Parts(NamedTuple):
     rules: Table | None = None
     trust: config.Trust = config.Trust()
     mounts: Mapping[str, Mount] = {}
+    memory: config.Memory = config.Memory()
+    embedder: Callable[[str], Awaitable[Embedder]] = no_embedder
+
+
+class Payer(NamedTuple):
+    """Who starts a process, and the sums it counts toward."""
+
+    name: str
+    accounts: tuple[Account, ...] = ()
 
 
 class Terms(NamedTuple):
@@ -53,3 +68,5 @@ class Terms(NamedTuple):
     workspace: Path | None = None
     by: str = ""
     more: Sequence[AnyEvent] = ()
+    accounts: tuple[Account, ...] = ()
+    carries: Mapping[str, Any] = {}

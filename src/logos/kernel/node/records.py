@@ -203,7 +203,7 @@ class Records:
         """What a process has seen that fits a question.  Who asks on purpose sees what there is:
         no gate."""
         found = await self.fault(pid, question, Ask(budget=tokens, gate=False))
-        return found_text(question, found.pages)
+        return found_text(question, found.pages, meant=found.meant)
 
     def changed(self, pid: Pid) -> anyio.Event:
         """Set when something of this process is committed here next."""

@@ -29,7 +29,7 @@ from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "node.sql")
 
-FOLD_VERSION = 11
+FOLD_VERSION = 12
 """Raise it when Process, Window or what their folds do changes: old snapshots are not read."""
 
 
@@ -126,7 +126,7 @@ class Resident:
         if not isinstance(last, Exited) or parent in (None, INIT):
             return []
         used, calls = bequeathed(self.process)
-        body = Death(status=last.status, answer=last.answer, used=used, calls=calls)
+        body = Death(last.status, last.answer, used, calls, last.carries)
         assert parent is not None
         return [Letter(parent, self.pid, encode(body))]
 

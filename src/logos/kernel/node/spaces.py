@@ -1,6 +1,7 @@
 """The address spaces of processes, indexed in memory while they are asked, and on disk when not.
 
     Spaces.fault(pid, question, ask)   -> Fault: the pages it needs, with their texts, or none
+    Spaces.near                        set where pages are found by vectors, too
     Spaces.rebuild(pid)                its index from its journal alone
     Spaces.written(entries)            these journals have grown
     weights_in(path)                   the weights of a file; None without one
@@ -11,15 +12,16 @@ of its journal; what its journal has gained since is always taken in before it i
 holds no texts: those of the pages that were chosen are read from the journal.  What does not fit
 into `most` bytes leaves, the space asked longest ago first.
 
-Invariant: an answer depends on the journal alone, not on what was in memory or on disk.
+Invariant: an answer depends on the journal alone, not on what was in memory or on disk; with an
+embedding model, also on which pages have their vectors by now.
 """
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -27,10 +29,21 @@ import msgspec
 
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Remembered
-from logos.abi.ids import Pid
+from logos.abi.ids import Pid, Seq
 from logos.kernel import journal
 from logos.kernel.journal import Entry, Row
-from logos.kernel.memory import SPACE_VERSION, Ask, Fault, Page, Recall, Weights, page_text, parse
+from logos.kernel.meaning import OFF
+from logos.kernel.memory import (
+    SPACE_VERSION,
+    Ask,
+    Fault,
+    Near,
+    Page,
+    Recall,
+    Weights,
+    page_text,
+    parse,
+)
 from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "space.sql")
@@ -56,6 +69,14 @@ _LOCKS = 64
 
 T = TypeVar("T")
 
+Nearness: TypeAlias = Callable[[Pid, str], Awaitable[tuple[Near | None, str]]]
+"""How near the pages of a space are to a question by vectors, and what came of it."""
+
+
+async def _words_only(pid: Pid, question: str) -> tuple[Near | None, str]:
+    del pid, question
+    return None, OFF
+
 
 class Spaces:
     def __init__(
@@ -69,14 +90,25 @@ class Spaces:
         self._locks = [anyio.Lock(fast_acquire=True) for _ in range(_LOCKS)]
         self._behind: dict[Pid, None] = {}
         self._work = anyio.Event()
+        self.near: Nearness = _words_only
 
     async def fault(self, pid: Pid, question: str, ask: Ask) -> Fault:
         """Raise SysError `invalid` for a budget that holds nothing."""
+        near, vectors = await self.near(pid, question)
         async with self._lock(pid):
             recall = await self._current(pid)
-            found = await _aside(lambda: recall.fault(question, ask))
+            found = await _aside(lambda: recall.fault(question, ask, near))
             self._keep(pid, recall)
-        return await self._filled(pid, found)
+        return await self._filled(pid, dataclasses.replace(found, vectors=vectors))
+
+    async def after(self, pid: Pid, place: tuple[Seq, int], most: int) -> list[Page]:
+        """The pages that stand behind a place of its journal, in order, with their texts."""
+        async with self._lock(pid):
+            recall = await self._current(pid)
+            pages = await _aside(lambda: recall.after(*place, most))
+            self._keep(pid, recall, asked=False)
+        texts = await self._texts(pid, pages)
+        return [_with(page, texts.get(page.source.seq, "")) for page in pages]
 
     async def pages(self, pid: Pid) -> int:
         """How many it has."""
@@ -215,15 +247,19 @@ class Spaces:
         """With the texts of its pages; a page whose event is gone does not come in."""
         if not found.pages:
             return found
-        seqs = sorted({page.source.seq for page in found.pages})
-        rows = await journal.read_some(self._store, pid, seqs)
-        texts = {row.seq: page_text(journal.decode(row)) for row in rows}
+        texts = await self._texts(pid, found.pages)
         pages = tuple(
             _with(page, texts[page.source.seq])
             for page in found.pages
             if texts.get(page.source.seq)
         )
         return dataclasses.replace(found, pages=pages)
+
+    async def _texts(self, pid: Pid, pages: Sequence[Page]) -> dict[Seq, str]:
+        """Of the events they are pieces of."""
+        seqs = sorted({page.source.seq for page in pages})
+        rows = await journal.read_some(self._store, pid, seqs)
+        return {row.seq: page_text(journal.decode(row)) for row in rows}
 
 
 def _grown(recall: Recall) -> bool:

@@ -3,6 +3,7 @@
     Trail(after)               of a process whose journal up to there is on disk
     .add(seq, event)           one more event
     await .task(store, ...)    its task: the fold of its whole journal
+    .read                      whether it may have read anything
 
 Most processes only look, and nothing is decided about them: so the fold is made when it is
 first asked for, from the journal, and grows from then on.
@@ -12,10 +13,20 @@ Invariant: the task is that of the journal's head at the moment `task` returns.
 
 from anyio.lowlevel import checkpoint
 
-from logos.abi.events import AnyEvent
-from logos.abi.ids import Pid, Seq
+from logos.abi.events import (
+    AnyEvent,
+    Called,
+    Ended,
+    PagedIn,
+    Rang,
+    Received,
+    Returned,
+    Spawned,
+    Told,
+)
+from logos.abi.ids import INIT, Pid, Seq
 from logos.kernel import journal
-from logos.kernel.flow import Following, Task
+from logos.kernel.flow import TOP_TRUST, Carried, Following, Task, fit
 from logos.kernel.syscall import Tools
 from logos.store import Store
 
@@ -32,8 +43,10 @@ class Trail:
         self._events: list[tuple[Seq, AnyEvent]] = []
         self._following: Following | None = None
         self._making = False
+        self.read = bool(after)
 
     def add(self, seq: Seq, event: AnyEvent) -> None:
+        self.read = self.read or isinstance(event, _READ) or _handed(event)
         self._events.append((seq, event))
         if len(self._events) < KEPT or self._making:
             return
@@ -63,6 +76,17 @@ class Trail:
         for seq, event in self._events:
             following.apply(seq, event)
         self._events.clear()
+
+
+_READ = Returned | Received | Told | Ended | PagedIn | Rang | Called
+
+
+def _handed(event: AnyEvent) -> bool:
+    """Was it born with more than a text that its parent thought of itself?"""
+    if not isinstance(event, Spawned) or event.parent in (None, INIT):
+        return False
+    given = fit(event.carries)
+    return given != Carried(label=TOP_TRUST, said=given.said)
 
 
 async def follow(store: Store, pid: Pid, tools: Tools, upto: Seq) -> Following:

@@ -15,7 +15,7 @@ Mail is posted in the sender's transaction and taken in the receiver's, so it ar
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from cronsim import CronSim, CronSimError
@@ -52,10 +52,11 @@ from logos.kernel.process.policy import SECOND, exit_for
 KILLED = 128 + 9
 
 
-class Note(msgspec.Struct, frozen=True, tag="note"):
-    """A message."""
+class Note(msgspec.Struct, frozen=True, tag="note", omit_defaults=True):
+    """A message, and what is known of it."""
 
     text: str
+    carries: dict[str, Any] = {}
 
 
 class Turn(msgspec.Struct, frozen=True, tag="turn", omit_defaults=True):
@@ -79,6 +80,7 @@ class Death(msgspec.Struct, frozen=True, tag="death"):
     answer: str = ""
     used: Usage = Usage()
     calls: int = 0
+    carries: dict[str, Any] = {}
 
 
 class Verdict(msgspec.Struct, frozen=True, tag="verdict"):
@@ -145,8 +147,8 @@ encode = msgspec.json.encode
 def deliver(process: Process, id_: MailId, sender: Pid | None, body: bytes) -> list[AnyEvent]:
     """What happens to this process because of this mail."""
     match _DECODER.decode(body):
-        case Note(text=text):
-            return _note(process, Received(mail=id_, text=text, sender=sender))
+        case Note(text=text, carries=carries):
+            return _note(process, Received(mail=id_, text=text, sender=sender, carries=carries))
         case Turn() as turn:
             return told(turn, id_)
         case Order(signal=signal, reason=reason):
@@ -224,6 +226,7 @@ def _death(process: Process, id_: MailId, child: Pid, death: Death) -> list[AnyE
         answer=death.answer,
         used=death.used,
         calls=death.calls,
+        carries=death.carries,
     )
     result = Exit(pid=child, status=death.status, answer=death.answer)
     return [ended, *(_returned(call, result) for call in process.open if _awaits(call, child))]

@@ -10,7 +10,15 @@ schema, spec                    the faces of a declaration
 """
 
 from logos.kernel.syscall.gate import Check, Gate, nearest, schema, spec
-from logos.kernel.syscall.table import Context, Effects, Handler, Known, Services, Table
+from logos.kernel.syscall.table import (
+    Context,
+    Effects,
+    Handler,
+    Known,
+    Parent,
+    Services,
+    Table,
+)
 from logos.kernel.syscall.tools import (
     Declared,
     Policy,
@@ -29,6 +37,7 @@ __all__ = [
     "Gate",
     "Handler",
     "Known",
+    "Parent",
     "Policy",
     "Services",
     "Table",

@@ -5,8 +5,9 @@ call, its effects and its answer in one transaction: after a crash all of it hap
 none.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from logos.abi.agent import Agent, Limits
@@ -26,6 +27,14 @@ class Known(NamedTuple):
     status: str
     parent: Pid | None
     exit_status: int | None
+
+
+class Parent(NamedTuple):
+    """Who starts a process, and what is known of the task it gives."""
+
+    pid: Pid
+    process: Process
+    carries: Mapping[str, Any] = MappingProxyType({})
 
 
 class Kept(Protocol):
@@ -59,7 +68,7 @@ class Services(Protocol):
     async def search(self, pid: Pid, question: str, tokens: int) -> str: ...
 
     async def born(
-        self, agent: Agent, task: str, limits: Limits, *, pid: Pid, parent: Process
+        self, agent: Agent, task: str, limits: Limits, *, parent: "Parent"
     ) -> tuple[Entry, Limits]:
         """A new process, not yet in the journal, and what it was granted."""
         ...
@@ -67,12 +76,14 @@ class Services(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a handler may see: who asks, in which state, and when."""
+    """What a handler may see: who asks, in which state, and when.  `carries` is what the information
+    flow knows of the text that the call hands to another process."""
 
     pid: Pid
     process: Process
     now: int
     kernel: Services
+    carries: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

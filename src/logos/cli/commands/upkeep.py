@@ -1,0 +1,97 @@
+"""mem status, mem embed: how far what is made of memories in the background has come."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import anyio
+
+from logos.abi.errors import Code, SysError
+from logos.abi.ids import Pid
+from logos.cli.commands.mem import whose
+from logos.cli.registry import Argument, Asked, Command
+
+POLL_S = 0.25
+
+
+async def status(asked: Asked) -> int:
+    meaning = asked.node.kernel.meaning
+    model = await meaning.model()
+    lines = await meaning.states()
+    left = sum(line.events - line.done for line in lines)
+    data: dict[str, Any] = {
+        "embedder": model or None,
+        "pages": sum(line.pages for line in lines),
+        "left": left,
+        "tokens": sum(line.tokens for line in lines),
+        "spaces": [line._asdict() for line in lines],
+    }
+    if not model:
+        text = "memory is searched by words: memory.embedder names no model"
+        asked.out.data(data | {"left": 0, "spaces": []}, text)
+        return 0
+    if asked.out.json:
+        asked.out.data(data, "")
+        return 0
+    asked.out.note(f"{model}: {data['pages']} pages, {data['left']} events to look at")
+    columns = ("PID", "NAME", "EVENTS", "DONE", "PAGES", "SKIPPED", "TOKENS", "OTHERS", "ERROR")
+    asked.out.table(columns, lines, data["spaces"])
+    return 0
+
+
+async def embed(asked: Asked) -> int:
+    given = asked.arguments
+    meaning = asked.node.kernel.meaning
+    if not await meaning.model():
+        raise SysError(
+            Code.STATE, "there is no embedding model", hint="set memory.embedder, and start again"
+        )
+    if not (given.all or given.pid):
+        raise SysError(Code.INVALID, "of which memory?", hint="logos mem embed PID, or --all")
+    only = None if given.all else await whose(asked, given.pid)
+    wanted = {
+        line.pid: line.events for line in await meaning.states() if given.all or line.pid == only
+    }
+    if given.again:
+        for pid in wanted:
+            await meaning.again(pid)
+    pages = await _followed(asked, wanted)
+    asked.out.data(
+        {"pages": pages, "spaces": len(wanted)},
+        f"{pages} pages of {len(wanted)} memories have vectors",
+    )
+    return 0
+
+
+async def _followed(asked: Asked, wanted: Mapping[Pid, int]) -> int:
+    """How many pages have vectors when all of these are done up to there."""
+    meaning = asked.node.kernel.meaning
+    total = sum(wanted.values())
+    while True:
+        lines = [line for line in await meaning.states() if line.pid in wanted]
+        left = {line.pid: max(0, wanted[line.pid] - line.done) for line in lines}
+        behind = [line for line in lines if left[line.pid]]
+        if failed := [line for line in behind if line.error]:
+            raise SysError(
+                Code.UNAVAILABLE,
+                f"memory of {failed[0].pid}: {failed[0].error}",
+                hint="it is tried again in the background: `logos mem status`",
+            )
+        if not behind:
+            return sum(line.pages for line in lines)
+        asked.out.progress(total - sum(left.values()), total, f"process {behind[0].pid}")
+        await anyio.sleep(POLL_S)
+
+
+STATUS = Command("mem status", "which memories are found by meaning, and how far that is", status)
+EMBED = Command(
+    "mem embed",
+    "wait until a memory has its vectors",
+    embed,
+    (
+        Argument("pid", "number of a process, or the name of a space", default=""),
+        Argument("--all", "every memory", bool),
+        Argument("--again", "make them anew", bool),
+    ),
+    effect="write",
+)
+UPKEEP = (STATUS, EMBED)

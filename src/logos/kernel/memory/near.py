@@ -1,0 +1,68 @@
+"""How near each page is to a question, by vectors: what they add to words.  Pure.
+
+    Near                 cosines of pages with a question, by where the pages stand
+    key(seq, start)      where a page stands, as one number
+    closeness(near, ...) how far each row stands out -> deviations, 0 where nothing is known
+    nearest(close)       the rows that are candidates for that alone
+
+What a cosine means differs from model to model, and from space to space.  So a page counts by how
+far it stands out among the others: in deviations from the median, by the median deviation, which a
+few good pages do not move.
+
+Invariant: rows without a vector are as if no vectors were there.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float32]
+
+MOST = 32
+"""Pages that become candidates because they are near."""
+
+FROM = 2.0
+"""Deviations below which nearness says nothing: in a thousand pages some twenty are so far off by chance."""
+
+CEILING = 10.0
+"""Deviations above which more says nothing."""
+
+_LEAST_SPREAD = 0.03
+"""Cosines of few or of equal pages hardly differ."""
+_TO_DEVIATION = 1.4826
+_FEW = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """`keys` ascend."""
+
+    keys: Ints
+    cosines: Floats
+
+
+def key(seq: Ints, start: Ints) -> Ints:
+    return (seq << 32) | start
+
+
+def closeness(near: Near, seq: Ints, start: Ints) -> Floats:
+    """Of the pages that stand there, between 0 and CEILING - FROM."""
+    out = np.zeros(len(seq), dtype=np.float32)
+    if len(near.keys) < _FEW:
+        return out
+    wanted = key(seq, start)
+    at = np.minimum(np.searchsorted(near.keys, wanted), len(near.keys) - 1)
+    known = near.keys[at] == wanted
+    middle = np.median(near.cosines)
+    spread = _TO_DEVIATION * float(np.median(np.abs(near.cosines - middle)))
+    far = (near.cosines[at] - middle) / max(spread, _LEAST_SPREAD)
+    out[known] = np.clip(far[known] - FROM, 0, CEILING - FROM)
+    return out
+
+
+def nearest(close: Floats, live: NDArray[np.bool_]) -> Ints:
+    """The `MOST` nearest of those that are `live` and stand out at all."""
+    rows = np.flatnonzero(live & (close > 0))
+    return rows[np.argsort(-close[rows], kind="stable")[:MOST]]
