@@ -115,6 +115,7 @@ async def boot(
             manifests=_manifests(functions, tools, places, written),
             rules=rules,
             trust=config.trust,
+            limits=config.limits,
             memory=config.memory,
             embedder=opened.embedder,
         )

@@ -8,6 +8,7 @@
     Kernel.approvals     what waits for a person
     Kernel.asker         what the gate would say
     Kernel.slots         who may ask a model now
+    Kernel.meter         who has spent what lately
 
 Whoever holds a Kernel acts for the owner, as init does.  What it asks for is journaled at
 the process it concerns.
@@ -45,13 +46,14 @@ from logos.kernel.node.forgetting import bury
 from logos.kernel.node.hearing import Ear, Hearing, Witness
 from logos.kernel.node.lease import Lease
 from logos.kernel.node.letters import posted
+from logos.kernel.node.meter import Meter
 from logos.kernel.node.node import Node
 from logos.kernel.node.parts import Parts, Terms
 from logos.kernel.node.private import Privacy
 from logos.kernel.node.records import Records
 from logos.kernel.node.spaces import weights_in
 from logos.kernel.node.stores import Hooks, Item, Stores
-from logos.kernel.node.think import Thinker
+from logos.kernel.node.think import Minds, Thinker
 from logos.kernel.node.tree import Tree, mounts
 from logos.kernel.process import tighter
 from logos.kernel.process.mail import AnyMail, Erase, Note, Order, Turn, told
@@ -73,6 +75,7 @@ class Kernel:
         self.tree = Tree(self.records, self.stores)
         self.approvals = Approvals(parts.store, self.records, self._post)
         self._hearing = Hearing()
+        self.meter = Meter(parts.store, parts.limits, self.now, lambda: self._node.peers)
         self.slots = Slots()
         self._gate = Gate(parts.functions, [lambda p, c: caps.check(p, c, parts.clock.now())])
         tools = Tools(parts.functions, parts.manifests, parts.rules)
@@ -107,7 +110,12 @@ class Kernel:
             hold=Hold(lambda: self._lease.fresh, self._node.lost),
         )
         fitter = Fitter(self.records.fault)
-        thinker = Thinker(self._parts.models, self.slots, self._gate, fitter, self._hearing.heard)
+        thinker = Thinker(
+            Minds(self._parts.models, self.slots, self.meter),
+            self._gate,
+            fitter,
+            self._hearing.heard,
+        )
         await self._node.run(thinker, actor, tasks)
         tasks.start_soon(self.records.spaces.run)
         tasks.start_soon(self.meaning.run, node)
@@ -317,6 +325,7 @@ class Kernel:
                 self._births.begun(child.head.pid)
             self._births.begun(entry.head.pid)
         self._node.committed(entries)
+        self.meter.committed(entries)
         self.records.committed(entries)
         self.meaning.written(entries)
         for entry in entries:

@@ -10,14 +10,14 @@ budget is never overdrawn, however many processes share it.  A signal cancels th
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import anyio
 import msgspec
 
 from logos.abi.driver import Model, Profile
 from logos.abi.errors import Code, SysError
-from logos.abi.events import Asked, Exited, Interrupted, Thought
+from logos.abi.events import Asked, Exited, Interrupted, Paced, Thought
 from logos.abi.ids import Pid, Seq
 from logos.abi.messages import (
     AnyDelta,
@@ -32,6 +32,7 @@ from logos.abi.messages import (
 from logos.abi.process import Process
 from logos.kernel.journal import Batch
 from logos.kernel.node.fit import Fitted, Fitter
+from logos.kernel.node.meter import Meter
 from logos.kernel.node.request import kept, prompt_digest, tools_of
 from logos.kernel.node.resident import Resident
 from logos.kernel.process import SECOND, exit_for, left
@@ -57,19 +58,26 @@ FATAL = frozenset({Code.INVALID, Code.NOT_FOUND, Code.UNAUTHENTICATED, Code.CONT
 """Asking again would not help."""
 
 
+class Minds(NamedTuple):
+    """Models by name, who may ask them now, and what they may cost."""
+
+    models: Models
+    slots: Slots
+    meter: Meter
+
+
 class Thinker:
-    def __init__(
-        self, models: Models, slots: Slots, gate: Gate, fitter: Fitter, listener: Listener
-    ) -> None:
-        self._models = models
+    def __init__(self, minds: Minds, gate: Gate, fitter: Fitter, listener: Listener) -> None:
+        self._models, self._slots, self._meter = minds
         self._fitter = fitter
-        self._slots = slots
         self._gate = gate
         self._listener = listener
         self._recorded: dict[bytes, Batch] = {}  # by digest: how these tools came to disk
 
     async def think(self, resident: Resident) -> None:
         process = resident.process
+        if await self._refused(resident):
+            return
         try:
             options = process.options
             model = await self._models(options.model if options else process.agent.model)
@@ -110,6 +118,20 @@ class Thinker:
                 resident.thought = None
             if resident.process.reserved is not None:  # else a signal has just settled it
                 await _settle(resident, thought)
+
+    async def _refused(self, resident: Resident) -> bool:
+        """Too much was spent lately: a client hears of it, an agent waits."""
+        process = resident.process
+        refusal = await self._meter.refusal(resident.pid, resident.clock.now())
+        if resident.process is not process:
+            return True  # something arrived meanwhile: its program decides anew
+        if refusal is None:
+            return False
+        if process.options is not None:
+            resident.append(Interrupted(code=Code.LIMIT, message=refusal.text))
+        else:
+            resident.append(Paced(why=refusal.text, paused_until=refusal.until))
+        return True
 
     async def _prepare(self, resident: Resident, model: Model) -> tuple[Request, Asked] | None:
         """None: something arrived meanwhile."""
