@@ -92,9 +92,8 @@ async def boot(
             open_places(place / "mounts", tools, sandbox, config.mounts, vault)
         )
         serve(places, config, vault)
-        way = Proxy()
+        way, skills = Proxy(), Skills(place / "skills")
         programs = Programs(sandbox, way)
-        skills = Skills(place / "skills")
         commands = _commands(config, vault, sandbox, skills, way)
         written, rules = site(config)
         parts = Parts(

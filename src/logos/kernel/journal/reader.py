@@ -75,7 +75,7 @@ async def read_kinds(
 
 
 async def thoughts_since(store: Store, at: int) -> AsyncIterator[Row]:
-    """How thoughts ended, everybody's, after a time in microseconds, oldest first."""
+    """How thoughts ended, and digests that a model wrote, everybody's, after a time in microseconds, oldest first."""
     pid, seq = Pid(0), START
     while True:
 

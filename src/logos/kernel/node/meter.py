@@ -20,7 +20,7 @@ from typing import NamedTuple
 import anyio
 
 from logos import config
-from logos.abi.events import Asked, Interrupted, Spawned, Thought
+from logos.abi.events import Asked, Compacted, Interrupted, Spawned, Thought
 from logos.abi.ids import INIT, Pid, Seq
 from logos.abi.messages import Usage
 from logos.kernel import journal
@@ -41,7 +41,7 @@ LATE = 10
 EVERYBODY = "\0"
 """The key of the sum over all principals: no name has this character."""
 
-_KINDS = frozenset({"asked", "thought", "interrupted"})
+_KINDS = frozenset({"asked", "thought", "interrupted", "compacted"})
 
 
 class Paid(NamedTuple):
@@ -189,7 +189,8 @@ class Meter:
             aside = Usage(input=event.tokens, cost=event.cost)
             self._hold(await self._principal(row.pid), row.pid, aside)
             return
-        self._hold(await self._principal(row.pid), row.pid, None)
+        if not isinstance(event, Compacted):
+            self._hold(await self._principal(row.pid), row.pid, None)
         if (usage := _billed(event)) is not None:
             await self._pay(Paid(row.pid, row.seq, row.at, usage))
 
@@ -237,6 +238,8 @@ class Meter:
 def _billed(event: object) -> Usage | None:
     match event:
         case Thought(usage=usage) | Interrupted(charged=usage):
+            return usage
+        case Compacted(usage=usage) if usage != Usage():
             return usage
         case _:
             return None
