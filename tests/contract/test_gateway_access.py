@@ -118,7 +118,7 @@ async def test_a_key_s_limit_holds_for_all_its_processes(url: str, tmp_path: Pat
             except openai.RateLimitError as error:
                 refused = str(error.code)
         assert refused == "insufficient_quota"
-        used = await one.machine.kernel.keys.used("gateway/ada")
+        used = await one.machine.kernel.accounts.used("key/ada")
         assert used.tokens <= 10_000
 
 

@@ -17,7 +17,7 @@ import anyio
 import msgspec
 
 from logos.a2a.tasks import ENDED, By, Json, Tasks
-from logos.abi.agent import Limits
+from logos.abi.agent import Account, Limits
 from logos.abi.errors import Code, SysError
 from logos.boot import Machine
 
@@ -43,6 +43,11 @@ class Principal(Protocol):
         """For each task."""
         ...
 
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """For all of them together."""
+        ...
+
 
 Who: TypeAlias = Callable[[str, Mapping[str, str]], Awaitable[Principal]]
 
@@ -59,7 +64,7 @@ class App:
             principal = await self._who((scope.get("client") or ("", 0))[0], headers)
             agent, rest = _parted(scope["path"])
             url = f"http://{headers.get('host', 'localhost')}/a2a/{agent}"
-            by = By(f"a2a {principal.name}", principal.limits)
+            by = By(f"a2a {principal.name}", principal.limits, principal.accounts)
             ask = _Ask(scope["method"], agent, rest, by, url)
             await self._dispatch(ask, await _body(receive), send)
         except SysError as error:

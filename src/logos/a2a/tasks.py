@@ -17,12 +17,13 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from logos.abi.agent import Limits
+from logos.abi.agent import Account, Limits
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Exited, Held, Spawned, Thought
 from logos.abi.ids import Pid
 from logos.abi.process import Process, Signal, Stage, Status
 from logos.boot import Machine
+from logos.kernel import Payer
 
 VERSION = "1.0"
 MICRO = 1_000_000
@@ -41,10 +42,11 @@ ENDED = frozenset({COMPLETED, FAILED, CANCELED})
 
 
 class By(NamedTuple):
-    """Who begins a task, and the limits of it."""
+    """Who begins a task, the limits of it, and the sums it counts toward."""
 
     name: str
     limits: Limits
+    accounts: tuple[Account, ...] = ()
 
 
 class Tasks:
@@ -78,7 +80,8 @@ class Tasks:
             await self._kernel.send(pid, text)
             return pid
         found = self._machine.agents(agent, None)
-        return await self._kernel.spawn(found, text, limits=by.limits, by=by.name)
+        payer = Payer(by.name, by.accounts)
+        return await self._kernel.spawn(found, text, limits=by.limits, by=payer)
 
     async def get(self, id_: str, by: str) -> Json:
         pid, begun = await self._mine(id_, by)

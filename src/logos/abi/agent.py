@@ -28,6 +28,15 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     depth: Amount | None = None
 
 
+class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A sum that processes share: what all of them use together stays within `tokens` and `cost`
+    (nano-dollars).  None: it is only counted."""
+
+    name: str
+    tokens: Amount | None = None
+    cost: Amount | None = None
+
+
 class InDoubt(StrEnum):
     """What to do about an effect whose outcome a crash has hidden."""
 

@@ -30,6 +30,9 @@ FETCH_BYTES = 1 << 20
 OUTPUT_BYTES = 64 << 10
 """The most command.run keeps of each of stdout and stderr."""
 
+LEAST_OUTPUT = 64
+"""Tokens.  With less left a thought isn't worth its prompt."""
+
 WRAP_UP_TURNS = 1
 """Thoughts a process has left after a `term` signal."""
 

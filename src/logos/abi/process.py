@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from logos.abi.agent import Agent, Limits
+from logos.abi.agent import Account, Agent, Limits
 from logos.abi.approval import Standing
 from logos.abi.driver import Effect
 from logos.abi.ids import CallId, Pid, Seq
@@ -123,7 +123,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`seq` is the last event folded in.  `proposed` are calls of the last thought nobody has
     decided on yet; `news` counts what arrived since the last thought (the task, answers,
     messages); `answer` is the text of the last thought; `said` are the principal's
-    words so far.  `spent` includes what ended children used; `wrap_up` counts down the thoughts
+    words so far.  `spent` includes what ended children used, `own` does not; `wrap_up` counts down the thoughts
     left after `term`; `options` are those of a client that speaks through the gateway: what its
     model proposes is the client's to carry out; `ran` is the last run of a program of its own."""
 
@@ -145,6 +145,8 @@ class Process(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     thoughts: int = 0
     calls: int = 0
     spent: Usage = Usage()
+    own: Usage = Usage()
+    accounts: tuple[Account, ...] = ()
     reserved: Reservation | None = None
     proposed: tuple[ToolCall, ...] = ()
     open: tuple[OpenCall, ...] = ()

@@ -116,7 +116,9 @@ def _who(access: Access) -> mcpserver.Who:
         client = await access.who(peer, headers)
         if client.owner:
             return mcpserver.OWNER
-        return mcpserver.Principal(f"key {client.name}", limits=client.limits)
+        return mcpserver.Principal(
+            f"key {client.name}", limits=client.limits, accounts=client.accounts
+        )
 
     return who
 

@@ -1,11 +1,13 @@
 """Events, processes and amounts as people read them."""
 
 import datetime as dt
+import math
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
+from logos.abi.errors import Code, SysError
 from logos.abi.events import (
     Answered,
     AnyEvent,
@@ -35,6 +37,7 @@ from logos.cli.out import Out
 from logos.kernel import Listed, Told
 
 SECOND = 1_000_000
+NANO = 1_000_000_000
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
 ARGUMENT_CHARS = 60
 
@@ -156,6 +159,14 @@ def age(since: int, now: int) -> str:
         if seconds >= size:
             return f"{seconds / size:.0f}{unit}"
     return f"{seconds:.0f}s"
+
+
+def nano(dollars: float | None) -> int | None:
+    if dollars is None:
+        return None
+    if not math.isfinite(dollars):
+        raise SysError(Code.INVALID, f"a cost of {dollars} makes no sense", hint="--cost 0.50")
+    return int(dollars * NANO)
 
 
 def money(nano: int) -> str:

@@ -2,7 +2,8 @@
 
     open_gateway(machine, settings)    an async context manager: serves until it is left
     Gateway                            where it is
-    Access, Client                     who asks, also on other surfaces
+    Access, Client, account_of         who asks, also on other surfaces
+    PROGRAM                            where a scope says whose program asks
     App, serving                       the same application on a socket of one's own
 
     server.py      sockets: what a client may do to them
@@ -20,9 +21,10 @@ A surface: it tells processes what clients say and passes on what they answer.  
 proposes is the client's to carry out.
 """
 
-from logos.gateway.access import Access, Client
+from logos.gateway.access import Access, Client, account_of
 from logos.gateway.app import App
+from logos.gateway.ask import PROGRAM
 from logos.gateway.opening import Gateway, open_gateway
 from logos.gateway.server import serving
 
-__all__ = ["Access", "App", "Client", "Gateway", "open_gateway", "serving"]
+__all__ = ["PROGRAM", "Access", "App", "Client", "Gateway", "account_of", "open_gateway", "serving"]

@@ -9,13 +9,14 @@ From this machine nobody needs one: whoever asks is the owner's.  A browser is n
 anywhere could make it ask.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 
 from msgspec.structs import replace
 
-from logos.abi.agent import Limits
+from logos.abi.agent import Account, Limits
 from logos.abi.errors import Code, SysError
 from logos.gateway.ask import Ask
 from logos.kernel import Kernel
@@ -23,12 +24,13 @@ from logos.kernel import Kernel
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who asks: its `name` is in its processes' agents, `limits` hold for each of them.  `owner`: it is
-    on this machine and has no key of ours."""
+    """Who asks: its `name` is in its processes' agents, `limits` hold for each of them, `accounts` for
+    all of them together.  `owner`: it is on this machine and has no key of ours."""
 
     name: str
     limits: Limits = Limits()  # noqa: RUF009 - frozen
     owner: bool = False
+    accounts: tuple[Account, ...] = ()
 
 
 LOCAL = Client("local", owner=True)
@@ -42,7 +44,9 @@ class Access:
         self._kernel = kernel
 
     async def client(self, ask: Ask) -> Client:
-        return await self.who(ask.peer, ask.headers)
+        if ask.program is None:
+            return await self.who(ask.peer, ask.headers)
+        return dataclasses.replace(LOCAL, accounts=await self._kernel.counted(ask.program))
 
     async def who(self, peer: str, headers: Mapping[str, str]) -> Client:
         secret = _secret(headers)
@@ -57,25 +61,34 @@ class Access:
         return LOCAL
 
     async def _holder(self, secret: str) -> Client:
-        """What is left of the key's limits holds for a new process of its client's."""
+        """What is left of the key's limits holds for a new process of its client's; the limits
+        themselves for all that the client has anywhere."""
         key = await self._kernel.keys.find(secret)
         if key is None:
             raise SysError(Code.UNAUTHENTICATED, "this key is unknown, or revoked")
         limits = key.limits
         if limits.tokens is not None or limits.cost is not None:
-            used = await self._kernel.keys.used(agent_name(key.client))
+            used = await self._kernel.accounts.used(account_of(key.client))
             limits = replace(
                 limits,
                 tokens=_rest(limits.tokens, used.tokens, "tokens"),
                 cost=_rest(limits.cost, used.cost, "money"),
             )
-        return Client(key.client, limits)
+        account = Account(
+            name=account_of(key.client), tokens=key.limits.tokens, cost=key.limits.cost
+        )
+        return Client(key.client, limits, accounts=(account,))
 
 
 def _rest(limit: int | None, used: int, of: str) -> int | None:
     if limit is not None and used >= limit:
         raise SysError(Code.BUDGET, f"the key's limit of {of} is used up", hint="ask for more")
     return None if limit is None else limit - used
+
+
+def account_of(client: str) -> str:
+    """Where all is counted that a client has used, on every surface."""
+    return f"key/{client}"
 
 
 def agent_name(client: str) -> str:

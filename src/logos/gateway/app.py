@@ -11,8 +11,11 @@ from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Any
 
+import msgspec
+
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import INIT
+from logos.abi.messages import Usage
 from logos.boot import Machine
 from logos.gateway import faults
 from logos.gateway.access import Access, Client
@@ -36,6 +39,7 @@ Handler = Callable[[Ask, Client, str], Awaitable[None]]
 class App:
     def __init__(self, machine: Machine, keepalive_s: float) -> None:
         self._models = machine.models
+        self._vault = machine.vault
         self._kernel = kernel = machine.kernel
         turns = Turns(kernel)
         stored = Stored(turns.past, turns.talks)
@@ -91,6 +95,9 @@ class App:
     async def _refuse(self, ask: Ask, error: SysError) -> None:
         if ask.begun:
             return  # whoever began it has said so
+        said = (self._vault.text(words) for words in (error.message, error.hint))
+        message, hint = said
+        error = SysError(error.code, message, hint=hint, retry_after_s=error.retry_after_s)
         speaks = MESSAGES if "messages" in ask.path or "anthropic-version" in ask.headers else CHAT
         body = speaks.error(error, ask.id)
         await ask.reply(faults.status(error), body, headers=faults.headers(error))
@@ -142,10 +149,12 @@ class App:
         return counted
 
     async def _embed(self, ask: Ask, client: Client, _: str) -> None:
-        del client
         body = await ask.body()
         name = self._models.resolve(required(fields(body), "model", str))[0]
-        await ask.reply(200, await self._models.embed(name, body))
+        found = await self._models.embed(name, body)
+        for account in client.accounts:
+            await self._kernel.accounts.charge(account.name, Usage(input=_tokens(found)))
+        await ask.reply(200, found)
 
     async def _list_models(self, ask: Ask, client: Client, _: str) -> None:
         del client
@@ -163,6 +172,21 @@ class App:
             raise SysError(Code.NOT_FOUND, f"there is no model {id_!r}", hint="GET /v1/models")
         shown = _shown(id_, anthropic="anthropic-version" in ask.headers)
         await ask.reply(200, encode(shown))
+
+
+class _Used(msgspec.Struct, frozen=True):
+    prompt_tokens: int = 0
+
+
+class _Embedded(msgspec.Struct):
+    usage: _Used = _Used()
+
+
+def _tokens(embedded: bytes) -> int:
+    try:
+        return msgspec.json.decode(embedded, type=_Embedded).usage.prompt_tokens
+    except msgspec.DecodeError:
+        return 0  # its provider does not say
 
 
 async def _hello(ask: Ask, client: Client, _: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import anyio
 
 from logos.abi.errors import Code, SysError
+from logos.abi.ids import Pid
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -31,6 +32,9 @@ STALL_S = 60.0
 """How long a client may read nothing of its answer."""
 
 JSON = b"application/json"
+PROGRAM = "logos.program"
+"""In a scope that no socket made: the process whose program asks."""
+
 SSE = b"text/event-stream; charset=utf-8"
 
 
@@ -46,6 +50,7 @@ class Ask:
         self.query: bytes = scope.get("query_string", b"")
         self.peer: str = (scope.get("client") or ("", 0))[0]
         self.headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        self.program: Pid | None = scope.get(PROGRAM)
         self.begun = False
         self.extra: list[Header] = []
         self._receive = receive

@@ -37,7 +37,7 @@ from logos.gateway.line import Happened, Heard, Line
 from logos.gateway.past import Past
 from logos.gateway.prefix import chain, extend
 from logos.gateway.talks import Talk, Talks
-from logos.kernel import Kernel, Turn
+from logos.kernel import Kernel, Payer, Turn
 
 SETTLE_S = 10.0
 """How long the end of an interrupted thought is waited for."""
@@ -222,7 +222,11 @@ class Turns:
         )
         turn = Turn(tuple(wanted.messages), wanted.options)
         pid = await self._kernel.converse(
-            agent, turn, limits=client.limits, by=client.name, meet=line.meet
+            agent,
+            turn,
+            limits=client.limits,
+            by=Payer(client.name, client.accounts),
+            meet=line.meet,
         )
         return Talk(pid, options=digest, seed=wanted.seed, once=once)
 

@@ -18,6 +18,7 @@ import msgspec
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Answered, Diverged
 from logos.abi.host import Guest
+from logos.gateway import PROGRAM
 from logos.hosting.flight import Flight, Message, Send
 from logos.hosting.mcp import Mcp
 from logos.hosting.past import Past, digest_of
@@ -81,7 +82,7 @@ class Door:
         dropped = (b"authorization", b"x-api-key", b"x-logos-process")
         kept = [(k, v) for k, v in scope["headers"] if k.lower() not in dropped]
         own = (b"x-logos-process", f"exec-{self._guest.pid}".encode())
-        return {**scope, "headers": [*kept, own]}
+        return {**scope, "headers": [*kept, own], PROGRAM: self._guest.pid}
 
     async def _asked(self, scope: Any, receive: Receive, send: Send) -> None:
         body = await _body(receive)

@@ -16,7 +16,7 @@ import anyio
 import msgspec
 from msgspec import Meta
 
-from logos.abi.agent import Limits
+from logos.abi.agent import Account, Limits
 from logos.abi.approval import Answer
 from logos.abi.calls import List, Read, Write
 from logos.abi.driver import Job
@@ -25,7 +25,7 @@ from logos.abi.events import Spawned
 from logos.abi.ids import INIT, CallId, Pid
 from logos.abi.process import Signal
 from logos.boot import Machine
-from logos.kernel import Listed
+from logos.kernel import Listed, Payer
 
 LONGEST_S = 600.0
 """A client that waits longer asks again."""
@@ -37,11 +37,12 @@ MOST = 100
 @dataclass(frozen=True, slots=True)
 class Principal:
     """`name` is journaled with what he starts.  `owner`: everything on this machine is his; anybody
-    else starts published agents only, within `limits` each."""
+    else starts published agents only, within `limits` each, and all that counts toward `accounts`."""
 
     name: str
     owner: bool = False
     limits: Limits = Limits()  # noqa: RUF009 - frozen
+    accounts: tuple[Account, ...] = ()
 
 
 OWNER = Principal("owner", owner=True)
@@ -150,7 +151,8 @@ class Desk:
             raise SysError(Code.NOT_FOUND, f"no agent {asked.agent!r}", hint=f"published: {there}")
         agent = self._machine.agents(asked.agent, None)
         limits = self.principal.limits
-        pid = await self._kernel.spawn(agent, asked.task, limits=limits, by=self._by())
+        by = Payer(self._by(), self.principal.accounts)
+        pid = await self._kernel.spawn(agent, asked.task, limits=limits, by=by)
         return {"pid": pid}
 
     async def ps(self, asked: Ps) -> list[dict[str, Any]]:

@@ -20,6 +20,14 @@ CREATE FUNCTION public.refuse_rewriting() RETURNS trigger
 BEGIN
     RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;
 END $$;
+CREATE TABLE public.account (
+    name text NOT NULL,
+    pid bigint NOT NULL,
+    tokens bigint NOT NULL,
+    cost bigint NOT NULL,
+    held_tokens bigint NOT NULL,
+    held_cost bigint NOT NULL
+);
 CREATE TABLE public.blob (
     digest bytea NOT NULL,
     body bytea NOT NULL
@@ -194,6 +202,8 @@ CREATE TABLE public.space (
 );
 ALTER TABLE ONLY public.space ALTER COLUMN body SET STORAGE EXTERNAL;
 ALTER TABLE ONLY public.journal ATTACH PARTITION public.journal_default DEFAULT;
+ALTER TABLE ONLY public.account
+    ADD CONSTRAINT account_pkey PRIMARY KEY (name, pid);
 ALTER TABLE ONLY public.blob
     ADD CONSTRAINT blob_pkey PRIMARY KEY (digest);
 ALTER TABLE ONLY public.checkpoint_mark
@@ -235,7 +245,6 @@ CREATE INDEX journal_default_pid_idx ON public.journal_default USING btree (pid)
 CREATE INDEX journal_forgot ON ONLY public.journal USING btree (pid, seq) WHERE (kind = 'forgot'::text);
 CREATE INDEX journal_default_pid_seq_idx ON public.journal_default USING btree (pid, seq) WHERE (kind = 'forgot'::text);
 CREATE INDEX mail_pending ON public.mail USING btree (pid, id) WHERE (taken IS NULL);
-CREATE INDEX process_agent ON public.process USING btree (agent);
 CREATE INDEX process_due ON public.process USING btree (wake_at) WHERE ((wake_at IS NOT NULL) AND (exit_status IS NULL));
 CREATE INDEX process_orphaned ON public.process USING btree (pid) WHERE ((node IS NULL) AND (exit_status IS NULL));
 CREATE INDEX process_owned ON public.process USING btree (node) WHERE (exit_status IS NULL);
@@ -252,6 +261,7 @@ CREATE TRIGGER checkpoint_not_emptied BEFORE TRUNCATE ON public.checkpoint FOR E
 CREATE TRIGGER journal_append_only BEFORE DELETE OR UPDATE ON public.journal FOR EACH ROW EXECUTE FUNCTION public.allow_forgetting();
 CREATE TRIGGER journal_not_emptied BEFORE TRUNCATE ON public.journal FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_rewriting();
 CREATE TRIGGER journal_not_emptied BEFORE TRUNCATE ON public.journal_default FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_rewriting();
+GRANT SELECT,INSERT,UPDATE ON TABLE public.account TO logos_kernel;
 GRANT SELECT,INSERT,DELETE ON TABLE public.blob TO logos_kernel;
 GRANT SELECT,INSERT ON TABLE public.checkpoint TO logos_kernel;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.checkpoint_mark TO logos_kernel;

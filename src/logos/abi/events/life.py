@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from logos.abi.agent import Agent, Limits
+from logos.abi.agent import Account, Agent, Limits
 from logos.abi.errors import Code
 from logos.abi.events.base import Event
 from logos.abi.ids import MailId, Pid
@@ -17,7 +17,7 @@ class Spawned(Event, frozen=True, kw_only=True):
     folder seen as /home; `by` names who asked when it was a person.  `said` are the principal's
     words that a child is born with: its task is its parent's, and the parent may be misled.
     `carries` is what the information flow knows of the task: its label, and where the values in it
-    came from."""
+    came from.  `accounts` are the sums it counts toward, as its children do."""
 
     agent: Agent
     task: str
@@ -32,6 +32,7 @@ class Spawned(Event, frozen=True, kw_only=True):
     said: tuple[str, ...] = ()
     carries: dict[str, Any] = {}  # noqa: RUF012 - a struct's default
     revoked: frozenset[Cap] = frozenset()
+    accounts: tuple[Account, ...] = ()
 
 
 class Started(Event, frozen=True, kw_only=True):

@@ -2,9 +2,9 @@
 
 from logos.abi.agent import Limits
 from logos.abi.errors import Code, SysError
-from logos.cli.commands.work import nano
 from logos.cli.registry import Argument, Asked, Command
-from logos.cli.shown import money, when
+from logos.cli.shown import money, nano, when
+from logos.gateway import account_of
 
 
 async def env(asked: Asked) -> int:
@@ -41,7 +41,7 @@ async def listed(asked: Asked) -> int:
     kernel = asked.node.kernel
     rows, data = [], []
     for key in await kernel.keys.list():
-        used = await kernel.keys.used(f"gateway/{key.client}")
+        used = await kernel.accounts.used(account_of(key.client))
         state = "revoked" if key.revoked_at else "valid"
         created = when(key.created_at)
         rows.append((key.id, key.client, state, created, used.tokens, money(used.cost)))

@@ -18,9 +18,10 @@ from logos.abi.messages import ToolCall
 from logos.abi.process import Signal
 from logos.abi.rights import Cap
 from logos.cli.registry import DRY_RUN, Argument, Asked, Command
-from logos.cli.shown import line, told_data
+from logos.cli.shown import line, nano, told_data
 from logos.kernel import Told
 from logos.places import homes
+from logos.vault import Veil
 
 RESTARTS = 20
 SIGNALS = {2: Signal.INT, 15: Signal.TERM}
@@ -47,7 +48,7 @@ async def execute(asked: Asked) -> int:
     pid = await machine.kernel.spawn(
         agent,
         " ".join(call.argv),
-        limits=Limits(wall_s=args.wall, calls=args.calls),
+        limits=Limits(wall_s=args.wall, calls=args.calls, tokens=args.tokens, cost=nano(args.cost)),
         workspace=asked.workspace(args.workspace),
         by=asked.by,
         first=(Proposed(calls=(first,)),),
@@ -159,8 +160,16 @@ async def watch(asked: Asked, pid: Pid, after: Seq) -> int:
     machine, out = asked.node, asked.out
     ended: Exited | None = None
 
+    veils = {number: Veil(machine.vault) for number in (1, 2)}
+
     def ear(stream: int, data: bytes) -> None:
-        if not stream:
+        for number in (1, 2) if not stream else ():  # another run begins
+            show(number, veils[number].end())
+        if stream:
+            show(stream, veils[stream].feed(data))
+
+    def show(stream: int, data: bytes) -> None:
+        if not data:
             return
         if out.json:
             text = data.decode("utf-8", "replace")
@@ -183,6 +192,7 @@ async def watch(asked: Asked, pid: Pid, after: Seq) -> int:
             tasks.cancel_scope.cancel()
     finally:
         stop()
+        ear(0, b"")
     assert ended is not None
     if out.json:
         out.item({"type": "result", "pid": pid, "status": ended.status, "answer": ended.answer}, "")
@@ -233,6 +243,8 @@ EXEC = Command(
         Argument("--memory", "megabytes it may use", int, default=2048),
         Argument("--wall", "limit in seconds", float),
         Argument("--calls", "limit of system calls", int),
+        Argument("--tokens", "limit, of all it asks models", int),
+        Argument("--cost", "limit in dollars", float),
         Argument("--detach", "print the pid and leave", bool, short="-d"),
         DRY_RUN,
     ),

@@ -1,6 +1,5 @@
 """run, attach, send, kill, wait: start processes and deal with them."""
 
-import math
 from pathlib import Path
 
 import anyio
@@ -16,12 +15,11 @@ from logos.abi.process import Signal
 from logos.cli.commands.execute import watch as watch_program
 from logos.cli.out import Out
 from logos.cli.registry import Argument, Asked, Command
-from logos.cli.shown import line, told_data
+from logos.cli.shown import line, nano, told_data
 from logos.kernel import Told
 
 PID = Argument("pid", "number of the process", int)
 FROM = Argument("--from", "after this event", int, default=0)
-NANO = 1_000_000_000
 
 
 async def run(asked: Asked) -> int:
@@ -62,14 +60,6 @@ def _agent(asked: Asked, name: str) -> Agent:
     else:
         agent = asked.node.agents(name, asked.cwd)
     return replace(agent, model=asked.arguments.model) if asked.arguments.model else agent
-
-
-def nano(dollars: float | None) -> int | None:
-    if dollars is None:
-        return None
-    if not math.isfinite(dollars):
-        raise SysError(Code.INVALID, f"a cost of {dollars} makes no sense", hint="--cost 0.50")
-    return int(dollars * NANO)
 
 
 async def attach(asked: Asked) -> int:

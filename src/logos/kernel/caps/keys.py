@@ -3,7 +3,6 @@
     Keys.create(client, limits)    -> the secret, which is shown once
     Keys.find(secret)              -> Key, or None: unknown or revoked
     Keys.list, Keys.revoke
-    Keys.used(agent)               what the processes of an agent have used
 
 Only the hash is kept.  The secrets are random and long, so a plain hash is enough.
 """
@@ -18,7 +17,6 @@ import msgspec
 
 from logos.abi.agent import Limits
 from logos.abi.errors import Code, SysError
-from logos.abi.messages import Usage
 from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.caps", "keys.sql")
@@ -84,10 +82,6 @@ class Keys:
         if await self._one(_SQL.revoke_key, id=id_, at=self._now()) is None:
             raise SysError(Code.NOT_FOUND, f"there is no key {id_}", hint="logos key list")
         self._seen.clear()
-
-    async def used(self, agent: str) -> Usage:
-        row = await self._one(_SQL.used_by_agent, agent=agent)
-        return Usage(input=row["tokens"], cost=row["cost"])
 
     async def _one(self, statement: Any, **given: object) -> Any:
         async def fetch() -> Any:

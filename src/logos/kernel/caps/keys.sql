@@ -15,7 +15,3 @@ SELECT id, client, limits, created_at, revoked_at FROM client_key ORDER BY id;
 
 -- name: revoke_key
 UPDATE client_key SET revoked_at = coalesce(revoked_at, :at) WHERE id = :id RETURNING id;
-
--- name: used_by_agent
-SELECT coalesce(sum(tokens), 0)::bigint AS tokens, coalesce(sum(cost), 0)::bigint AS cost
-  FROM process WHERE agent = :agent;

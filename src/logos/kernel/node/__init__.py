@@ -3,12 +3,13 @@
 open_kernel(parts)   a running node
 Kernel               what surfaces and handlers may ask
 Parts                what boot hands in
+Payer                who starts a process, and what it counts toward
 Turn                 what a client of the gateway says
 """
 
 from logos.kernel.node.kernel import Kernel, open_kernel
 from logos.kernel.node.lease import Dead
-from logos.kernel.node.parts import Parts
+from logos.kernel.node.parts import Parts, Payer
 from logos.kernel.node.reask import Again, reasked
 from logos.kernel.node.records import Listed, Records, Told
 from logos.kernel.node.redecide import Changed, Redecided, redecided
@@ -25,6 +26,7 @@ __all__ = [
     "Listed",
     "Models",
     "Parts",
+    "Payer",
     "Records",
     "Redecided",
     "Replayed",

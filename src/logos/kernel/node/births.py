@@ -20,7 +20,7 @@ from logos.kernel.journal import Birth, Entry, Writer
 from logos.kernel.node.parts import Parts, Terms
 from logos.kernel.node.resident import Resident, born, project
 from logos.kernel.node.trail import Trail
-from logos.kernel.process import grant
+from logos.kernel.process import counted, grant
 
 SUMMARY_CHARS = 200
 """Of the task, in the process table."""
@@ -65,6 +65,7 @@ class Births:
             said=() if parent_pid == INIT else owner.said,
             carries=dict(terms.carries),
             revoked=owner.revoked,
+            accounts=(*counted(parent_pid, owner), *terms.accounts),
         )
         entry, self._unborn[pid] = self.birth(pid, event, terms.more)
         return entry, limits

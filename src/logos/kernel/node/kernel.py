@@ -5,6 +5,7 @@
     Kernel.records       what has been written
     Kernel.meaning       vectors of pages, where there is a model for that
     Kernel.keys          who else may ask
+    Kernel.accounts      what those have used
     Kernel.approvals     what waits for a person
     Kernel.asker         what the gate would say
     Kernel.slots         who may ask a model now
@@ -13,6 +14,7 @@ Whoever holds a Kernel acts for the owner, as init does.  What it asks for is jo
 the process it concerns.
 """
 
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,7 +22,7 @@ from pathlib import Path
 import anyio
 import anyio.abc
 
-from logos.abi.agent import Agent, Limits
+from logos.abi.agent import Account, Agent, Limits
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Answered, Diverged, Proposed, Reached, Spawned
 from logos.abi.ids import INIT, MailId, Pid, Seq
@@ -36,6 +38,7 @@ from logos.kernel.meaning import Hooks as Found
 from logos.kernel.meaning import Meaning
 from logos.kernel.memory import Ask, Fault
 from logos.kernel.mounts import Mounts
+from logos.kernel.node.accounts import Accounts
 from logos.kernel.node.act import Actor, Hold
 from logos.kernel.node.approvals import Approvals
 from logos.kernel.node.ask import Asker
@@ -46,17 +49,19 @@ from logos.kernel.node.hearing import Ear, Hearing, Witness
 from logos.kernel.node.lease import Lease
 from logos.kernel.node.letters import posted
 from logos.kernel.node.node import Node
-from logos.kernel.node.parts import Parts, Terms
+from logos.kernel.node.parts import Parts, Payer, Terms
 from logos.kernel.node.private import Privacy
 from logos.kernel.node.records import Records
 from logos.kernel.node.spaces import weights_in
 from logos.kernel.node.stores import Hooks, Item, Stores
-from logos.kernel.node.think import Thinker
+from logos.kernel.node.think import Shared, Thinker
 from logos.kernel.node.tree import Tree, mounts
-from logos.kernel.process import tighter
+from logos.kernel.process import counted, tighter
 from logos.kernel.process.mail import AnyMail, Erase, Note, Order, Turn, told
 from logos.kernel.sched import Slots
 from logos.kernel.syscall import Gate, Known, Parent, Tools
+
+log = logging.getLogger("logos.kernel")
 
 
 class Kernel:
@@ -65,6 +70,7 @@ class Kernel:
         self._store = parts.store
         self._lease = Lease(parts.store, parts.settings.lease_s)
         self.keys = caps.Keys(parts.store, self.now)
+        self.accounts = Accounts(parts.store)
         self._notary = None if parts.seal is None else Notary(parts.store, parts.seal, parts.clock)
         self.records = Records(parts.store, weights_in(parts.settings.weights))
         resident = lambda pid: self._node.resident(pid)  # noqa: E731, PLW0108 - no node yet
@@ -107,7 +113,8 @@ class Kernel:
             hold=Hold(lambda: self._lease.fresh, self._node.lost),
         )
         fitter = Fitter(self.records.fault)
-        thinker = Thinker(self._parts.models, self.slots, self._gate, fitter, self._hearing.heard)
+        shared = Shared(self.slots, self.accounts)
+        thinker = Thinker(self._parts.models, shared, self._gate, fitter, self._hearing.heard)
         await self._node.run(thinker, actor, tasks)
         tasks.start_soon(self.records.spaces.run)
         tasks.start_soon(self.meaning.run, node)
@@ -115,6 +122,18 @@ class Kernel:
             await self._begin_init()
         if self._notary is not None:
             tasks.start_soon(self._notary.run)
+
+    async def _abandon(self) -> None:
+        """After an exception: what is known is written, and others may go on at once.  Where even that
+        fails the lease runs out by itself, and then there is nothing to wait for."""
+        if not self._lease.node:
+            return
+        with anyio.move_on_after(self._parts.settings.lease_s, shield=True):
+            for step in (self._writer.drain, self._lease.resign):
+                try:
+                    await step()
+                except Exception:  # why: the exception that ended the node is the one to tell of
+                    log.exception("a node that ends could not %s", step.__name__)
 
     async def _begin_init(self) -> None:
         agent = Agent(name="init", description="the first process", program="init")
@@ -160,7 +179,7 @@ class Kernel:
         *,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         workspace: Path | None = None,
-        by: str = "",
+        by: str | Payer = "",
         first: Sequence[Proposed] = (),
     ) -> Pid:
         """Start a process under init.  It is in the journal when this returns.  `first` is what it
@@ -174,10 +193,15 @@ class Kernel:
         await self._parts.models(agent.model)
         asked = tighter(agent.limits, limits)
         owner = Process(caps=EVERYTHING)
-        terms = Terms(asked, workspace, by, first)
+        payer = by if isinstance(by, Payer) else Payer(by)
+        terms = Terms(asked, workspace, payer.name, first, payer.accounts)
         entry, _ = await self._births.make(agent, task, terms, (INIT, owner))
         await self._writer.append(entry).durable(entry.head.pid)
         return entry.head.pid
+
+    async def counted(self, pid: Pid) -> tuple[Account, ...]:
+        """The sums that what this process starts counts toward."""
+        return counted(pid, await self.records.process(pid))
 
     async def send(self, pid: Pid, text: str) -> None:
         """Raise `not_found` or `state` when nobody can get it."""
@@ -189,7 +213,7 @@ class Kernel:
         turn: Turn,
         *,
         limits: Limits = Limits(),  # noqa: B008 - frozen
-        by: str = "",
+        by: str | Payer = "",
         meet: Callable[[Pid], object] = lambda _: None,
     ) -> Pid:
         """Start a process whose first turn is spoken by a client.  Both are in the journal when
@@ -198,7 +222,8 @@ class Kernel:
         await self._parts.models(options.model if options else agent.model)
         owner = Process(caps=EVERYTHING)
         asked = tighter(agent.limits, limits)
-        terms = Terms(asked, by=by, more=told(turn))
+        payer = by if isinstance(by, Payer) else Payer(by)
+        terms = Terms(asked, None, payer.name, told(turn), payer.accounts)
         entry, _ = await self._births.make(agent, "", terms, (INIT, owner))
         meet(entry.head.pid)
         self._births.begun(entry.head.pid)  # it thinks meanwhile, and its program calls nothing
@@ -331,12 +356,16 @@ class Kernel:
 async def open_kernel(parts: Parts) -> AsyncGenerator[Kernel]:
     """A node that serves until this is left; then its processes are anybody's."""
     kernel = Kernel(parts)
-    async with anyio.create_task_group() as tasks:
-        await kernel._start(tasks)  # noqa: SLF001 - the one who makes it starts it
-        try:
-            yield kernel
-        finally:
-            tasks.cancel_scope.cancel()
+    try:
+        async with anyio.create_task_group() as tasks:
+            await kernel._start(tasks)  # noqa: SLF001 - the one who makes it starts it
+            try:
+                yield kernel
+            finally:
+                tasks.cancel_scope.cancel()
+    except (Exception, anyio.get_cancelled_exc_class()):
+        await kernel._abandon()  # noqa: SLF001
+        raise
     with anyio.CancelScope(shield=True):  # a clean end must be written
         await kernel._writer.drain()  # noqa: SLF001
         await kernel._lease.resign()  # noqa: SLF001

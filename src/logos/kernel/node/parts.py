@@ -1,6 +1,7 @@
 """What a kernel is made from, and what a process starts with.
 
 Parts    what boot hands to the kernel
+Payer    who starts a process
 Terms    on which a process starts
 """
 
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from logos import config
-from logos.abi.agent import Agent, Limits
+from logos.abi.agent import Account, Agent, Limits
 from logos.abi.driver import Clock, Embedder
 from logos.abi.errors import Code, SysError
 from logos.abi.events import AnyEvent
@@ -53,6 +54,13 @@ class Parts(NamedTuple):
     embedder: Callable[[str], Awaitable[Embedder]] = no_embedder
 
 
+class Payer(NamedTuple):
+    """Who starts a process, and the sums it counts toward."""
+
+    name: str
+    accounts: tuple[Account, ...] = ()
+
+
 class Terms(NamedTuple):
     """On which a process starts, and what it hears first."""
 
@@ -60,4 +68,5 @@ class Terms(NamedTuple):
     workspace: Path | None = None
     by: str = ""
     more: Sequence[AnyEvent] = ()
+    accounts: tuple[Account, ...] = ()
     carries: Mapping[str, Any] = {}

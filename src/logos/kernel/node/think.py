@@ -10,12 +10,13 @@ budget is never overdrawn, however many processes share it.  A signal cancels th
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias
+from functools import partial
+from typing import NamedTuple, TypeAlias
 
 import anyio
 import msgspec
 
-from logos.abi.driver import Model, Profile
+from logos.abi.driver import Model
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Asked, Exited, Interrupted, Thought
 from logos.abi.ids import Pid, Seq
@@ -31,10 +32,12 @@ from logos.abi.messages import (
 )
 from logos.abi.process import Process
 from logos.kernel.journal import Batch
+from logos.kernel.node.accounts import Accounts, Wish
 from logos.kernel.node.fit import Fitted, Fitter
+from logos.kernel.node.hearing import Cleaned
 from logos.kernel.node.request import kept, prompt_digest, tools_of
 from logos.kernel.node.resident import Resident
-from logos.kernel.process import SECOND, exit_for, left
+from logos.kernel.process import SECOND, affordable, exit_for, left
 from logos.kernel.sched import Slots
 from logos.kernel.syscall import Gate
 from logos.vault import Vault
@@ -47,9 +50,6 @@ Models: TypeAlias = Callable[[str], Awaitable[Model]]
 Listener: TypeAlias = Callable[[Pid, Seq, AnyDelta], None]
 """Told of each delta of a process, and of the event that began the thought."""
 
-LEAST_OUTPUT = 64
-"""Tokens.  With less left a thought isn't worth its prompt."""
-
 MOST_FAILURES = 6
 """Thoughts that failed in a row, each after its driver's own retries."""
 
@@ -57,13 +57,20 @@ FATAL = frozenset({Code.INVALID, Code.NOT_FOUND, Code.UNAUTHENTICATED, Code.CONT
 """Asking again would not help."""
 
 
+class Shared(NamedTuple):
+    """What thoughts share."""
+
+    slots: Slots
+    accounts: Accounts
+
+
 class Thinker:
     def __init__(
-        self, models: Models, slots: Slots, gate: Gate, fitter: Fitter, listener: Listener
+        self, models: Models, shared: Shared, gate: Gate, fitter: Fitter, listener: Listener
     ) -> None:
         self._models = models
         self._fitter = fitter
-        self._slots = slots
+        self._slots, self._accounts = shared
         self._gate = gate
         self._listener = listener
         self._recorded: dict[bytes, Batch] = {}  # by digest: how these tools came to disk
@@ -82,11 +89,16 @@ class Thinker:
             return
         if prepared is None:
             return
-        request, asked = prepared
+        await self._ask(resident, model, *prepared)
+        await self._accounts.settle(resident.pid, resident.process)
+
+    async def _ask(self, resident: Resident, model: Model, request: Request, asked: Asked) -> None:
+        process = resident.process
         self._record(asked, request, resident)
         began = resident.head.seq
         heard: list[AnyDelta] = []
         numbers = _Numbers(resident.pid, process)
+        tell = Cleaned(resident.writer.vault, partial(self._listener, resident.pid, began))
         with anyio.CancelScope() as scope:
             resident.thought = scope
             try:
@@ -96,7 +108,7 @@ class Thinker:
                     async for delta in model.think(request):
                         numbered = numbers(delta)
                         heard.append(numbered)
-                        self._listener(resident.pid, began, numbered)
+                        tell(numbered)
                 thought = _thought(heard)
             except SysError as error:
                 _settle_failure(resident, error, heard)
@@ -130,7 +142,17 @@ class Thinker:
         if fitted is None:
             return None
         prompt = fitted.prompt
-        output = _affordable(process, profile, prompt, output)
+        output = affordable(left(process), profile.price, prompt, output)
+        if process.accounts:
+            wish = Wish(profile.price, prompt, output)
+            while (paid := await self._accounts.hold(resident.pid, process, wish)) is None:
+                await self._accounts.wait()
+                if resident.process is not process:
+                    return None
+            if resident.process is not process:
+                await self._accounts.settle(resident.pid, process)
+                return None
+            output = paid
         request = msgspec.structs.replace(fitted.request, max_output=output)
         asked = Asked(
             model=profile.name,
@@ -209,27 +231,11 @@ def _thought(heard: list[AnyDelta]) -> Thought:
     return thought
 
 
-def _affordable(process: Process, profile: Profile, prompt: int, output: int) -> int:
-    """How many tokens of answer the budget still pays for.  Raise `budget` for too few."""
-    rest, least = left(process), min(LEAST_OUTPUT, output)
-    if rest.tokens is not None:
-        output = min(output, rest.tokens - prompt)
-    if rest.cost is not None and profile.price.output:
-        affordable = (rest.cost - prompt * profile.price.input) // profile.price.output
-        output = min(output, affordable)
-    if output < least:
-        raise SysError(
-            Code.BUDGET,
-            f"what is left does not pay for another thought (its prompt has {prompt} tokens)",
-            hint="start it with more",
-        )
-    return output
-
-
 async def _settle(resident: Resident, thought: Thought) -> None:
-    """No call is made before the thought that proposed it is on disk; what else follows rides with it."""
+    """No call is made before the thought that proposed it is on disk; what else follows rides with it.
+    What others may use of a sum is theirs when it is known what this thought has used."""
     batch = resident.append(thought)
-    if thought.message.calls:
+    if thought.message.calls or resident.process.accounts:
         await batch.durable(resident.pid)
 
 

@@ -3,6 +3,8 @@
 fold, apply              events -> Process
 status_of                the status that follows from the facts
 left, overdrawn, grant   budgets of a process and its tree; `tighter` of two
+counted                  the sums that what it starts counts toward
+affordable               how long an answer may be, by what is left
 bequeathed               what one that ends leaves its parent to pay
 EXEC                     the call that is open as long as a program runs in the process
 wake_at, watch           what is due; when it is going in circles
@@ -12,7 +14,9 @@ exit_for                 an error -> how a process ends because of it
 from logos.kernel.process.calls import EXEC
 from logos.kernel.process.policy import (
     SECOND,
+    affordable,
     bequeathed,
+    counted,
     exit_for,
     grant,
     left,
@@ -27,8 +31,10 @@ __all__ = [
     "ALLOWED",
     "EXEC",
     "SECOND",
+    "affordable",
     "apply",
     "bequeathed",
+    "counted",
     "exit_for",
     "fold",
     "grant",

@@ -4,6 +4,8 @@
     left(process)              what remains of its limits, with what its live children hold set aside
     overdrawn(process, now)    why it may not go on, or None
     grant(process, asked, now) the limits of a child, taken out of the parent's
+    affordable(rest, ...)      how long an answer may be, by what is left
+    counted(pid, process)      the sums that what it starts counts toward
     bequeathed(process)        what the parent of one that ends must count as used
     wake_at(process)           when something is due next
     watch(process, now)        what the watchdog has to say
@@ -16,19 +18,24 @@ ends, so the sum over a tree never exceeds what its root was given.
 import math
 from typing import Any
 
-from logos.abi.agent import Limits
+from logos.abi.agent import Account, Limits
+from logos.abi.driver import Price
 from logos.abi.errors import MEANING, Code, SysError
 from logos.abi.events import Exited, Signalled, Warned
-from logos.abi.ids import MailId
+from logos.abi.ids import MailId, Pid
 from logos.abi.limits import (
     CALL_CYCLE,
     CYCLE_REPEATS,
+    LEAST_OUTPUT,
     LONGEST_WAIT_S,
     REPEATED_FAILURES,
     THROTTLE_S,
 )
 from logos.abi.messages import Usage
 from logos.abi.process import Process, Signal
+
+HOSTED = "hosted"
+"""The program of processes whose program somebody else wrote."""
 
 SECOND = 1_000_000
 """Microseconds."""
@@ -66,6 +73,31 @@ def left(process: Process) -> Limits:
         children=rest(limits.children, len(process.children), []),
         depth=limits.depth,
     )
+
+
+def affordable(rest: Limits, price: Price, prompt: int, output: int) -> int:
+    """How many tokens of answer are still paid for.  Raise `budget` for too few."""
+    least = min(LEAST_OUTPUT, output)
+    if rest.tokens is not None:
+        output = min(output, rest.tokens - prompt)
+    if rest.cost is not None and price.output:
+        output = min(output, (rest.cost - prompt * price.input) // price.output)
+    if output < least:
+        raise SysError(
+            Code.BUDGET,
+            f"what is left does not pay for another thought (its prompt has {prompt} tokens)",
+            hint="start it with more",
+        )
+    return output
+
+
+def counted(pid: Pid, process: Process) -> tuple[Account, ...]:
+    """A program asks models in conversations of its own: they stay within its limits together."""
+    if process.agent.program != HOSTED:
+        return process.accounts
+    limits = process.limits
+    own = Account(name=f"process/{pid}", tokens=limits.tokens, cost=limits.cost)
+    return (*process.accounts, own)
 
 
 def overdrawn(process: Process, now: int) -> SysError | None:

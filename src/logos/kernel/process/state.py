@@ -161,6 +161,7 @@ def _spawned(p: Process, event: e.Spawned) -> Process:
         caps=event.caps,
         revoked=event.revoked,
         limits=event.limits,
+        accounts=event.accounts,
         started=event.at,
         deadline=event.deadline,
         generation=event.generation,
@@ -179,6 +180,7 @@ def _thought(p: Process, event: e.Thought) -> Process:
         p,
         reserved=None,
         spent=p.spent + event.usage,
+        own=p.own + event.usage,
         thoughts=p.thoughts + 1,
         proposed=event.message.calls,
         answer=event.message.text,
@@ -194,6 +196,7 @@ def _interrupted(p: Process, event: e.Interrupted) -> Process:
         p,
         reserved=None,
         spent=p.spent + event.charged,
+        own=p.own + event.charged,
         failures=p.failures + failed,
         news=p.news if cancelled else p.news + 1,
     )

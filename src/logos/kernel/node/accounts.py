@@ -1,0 +1,139 @@
+"""Sums that processes share, on all nodes together.
+
+    Accounts.hold(pid, process, wish)   set aside what a thought may cost at most; how much it may answer
+    Accounts.wait()                     until a thought is over somewhere
+    Accounts.settle(pid, process)       it is over: what was not used is free again
+    Accounts.used(name)                 what all have used so far
+    Accounts.charge(name, usage)        used by no process
+
+What a process has used itself is in its journal and is copied here; what is copied late is still held, so
+a sum is never passed, by however many processes at once.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import anyio
+
+from logos.abi.agent import Account, Limits
+from logos.abi.driver import Price
+from logos.abi.ids import Pid
+from logos.abi.messages import Usage
+from logos.abi.process import Process
+from logos.kernel.process import affordable
+from logos.store import Cursor, Queries, Store
+
+_SQL = Queries("logos.kernel.node", "accounts.sql")
+
+LOOK_S = 0.5
+"""Thoughts of other nodes end without a word to this one."""
+
+
+class Wish(NamedTuple):
+    """A thought: tokens of its prompt, and of its answer at most."""
+
+    price: Price
+    prompt: int
+    output: int
+
+
+class Accounts:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._settled = anyio.Event()
+
+    async def hold(self, pid: Pid, process: Process, wish: Wish) -> int | None:
+        """None: it must wait.  Raise `budget` when what is left of a sum does not pay for it."""
+        bounded = [a for a in process.accounts if not (a.tokens is None and a.cost is None)]
+        if not bounded:
+            return wish.output
+        bounded.sort(key=lambda account: account.name)  # so that no two wait for each other
+
+        async def attempt() -> int | None:
+            async with self._store.transaction() as db:
+                output = await _room(db, bounded, (pid, process), wish)
+                if output is not None:
+                    held = _cost(wish._replace(output=output))
+                    await _set(db, bounded, (pid, process.own), held)
+                return output
+
+        return await self._store.persist(attempt)
+
+    async def wait(self) -> None:
+        with anyio.move_on_after(LOOK_S):
+            await self._settled.wait()
+
+    async def settle(self, pid: Pid, process: Process) -> None:
+        async def attempt() -> None:
+            async with self._store.connection() as db:
+                await _set(db, process.accounts, (pid, process.own), Usage())
+
+        if process.accounts:
+            await self._store.persist(attempt)
+            self._settled.set()
+            self._settled = anyio.Event()
+
+    async def used(self, name: str) -> Usage:
+        async def attempt() -> Usage:
+            async with self._store.connection() as db:
+                row = await db.one(_SQL.sum_account, name=name)
+                return Usage(input=row["tokens"], cost=row["cost"])
+
+        return await self._store.persist(attempt)
+
+    async def charge(self, name: str, usage: Usage) -> None:
+        """Twice, should the database be lost just now."""
+
+        async def attempt() -> None:
+            async with self._store.connection() as db:
+                await db.one(_SQL.add_account, name=name, tokens=usage.tokens, cost=usage.cost)
+
+        await self._store.persist(attempt)
+
+
+async def _room(
+    db: Cursor, accounts: Sequence[Account], whose: tuple[Pid, Process], wish: Wish
+) -> int | None:
+    """How much the answer may have; None: wait.  Raise `budget`."""
+    pid, process = whose
+    output, held = wish.output, []
+    for account in accounts:
+        await db.one(_SQL.lock_account, name=account.name)
+        others = await db.one(_SQL.sum_others, name=account.name, pid=pid)
+        rest = Limits(
+            tokens=_rest(account.tokens, others["tokens"] + process.own.tokens),
+            cost=_rest(account.cost, others["cost"] + process.own.cost),
+        )
+        output = affordable(rest, wish.price, wish.prompt, output)
+        held.append((rest, others["held_tokens"], others["held_cost"]))
+    most = _cost(wish._replace(output=output))
+    for rest, tokens, cost in held:
+        if rest.tokens is not None and most.tokens + tokens > rest.tokens:
+            return None
+        if rest.cost is not None and most.cost + cost > rest.cost:
+            return None
+    return output
+
+
+def _rest(limit: int | None, used: int) -> int | None:
+    return None if limit is None else max(limit - used, 0)
+
+
+def _cost(wish: Wish) -> Usage:
+    price, prompt, output = wish
+    return Usage(input=prompt, output=output, cost=prompt * price.input + output * price.output)
+
+
+async def _set(
+    db: Cursor, accounts: Sequence[Account], whose: tuple[Pid, Usage], held: Usage
+) -> None:
+    pid, own = whose
+    await db.all(
+        _SQL.set_account,
+        names=[account.name for account in accounts],
+        pid=pid,
+        tokens=own.tokens,
+        cost=own.cost,
+        held_tokens=held.tokens,
+        held_cost=held.cost,
+    )
