@@ -21,6 +21,7 @@ from logos.kernel.memory.gate import Rules
 from logos.kernel.memory.page import Page
 from logos.kernel.memory.pager import Ask, Fault, Why
 from logos.kernel.memory.telling import LEAD
+from logos.kernel.memory.tokens import estimate
 from logos.kernel.memory.window import Turn, Window
 
 ASKED_SHARE = 0.25
@@ -28,6 +29,10 @@ ASKED_SHARE = 0.25
 
 MOST = 16_000
 """Tokens, however large the room."""
+
+TERSE = 64
+"""Tokens of a question that needs all of that.  Who says more says himself what it is about, and has his
+window turned over sooner: he is reminded of so much less as his words are more."""
 
 LEAST = 64
 """Tokens: below that nothing is worth a search."""
@@ -53,7 +58,8 @@ def ask_for(window: Window, room: int) -> Question | None:
         return None
     text = news(window)
     asking = frozenset(page for turn in since_thought(window) for page in turn.pages)
-    budget = min(int(room * ASKED_SHARE), MOST)
+    terse = TERSE / max(estimate(text), TERSE)
+    budget = int(min(room * ASKED_SHARE, MOST) * terse)
     if not text.strip() or budget < LEAST:
         return None
     return Question(text, Ask(budget=budget, rules=Rules(events=asking)))
