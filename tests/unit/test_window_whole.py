@@ -21,7 +21,7 @@ from tests.dialects import chat_faults, messages_faults
 from logos import config
 from logos.abi import events as e
 from logos.abi.agent import Agent
-from logos.abi.driver import Effect, Profile
+from logos.abi.driver import Effect, Model, Profile
 from logos.abi.events import AnyEvent
 from logos.abi.ids import CallId, MailId, NodeId, Pid, Seq
 from logos.abi.messages import Finish, Message, Request, Role, Text, ToolCall, Usage
@@ -30,10 +30,14 @@ from logos.drivers.model import Say, Scripted
 from logos.kernel import SystemClock, journal
 from logos.kernel.journal import Batch, Row, Writer
 from logos.kernel.memory import Ask, Fault, Recall, Window, number, page_text
+from logos.kernel.node.accounts import Accounts
+from logos.kernel.node.compact import Compactor
+from logos.kernel.node.digester import Digester
 from logos.kernel.node.fit import Fitter
 from logos.kernel.node.request import assemble, prompt_digest
 from logos.kernel.node.resident import Resident, Saved, born
 from logos.kernel.process import apply
+from logos.kernel.sched import Slots
 from logos.store.pool import Store
 
 EXAMPLES = 40
@@ -59,13 +63,15 @@ class World:
 
     def __init__(self) -> None:
         agent = Agent(name="kid", instructions="Do what you are told.", model="small")
-        writer = Writer(Store("", config.Store(), None), NodeId(1), lambda _: None)
+        store = Store("", config.Store(), None)
+        writer = Writer(store, NodeId(1), lambda _: None)
         head, rows, window, process = born(
             Pid(7), [e.Spawned(agent=agent, task="Begin.", at=1)], at=1
         )
         self.resident = Resident(head, process, window, writer, SystemClock())
         self.model = Exact()
-        self.fitter = Fitter(self.fault)
+        digester = Digester(self.models, Slots(), Accounts(store), config.Memory())
+        self.fitter = Fitter(self.fault, Compactor(self.fault, digester))
         self.recall = Recall()
         self.pins: list[Seq] = []
         self.numbers = count(1)
@@ -83,6 +89,9 @@ class World:
     def add(self, *events: AnyEvent) -> None:
         self.resident.append(*events)
         assert self.rows[-1].seq == self.resident.head.seq
+
+    async def models(self, name: str) -> Model:
+        raise AssertionError(name)
 
     async def fault(self, pid: Pid, question: str, ask: Ask) -> Fault:
         assert pid == self.resident.pid
