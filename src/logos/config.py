@@ -149,6 +149,13 @@ class A2a(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ()
 
 
+class Browser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Chromium through Playwright, `logos[browser]`."""
+
+    on: Annotated[bool, Meta(description="give agents /tools/browser")] = False
+    program: Annotated[str, Meta(description="the Chromium; empty: the system's")] = ""
+
+
 class Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A search engine that answers in JSON: SearXNG, Brave and their like."""
 
@@ -223,6 +230,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="databases for /tools/sql, by name: env:NAME or file:/path of the URL"),
     ] = {}
     search: Search = Search()
+    browser: Browser = Browser()
     mounts: Annotated[dict[str, Place], Meta(description="places of tools, by name")] = {}
 
 
