@@ -82,7 +82,9 @@ async def boot(
         url = config.store.url or await embedded(stack, place, tell)
         await migrated(url, tell)
         store = await stack.enter_async_context(open_store(url, config.store, fault))
-        sandbox = open_sandbox(config.sandbox.mode, pool=config.sandbox.pool)
+        sandbox = open_sandbox(
+            config.sandbox.mode, pool=config.sandbox.pool, cpus=config.sandbox.cpus
+        )
         stack.push_async_callback(sandbox.aclose)
         opened = ModelNames(config, vault, models or {})
         stack.push_async_callback(opened.close)
