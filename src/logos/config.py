@@ -68,6 +68,12 @@ class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     embed_wait_ms: Annotated[
         int, Meta(description="how long a search waits for the question's, in milliseconds", ge=1)
     ] = 300
+    digester: Annotated[
+        str, Meta(description="model that writes digests at compaction; empty: they are extracted")
+    ] = ""
+    digest_wait_s: Annotated[
+        float, Meta(description="how long a thought waits for that, in seconds", gt=0)
+    ] = 20.0
 
 
 class Trust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -123,6 +129,13 @@ class A2a(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     publish: Annotated[
         tuple[str, ...], Meta(description="agents that others may give tasks to, at /a2a/NAME")
     ] = ()
+
+
+class Browser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Chromium through Playwright, `logos[browser]`."""
+
+    on: Annotated[bool, Meta(description="give agents /tools/browser")] = False
+    program: Annotated[str, Meta(description="the Chromium; empty: the system's")] = ""
 
 
 class Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -198,6 +211,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="databases for /tools/sql, by name: env:NAME or file:/path of the URL"),
     ] = {}
     search: Search = Search()
+    browser: Browser = Browser()
     mounts: Annotated[dict[str, Place], Meta(description="places of tools, by name")] = {}
 
 

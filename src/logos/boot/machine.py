@@ -20,6 +20,7 @@ from logos.boot.peripherals import serve
 from logos.boot.settings import agent_folders, home, load_settings
 from logos.boot.site import filled_all, learned, seal, site
 from logos.config import Config, Loaded
+from logos.drivers.browser import Browsers
 from logos.drivers.command import Commands
 from logos.drivers.function import Functions
 from logos.drivers.http import Proxy, Web
@@ -93,7 +94,7 @@ async def boot(
         places = await stack.enter_async_context(
             open_places(place / "mounts", tools, sandbox, config.mounts, vault)
         )
-        serve(places, config, vault)
+        browser = serve(places, config, vault, place / "browsers")
         way = Proxy()
         programs = Programs(sandbox, way)
         skills = Skills(place / "skills")
@@ -121,7 +122,7 @@ async def boot(
             embedder=opened.embedder,
         )
         kernel = await stack.enter_async_context(open_kernel(parts))
-        way.tell(kernel.note)
+        _introduce(kernel, way, browser)
         around = (sandbox, places, skills, Workspace(), agents, opened, vault, programs)
         yield Machine(kernel, loaded, functions, *around)
 
@@ -138,6 +139,12 @@ def _finder(config: Config) -> Callable[[str, Path | None], Agent]:
         return find_agent(name, agent_folders(config, cwd))
 
     return agents
+
+
+def _introduce(kernel: Kernel, way: Proxy, browser: Browsers) -> None:
+    """Drivers that hear of processes, or have something to say in their journals."""
+    way.tell(kernel.note)
+    browser.attend(kernel.attend)
 
 
 def _drivers(
