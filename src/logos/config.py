@@ -114,6 +114,9 @@ class Sandbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Mode, Meta(description="weakest confinement accepted for code that agents run")
     ] = Mode.FULL
     pool: Annotated[int, Meta(description="warm sandboxes kept waiting", ge=0, le=64)] = 0
+    cpus: Annotated[
+        float, Meta(description="processors that one run may use, with a cgroup; 0: all", ge=0)
+    ] = 0.0
 
 
 class Commands(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
