@@ -48,12 +48,11 @@ def survive(texts: list[str]) -> Answer:
 
 
 def mounts(texts: list[str]) -> Answer:
-    match len(texts):
-        case 2:
-            return "fs_write", {"path": "numbers.txt", "text": "4\n30\n7\n"}
-        case 4:
-            given = {"numeric": True, "reverse": True, "file": "numbers.txt"}
-            return "tool_call", {"tool": "text/sort", "arguments": given}
+    if len(texts) == 2:
+        return "fs_write", {"path": "numbers.txt", "text": "4\n30\n7\n"}
+    if len(texts) == 4:
+        given = {"numeric": True, "reverse": True, "file": "numbers.txt"}
+        return "tool_call", {"tool": "text/sort", "arguments": given}
     return f"The largest is {texts[-1].split()[0]}."
 
 
