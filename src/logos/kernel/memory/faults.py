@@ -13,11 +13,14 @@ but for the question itself, which would be the best answer to it.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from logos.abi.events import PagedIn
 from logos.abi.ids import Seq
 from logos.abi.messages import Role
 from logos.abi.paging import Place, Refused, Shown
 from logos.kernel.memory.gate import Rules
+from logos.kernel.memory.later import Statement, overtaken
 from logos.kernel.memory.page import Page
 from logos.kernel.memory.pager import Ask, Fault, Why
 from logos.kernel.memory.telling import LEAD
@@ -68,7 +71,7 @@ def ask_for(window: Window, room: int) -> Question | None:
 def paged_in(window: Window, question: str, fault: Fault) -> PagedIn | None:
     """None: there is nothing to tell."""
     reasons = {why.page: why for why in fault.why}
-    shown = [_shown(page, reasons.get(page.id)) for page in fault.pages]
+    shown = marked([_shown(page, reasons.get(page.id)) for page in fault.pages])
     fresh = tuple(one for one in shown if not holds(window, one))
     used = tuple(one.place for one in shown if holds(window, one))
     event = PagedIn(
@@ -89,6 +92,24 @@ def paged_in(window: Window, question: str, fault: Fault) -> PagedIn | None:
     )
     told = fresh or used or "?" in question
     return event if told else None
+
+
+def marked(shown: list[Shown]) -> list[Shown]:
+    """With where the same speaker has said otherwise since.  Of a long answer nothing is said: its numbers are
+    examples more often than not."""
+    told = [(at, one) for at, one in enumerate(shown) if one.role != Role.ASSISTANT]
+    later = overtaken([_statement(one) for _, one in told])
+    out = list(shown)
+    for old, new in later.items():
+        at, piece = told[old]
+        place = told[new][1].place
+        out[at] = replace(piece, later=Place(page=place.page, pid=place.pid))
+    return out
+
+
+def _statement(piece: Shown) -> Statement:
+    order = (piece.time or 0, piece.page)
+    return Statement(order, (piece.pid, piece.subject or piece.role), piece.text)
 
 
 def _shown(page: Page, why: Why | None) -> Shown:
