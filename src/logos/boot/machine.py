@@ -92,9 +92,8 @@ async def boot(
             open_places(place / "mounts", tools, sandbox, config.mounts, vault)
         )
         browser = serve(places, config, vault, place / "browsers")
-        way = Proxy()
+        way, skills = Proxy(), Skills(place / "skills")
         programs = Programs(sandbox, way)
-        skills = Skills(place / "skills")
         commands = _commands(config, vault, sandbox, skills, way)
         written, rules = site(config)
         parts = Parts(
@@ -115,6 +114,7 @@ async def boot(
             manifests=_manifests(functions, tools, places, written),
             rules=rules,
             trust=config.trust,
+            limits=config.limits,
             memory=config.memory,
             embedder=opened.embedder,
         )
