@@ -36,8 +36,6 @@ from logos.kernel import caps, journal
 from logos.kernel.audit import Notary, export
 from logos.kernel.handlers import TABLE
 from logos.kernel.journal import Entry, Writer
-from logos.kernel.meaning import Hooks as Found
-from logos.kernel.meaning import Meaning
 from logos.kernel.memory import Ask, Fault
 from logos.kernel.mounts import Mounts
 from logos.kernel.node.accounts import Accounts
@@ -55,13 +53,12 @@ from logos.kernel.node.letters import posted
 from logos.kernel.node.meter import Meter
 from logos.kernel.node.node import Node
 from logos.kernel.node.parts import Parts, Payer, Terms
-from logos.kernel.node.private import Privacy
 from logos.kernel.node.records import Records
-from logos.kernel.node.sleep import Around, Consolidator
 from logos.kernel.node.spaces import weights_in
 from logos.kernel.node.stores import Hooks, Item, Stores
 from logos.kernel.node.think import Shared, Thinker
 from logos.kernel.node.tree import Tree, mounts
+from logos.kernel.node.upkeep import upkeep
 from logos.kernel.process import counted, tighter
 from logos.kernel.process.mail import AnyMail, Erase, Note, Order, Squeeze, Turn, told
 from logos.kernel.sched import Slots
@@ -90,13 +87,8 @@ class Kernel:
         self._gate = Gate(parts.functions, [lambda p, c: caps.check(p, c, parts.clock.now())])
         tools = Tools(parts.functions, parts.manifests, parts.rules)
         self.asker = Asker(self._gate, tools, parts.store, parts.trust.answer_s)
-        privacy = Privacy(parts.store, tools)
-        found = Found(parts.embedder, self.records.spaces.after, privacy.holds)
-        self.meaning = Meaning(parts.store, parts.memory, found, parts.clock, parts.vault)
-        self.records.spaces.near = self.meaning.near
-        shared = (self.slots, self.accounts, privacy)
-        around = Around(self.records, self.stores, parts.models, *shared)
-        self.sleep = Consolidator(parts, around)
+        paid = (self.slots, self.accounts)
+        self.meaning, self.sleep = upkeep(parts, self.records, self.stores, tools, paid)
         self._births: Births
         self._writer: Writer
         self._node: Node

@@ -1,0 +1,25 @@
+"""What is done for memories beside what is put into them: vectors and consolidation, put together.
+
+upkeep(parts, ...)    -> Meaning and Consolidator, of one node
+"""
+
+from logos.kernel.meaning import Hooks, Meaning
+from logos.kernel.node.accounts import Accounts
+from logos.kernel.node.parts import Parts
+from logos.kernel.node.private import Privacy
+from logos.kernel.node.records import Records
+from logos.kernel.node.sleep import Around, Consolidator
+from logos.kernel.node.stores import Stores
+from logos.kernel.sched import Slots
+from logos.kernel.syscall import Tools
+
+
+def upkeep(
+    parts: Parts, records: Records, stores: Stores, tools: Tools, paid: tuple[Slots, Accounts]
+) -> tuple[Meaning, Consolidator]:
+    """Searches of `records` go by meaning from now on, too."""
+    privacy = Privacy(parts.store, tools)
+    hooks = Hooks(parts.embedder, records.spaces.after, privacy.holds)
+    meaning = Meaning(parts.store, parts.memory, hooks, parts.clock, parts.vault)
+    records.spaces.near = meaning.near
+    return meaning, Consolidator(parts, Around(records, stores, parts.models, *paid, privacy))
