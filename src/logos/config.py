@@ -184,6 +184,13 @@ class Gateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keepalive_s: Annotated[
         float, Meta(description="a waiting client hears something this often, in seconds", gt=0)
     ] = 10.0
+    idle_s: Annotated[
+        float,
+        Meta(
+            description="a conversation ends when nothing was said for so long, in seconds; 0: never",
+            ge=0,
+        ),
+    ] = 30 * 86_400.0
     model: Annotated[
         str, Meta(description="answers to names nobody has; empty: the model for agents")
     ] = ""
