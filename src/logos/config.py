@@ -26,6 +26,9 @@ from logos.vault import Vault
 
 PREFIX = "LOGOS_"
 
+NESTED = frozenset({"limits"})
+"""Sections of sections: LOGOS_LIMITS_NODE_COST_PER_DAY is limits.node.cost_per_day."""
+
 LISTS = frozenset({"agents", "audit.trust"})
 """Settings that are lists: in a variable their items are separated by colons, as in PATH."""
 
@@ -86,6 +89,27 @@ class Trust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answer_s: Annotated[
         float, Meta(description="how long a question waits for a person, in seconds", gt=0)
     ] = 86400.0
+    questions: Annotated[
+        int, Meta(description="questions of a process and its kin that wait at the same time", ge=0)
+    ] = 8
+
+
+class Allowance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What may be spent on models.  Nothing set: no limit."""
+
+    tokens_per_hour: Annotated[int, Meta(description="tokens in any hour", ge=0)] | None = None
+    tokens_per_day: Annotated[int, Meta(description="tokens in any day", ge=0)] | None = None
+    cost_per_hour: Annotated[float, Meta(description="dollars in any hour", ge=0)] | None = None
+    cost_per_day: Annotated[float, Meta(description="dollars in any day", ge=0)] | None = None
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who has used up his share waits until enough of it is older than the hour or the day."""
+
+    principal: Annotated[
+        Allowance, Meta(description="of each person or client, with all that works for them")
+    ] = Allowance()
+    node: Annotated[Allowance, Meta(description="of all of them together")] = Allowance()
 
 
 class Sandbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,6 +117,9 @@ class Sandbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Mode, Meta(description="weakest confinement accepted for code that agents run")
     ] = Mode.FULL
     pool: Annotated[int, Meta(description="warm sandboxes kept waiting", ge=0, le=64)] = 0
+    cpus: Annotated[
+        float, Meta(description="processors that one run may use, with a cgroup; 0: all", ge=0)
+    ] = 0.0
 
 
 class Commands(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -157,6 +184,13 @@ class Gateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keepalive_s: Annotated[
         float, Meta(description="a waiting client hears something this often, in seconds", gt=0)
     ] = 10.0
+    idle_s: Annotated[
+        float,
+        Meta(
+            description="a conversation ends when nothing was said for so long, in seconds; 0: never",
+            ge=0,
+        ),
+    ] = 30 * 86_400.0
     model: Annotated[
         str, Meta(description="answers to names nobody has; empty: the model for agents")
     ] = ""
@@ -200,6 +234,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="headers of http.fetch by host, such as Authorization = Bearer env:NAME"),
     ] = {}
     trust: Trust = Trust()
+    limits: Limits = Limits()
     gateway: Gateway = Gateway()
     models: Annotated[dict[str, Endpoint], Meta(description="endpoints by name")] = {}
     a2a: A2a = A2a()
@@ -237,6 +272,11 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
         if not rest:
             raw[first] = value.split(":") if first in LISTS else value
         elif isinstance(section := raw.setdefault(first, {}), dict):
+            inner, _, last = rest.partition("_")
+            if first in NESTED and last:
+                section.setdefault(inner, {})[last] = value
+                origins[f"{first}.{inner}.{last}"] = variable
+                continue
             section[rest] = value.split(":") if f"{first}.{rest}" in LISTS else value
         else:
             raise SysError(Code.INVALID, f"settings: {first} is no section", hint=f"see {variable}")

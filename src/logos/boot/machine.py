@@ -83,8 +83,7 @@ async def boot(
         url = config.store.url or await embedded(stack, place, tell)
         await migrated(url, tell)
         store = await stack.enter_async_context(open_store(url, config.store, fault))
-        sandbox = open_sandbox(config.sandbox.mode, pool=config.sandbox.pool)
-        stack.push_async_callback(sandbox.aclose)
+        sandbox = _sandbox(config, stack)
         opened = ModelNames(config, vault, models or {})
         stack.push_async_callback(opened.close)
         agents = _finder(config)
@@ -93,9 +92,8 @@ async def boot(
             open_places(place / "mounts", tools, sandbox, config.mounts, vault)
         )
         browser = serve(places, config, vault, place / "browsers")
-        way = Proxy()
+        way, skills = Proxy(), Skills(place / "skills")
         programs = Programs(sandbox, way)
-        skills = Skills(place / "skills")
         commands = _commands(config, vault, sandbox, skills, way)
         written, rules = site(config)
         parts = Parts(
@@ -116,6 +114,7 @@ async def boot(
             manifests=_manifests(functions, tools, places, written),
             rules=rules,
             trust=config.trust,
+            limits=config.limits,
             memory=config.memory,
             embedder=opened.embedder,
         )
@@ -123,6 +122,13 @@ async def boot(
         _introduce(kernel, way, browser)
         around = (sandbox, places, skills, Workspace(), agents, opened, vault, programs)
         yield Machine(kernel, loaded, functions, *around)
+
+
+def _sandbox(config: Config, stack: AsyncExitStack) -> Sandbox:
+    settings = config.sandbox
+    sandbox = open_sandbox(settings.mode, pool=settings.pool, cpus=settings.cpus)
+    stack.push_async_callback(sandbox.aclose)
+    return sandbox
 
 
 def _manifests(
@@ -141,7 +147,7 @@ def _finder(config: Config) -> Callable[[str, Path | None], Agent]:
 
 def _introduce(kernel: Kernel, way: Proxy, browser: Browsers) -> None:
     """Drivers that hear of processes, or have something to say in their journals."""
-    way.tell(kernel.note)
+    way.tell(kernel.note, kernel.confided)
     browser.attend(kernel.attend)
 
 

@@ -16,9 +16,9 @@ from typing import NamedTuple, TypeAlias
 import anyio
 import msgspec
 
-from logos.abi.driver import Model
+from logos.abi.driver import Model, Price
 from logos.abi.errors import Code, SysError
-from logos.abi.events import Asked, Exited, Interrupted, Thought
+from logos.abi.events import Asked, Exited, Interrupted, Paced, Thought
 from logos.abi.ids import Pid, Seq
 from logos.abi.messages import (
     AnyDelta,
@@ -32,10 +32,12 @@ from logos.abi.messages import (
 )
 from logos.abi.process import Process
 from logos.kernel.journal import Batch, Pending
+from logos.kernel.memory import estimate
 from logos.kernel.node.accounts import Accounts, Wish
 from logos.kernel.node.asked import Models
 from logos.kernel.node.fit import Fitted, Fitter
 from logos.kernel.node.hearing import Cleaned
+from logos.kernel.node.meter import Meter
 from logos.kernel.node.request import kept, prompt_digest, tools_of
 from logos.kernel.node.resident import Resident
 from logos.kernel.process import SECOND, affordable, exit_for, left
@@ -47,6 +49,9 @@ log = logging.getLogger("logos.kernel")
 
 Listener: TypeAlias = Callable[[Pid, Seq, AnyDelta], None]
 """Told of each delta of a process, and of the event that began the thought."""
+
+UNBELIEVABLE = 20
+"""Tokens by our count for each that the provider reports: nobody's tokens are so long."""
 
 MOST_FAILURES = 6
 """Thoughts that failed in a row, each after its driver's own retries."""
@@ -60,6 +65,7 @@ class Shared(NamedTuple):
 
     slots: Slots
     accounts: Accounts
+    meter: Meter
 
 
 class Thinker:
@@ -68,7 +74,7 @@ class Thinker:
     ) -> None:
         self._models = models
         self._fitter = fitter
-        self._slots, self._accounts = shared
+        self._slots, self._accounts, self._meter = shared
         self._gate = gate
         self._listener = listener
         self._recorded: dict[bytes, Batch] = {}  # by digest: how these tools came to disk
@@ -79,6 +85,8 @@ class Thinker:
 
     async def think(self, resident: Resident) -> None:
         process = resident.process
+        if await self._refused(resident):
+            return
         try:
             options = process.options
             model = await self._models(options.model if options else process.agent.model)
@@ -111,7 +119,7 @@ class Thinker:
                         numbered = numbers(delta)
                         heard.append(numbered)
                         tell(numbered)
-                thought = _thought(heard)
+                thought = _at_least(_thought(heard), asked, model.profile.price)
             except SysError as error:
                 _settle_failure(resident, error, heard)
                 return
@@ -124,6 +132,20 @@ class Thinker:
                 resident.thought = None
             if resident.process.reserved is not None:  # else a signal has just settled it
                 await _settle(resident, thought)
+
+    async def _refused(self, resident: Resident) -> bool:
+        """Too much was spent lately: a client hears of it, an agent waits."""
+        process = resident.process
+        refusal = await self._meter.refusal(resident.pid, resident.clock.now())
+        if resident.process is not process:
+            return True  # something arrived meanwhile: its program decides anew
+        if refusal is None:
+            return False
+        if process.options is not None:
+            resident.append(Interrupted(code=Code.LIMIT, message=refusal.text))
+        else:
+            resident.append(Paced(why=refusal.text, paused_until=refusal.until))
+        return True
 
     async def _prepare(self, resident: Resident, model: Model) -> tuple[Request, Asked] | None:
         """None: something arrived meanwhile."""
@@ -231,6 +253,22 @@ def _thought(heard: list[AnyDelta]) -> Thought:
     thought = Thought(message=message, usage=finished.usage, finish=finished.reason)
     msgspec.json.encode(thought)  # raises for text that is no Unicode: better here than later
     return thought
+
+
+def _at_least(thought: Thought, asked: Asked, price: Price) -> Thought:
+    """A provider that counts a small part of what went to and fro is not believed: limits would bound
+    nothing."""
+    usage, message = thought.usage, thought.message
+    text = message.text + "".join(call.name + call.arguments for call in message.calls)
+    sent, came = asked.tokens - asked.output, estimate(text)
+    more_in = sent - usage.input if usage.input * UNBELIEVABLE < sent else 0
+    more_out = came - usage.output if usage.output * UNBELIEVABLE < came else 0
+    if not (more_in or more_out):
+        return thought
+    more = Usage(
+        input=more_in, output=more_out, cost=more_in * price.input + more_out * price.output
+    )
+    return msgspec.structs.replace(thought, usage=usage + more)
 
 
 async def _settle(resident: Resident, thought: Thought) -> None:
