@@ -56,6 +56,7 @@ from logos.kernel.node.parts import Parts, Payer, Terms
 from logos.kernel.node.records import Records
 from logos.kernel.node.spaces import weights_in
 from logos.kernel.node.stores import Hooks, Item, Stores
+from logos.kernel.node.sweep import sweeping
 from logos.kernel.node.think import Shared, Thinker
 from logos.kernel.node.tree import Tree, mounts
 from logos.kernel.node.upkeep import upkeep
@@ -86,7 +87,7 @@ class Kernel:
         self.slots = Slots()
         self._gate = Gate(parts.functions, [lambda p, c: caps.check(p, c, parts.clock.now())])
         tools = Tools(parts.functions, parts.manifests, parts.rules)
-        self.asker = Asker(self._gate, tools, parts.store, parts.trust.answer_s)
+        self.asker = Asker(self._gate, tools, parts.store, parts.trust)
         paid = (self.slots, self.accounts)
         self.meaning, self.sleep = upkeep(parts, self.records, self.stores, tools, paid)
         self._births: Births
@@ -121,6 +122,7 @@ class Kernel:
         thinker = Thinker(self._parts.models, shared, self._gate, fitter, self._hearing.heard)
         await self._node.run(thinker, actor, tasks)
         tasks.start_soon(self.records.spaces.run)
+        tasks.start_soon(sweeping, self._store)
         tasks.start_soon(self.meaning.run, node)
         tasks.start_soon(self.sleep.run, node)
         if await self.records.known(INIT) is None:
