@@ -1,6 +1,7 @@
 """The web: read by http.fetch, and the way out of a sandbox.
 
     Web        the Tool
+    relay      one request for a browser, to hosts of a process
     Proxy      the WayOut; Bounds is how much one call may carry
     readable   HTML -> text
 
@@ -12,5 +13,6 @@ from logos.drivers.http.driver import Web
 from logos.drivers.http.html import readable
 from logos.drivers.http.passage import Bounds
 from logos.drivers.http.proxy import Proxy
+from logos.drivers.http.relaying import relay
 
-__all__ = ["Bounds", "Proxy", "Web", "readable"]
+__all__ = ["Bounds", "Proxy", "Web", "readable", "relay"]

@@ -9,6 +9,7 @@
     Kernel.approvals     what waits for a person
     Kernel.asker         what the gate would say
     Kernel.slots         who may ask a model now
+    Kernel.meter         who has spent what lately
 
 Whoever holds a Kernel acts for the owner, as init does.  What it asks for is journaled at
 the process it concerns.
@@ -51,6 +52,7 @@ from logos.kernel.node.forgetting import bury
 from logos.kernel.node.hearing import Ear, Hearing, Witness
 from logos.kernel.node.lease import Lease
 from logos.kernel.node.letters import posted
+from logos.kernel.node.meter import Meter
 from logos.kernel.node.node import Node
 from logos.kernel.node.parts import Parts, Payer, Terms
 from logos.kernel.node.private import Privacy
@@ -82,6 +84,7 @@ class Kernel:
         self.tree = Tree(self.records, self.stores)
         self.approvals = Approvals(parts.store, self.records, self._post)
         self._hearing = Hearing()
+        self.meter = Meter(parts.store, parts.limits, self.now, lambda: self._node.peers)
         self.slots = Slots()
         self._gate = Gate(parts.functions, [lambda p, c: caps.check(p, c, parts.clock.now())])
         tools = Tools(parts.functions, parts.manifests, parts.rules)
@@ -118,7 +121,7 @@ class Kernel:
         digester = Digester(self._parts.models, self.slots, self.accounts, self._parts.memory)
         self._compactor = Compactor(self.records.fault, digester)
         fitter = Fitter(self.records.fault, self._compactor)
-        shared = Shared(self.slots, self.accounts)
+        shared = Shared(self.slots, self.accounts, self.meter)
         thinker = Thinker(self._parts.models, shared, self._gate, fitter, self._hearing.heard)
         await self._node.run(thinker, actor, tasks)
         tasks.start_soon(self.records.spaces.run)
@@ -253,6 +256,12 @@ class Kernel:
         except journal.Fenced as fenced:
             raise SysError(Code.UNAVAILABLE, f"{fenced}") from fenced
 
+    async def confided(self, pid: Pid) -> bool:
+        """Has this process read what not everybody may know?  Where it is not driven, nobody can say
+        that it has not."""
+        resident = self._node.resident(pid)
+        return resident is None or await self.asker.confided(resident)
+
     def tools(self, agent: Agent) -> tuple[ToolSpec, ...]:
         """What it lists, as its model would be shown it."""
         return self._gate.tools(agent)
@@ -359,6 +368,7 @@ class Kernel:
                 self._births.begun(child.head.pid)
             self._births.begun(entry.head.pid)
         self._node.committed(entries)
+        self.meter.committed(entries)
         self.records.committed(entries)
         self.meaning.written(entries)
         for entry in entries:
