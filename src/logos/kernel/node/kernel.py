@@ -25,6 +25,7 @@ import anyio
 import anyio.abc
 
 from logos.abi.agent import Account, Agent, Limits
+from logos.abi.calls import SearchMemory
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Answered, Compacted, Diverged, Proposed, Reached, Spawned
 from logos.abi.ids import INIT, MailId, Pid, Seq
@@ -36,7 +37,7 @@ from logos.kernel import caps, journal
 from logos.kernel.audit import Notary, export
 from logos.kernel.handlers import TABLE
 from logos.kernel.journal import Entry, Writer
-from logos.kernel.memory import Ask, Fault
+from logos.kernel.memory import Ask, Fault, Sought, found_text
 from logos.kernel.mounts import Mounts
 from logos.kernel.node.accounts import Accounts
 from logos.kernel.node.act import Actor, Hold
@@ -344,8 +345,9 @@ class Kernel:
     async def fault(self, pid: Pid, question: str, ask: Ask) -> Fault:
         return await self.records.fault(pid, question, ask)
 
-    async def search(self, pid: Pid, question: str, tokens: int) -> str:
-        return await self.records.search(pid, question, tokens)
+    async def search(self, pid: Pid, call: SearchMemory) -> str:
+        found = await self.stores.seek(pid, call.question, call.tokens, Sought.of(call.within))
+        return found_text(call.question, found.pages, meant=found.meant)
 
     async def compressed(self, pid: Pid, wanted: Squeeze) -> Compacted | None:
         if (resident := self._node.resident(pid)) is None:
