@@ -54,7 +54,8 @@ async def here(
     loaded = config.Loaded(settled, {})
     async with (
         boot(loaded, models={"m": model}) as machine,
-        open_gateway(machine, settled.gateway, home, surfaces(machine, loaded)) as opened,
+        surfaces(machine, loaded) as also,
+        open_gateway(machine, settled.gateway, home, also) as opened,
     ):
         yield Here(machine, opened.url)
 

@@ -22,7 +22,7 @@ from logos.boot.site import filled_all, learned, seal, site
 from logos.config import Config, Loaded
 from logos.drivers.command import Commands
 from logos.drivers.function import Functions
-from logos.drivers.http import Proxy, Web
+from logos.drivers.http import Hook, Proxy, Web
 from logos.drivers.program import Programs
 from logos.drivers.sandbox import open_sandbox
 from logos.drivers.skills import Skills
@@ -56,6 +56,7 @@ class Machine(NamedTuple):
     models: ModelNames
     vault: Vault
     programs: Programs
+    hook: Hook
 
 
 @asynccontextmanager
@@ -120,7 +121,8 @@ async def boot(
         )
         kernel = await stack.enter_async_context(open_kernel(parts))
         way.tell(kernel.note)
-        around = (sandbox, places, skills, Workspace(), agents, opened, vault, programs)
+        hook = Hook(frozenset(config.a2a.push))
+        around = (sandbox, places, skills, Workspace(), agents, opened, vault, programs, hook)
         yield Machine(kernel, loaded, functions, *around)
 
 

@@ -2,6 +2,7 @@
 
     Web        the Tool
     Proxy      the WayOut; Bounds is how much one call may carry
+    Hook       tells a server something, where the operator allows it
     readable   HTML -> text
 
 Only hosts a Job names are reached, on the addresses their names had when they were checked,
@@ -9,8 +10,9 @@ and nothing on this machine or its network unless it was named outright.
 """
 
 from logos.drivers.http.driver import Web
+from logos.drivers.http.hook import Hook
 from logos.drivers.http.html import readable
 from logos.drivers.http.passage import Bounds
 from logos.drivers.http.proxy import Proxy
 
-__all__ = ["Bounds", "Proxy", "Web", "readable"]
+__all__ = ["Bounds", "Hook", "Proxy", "Web", "readable"]

@@ -49,7 +49,7 @@ class Births:
             )
         now = self._clock.now()
         limits, deadline = grant(owner, terms.limits, now)
-        pid = await self._writer.new_pid()
+        pid = terms.pid or await self._writer.new_pid()
         folder = str(terms.workspace or owner.workspace or self._workspaces / str(pid))
         event = Spawned(
             agent=agent,

@@ -16,6 +16,7 @@ the process it concerns.
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -46,8 +47,9 @@ from logos.kernel.node.fit import Fitter
 from logos.kernel.node.forgetting import bury
 from logos.kernel.node.hearing import Ear, Hearing, Witness
 from logos.kernel.node.lease import Lease
-from logos.kernel.node.letters import posted
+from logos.kernel.node.letters import new_number, posted
 from logos.kernel.node.node import Node
+from logos.kernel.node.once import number_of
 from logos.kernel.node.parts import Parts, Payer, Terms
 from logos.kernel.node.private import Privacy
 from logos.kernel.node.records import Records
@@ -76,6 +78,7 @@ class Kernel:
         self.tree = Tree(self.records, self.stores)
         self.approvals = Approvals(parts.store, self.records, self._post)
         self._hearing = Hearing()
+        self._beginning = anyio.Lock()
         self.slots = Slots()
         self._gate = Gate(parts.functions, [lambda p, c: caps.check(p, c, parts.clock.now())])
         tools = Tools(parts.functions, parts.manifests, parts.rules)
@@ -180,17 +183,33 @@ class Kernel:
         owner = Process(caps=EVERYTHING)
         payer = by if isinstance(by, Payer) else Payer(by)
         terms = Terms(asked, workspace, payer.name, first, payer.accounts)
-        entry, _ = await self._births.make(agent, task, terms, (INIT, owner))
-        await self._writer.append(entry).durable(entry.head.pid)
-        return entry.head.pid
+        if not payer.once:
+            entry, _ = await self._births.make(agent, task, terms, (INIT, owner))
+            await self._writer.append(entry).durable(entry.head.pid)
+            return entry.head.pid
+        async with self._beginning:  # who asks twice at once is answered with the same
+            words = ("start", payer.name, agent.name, payer.once)
+            number = await number_of(self._store, words, self._writer.new_pid)
+            if await self.records.known(Pid(number)) is None:
+                terms = terms._replace(pid=Pid(number))
+                entry, _ = await self._births.make(agent, task, terms, (INIT, owner))
+                await self._writer.append(entry).durable(entry.head.pid)
+            return Pid(number)
 
     async def counted(self, pid: Pid) -> tuple[Account, ...]:
         """The sums that what this process starts counts toward."""
         return counted(pid, await self.records.process(pid))
 
-    async def send(self, pid: Pid, text: str) -> None:
-        """Raise `not_found` or `state` when nobody can get it."""
-        await self._post(pid, Note(text))
+    async def send(self, pid: Pid, text: str, once: str = "") -> None:
+        """Sent again with the same `once`, it is the same letter.  Raise `not_found` or `state` when nobody
+        can get it."""
+        number = None
+        if once:
+            words = ("send", str(pid), once)
+            new = partial(new_number, self._store)
+            number = MailId(await number_of(self._store, words, new))
+        await posted(self._store, pid, Note(text), self._parts.vault, number)
+        self._node.wake(pid)
 
     async def converse(
         self,

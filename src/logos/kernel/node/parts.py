@@ -14,6 +14,7 @@ from logos.abi.agent import Account, Agent, Limits
 from logos.abi.driver import Clock, Embedder
 from logos.abi.errors import Code, SysError
 from logos.abi.events import AnyEvent
+from logos.abi.ids import Pid
 from logos.abi.messages import ToolSpec
 from logos.abi.mount import Mount
 from logos.abi.process import Program
@@ -55,10 +56,12 @@ class Parts(NamedTuple):
 
 
 class Payer(NamedTuple):
-    """Who starts a process, and the sums it counts toward."""
+    """Who starts a process, and the sums it counts toward.  With `once`, what he asked for with the same
+    words before is not started again."""
 
     name: str
     accounts: tuple[Account, ...] = ()
+    once: str = ""
 
 
 class Terms(NamedTuple):
@@ -69,4 +72,5 @@ class Terms(NamedTuple):
     by: str = ""
     more: Sequence[AnyEvent] = ()
     accounts: tuple[Account, ...] = ()
+    pid: Pid | None = None
     carries: Mapping[str, Any] = {}
