@@ -5,17 +5,22 @@
 
 The loss of a question is the cross entropy between the softmax of the scores and the evidence; of a turn
 of several pages the one that scores best is taken for the evidence (two rounds of
-expectation and maximisation).  It is convex, so damped Newton steps with a ridge are enough.
+expectation and maximisation).  It is convex, so a descent that remembers its last steps (L-BFGS) with
+a ridge is enough.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-_ENOUGH = 0.2
-"""A step that gains less than this, of a loss in the thousands, is the last."""
+Floats = NDArray[np.float32]
+_ENOUGH = 1e-5
+"""A step that gains less than this part of the loss is the last."""
+_MEMORY = 12
+"""Steps that are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,7 @@ class Example:
     evidence; `log_weight` makes up for candidates that were left out; `start` ranks before anything
     is known."""
 
-    values: NDArray[np.float32]
+    values: Floats
     streams: NDArray[np.int64]
     golds: tuple[NDArray[np.int64], ...]
     log_weight: Array
@@ -48,89 +53,111 @@ class Ridge:
 
 
 def fit(
-    examples: list[Example], *, ridge: Ridge = Ridge(), rounds: int = 2, steps: int = 12
+    examples: list[Example], *, ridge: Ridge = Ridge(), rounds: int = 2, steps: int = 80
 ) -> Linear:
-    stacked = np.concatenate([each.values for each in examples]).astype(np.float64)
-    mean, scale = stacked.mean(axis=0), stacked.std(axis=0)
-    scale[scale < 1e-6] = 1.0
-    streams = sorted(set(np.concatenate([each.streams for each in examples]).tolist()))
-    width = len(mean)
-    wide = [_spread((each.values - mean) / scale, each.streams, streams) for each in examples]
-    penalty = np.concatenate(
-        [np.full(width, ridge.shared), np.full(width * len(streams), ridge.deviation)]
-    )
-    weights = np.zeros(len(penalty))
+    problem = _Problem(examples, ridge)
+    weights = np.zeros(problem.width * (1 + len(problem.known)))
     for turn in range(rounds):
-        targets = [
-            _target(each, each.start if turn == 0 else x @ weights[place])
-            for each, (x, place) in zip(examples, wide, strict=True)
-        ]
-        weights = _Problem(examples, wide, targets, penalty, ridge.turns).solve(weights, steps)
-    parts = weights.reshape(-1, width)
-    return Linear(mean, scale, parts[0], dict(zip(streams, parts[1:], strict=True)))
+        scores = np.concatenate([each.start for each in examples])
+        problem.aim(scores if turn == 0 else problem.scores(weights))
+        weights = descend(problem.loss, weights, steps)
+    parts = weights.reshape(-1, problem.width)
+    deviation = dict(zip(problem.known, parts[1:], strict=True))
+    return Linear(problem.mean, problem.scale, parts[0], deviation)
 
 
-Wide = tuple[Array, NDArray[np.int64]]
-
-
-def _spread(values: Array, streams: NDArray[np.int64], known: list[int]) -> Wide:
-    """Columns for the shared weights and for each stream present, and which weights they meet."""
-    width = values.shape[1]
-    columns, places = [values], [np.arange(width)]
-    for stream in np.unique(streams):
-        columns.append(values * (streams == stream)[:, None])
-        places.append(width * (1 + known.index(int(stream))) + np.arange(width))
-    return np.concatenate(columns, axis=1), np.concatenate(places)
-
-
-def _target(example: Example, scores: Array) -> Array:
-    """How much of the evidence each candidate is."""
-    target = np.zeros(len(example.values))
-    for gold in example.golds:
-        part = np.exp(scores[gold] - scores[gold].max())
-        target[gold] += part / part.sum()
-    return target
-
-
-@dataclass(frozen=True, slots=True)
 class _Problem:
-    examples: list[Example]
-    wide: list[Wide]
-    targets: list[Array]
-    penalty: Array
-    turns: float
+    """All candidates of all questions, one below the other."""
 
-    def solve(self, weights: Array, steps: int) -> Array:
-        loss, gradient, hessian = self.at(weights, curved=True)
-        for _ in range(steps):
-            step = np.linalg.solve(hessian, gradient)
-            size = 1.0
-            while self.at(weights - size * step, curved=False)[0] > loss and size > 1e-3:
-                size /= 2
-            weights = weights - size * step
-            before, (loss, gradient, hessian) = loss, self.at(weights, curved=True)
-            if before - loss < _ENOUGH:
-                break
-        return weights
+    def __init__(self, examples: list[Example], ridge: Ridge) -> None:
+        values = np.concatenate([each.values for each in examples]).astype(np.float32)
+        self.mean = values.mean(axis=0, dtype=np.float64)
+        self.scale = values.std(axis=0, dtype=np.float64)
+        self.scale[self.scale < 1e-6] = 1.0
+        values -= self.mean.astype(np.float32)
+        values /= self.scale.astype(np.float32)
+        self.width = values.shape[1]
+        streams = np.concatenate([each.streams for each in examples])
+        self.known: list[int] = sorted(set(streams.tolist()))
+        self._parts = [np.flatnonzero(streams == stream) for stream in self.known]
+        self._values = [values[part] for part in self._parts]
+        self._size = np.array([len(each.values) for each in examples])
+        self._start = np.cumsum(self._size) - self._size
+        self._log_weight = np.concatenate([each.log_weight for each in examples])
+        self._golds = [
+            start + gold
+            for each, start in zip(examples, self._start, strict=True)
+            for gold in each.golds
+        ]
+        self._penalty = np.full((1 + len(self.known), self.width), ridge.deviation)
+        self._penalty[0] = ridge.shared
+        self._turns = np.array([len(each.golds) for each in examples], dtype=np.float64)
+        self._weight = self._turns**ridge.turns
+        self._target = np.zeros(len(streams))
 
-    def at(self, weights: Array, *, curved: bool) -> tuple[float, Array, Array]:
-        """Loss, gradient and (when `curved`) curvature."""
-        loss = 0.5 * float((self.penalty * weights * weights).sum())
-        gradient = self.penalty * weights
-        hessian = np.diag(self.penalty)
-        for each, (x, place), target in zip(self.examples, self.wide, self.targets, strict=True):
-            scores = x @ weights[place] + each.log_weight
-            top = scores.max()
-            likely = np.exp(scores - top)
-            total = likely.sum()
-            likely /= total
-            turns = target.sum()
-            weight = turns**self.turns
-            loss -= weight * float((target * (scores - top - np.log(total))).sum())
-            if not curved:
-                continue
-            gradient[place] += weight * (x.T @ (turns * likely - target))
-            centre = likely @ x
-            curve = (x * likely[:, None]).T @ x - np.outer(centre, centre)
-            hessian[np.ix_(place, place)] += weight * turns * curve
-        return loss, gradient, hessian
+    def aim(self, scores: Array) -> None:
+        """How much of the evidence each candidate is, by these scores."""
+        self._target[:] = 0
+        for gold in self._golds:
+            part = np.exp(scores[gold] - scores[gold].max())
+            self._target[gold] += part / part.sum()
+        self._target *= np.repeat(self._weight, self._size)
+
+    def scores(self, weights: Array) -> Array:
+        shared, *own = weights.reshape(-1, self.width)
+        out = np.zeros(len(self._target))
+        for part, values, deviation in zip(self._parts, self._values, own, strict=True):
+            out[part] = values @ (shared + deviation).astype(np.float32)
+        return out
+
+    def loss(self, weights: Array) -> tuple[float, Array]:
+        """And how it changes with the weights."""
+        scores = self.scores(weights) + self._log_weight
+        scores -= np.repeat(np.maximum.reduceat(scores, self._start), self._size)
+        likely = np.exp(scores)
+        total = np.add.reduceat(likely, self._start)
+        penalised = self._penalty.ravel() * weights
+        lost = -float((self._target * (scores - np.repeat(np.log(total), self._size))).sum())
+        pull = likely * np.repeat(self._weight * self._turns / total, self._size) - self._target
+        own = [
+            values.T @ pull[part].astype(np.float32)
+            for part, values in zip(self._parts, self._values, strict=True)
+        ]
+        gradient = np.stack([np.sum(own, axis=0), *own]).astype(np.float64).ravel()
+        return lost + 0.5 * float(penalised @ weights), gradient + penalised
+
+
+def descend(loss: Callable[[Array], tuple[float, Array]], at: Array, steps: int) -> Array:
+    """L-BFGS with halved steps."""
+    now, slope = loss(at)
+    past: list[tuple[Array, Array]] = []
+    for _ in range(steps):
+        way = -_curved(slope, past)
+        size, least = 1.0, 1e-4 * float(slope @ way)
+        while (found := loss(at + size * way))[0] > now + size * least and size > 1e-4:
+            size /= 2
+        moved, bent = size * way, found[1] - slope
+        if float(moved @ bent) > 1e-12:
+            past = [*past[1 - _MEMORY :], (moved, bent)]
+        at = at + moved
+        gained, (now, slope) = now - found[0], found
+        if gained < _ENOUGH * abs(now):
+            break
+    return at
+
+
+def _curved(slope: Array, past: list[tuple[Array, Array]]) -> Array:
+    """The slope times what the last steps tell of the curvature."""
+    out = slope.copy()
+    parts = []
+    for moved, bent in reversed(past):
+        parts.append(float(moved @ out) / float(bent @ moved))
+        out -= parts[-1] * bent
+    if past:
+        moved, bent = past[-1]
+        out *= float(moved @ bent) / float(bent @ bent)
+    else:
+        out /= max(float(np.linalg.norm(slope)), 1e-9)
+    for (moved, bent), part in zip(past, reversed(parts), strict=True):
+        out += moved * (part - float(bent @ out) / float(bent @ moved))
+    return out

@@ -3,6 +3,7 @@
     Vault(environ)            the environment, to look things up in, and what has become known
     Vault.keep(name, value)   from now on this value is a secret
     Vault.clean(data)         the bytes with `[secret NAME]` for each form of each secret in them
+    Veil(vault).feed(data)    the same for a stream: a secret in two pieces is one, too
 
 A driver that has a secret may get it back: in an error, an echo, a page.  What comes in is
 cleaned before it is journaled, so no prompt, row, log or answer has it.  A value is known in
@@ -12,6 +13,7 @@ the forms that programs give it by themselves: as JSON, percent-encoded, base64,
 import base64
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from urllib.parse import quote, quote_plus
 
@@ -28,6 +30,7 @@ class Vault(Mapping[str, str]):
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         self._environ = {} if environ is None else environ
         self._forms: dict[bytes, bytes] = {}
+        self._sorted: list[bytes] = []
         for name, value in self._environ.items():
             if _TELLING.search(name) and "/" not in value[:1]:
                 self.keep(name, value)
@@ -55,6 +58,7 @@ class Vault(Mapping[str, str]):
             self._forms.setdefault(form, instead)
         longest = sorted(self._forms.items(), key=lambda item: -len(item[0]))
         self._forms = dict(longest)  # a secret within a secret is part of the whole one
+        self._sorted = sorted(self._forms)
         return True
 
     def clean(self, data: bytes) -> bytes:
@@ -68,6 +72,53 @@ class Vault(Mapping[str, str]):
         data = text.encode("utf-8", "surrogatepass")
         cleaned = self.clean(data)
         return text if cleaned is data else cleaned.decode("utf-8", "surrogatepass")
+
+    def begins(self, data: bytes) -> int:
+        """Where something begins at the end of the data that may become a secret; its length if
+        nothing does."""
+        longest = len(next(iter(self._forms), b""))
+        start = max(0, len(data) - longest + 1)
+        while start < len(data):
+            if not self._may_become(data[start:]):
+                start += 1
+            elif end := self._across(data, start):
+                start = end
+            else:
+                return start
+        return len(data)
+
+    def _may_become(self, tail: bytes) -> bool:
+        place = bisect_left(self._sorted, tail)
+        return place < len(self._sorted) and self._sorted[place].startswith(tail)
+
+    def _across(self, data: bytes, at: int) -> int:
+        """The end of a whole secret that begins before `at` and ends after it; 0 if there is none."""
+        for form in self._forms:
+            found = data.find(form, max(0, at - len(form) + 1))
+            if 0 <= found < at < found + len(form):
+                return found + len(form)
+        return 0
+
+
+class Veil:
+    """What may be the beginning of a secret is held back until it is one, or none."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        if not self._vault.knows:
+            return data
+        data = self._held + data
+        at = self._vault.begins(data)
+        self._held = data[at:]
+        return self._vault.clean(data[:at])
+
+    def end(self) -> bytes:
+        """What is still held: it has become none."""
+        data, self._held = self._held, b""
+        return self._vault.clean(data)
 
 
 def forms(value: str) -> set[bytes]:

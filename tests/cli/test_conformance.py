@@ -64,6 +64,7 @@ USES: dict[str, tuple[list[str], int]] = {
     "mem status": ([], 0),
     "mem embed": (["--all"], 10),
     "mount": (["none", "no-such-program"], 3),
+    "mount login": (["none"], 3),
     "mounts": ([], 0),
     "ps": (["--all"], 0),
     "run": (["lib", "Read launch.md.", "--workspace", "notes"], 0),

@@ -193,3 +193,57 @@ async def test_one_place_has_one_node(node: Any, world: Any) -> None:
 
 async def _nothing() -> None:
     """In place of a farewell."""
+
+
+@pytest.mark.parametrize("where", ["around it", "in a task of its own"])
+async def test_what_a_node_drove_is_free_at_once_when_an_exception_ends_it(
+    node: Any, world: Any, where: str
+) -> None:
+    """Its lease would hold for an hour."""
+    world.models["m"] = Scripted(lambda r: Say(f"heard {r.messages[-1].text}"))
+
+    async def serve() -> None:
+        async with node(place="a", settings=SLOW) as first:
+            pids.append(await first.spawn(RESIDENT, "hi"))
+            await happened(first, pids[0], Thought)
+            parent = Process(caps=EVERYTHING)
+            entry, _ = await first.born(RESIDENT, "unsaid", Limits(), pid=INIT, parent=parent)
+            first._writer.append(entry)  # nobody waits for it
+            pids.append(entry.head.pid)
+            if where == "around it":
+                raise RuntimeError("of its own")
+            first._tasks.start_soon(fail)
+            await anyio.sleep_forever()
+
+    async def fail() -> None:
+        raise RuntimeError("of its own")
+
+    pids: list[Pid] = []
+    with pytest.raises(ExceptionGroup) as ended:
+        await serve()
+    assert ended.group_contains(RuntimeError, match="of its own")
+    with anyio.fail_after(20):
+        async with node(place="b", settings=SLOW) as second:
+            assert await node_of(second, pids[0]) is not None
+            await second.send(pids[0], "still there?")
+            await happened(second, pids[0], Thought, 2)
+            assert (await second.records.process(pids[1])).task == "unsaid"
+            assert not (await second.records.audit()).broken
+
+
+async def test_a_node_whose_database_is_gone_ends_with_its_own_error(node: Any) -> None:
+    gone = False
+
+    async def fault(_: object) -> None:
+        if gone:
+            raise RuntimeError("no database")
+
+    async def serve() -> None:
+        nonlocal gone
+        async with node(place="a", fault=fault, settings=SLOW):
+            gone = True
+            raise RuntimeError("the first")
+
+    with anyio.fail_after(20), pytest.raises(ExceptionGroup) as ended:
+        await serve()
+    assert ended.group_contains(RuntimeError, match="the first")

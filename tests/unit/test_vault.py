@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -12,10 +13,12 @@ from hypothesis import strategies as st
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Received
 from logos.abi.ids import MailId
+from logos.abi.messages import CallDelta, Finish, Finished, TextDelta, Usage, gather
 from logos.cli.daemon import _Clean
 from logos.config import Config, Loaded, Store, filled, secret, settings
 from logos.kernel.journal import without_secrets
-from logos.vault import LEAST, Vault
+from logos.kernel.node.hearing import Cleaned
+from logos.vault import LEAST, Vault, Veil
 
 VALUE = 'sk-"q\\z/é+%9-planted'
 
@@ -132,3 +135,57 @@ def test_settings_are_shown_without() -> None:
     text = str(rows)
     assert "Bearer env:MINE" in text
     assert "hunter2" not in text
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("size", [1, 3, 10, 1000])
+def test_a_secret_in_pieces_is_found(way: str, size: int) -> None:
+    data = f"before {WAYS[way]} after {WAYS[way]}".encode()
+    vault = holding()
+    veil = Veil(vault)
+    said = b"".join(veil.feed(data[at : at + size]) for at in range(0, len(data), size))
+    assert said + veil.end() == vault.clean(data)
+
+
+@given(st.lists(st.sampled_from([b"ab", b"cd", b"efgh", b"abcdefgh", b"gh-longer", b"x", b"\n"])))
+def test_however_secrets_overlap_none_comes_through(pieces: list[bytes]) -> None:
+    """One is the beginning of another, and its end that of a third."""
+    vault = Vault()
+    values = ("abcdefgh", "abcdefgh-and-more", "gh-longer")
+    assert all(vault.keep(name, value) for name, value in zip("ABC", values, strict=True))
+    veil = Veil(vault)
+    said = b"".join(map(veil.feed, pieces)) + veil.end()
+    assert not any(value.encode() in said for value in values)
+
+
+@given(st.lists(st.binary(max_size=20)))
+def test_what_is_no_secret_comes_through_whole(pieces: list[bytes]) -> None:
+    veil = Veil(holding("planted-value"))
+    assert b"".join(map(veil.feed, pieces)) + veil.end() == b"".join(pieces)
+
+
+def test_only_what_may_become_a_secret_waits() -> None:
+    veil = Veil(holding("planted-value"))
+    assert [veil.feed(piece) for piece in (b"a planet ", b"is pl", b"ai", b"n")] == [
+        b"a planet ",
+        b"is ",
+        b"plai",
+        b"n",
+    ]
+
+
+def test_the_deltas_of_a_thought_have_no_secret_across_them() -> None:
+    heard: list[Any] = []
+    tell = Cleaned(holding("planted-value"), heard.append)
+    tell(TextDelta(text="it is plan"))
+    tell(CallDelta(index=0, id="c", name="f", arguments='{"a": "planted'))
+    tell(TextDelta(text="ted-value, you know, p"))
+    tell(CallDelta(index=1, id="d", name="planted-value", arguments=""))
+    tell(CallDelta(index=0, arguments='-value", "b": "pl'))
+    tell(CallDelta(index=0, arguments='"}'))
+    tell(Finished(reason=Finish.CALLS, usage=Usage()))
+    message, finished = gather(heard)
+    assert finished is not None
+    assert message.text == "it is [secret KEY], you know, p"
+    assert [call.arguments for call in message.calls] == ['{"a": "[secret KEY]", "b": "pl"}', ""]
+    assert [call.name for call in message.calls] == ["f", "[secret KEY]"]

@@ -86,6 +86,10 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = ""
     env: Annotated[dict[str, str], Meta(description="variables; env:NAME and file:/path")] = {}
     headers: Annotated[dict[str, str], Meta(description="sent; env:NAME and file:/path")] = {}
+    client_id: Annotated[
+        str, Meta(description="who we are to a server's login, where it registers nobody itself")
+    ] = ""
+    client_secret: Annotated[str, Meta(description="env:NAME or file:/path of its secret")] = ""
     network: Annotated[bool, Meta(description="a command may use the network")] = False
     hosts: Annotated[
         tuple[str, ...], Meta(description="hosts an OpenAPI document may speak of")

@@ -39,6 +39,7 @@ Handler = Callable[[Ask, Client, str], Awaitable[None]]
 class App:
     def __init__(self, machine: Machine, keepalive_s: float) -> None:
         self._models = machine.models
+        self._vault = machine.vault
         self._kernel = kernel = machine.kernel
         turns = Turns(kernel)
         stored = Stored(turns.past, turns.talks)
@@ -94,6 +95,9 @@ class App:
     async def _refuse(self, ask: Ask, error: SysError) -> None:
         if ask.begun:
             return  # whoever began it has said so
+        said = (self._vault.text(words) for words in (error.message, error.hint))
+        message, hint = said
+        error = SysError(error.code, message, hint=hint, retry_after_s=error.retry_after_s)
         speaks = MESSAGES if "messages" in ask.path or "anthropic-version" in ask.headers else CHAT
         body = speaks.error(error, ask.id)
         await ask.reply(faults.status(error), body, headers=faults.headers(error))

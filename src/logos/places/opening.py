@@ -13,7 +13,7 @@ Invariant: a secret is looked up when a mount is opened, and is in no file of ou
 
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,13 +23,23 @@ import msgspec
 from logos.abi.driver import Command, Job, Network, Sandbox
 from logos.abi.errors import Code, SysError
 from logos.abi.tools import Offer, Place, Provider
-from logos.config import filled
+from logos.config import filled, secret
 from logos.drivers.command import Suite
 from logos.drivers.function import WORKER
-from logos.drivers.mcp import Server, Times, over_http, over_stdio
+from logos.drivers.mcp import (
+    Bearer,
+    Registered,
+    Server,
+    Times,
+    Tokens,
+    login,
+    over_http,
+    over_stdio,
+)
 from logos.drivers.openapi import Api, Reach
 from logos.drivers.remote import Remote
 from logos.kernel import check_manifests
+from logos.vault import Vault
 
 PROCESSES = 256
 """Of one server: those on node.js have dozens of threads."""
@@ -73,7 +83,7 @@ class Opener:
     def open(self, name: str, place: Place, folder: Path) -> Stoppable:
         kind(place)
         if place.url:
-            return self._over_http(name, place)
+            return self._over_http(name, place, folder)
         if place.a2a:
             _check_url(place.a2a)
             return Remote(name, place.a2a, self._secrets(place.headers), place.timeout_s)
@@ -88,10 +98,26 @@ class Opener:
         headers = self._secrets(place.headers)
         return Api(name, place.openapi, Reach(frozenset(place.hosts), headers, place.timeout_s))
 
-    def _over_http(self, name: str, place: Place) -> Stoppable:
+    def _over_http(self, name: str, place: Place, folder: Path) -> Stoppable:
         _check_url(place.url)
-        reach = over_http(place.url, self._secrets(place.headers))
-        return Server(name, reach, self._tasks, _times(place))
+        headers = self._secrets(place.headers)
+        given = any(header.lower() == "authorization" for header in headers)
+        bearer = None if given else Bearer(Tokens(_token_file(folder)), self._keep)
+        return Server(name, over_http(place.url, headers, bearer), self._tasks, _times(place))
+
+    async def login(
+        self, place: Place, folder: Path, tell: Callable[[str], object], within_s: float
+    ) -> None:
+        """Keep what a person's login gives; who opens the place from now on has it."""
+        client = None
+        if place.client_id:
+            known = secret(place.client_secret, self._environ)
+            client = Registered(client_id=place.client_id, client_secret=known)
+        Tokens(_token_file(folder)).keep(await login(place.url, tell, client, within_s))
+
+    def _keep(self, value: str) -> None:
+        if isinstance(self._environ, Vault):
+            self._environ.keep("token", value)
 
     def _over_stdio(self, name: str, place: Place, command: Command) -> Stoppable:
         if not place.own:
@@ -152,6 +178,11 @@ def said(place: Place, provider: Stoppable) -> Mapping[str, Any]:
         return {}
     check_manifests(found)
     return found
+
+
+def _token_file(folder: Path) -> Path:
+    """Beside the folder that a command may write."""
+    return folder.parent / "token.json"
 
 
 class Broken:

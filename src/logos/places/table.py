@@ -3,6 +3,7 @@
     open_places(...)   those of the settings, then those of the home
     Places.serve       a place of ours (Own)
     Places.add         mount a place and keep it; Places.remove lets it go
+    Places.login       to a server that asks who we are, with a person
     Places.accept      take a server's tools as they are now
     Places.shown       for `logos mounts`
 
@@ -12,7 +13,7 @@ Invariant: a mount that is shown as kept is on disk.
 import logging
 import os
 import shutil
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -74,6 +75,8 @@ class _Mounted(NamedTuple):
 
 
 SETTINGS = "logos.toml"
+LOGIN_S = 300.0
+"""For a person to log in somewhere."""
 
 
 class Places:
@@ -119,16 +122,36 @@ class Places:
 
     async def add(self, name: str, place: Place, *, by: str = "") -> tuple[Offer, ...]:
         """Mount it, look at its tools, and keep it; what it offers now is what is accepted.  Raise
-        what its server raises, and keep nothing then."""
+        what its server raises, and keep nothing then, but one that wants a login."""
         self.put(name, place, _origin(by))
+        offers: Sequence[Offer] = ()
+        closed: SysError | None = None
         try:
             offers = await self._mounted[name].offered.offers()
-        except BaseException:
-            await self._drop(name)
-            raise
+        except BaseException as error:
+            if not isinstance(error, SysError) or not _wants_login(error, place):
+                await self._drop(name)
+                raise
+            closed = error
         kept = msgspec.json.encode(_Kept(place, by))
         await anyio.to_thread.run_sync(_written, self._folder / name / "place.json", kept)
+        if closed is not None:
+            closed.hint = f"it is mounted; a person: logos mount login {name}"
+            raise closed
         return tuple(offers)
+
+    async def login(self, name: str, tell: Callable[[str], object]) -> tuple[Offer, ...]:
+        """With a person, who is told where to go.  Raise `unauthenticated`, `timeout`, `state`."""
+        mounted = self._at(name)
+        if not mounted.place.url:
+            raise SysError(Code.INVALID, f"{name} is not reached over HTTP: it takes no login")
+        folder = self._folder / name / "work"
+        await self._opener.login(mounted.place, folder, tell, LOGIN_S)
+        self.tools.take(name)
+        del self._mounted[name]
+        await mounted.provider.stop()
+        self.put(name, mounted.place, mounted.origin)
+        return tuple(await self._mounted[name].offered.offers())
 
     async def remove(self, name: str) -> None:
         mounted = self._at(name)
@@ -223,6 +246,10 @@ async def open_places(
             with anyio.CancelScope(shield=True):
                 await places.stop()
             tasks.cancel_scope.cancel()
+
+
+def _wants_login(error: SysError, place: Place) -> bool:
+    return error.code is Code.UNAUTHENTICATED and bool(place.url) and not place.headers
 
 
 def _kept(folder: Path) -> dict[str, _Kept]:

@@ -6,7 +6,7 @@ from logos.cli.commands.execute import EXEC
 from logos.cli.commands.look import JOURNAL, LOGS, PS, SHOW, TREE
 from logos.cli.commands.machine import AGENTS, CONFIG, DOCTOR, DOWN, STATUS, UP
 from logos.cli.commands.mem import MEMORY
-from logos.cli.commands.mounts import MOUNT, MOUNTS, UMOUNT
+from logos.cli.commands.mounts import LOGIN, MOUNT, MOUNTS, UMOUNT
 from logos.cli.commands.replay import REPLAY
 from logos.cli.commands.serving import MCP
 from logos.cli.commands.shell import SH
@@ -52,6 +52,7 @@ ALL = (
     CHECKPOINT,
     EXPORT,
     MOUNT,
+    LOGIN,
     UMOUNT,
     MOUNTS,
     INSTALL,
@@ -86,7 +87,7 @@ GROUPS = {
         EXPORT,
     ),
     "Clients": (ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE, MCP),
-    "Tools": (MOUNT, UMOUNT, MOUNTS, INSTALL, UNINSTALL, SKILLS),
+    "Tools": (MOUNT, LOGIN, UMOUNT, MOUNTS, INSTALL, UNINSTALL, SKILLS),
     "Machine": (AGENTS, CONFIG, DOCTOR, UP, DOWN, STATUS),
 }
 

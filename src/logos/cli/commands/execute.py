@@ -21,6 +21,7 @@ from logos.cli.registry import DRY_RUN, Argument, Asked, Command
 from logos.cli.shown import line, nano, told_data
 from logos.kernel import Told
 from logos.places import homes
+from logos.vault import Veil
 
 RESTARTS = 20
 SIGNALS = {2: Signal.INT, 15: Signal.TERM}
@@ -159,8 +160,16 @@ async def watch(asked: Asked, pid: Pid, after: Seq) -> int:
     machine, out = asked.node, asked.out
     ended: Exited | None = None
 
+    veils = {number: Veil(machine.vault) for number in (1, 2)}
+
     def ear(stream: int, data: bytes) -> None:
-        if not stream:
+        for number in (1, 2) if not stream else ():  # another run begins
+            show(number, veils[number].end())
+        if stream:
+            show(stream, veils[stream].feed(data))
+
+    def show(stream: int, data: bytes) -> None:
+        if not data:
             return
         if out.json:
             text = data.decode("utf-8", "replace")
@@ -183,6 +192,7 @@ async def watch(asked: Asked, pid: Pid, after: Seq) -> int:
             tasks.cancel_scope.cancel()
     finally:
         stop()
+        ear(0, b"")
     assert ended is not None
     if out.json:
         out.item({"type": "result", "pid": pid, "status": ended.status, "answer": ended.answer}, "")

@@ -17,6 +17,8 @@ OPTIONS = (
     ),
     Argument("--readable", "a folder it may read", many=True),
     Argument("--host", "a host an OpenAPI document may speak of", many=True),
+    Argument("--client-id", "who we are to its login, if it registers nobody", default=""),
+    Argument("--client-secret", "env:NAME or file:/path of the secret to that", default=""),
     Argument("--manifest", "a file that says what a command, or what the tools can do", default=""),
 )
 
@@ -50,6 +52,8 @@ def _place(asked: Asked) -> Place:
         "own": args.own,
         "readable": tuple(str(asked.cwd / Path(r).expanduser()) for r in args.readable),
         "hosts": tuple(args.host),
+        "client_id": args.client_id,
+        "client_secret": args.client_secret,
         "manifest": str(asked.here(args.manifest)) if args.manifest else "",
     }
     match args.target:
@@ -102,6 +106,18 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
+async def login(asked: Asked) -> int:
+    name = asked.arguments.name
+
+    def tell(url: str) -> None:
+        asked.out.raw(2, f"open this in a browser of this machine:\n{url}\n".encode())
+
+    offers = await asked.node.places.login(name, tell)
+    data = {"name": name, "tools": [offer.name for offer in offers]}
+    asked.out.data(data, f"/tools/{name}: {len(offers)} tools")
+    return 0
+
+
 async def umount(asked: Asked) -> int:
     await asked.node.places.remove(asked.arguments.name)
     asked.out.data({"name": asked.arguments.name}, f"{asked.arguments.name} is unmounted")
@@ -150,6 +166,15 @@ MOUNT = Command(
     "of the folder's .venv, else by ours.\n"
     "What the tools say of themselves now is accepted; what changes later is blocked until\n"
     "a person accepts it: logos mount --accept NAME.",
+)
+LOGIN = Command(
+    "mount login",
+    "log in to a mounted server that asks who we are",
+    login,
+    (Argument("name", "as `logos mounts` lists it"),),
+    effect="write",
+    details="By OAuth, in a browser of this machine. The tokens stay in the home, are sent to that\n"
+    "server and to no other, are renewed when they are refused, and are in no journal.",
 )
 UMOUNT = Command(
     "umount",

@@ -127,7 +127,7 @@ class Http:
             raise SysError(
                 Code.UNAUTHENTICATED,
                 f"{self._url} answers {status}: it wants to know who is asking",
-                hint='a person can give a token: headers = {Authorization = "env:NAME"}',
+                hint="a person: logos mount login NAME, or --header 'Authorization=Bearer env:NAME'",
             )
         retry = response.headers.get("retry-after", "")
         raise SysError(

@@ -11,6 +11,8 @@ Invariant: apart from the two ranks, a feature depends on the page, its neighbou
 the space, never on which other pages are candidates.
 """
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,9 +20,10 @@ from numpy.typing import NDArray
 
 from logos.kernel.memory.index import Floats, Scores
 from logos.kernel.memory.near import Near, closeness, nearest
+from logos.kernel.memory.page import Kind
 from logos.kernel.memory.query import Query
 from logos.kernel.memory.space import Space
-from logos.kernel.memory.table import ROLES, TRAITS, Columns
+from logos.kernel.memory.table import KINDS, ROLES, TRAITS, Columns
 from logos.kernel.memory.text import DAY, terms
 
 CANDIDATES = 768
@@ -28,11 +31,19 @@ CANDIDATES = 768
 WISHES = 64
 """And the user's latest standing wishes, which need share no word with what they are about."""
 
+FORMS = (
+    ("when", "temporal"), ("when", "past"), ("number", "numbers"), ("who", "proper"), ("where", "proper"),
+    ("shown", "attached"), ("guess", "self"), ("why", "self"), ("how", "self"), ("several", "kinds"),
+)  # fmt: skip
+"""What a question asks for, and the trait of a text that has it."""
+
 NAMES = (
     # words
     "window", "window_best", "hit", "rare", "window_rank", "own_rank",
-    # neighbours: the turn before and after; an answer follows a question
+    "rare_best", "hit_best", "hit_best_squared", "length_own", "brief", "terms_window",
+    # neighbours: the turn before and after; an answer follows a question; between people, farther ones
     "before_best", "after_best", "answers_best", "asks_window",
+    "before_two", "before_three", "after_two", "after_three",
     # the whole turn the page is a piece of, and its conversation
     "turn_best", "turn_size", "opens_turn", "group_best",
     # who
@@ -42,12 +53,19 @@ NAMES = (
     # what the text is like, whatever the question
     *TRAITS,
     # kinds of things
-    "wanted", "wanted_window", "related",
+    "wanted", "wanted_window", "related", "wanted_near",
     # an answer of the assistant, by what it answers
     "reply", "steps_reply", "answer_reply",
+    # between people: does the text have what the form of the question asks for?
+    *(f"{asks}_{trait}" for asks, trait in FORMS),
 )  # fmt: skip
 _USER, _ASSISTANT = ROLES.index("user"), ROLES.index("assistant")
 _STANDING, _QUESTIONS = TRAITS.index("standing"), TRAITS.index("questions")
+_PEOPLE = KINDS.index(Kind.PEOPLE)
+_FORMS = tuple((asks, TRAITS.index(trait)) for asks, trait in FORMS)
+_MOST = 2
+_BRIEF = 12
+"""Tokens."""
 _SMALL = 1e-6
 _OWN_MOST, _WINDOW_MOST = 1.9, 2.2
 _DECAY_DAYS = 7.0
@@ -107,12 +125,15 @@ def measure(
     best, wide = _most(found.own), _most(found.window)
     user = (cols.role[rows] == _USER).astype(np.float32)
     traits = cols.traits[rows]
+    people = (cols.kind[rows] == _PEOPLE).astype(np.float32)
     turns = _by_turn(found.own, cols)
     around = _neighbours(found, cols, rows, turns / best)
     reply = (cols.role[rows] == _ASSISTANT) * around[0]
     columns = [
         window, window / wide, found.hit[rows], found.rare[rows] / 8, _rank(window), _rank(own),
-        *around,
+        *_matches(found, cols.tokens[rows], rows, best),
+        window / wide * np.float32(math.log1p(len(query.terms))),
+        *around, *(people * each for each in _farther(cols, cols.turn[rows], turns / best)),
         *_surroundings(found, cols, rows, turns, best, wide),
         subject, subject * window / wide, subject * own / best,
         _mentioned(space, query, rows) * (subject < 0),
@@ -122,7 +143,9 @@ def measure(
         *_dates(cols.time[rows], query),
         *traits.T,
         found.wanted[rows], found.wanted_window[rows], found.related[rows],
+        (found.wanted[rows] > 0) * np.maximum(around[0], around[1]),
         reply, np.float32(query.steps) * reply, np.float32(query.answerer) * reply,
+        *((asks in query.asks) * people * np.minimum(traits[:, at], _MOST) for asks, at in _FORMS),
     ]  # fmt: skip
     values = np.stack(columns, axis=1, dtype=np.float32, casting="same_kind")
     heard, said = _known(space, cols, query)
@@ -212,6 +235,16 @@ def _by_turn(own: Floats, cols: Columns) -> Floats:
     return out
 
 
+def _matches(
+    found: _Lexical, tokens: NDArray[np.int64], rows: NDArray[np.int64], best: np.float32
+) -> tuple[Floats, ...]:
+    """How the page's match stands among the others', and how long it is for it."""
+    rare, hit = found.rare[rows] / _most(found.rare), found.hit[rows] / _most(found.hit)
+    length = np.log1p(tokens).astype(np.float32)
+    brief = (tokens < _BRIEF).astype(np.float32)
+    return rare, hit, hit**2, length * found.own[rows] / best, brief
+
+
 def _neighbours(
     found: _Lexical, cols: Columns, rows: NDArray[np.int64], turns: Floats
 ) -> tuple[Floats, ...]:
@@ -227,6 +260,15 @@ def _neighbours(
         asks[before] * turns[before],
         questions[rows] * found.window[rows],
     )
+
+
+def _farther(cols: Columns, turn: NDArray[np.int64], turns: Floats) -> Iterator[Floats]:
+    """The matches of turns two and three steps away."""
+    for link in (cols.before, cols.after):
+        at = link[turn]
+        for _ in range(2):
+            at = np.where(at < 0, -1, link[at])
+            yield turns[at]
 
 
 def _surroundings(

@@ -217,7 +217,7 @@ class Candidates:
 
 
 def choose(found: Candidates, *, budget: int, mass: float) -> tuple[list[int], int]:
-    """Which come in, in order of likelihood for their cost, and the tokens they take.  A turn comes in
+    """Which come in, in order of likelihood (for their cost, where the budget is spent), and the tokens they take.  A turn comes in
     whole unless it costs more than WHOLE of the budget; then its pieces stand for themselves."""
     unit = _units(found, budget * WHOLE)
     number = int(unit.max(initial=-1)) + 1
@@ -227,7 +227,8 @@ def choose(found: Candidates, *, budget: int, mass: float) -> tuple[list[int], i
     np.maximum.at(score, unit, found.scores)
     group = np.zeros(number, dtype=np.int64)
     group[unit] = found.groups
-    order = np.argsort(DENSITY * np.log(cost + 1) - score, kind="stable")
+    dense = DENSITY if mass >= 1 else 0.0
+    order = np.argsort(dense * np.log(cost + 1) - score, kind="stable")
     chosen: list[int] = []
     seen: set[int] = set()
     used, reached = 0, 0.0

@@ -1,6 +1,7 @@
 """What a question gives away before anything is looked up.
 
     read    a question -> Query: its terms, the kinds it asks for, whom it names, and when
+    ASKS    what a question may ask for, by its form
 
 Invariant: the subject's name is not among the terms; who spoke is asked of the table, not of the text.
 """
@@ -23,6 +24,21 @@ _STEPS = re.compile(
     re.IGNORECASE,
 )
 
+ASKS = {
+    name: re.compile(pattern, re.IGNORECASE)
+    for name, pattern in {
+        "when": r"\bwhen\b|\bwhat (?:date|day|year|month|time)\b|\bhow long ago\b",
+        "number": r"\bhow (?:many|much|long|often|old|far|frequently)\b",
+        "who": r"\bwho(?:m|se)?\b",
+        "where": r"\bwhere\b|\b(?:what|which) (?:city|country|state|place)\b",
+        "why": r"\bwhy\b|\breasons?\b",
+        "guess": r"\b(?:would|might|could|likely|considered)\b",
+        "how": r"\bhow (?:does|do|did|has|have|is|was)\b",
+        "several": r"\b(?:what|which) (?:\w+ )?\w+s (?:has|have|did|does|do|are|were)\b",
+        "shown": r"\b(?:photo|picture|image|share[sd]?|painting|show)\b",
+    }.items()
+}
+
 _SHORT = 3
 """Letters a short form of a name has at least."""
 
@@ -31,7 +47,7 @@ _SHORT = 3
 class Query:
     """`wanted` are kinds of things the question asks for, `related` those it mentions; `subjects`
     the known subjects it names; `spans` intervals of microseconds it speaks of; `answerer`: it asks
-    what the assistant itself said; `steps`: how something was gone about."""
+    what the assistant itself said; `steps`: how something was gone about; `asks` are names of ASKS."""
 
     terms: tuple[str, ...]
     wanted: tuple[str, ...]
@@ -40,6 +56,7 @@ class Query:
     spans: tuple[tuple[int, int], ...]
     answerer: bool
     steps: bool = False
+    asks: frozenset[str] = frozenset()
 
 
 def read(
@@ -62,6 +79,7 @@ def read(
         spans=tuple(spans(question, years)),
         answerer=bool(_ANSWERER.search(question)),
         steps=bool(_STEPS.search(question)),
+        asks=frozenset(name for name, form in ASKS.items() if form.search(question)),
     )
 
 

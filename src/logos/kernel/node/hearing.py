@@ -3,6 +3,7 @@
     Hearing.listen(pid, ear)       each delta, with the event that began the thought
     Hearing.attend(pid, witness)   each event, once it is on disk
     Hearing.heard, committed       what the thinker and the writer tell
+    Cleaned(vault, ear)            the deltas of one thought, with no secret in them or across them
 
 Deltas are not certain; events are.  Nothing is kept for who comes later.
 """
@@ -10,11 +11,14 @@ Deltas are not certain; events are.  Nothing is kept for who comes later.
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+import msgspec
+
 from logos.abi.events import AnyEvent
 from logos.abi.ids import Pid, Seq
-from logos.abi.messages import AnyDelta
+from logos.abi.messages import AnyDelta, CallDelta, Finished, TextDelta
 from logos.kernel import journal
 from logos.kernel.journal import Entry
+from logos.vault import Vault, Veil
 
 Ear: TypeAlias = Callable[[Seq, AnyDelta], None]
 Witness: TypeAlias = Callable[[Seq, AnyEvent], None]
@@ -44,6 +48,51 @@ class Hearing:
                     event = journal.decode(row)
                     for witness in witnesses:
                         witness(row.seq, event)
+
+
+class Cleaned:
+    """Text, and the arguments of each call, are streams of their own."""
+
+    def __init__(self, vault: Vault, ear: Callable[[AnyDelta], None]) -> None:
+        self._vault = vault
+        self._ear = ear
+        self._text = Veil(vault)
+        self._calls: dict[int, Veil] = {}
+
+    def __call__(self, delta: AnyDelta) -> None:
+        if not self._vault.knows:
+            self._ear(delta)
+            return
+        match delta:
+            case TextDelta(text=text):
+                self._say(self._text.feed(_bytes(text)))
+            case CallDelta(index=index, arguments=arguments):
+                veil = self._calls.setdefault(index, Veil(self._vault))
+                piece = _text(veil.feed(_bytes(arguments)))
+                if piece or delta.id or delta.name:
+                    name = self._vault.text(delta.name)
+                    self._ear(msgspec.structs.replace(delta, name=name, arguments=piece))
+            case Finished():
+                self._say(self._text.end())
+                for index, veil in self._calls.items():
+                    if rest := _text(veil.end()):
+                        self._ear(CallDelta(index=index, arguments=rest))
+                self._ear(delta)
+            case _:
+                data = self._vault.clean(msgspec.json.encode(delta))
+                self._ear(msgspec.json.decode(data, type=type(delta)))
+
+    def _say(self, data: bytes) -> None:
+        if data:
+            self._ear(TextDelta(text=_text(data)))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogatepass")
 
 
 def _kept(them: dict[Pid, list[Any]], pid: Pid, one: Any) -> Callable[[], None]:

@@ -14,6 +14,7 @@ Whoever holds a Kernel acts for the owner, as init does.  What it asks for is jo
 the process it concerns.
 """
 
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -61,6 +62,8 @@ from logos.kernel.process import counted, tighter
 from logos.kernel.process.mail import AnyMail, Erase, Note, Order, Turn, told
 from logos.kernel.sched import Slots
 from logos.kernel.syscall import Gate, Known, Parent, Tools
+
+log = logging.getLogger("logos.kernel")
 
 
 class Kernel:
@@ -122,6 +125,18 @@ class Kernel:
             await self._begin_init()
         if self._notary is not None:
             tasks.start_soon(self._notary.run)
+
+    async def _abandon(self) -> None:
+        """After an exception: what is known is written, and others may go on at once.  Where even that
+        fails the lease runs out by itself, and then there is nothing to wait for."""
+        if not self._lease.node:
+            return
+        with anyio.move_on_after(self._parts.settings.lease_s, shield=True):
+            for step in (self._writer.drain, self._lease.resign):
+                try:
+                    await step()
+                except Exception:  # why: the exception that ended the node is the one to tell of
+                    log.exception("a node that ends could not %s", step.__name__)
 
     async def _begin_init(self) -> None:
         agent = Agent(name="init", description="the first process", program="init")
@@ -360,12 +375,16 @@ class Kernel:
 async def open_kernel(parts: Parts) -> AsyncGenerator[Kernel]:
     """A node that serves until this is left; then its processes are anybody's."""
     kernel = Kernel(parts)
-    async with anyio.create_task_group() as tasks:
-        await kernel._start(tasks)  # noqa: SLF001 - the one who makes it starts it
-        try:
-            yield kernel
-        finally:
-            tasks.cancel_scope.cancel()
+    try:
+        async with anyio.create_task_group() as tasks:
+            await kernel._start(tasks)  # noqa: SLF001 - the one who makes it starts it
+            try:
+                yield kernel
+            finally:
+                tasks.cancel_scope.cancel()
+    except (Exception, anyio.get_cancelled_exc_class()):
+        await kernel._abandon()  # noqa: SLF001
+        raise
     with anyio.CancelScope(shield=True):  # a clean end must be written
         await kernel._writer.drain()  # noqa: SLF001
         await kernel._lease.resign()  # noqa: SLF001

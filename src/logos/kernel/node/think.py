@@ -10,6 +10,7 @@ budget is never overdrawn, however many processes share it.  A signal cancels th
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 import anyio
@@ -33,6 +34,7 @@ from logos.abi.process import Process
 from logos.kernel.journal import Batch
 from logos.kernel.node.accounts import Accounts, Wish
 from logos.kernel.node.fit import Fitted, Fitter
+from logos.kernel.node.hearing import Cleaned
 from logos.kernel.node.request import kept, prompt_digest, tools_of
 from logos.kernel.node.resident import Resident
 from logos.kernel.process import SECOND, affordable, exit_for, left
@@ -96,6 +98,7 @@ class Thinker:
         began = resident.head.seq
         heard: list[AnyDelta] = []
         numbers = _Numbers(resident.pid, process)
+        tell = Cleaned(resident.writer.vault, partial(self._listener, resident.pid, began))
         with anyio.CancelScope() as scope:
             resident.thought = scope
             try:
@@ -105,7 +108,7 @@ class Thinker:
                     async for delta in model.think(request):
                         numbered = numbers(delta)
                         heard.append(numbered)
-                        self._listener(resident.pid, began, numbered)
+                        tell(numbered)
                 thought = _thought(heard)
             except SysError as error:
                 _settle_failure(resident, error, heard)
