@@ -19,6 +19,7 @@ gives up half when it is full.
 import argparse
 import math
 import random
+import textwrap
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -68,20 +69,24 @@ def lines(conversations: Sequence[Conversation]) -> list[str]:
 
 
 def blocks(text: Sequence[str], count: int, chars: int) -> list[str]:
-    """So many pieces of about the same length from the first so many characters."""
+    """So many pieces of about the same length from the first so many characters.  A line that is longer
+    than two of them is said in several."""
+    share = chars / count
     kept, size = [], 0
     for line in text:
         if size >= chars:
             break
-        kept.append(line)
+        kept += textwrap.wrap(line, int(2 * share)) if len(line) > 2 * share else [line]
         size += len(line)
     found: list[list[str]] = [[]]
-    share, at = size / count, 0
+    at, left = 0, len(kept)
     for line in kept:
-        if at >= share * len(found) and len(found) < count:
+        missing = count - len(found)
+        if found[-1] and missing and (at >= size / count * len(found) or left <= missing):
             found.append([])
         found[-1].append(line)
         at += len(line)
+        left -= 1
     return ["\n".join(block) for block in found]
 
 

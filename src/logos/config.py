@@ -68,6 +68,12 @@ class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     embed_wait_ms: Annotated[
         int, Meta(description="how long a search waits for the question's, in milliseconds", ge=1)
     ] = 300
+    digester: Annotated[
+        str, Meta(description="model that writes digests at compaction; empty: they are extracted")
+    ] = ""
+    digest_wait_s: Annotated[
+        float, Meta(description="how long a thought waits for that, in seconds", gt=0)
+    ] = 20.0
 
 
 class Trust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

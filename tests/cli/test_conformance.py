@@ -62,6 +62,7 @@ USES: dict[str, tuple[list[str], int]] = {
     "mem export": (["--of", str(DONE)], 0),
     "mem space": ([], 0),
     "mem status": ([], 0),
+    "mem compress": ([str(DONE)], 10),
     "mem embed": (["--all"], 10),
     "mount": (["none", "no-such-program"], 3),
     "mount login": (["none"], 3),

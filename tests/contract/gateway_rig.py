@@ -45,6 +45,13 @@ class Rig:
         listed = await self.machine.kernel.records.list(everyone=True)
         return [one.pid for one in listed if one.agent.startswith("gateway/")]
 
+    async def begun(self) -> Pid:
+        """The one conversation, which may think before its birth is on disk."""
+        while not (found := await self.conversations()):
+            pass
+        (pid,) = found
+        return pid
+
 
 @asynccontextmanager
 async def rig(

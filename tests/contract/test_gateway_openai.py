@@ -240,9 +240,7 @@ async def test_a_cancelled_stream(url: str, tmp_path: Path) -> None:
             await began.wait()
             tasks.cancel_scope.cancel()
         with anyio.fail_after(PATIENCE_S):
-            while not (found := await one.conversations()):
-                pass  # it thinks before its birth is on disk
-            (pid,) = found
+            pid = await one.begun()
             async for told in one.machine.kernel.records.follow(pid):
                 if told.row.kind == "interrupted":
                     break

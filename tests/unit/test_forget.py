@@ -96,6 +96,13 @@ def test_no_copy_is_left_and_what_is_no_copy_stays() -> None:
     assert [type(event) for event in left] == [type(event) for event in STORY]
 
 
+def test_what_a_model_wrote_of_a_page_goes_with_it() -> None:
+    told = e.Compacted(digest="[digest]\npages 5-7: he told the code\npage 8: a cake was baked")
+    [*_, left] = after([*STORY, told], 6)
+    assert isinstance(left, e.Compacted)
+    assert left.digest == "[digest]\npage 8: a cake was baked"
+
+
 def test_a_shelf_that_forgot_is_a_shelf_of_what_was_left() -> None:
     forgot = e.Forgot(pages=(Seq(6),), left=tuple(forgotten(rows(STORY), [Seq(6)])))
     one, other = Shelf(), Shelf()

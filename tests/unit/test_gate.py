@@ -55,6 +55,7 @@ VALID: dict[str, dict[str, Any]] = {
     "memory_link": {"node": "/mem/archive/a", "relation": "cites", "to": "12"},
     "memory_forget": {"pages": [3], "path": "/mem/archive/a", "reason": "asked to"},
     "memory_pin": {"page": 3, "pinned": True},
+    "memory_compress": {"keep": [3], "about": "the venue"},
     "memory_todo": {"items": ["[x] look", "pay"]},
     "kv_get": {"key": "a/b"},
     "kv_set": {"key": "a/b", "value": "1", "version": 0},

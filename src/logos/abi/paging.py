@@ -25,7 +25,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Shown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Characters `start:end` of a page; `end` 0: to its end.  `likely` is the probability that it
     was wanted, `why` the reasons that moved its score most.  `time` and `valid_to` are in
-    microseconds; a piece with `valid_to` has been superseded since then."""
+    microseconds; a piece with `valid_to` has been superseded since then; `later` is where its speaker
+    seems to have said otherwise since."""
 
     page: Seq
     start: int = 0
@@ -41,6 +42,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     group: str = ""
     time: int | None = None
     valid_to: int | None = None
+    later: Place | None = None
 
     @property
     def place(self) -> Place:

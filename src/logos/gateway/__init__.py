@@ -11,6 +11,7 @@
     ask.py         one HTTP request
     access.py      who asks
     dialect.py     what a vendor's API is; chat.py, messages.py are two, voice.py a stream
+    shapes.py      what requests look like; description.py tells clients
     translate.py   one vendor's fields in another's words
     faults.py      errors in the vendors' shapes
     prefix.py      what a request goes on with, by what was said

@@ -22,15 +22,19 @@ from logos.gateway.access import Access, Client
 from logos.gateway.answer import Talking
 from logos.gateway.ask import Ask, Gone, Receive, Scope, Send
 from logos.gateway.chat import Chat
-from logos.gateway.dialect import Dialect, Upstream, encode, fields, required
+from logos.gateway.description import document
+from logos.gateway.dialect import Dialect, Upstream, encode, typed
 from logos.gateway.messages import Messages
 from logos.gateway.responses import Responses
+from logos.gateway.shapes import EmbeddingsRequest
 from logos.gateway.stored import Stored
 from logos.gateway.turn import Turns
 
 log = logging.getLogger("logos.gateway")
 
 CHAT, MESSAGES, RESPONSES = Chat(), Messages(), Responses()
+
+NOT_SO = 405
 
 Handler = Callable[[Ask, Client, str], Awaitable[None]]
 """The last is the id in the path, if there is one."""
@@ -61,6 +65,7 @@ class App:
             ("POST", "embeddings"): self._embed,
             ("GET", "models"): self._list_models,
             ("GET", "models", "*"): self._one_model,
+            ("GET", "openapi.json"): _described,
             ("GET", "health"): _hello,
             ("GET", "api", "hello"): _hello,  # which Claude Code asks first
         }
@@ -98,8 +103,7 @@ class App:
         said = (self._vault.text(words) for words in (error.message, error.hint))
         message, hint = said
         error = SysError(error.code, message, hint=hint, retry_after_s=error.retry_after_s)
-        speaks = MESSAGES if "messages" in ask.path or "anthropic-version" in ask.headers else CHAT
-        body = speaks.error(error, ask.id)
+        body = self._speaks(ask).error(error, ask.id)
         await ask.reply(faults.status(error), body, headers=faults.headers(error))
 
     async def _dispatch(self, ask: Ask) -> None:
@@ -110,10 +114,21 @@ class App:
         words = ask.path.removeprefix("/v1").strip("/").split("/")
         handler, id_ = self._route("GET" if ask.method == "HEAD" else ask.method, words)
         if handler is None:
-            known = [m for m in ("GET", "POST") if self._route(m, words)[0] is not None]
-            hint = f"it takes {' and '.join(known)}" if known else "see README.md, the gateway"
-            raise SysError(Code.NOT_FOUND, f"there is no {ask.method} {ask.path}", hint=hint)
+            await self._unknown(ask, words)
+            return
         await handler(ask, client, id_)
+
+    async def _unknown(self, ask: Ask, words: list[str]) -> None:
+        known = [m for m in ("GET", "POST") if self._route(m, words)[0] is not None]
+        said = f"there is no {ask.method} {ask.path}"
+        if not known:
+            raise SysError(Code.NOT_FOUND, said, hint="see /openapi.json")
+        error = SysError(Code.INVALID, said, hint=f"it takes {' and '.join(known)}")
+        allow = (b"allow", ", ".join(known).encode())
+        await ask.reply(NOT_SO, self._speaks(ask).error(error, ask.id), headers=[allow])
+
+    def _speaks(self, ask: Ask) -> Dialect:
+        return MESSAGES if "messages" in ask.path or "anthropic-version" in ask.headers else CHAT
 
     def _route(self, method: str, words: list[str]) -> tuple[Handler | None, str]:
         if (exact := self._routes.get((method, *words))) is not None:
@@ -150,7 +165,8 @@ class App:
 
     async def _embed(self, ask: Ask, client: Client, _: str) -> None:
         body = await ask.body()
-        name = self._models.resolve(required(fields(body), "model", str))[0]
+        asked = typed(body, EmbeddingsRequest, "the body")
+        name = self._models.resolve(asked.model)[0]
         found = await self._models.embed(name, body)
         for account in client.accounts:
             await self._kernel.accounts.charge(account.name, Usage(input=_tokens(found)))
@@ -172,6 +188,11 @@ class App:
             raise SysError(Code.NOT_FOUND, f"there is no model {id_!r}", hint="GET /v1/models")
         shown = _shown(id_, anthropic="anthropic-version" in ask.headers)
         await ask.reply(200, encode(shown))
+
+
+async def _described(ask: Ask, client: Client, _: str) -> None:
+    del client
+    await ask.reply(200, document())
 
 
 class _Used(msgspec.Struct, frozen=True):

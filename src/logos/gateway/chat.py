@@ -31,14 +31,16 @@ from logos.gateway.dialect import (
     encode,
     fields,
     image_of,
+    known,
     opaque,
-    optional,
-    required,
+    refuse,
     rest,
     sse,
     typed,
+    whole,
 )
 from logos.gateway.faults import openai_error
+from logos.gateway.shapes import Call, ChatRequest, ChatSaid, Function, PieceRead, ToolRead
 from logos.gateway.translate import chat_extra
 
 ROLES = {
@@ -50,22 +52,6 @@ ROLES = {
     "function": Role.TOOL,
 }
 
-KNOWN = frozenset(
-    {
-        "model",
-        "messages",
-        "stream",
-        "stream_options",
-        "tools",
-        "max_tokens",
-        "max_completion_tokens",
-        "temperature",
-        "stop",
-        "n",
-    }
-)
-"""What we read.  Anything else is the provider's."""
-
 FINISHES = {
     Finish.STOP: "stop",
     Finish.CALLS: "tool_calls",
@@ -74,88 +60,50 @@ FINISHES = {
 }
 
 
-class _Function(msgspec.Struct):
-    name: str = ""
-    arguments: str | dict[str, Any] | None = None
+FORWARDED = ("tool_choice", "parallel_tool_calls", "response_format", "reasoning_effort", "user")
+KNOWN = known(ChatRequest, *FORWARDED)
 
-
-class _Call(msgspec.Struct):
-    id: str = ""
-    function: _Function | None = None
-
-
-class _Said(msgspec.Struct):
-    role: str
-    content: str | list[msgspec.Raw] | None = None
-    tool_calls: list[_Call] | None = None
-    tool_call_id: str | None = None
-    name: str | None = None
-    refusal: str | None = None
-
-
-class _Url(msgspec.Struct):
-    url: str = ""
-
-
-class _Piece(msgspec.Struct):
-    type: str = ""
-    text: str = ""
-    refusal: str = ""
-    image_url: _Url | str | None = None
-
-
-class _ToolFunction(msgspec.Struct):
-    name: str
-    description: str | None = None
-    parameters: msgspec.Raw = msgspec.Raw(b'{"type":"object","properties":{}}')
-
-
-class _Tool(msgspec.Struct):
-    type: str = "function"
-    function: _ToolFunction | None = None
-
-
-class _StreamOptions(msgspec.Struct):
-    include_usage: bool | None = None
+REFUSED = {
+    "logprobs": "the probabilities of tokens are not passed on",
+    "top_logprobs": "the probabilities of tokens are not passed on",
+    "audio": "nothing is spoken here, only written",
+}
 
 
 class Chat:
     name = "openai"
+    request = ChatRequest
 
     def understand(self, body: bytes, resolve: Resolve) -> Understood:
         found = fields(body)
-        model = required(found, "model", str)
+        asked = typed(body, ChatRequest, "the body")
+        refuse(found, REFUSED)
+        if asked.n not in (None, 1):
+            raise SysError(Code.INVALID, "n: a conversation has one answer", hint="ask n times")
+        model = asked.model
         upstream = resolve(model)
-        if (optional(found, "n", int) or 1) != 1:
-            raise SysError(
-                Code.INVALID,
-                "n: a conversation has one answer",
-                hint="ask n times, or send the header x-logos-process: off",
-            )
-        said = [_message(one) for one in required(found, "messages", list[_Said])]
-        system, messages = split_system(said)
-        tools, plain = _tools(optional(found, "tools", list[msgspec.Raw]) or [])
+        system, messages = split_system([_message(one) for one in asked.messages])
+        tools, plain = _tools(asked.tools or [])
         extra = chat_extra(rest(found, KNOWN), upstream.dialect)
         if not plain and upstream.dialect == self.name:
             extra["tools"] = found["tools"].copy()  # as the client wrote them
-        stop: Any = optional(found, "stop", str | list[str])  # type: ignore[arg-type]
+        stop = asked.stop
         options = Options(
             model=upstream.name,
             system=system,
             tools=tools,
-            max_output=optional(found, "max_completion_tokens", int)
-            or optional(found, "max_tokens", int),
-            temperature=optional(found, "temperature", float),
+            max_output=whole(asked.max_completion_tokens or asked.max_tokens),
+            temperature=asked.temperature,
             stop=(stop,) if isinstance(stop, str) else tuple(stop or ()),
             extra=extra,
         )
-        asked = optional(found, "stream_options", _StreamOptions)
+        also = asked.stream_options
         return Understood(
             model=model,
             messages=messages,
             options=options,
-            stream=bool(optional(found, "stream", bool)),
-            usage=bool(asked and asked.include_usage),
+            stream=bool(asked.stream),
+            usage=bool(also and also.include_usage),
             forward=upstream.dialect == self.name,
         )
 
@@ -271,17 +219,15 @@ class ChatVoice:
 def split_system(
     said: list[Message],
 ) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
-    """The instructions in front, and the conversation."""
+    """The instructions in front, and the conversation.  Who only instructs is answered, too."""
     for at, message in enumerate(said):
         if message.role is not Role.SYSTEM:
             return tuple(said[:at]), tuple(said[at:])
-    return tuple(said), ()
+    return tuple(said[:-1]), tuple(said[-1:])
 
 
-def _message(said: _Said) -> Message:
-    role = ROLES.get(said.role)
-    if role is None:
-        raise SysError(Code.INVALID, f"messages: there is no role {said.role!r}")
+def _message(said: ChatSaid) -> Message:
+    role = ROLES[said.role]
     content = parts(said.content)
     if role is Role.TOOL:
         id_ = CallId(said.tool_call_id or said.name or "")
@@ -294,8 +240,8 @@ def _message(said: _Said) -> Message:
     return Message(role=role, content=tuple(content))
 
 
-def _proposed(call: _Call) -> ToolCall:
-    function = call.function or _Function()
+def _proposed(call: Call) -> ToolCall:
+    function = call.function or Function()
     arguments = function.arguments or ""
     if not isinstance(arguments, str):
         arguments = encode(arguments).decode()
@@ -309,7 +255,7 @@ def parts(content: str | list[msgspec.Raw] | None) -> list[AnyPart]:
 
 
 def _part(raw: msgspec.Raw) -> AnyPart:
-    piece = typed(raw, _Piece, "messages: content")
+    piece = typed(raw, PieceRead, "messages: content")
     match piece.type:
         case "text" | "input_text" | "output_text":
             return Text(text=piece.text)
@@ -327,7 +273,7 @@ def _tools(raws: list[msgspec.Raw]) -> tuple[tuple[ToolSpec, ...], bool]:
     specs = []
     plain = True
     for raw in raws:
-        tool = typed(raw, _Tool, "tools")
+        tool = typed(raw, ToolRead, "tools")
         if tool.function is None:
             plain = False
             continue

@@ -12,9 +12,10 @@ Everything here and in the dialects is pure: bytes in, values out, and the other
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Annotated, Any, Protocol, TypeAlias, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Thought
@@ -92,6 +93,38 @@ class Dialect(Protocol):
 
 
 # -- JSON from outside -------------------------------------------------------------------
+
+
+Count = Annotated[float, Meta(ge=1, le=(1 << 31) - 1, extra_json_schema={"multipleOf": 1})]
+"""Of tokens.  A number is whole by what it is, not by how it is written."""
+
+Shape: TypeAlias = dict[str, Any]
+
+
+def shaped(properties: Shape, *required: str) -> Meta:
+    """What an object has that is looked at later, for the description of the API."""
+    found: Shape = {"type": "object", "properties": properties}
+    return Meta(extra_json_schema=found | ({"required": list(required)} if required else {}))
+
+
+def known(request: type[msgspec.Struct], *forwarded: str) -> frozenset[str]:
+    """The fields of a request that are not the provider's, too."""
+    return frozenset(field.encode_name for field in msgspec.structs.fields(request)) - {*forwarded}
+
+
+def whole(count: float | None) -> int | None:
+    """Raise `invalid`."""
+    if count is not None and count != int(count):
+        raise SysError(Code.INVALID, f"{count} tokens: only whole ones can be had")
+    return None if count is None else int(count)
+
+
+def refuse(found: Mapping[str, msgspec.Raw], why: Mapping[str, str]) -> None:
+    """Raise `invalid` for what would be dropped silently."""
+    for name, reason in why.items():
+        raw = bytes(found.get(name, NULL))
+        if raw not in (b"null", b"false", b"0", b"[]"):
+            raise SysError(Code.INVALID, f"{name}: {reason}")
 
 
 def fields(body: bytes) -> dict[str, msgspec.Raw]:

@@ -1,10 +1,11 @@
 """Anthropic's Messages.  Satisfies Dialect."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
-from logos.abi.errors import Code, SysError
+from logos.abi.errors import SysError
 from logos.abi.events import Thought
 from logos.abi.ids import CallId
 from logos.abi.messages import (
@@ -25,35 +26,24 @@ from logos.gateway.chat import split_system
 from logos.gateway.dialect import (
     NULL,
     Answering,
+    Count,
     Resolve,
     Understood,
     encode,
     fields,
+    known,
     opaque,
-    optional,
-    required,
     rest,
+    shaped,
     typed,
     uncached,
+    whole,
 )
 from logos.gateway.faults import anthropic_error
 from logos.gateway.translate import messages_extra
 from logos.gateway.voice import MessagesVoice
 
 PROVIDER = "anthropic"
-
-KNOWN = frozenset(
-    {
-        "model",
-        "messages",
-        "system",
-        "stream",
-        "tools",
-        "max_tokens",
-        "temperature",
-        "stop_sequences",
-    }
-)
 
 STOPS = {
     Finish.STOP: "end_turn",
@@ -63,9 +53,23 @@ STOPS = {
 }
 
 
+_STRING = {"type": "string"}
+_ANY_TEXT = {"type": ["string", "null"]}
+Block = Annotated[
+    msgspec.Raw,
+    shaped(
+        {
+            **dict.fromkeys(("type", "text", "id", "name", "tool_use_id", "tool_name"), _STRING),
+            "content": {"type": ["string", "array", "null"]},
+            "is_error": {"type": ["boolean", "null"]},
+        }
+    ),
+]
+
+
 class _Said(msgspec.Struct):
-    role: str
-    content: str | list[msgspec.Raw]
+    role: Literal["system", "user", "assistant"]
+    content: str | list[Block]
 
 
 class _Source(msgspec.Struct):
@@ -99,15 +103,72 @@ class _Tool(msgspec.Struct):
     input_schema: msgspec.Raw = msgspec.Raw(b"")
 
 
+Tool = Annotated[
+    msgspec.Raw,
+    shaped(
+        {
+            "name": _STRING,
+            "type": _ANY_TEXT,
+            "description": _ANY_TEXT,
+        },
+        "name",
+    ),
+]
+
+
+class _Choice(msgspec.Struct):
+    type: str = ""
+    name: str = ""
+    disable_parallel_tool_use: bool | None = None
+
+
+class _Format(msgspec.Struct):
+    schema: dict[str, Any] | None = None
+
+
+class _OutputConfig(msgspec.Struct):
+    format: _Format | None = None
+    effort: str | None = None
+
+
+class _Words(msgspec.Struct):
+    text: str = ""
+
+
+class _Metadata(msgspec.Struct):
+    user_id: str | None = None
+
+
+class MessagesRequest(msgspec.Struct):
+    """What is looked at.  Anything else is the provider's."""
+
+    model: str
+    messages: Annotated[list[_Said], Meta(min_length=1)]
+    system: str | list[_Words] | None = None
+    stream: bool | None = None
+    tools: list[Tool] | None = None
+    max_tokens: Count | None = None
+    temperature: float | None = None
+    stop_sequences: list[str] | None = None
+    tool_choice: _Choice | None = None
+    output_config: _OutputConfig | None = None
+    metadata: _Metadata | None = None
+
+
+KNOWN = known(MessagesRequest, "tool_choice", "output_config", "metadata")
+
+
 class Messages:
     name = PROVIDER
+    request = MessagesRequest
 
     def understand(self, body: bytes, resolve: Resolve) -> Understood:
         found = fields(body)
-        model = required(found, "model", str)
+        asked = typed(body, MessagesRequest, "the body")
+        model = asked.model
         upstream = resolve(model)
-        said: list[Message] = _system(found.get("system"))
-        for one in required(found, "messages", list[_Said]):
+        said: list[Message] = _system(asked.system)
+        for one in asked.messages:
             said += _messages(one)
         system, messages = split_system(said)
         extra = messages_extra(rest(found, KNOWN), upstream.dialect)
@@ -116,18 +177,17 @@ class Messages:
         options = Options(
             model=upstream.name,
             system=system,
-            tools=_tools(optional(found, "tools", list[msgspec.Raw]) or []),
-            max_output=optional(found, "max_tokens", int),
-            temperature=optional(found, "temperature", float),
-            stop=tuple(optional(found, "stop_sequences", list[str]) or ()),
+            tools=_tools(asked.tools or []),
+            max_output=whole(asked.max_tokens),
+            temperature=asked.temperature,
+            stop=tuple(asked.stop_sequences or ()),
             extra=extra,
         )
-        stream = bool(optional(found, "stream", bool))
         return Understood(
             model=model,
             messages=messages,
             options=options,
-            stream=stream,
+            stream=bool(asked.stream),
             forward=upstream.dialect == PROVIDER,
         )
 
@@ -222,10 +282,9 @@ def _mark(messages: msgspec.Raw) -> msgspec.Raw:
     return plain
 
 
-def _system(raw: msgspec.Raw | None) -> list[Message]:
-    if raw is None or bytes(raw) == b"null":
+def _system(content: str | list[_Words] | None) -> list[Message]:
+    if content is None:
         return []
-    content = typed(raw, str | list[_Block], "system")  # type: ignore[arg-type]
     if isinstance(content, str):
         return [Message(role=Role.SYSTEM, content=(Text(text=content),))] if content else []
     parts = tuple(Text(text=block.text) for block in content if block.text)
@@ -234,10 +293,7 @@ def _system(raw: msgspec.Raw | None) -> list[Message]:
 
 def _messages(said: _Said) -> list[Message]:
     """Answers of tools are a message of their own, before what the user says to them."""
-    try:
-        role = Role(said.role)
-    except ValueError:
-        raise SysError(Code.INVALID, f"messages: there is no role {said.role!r}") from None
+    role = Role(said.role)
     if isinstance(said.content, str):
         return [Message(role=role, content=(Text(text=said.content),))]
     results: list[AnyPart] = []

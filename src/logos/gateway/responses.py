@@ -5,7 +5,7 @@ a kind that the provider would run itself is left out: here nobody does.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -25,16 +25,18 @@ from logos.abi.messages import (
 from logos.gateway.chat import ROLES, parts, split_system
 from logos.gateway.dialect import (
     Answering,
+    Count,
     Resolve,
     Understood,
     encode,
     fields,
-    optional,
-    required,
+    refuse,
     typed,
+    whole,
 )
 from logos.gateway.faults import openai_error
 from logos.gateway.items import ResponsesVoice, response
+from logos.gateway.shapes import No, Piece
 from logos.gateway.translate import chat_extra, json_schema
 
 ECHOED = (
@@ -72,14 +74,14 @@ FREE = msgspec.Raw(
 
 class _Item(msgspec.Struct):
     type: str = "message"
-    role: str = "user"
-    content: str | list[msgspec.Raw] | None = None
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"] = "user"
+    content: str | list[Piece] | None = None
     id: str | None = None
     call_id: str = ""
     name: str = ""
     arguments: str = ""
     input: str = ""
-    output: str | list[msgspec.Raw] | None = None
+    output: str | list[Piece] | None = None
 
 
 class _Tool(msgspec.Struct):
@@ -90,26 +92,85 @@ class _Tool(msgspec.Struct):
     tools: list["_Tool"] = []
 
 
+class _Format(msgspec.Struct):
+    type: str = "text"
+    name: str | None = None
+    schema: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class _Text(msgspec.Struct):
+    format: _Format | None = None
+    verbosity: str | None = None
+
+
+class _Reasoning(msgspec.Struct):
+    effort: str | None = None
+
+
+class _Choice(msgspec.Struct):
+    type: str = ""
+    name: str | None = None
+
+
+class _Conversation(msgspec.Struct):
+    id: str
+
+
+class ResponsesRequest(msgspec.Struct):
+    """What is looked at."""
+
+    model: str
+    input: str | list[_Item] | None = None
+    instructions: str | None = None
+    stream: bool | None = None
+    tools: list[_Tool] | None = None
+    max_output_tokens: Count | None = None
+    temperature: float | None = None
+    tool_choice: str | _Choice | None = None
+    text: _Text | None = None
+    reasoning: _Reasoning | None = None
+    previous_response_id: str | None = None
+    conversation: str | _Conversation | None = None
+    background: No | None = None
+
+
+class ConversationRequest(msgspec.Struct):
+    items: list[_Item] | None = None
+
+
+REFUSED = {
+    "background": "nobody would come back for the answer here: stream it",
+    "top_logprobs": "the probabilities of tokens are not passed on",
+    "prompt": "prompts are not kept here",
+}
+
+
 class Responses:
     name = "responses"
+    request = ResponsesRequest
 
     def understand(self, body: bytes, resolve: Resolve) -> Understood:
         found = fields(body)
-        model = required(found, "model", str)
+        asked = typed(body, ResponsesRequest, "the body")
+        refuse(found, REFUSED)
+        if b'"message.output_text.logprobs"' in bytes(found.get("include", b"")):
+            raise SysError(Code.INVALID, f"include: {REFUSED['top_logprobs']}")
+        model = asked.model
         upstream = resolve(model)
         said: list[Message] = []
-        if instructions := optional(found, "instructions", str):
-            said.append(Message(role=Role.SYSTEM, content=(Text(text=instructions),)))
-        said += said_in(found.get("input"))
+        if asked.instructions:
+            said.append(Message(role=Role.SYSTEM, content=(Text(text=asked.instructions),)))
+        said += messages_of(asked.input)
         system, messages = split_system(said)
-        tools = _flat(optional(found, "tools", list[_Tool]) or [])
+        tools = _flat(asked.tools or [])
         options = Options(
             model=upstream.name,
             system=system,
             tools=tuple(spec for spec, _ in tools),
-            max_output=optional(found, "max_output_tokens", int),
-            temperature=optional(found, "temperature", float),
-            extra=chat_extra(_extra(found), upstream.dialect),
+            max_output=whole(asked.max_output_tokens),
+            temperature=asked.temperature,
+            extra=chat_extra(_extra(found, asked), upstream.dialect),
         )
         given: dict[str, Any] = {k: found[k].copy() for k in ECHOED if k in found}
         given["_kinds"] = {spec.name: tool for spec, tool in tools}
@@ -117,7 +178,7 @@ class Responses:
             model=model,
             messages=messages,
             options=options,
-            stream=bool(optional(found, "stream", bool)),
+            stream=bool(asked.stream),
             given=given,
         )
 
@@ -135,14 +196,12 @@ class Responses:
         return f"resp_{pid}_{seq}"
 
 
-def said_in(raw: msgspec.Raw | None) -> list[Message]:
+def messages_of(said: str | list[_Item] | None) -> list[Message]:
     """The messages of an `input`."""
-    if raw is None or bytes(raw) == b"null":
-        return []
-    if bytes(raw)[:1] == b'"':
-        return [Message(role=Role.USER, content=(Text(text=typed(raw, str, "input")),))]
+    if isinstance(said, str):
+        return [Message(role=Role.USER, content=(Text(text=said),))]
     found: list[Message] = []
-    for item in typed(raw, list[_Item], "input"):
+    for item in said or ():
         message = _message(item)
         if message is None:
             continue
@@ -157,10 +216,7 @@ def _message(item: _Item) -> Message | None:
     content: tuple[AnyPart, ...]
     match item.type:
         case "message":
-            role = ROLES.get(item.role)
-            if role is None:
-                raise SysError(Code.INVALID, f"input: there is no role {item.role!r}")
-            return Message(role=role, content=tuple(parts(item.content)))
+            return Message(role=ROLES[item.role], content=tuple(parts(item.content)))
         case "function_call":
             call = ToolCall(id=CallId(item.call_id), name=item.name, arguments=item.arguments)
             return Message(role=Role.ASSISTANT, content=(call,))
@@ -193,28 +249,23 @@ def _flat(tools: list[_Tool], space: str = "") -> list[tuple[ToolSpec, tuple[str
     return found
 
 
-def _extra(found: Mapping[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
+def _extra(found: Mapping[str, msgspec.Raw], asked: ResponsesRequest) -> dict[str, msgspec.Raw]:
     """In the words of Chat Completions."""
     extra = {name: found[name].copy() for name in SAME if name in found}
-    if text := optional(found, "text", dict[str, Any]):
-        wanted = text.get("format") or {}
-        if wanted.get("type") == "json_schema":
-            schema = json_schema(
-                wanted.get("name") or "answer",
-                wanted.get("schema"),
-                strict=bool(wanted.get("strict")),
-            )
-            extra["response_format"] = msgspec.Raw(encode(schema))
-        elif wanted.get("type") == "json_object":
-            extra["response_format"] = msgspec.Raw(encode(wanted))
-        if verbosity := text.get("verbosity"):
-            extra["verbosity"] = msgspec.Raw(encode(verbosity))
-    effort = (optional(found, "reasoning", dict[str, Any]) or {}).get("effort")
-    if effort:
-        extra["reasoning_effort"] = msgspec.Raw(encode(effort))
-    choice: Any = typed(found.get("tool_choice", b"null"), Any, "tool_choice")
-    if isinstance(choice, dict) and choice.get("name"):
-        choice = {"type": "function", "function": {"name": choice["name"]}}
-    if isinstance(choice, str) or (isinstance(choice, dict) and "function" in choice):
+    text = asked.text or _Text()
+    if text.format and text.format.type == "json_schema":
+        wanted = text.format
+        schema = json_schema(wanted.name or "answer", wanted.schema, strict=bool(wanted.strict))
+        extra["response_format"] = msgspec.Raw(encode(schema))
+    elif text.format and text.format.type == "json_object":
+        extra["response_format"] = msgspec.Raw(b'{"type":"json_object"}')
+    if text.verbosity:
+        extra["verbosity"] = msgspec.Raw(encode(text.verbosity))
+    if asked.reasoning and asked.reasoning.effort:
+        extra["reasoning_effort"] = msgspec.Raw(encode(asked.reasoning.effort))
+    choice: Any = asked.tool_choice
+    if isinstance(choice, _Choice):
+        choice = {"type": "function", "function": {"name": choice.name}} if choice.name else None
+    if choice:
         extra["tool_choice"] = msgspec.Raw(encode(choice))
     return {name: raw for name, raw in extra.items() if bytes(raw) != b"null"}

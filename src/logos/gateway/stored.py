@@ -20,10 +20,10 @@ from logos.abi.ids import Pid, Seq
 from logos.abi.messages import Message, Role, Text, ToolResult
 from logos.gateway.access import Client
 from logos.gateway.ask import Ask
-from logos.gateway.dialect import Answering, encode, fields, typed
+from logos.gateway.dialect import Answering, encode, typed
 from logos.gateway.items import response
 from logos.gateway.past import Past
-from logos.gateway.responses import said_in
+from logos.gateway.responses import ConversationRequest, messages_of
 from logos.gateway.talks import Talks
 
 MICRO = 1_000_000
@@ -70,9 +70,9 @@ class Stored:
 
     async def create(self, ask: Ask, client: Client, _: str) -> None:
         del client
-        found = fields(await ask.body() or b"{}")
+        asked = typed(await ask.body() or b"{}", ConversationRequest, "the body")
         id_ = f"conv_{secrets.token_hex(16)}"
-        if items := said_in(found.get("items")):
+        if items := messages_of(asked.items):
             self._pending[id_] = items
             while len(self._pending) > PENDING:
                 del self._pending[next(iter(self._pending))]

@@ -44,7 +44,7 @@ def _choice_for_anthropic(extra: Fields) -> dict[str, Any]:
     if isinstance(choice, str):
         found: dict[str, Any] = {"type": words.get(choice, "auto")}
     else:
-        name = choice.get("name") or choice.get("function", {}).get("name", "")
+        name = choice.get("name") or (choice.get("function") or {}).get("name", "")
         found = {"type": "tool", "name": name}
     if bytes(extra.get("parallel_tool_calls", b"")) == b"false" and found["type"] != "none":
         found["disable_parallel_tool_use"] = True
@@ -55,7 +55,7 @@ def _schema(response_format: msgspec.Raw | None) -> Any:
     if response_format is None:
         return None
     wanted = msgspec.json.decode(response_format)
-    return wanted.get("json_schema", {}).get("schema") if isinstance(wanted, dict) else None
+    return (wanted.get("json_schema") or {}).get("schema") if isinstance(wanted, dict) else None
 
 
 def messages_extra(extra: Fields, dialect: str) -> Fields:
@@ -68,7 +68,7 @@ def messages_extra(extra: Fields, dialect: str) -> Fields:
         found |= _choice_for_openai(msgspec.json.decode(extra["tool_choice"]))
     if "output_config" in extra:
         config = msgspec.json.decode(extra["output_config"])
-        if schema := config.get("format", {}).get("schema"):
+        if schema := (config.get("format") or {}).get("schema"):
             found["response_format"] = json_schema("answer", schema)
         if effort := config.get("effort"):
             found["reasoning_effort"] = effort

@@ -17,6 +17,7 @@ from typing import Any
 from logos.abi.calls.base import Call, name, result_type, tool_name
 from logos.abi.calls.fs import Append, List, Read, Search, Write
 from logos.abi.calls.memory import (
+    Compress,
     Forget,
     GetKey,
     Kept,
@@ -49,6 +50,7 @@ CALLS: tuple[type[Call[Any]], ...] = (
     Link,
     Forget,
     Pin,
+    Compress,
     Todo,
     GetKey,
     SetKey,
@@ -73,6 +75,7 @@ __all__ = [
     "Append",
     "Call",
     "CallTool",
+    "Compress",
     "Exec",
     "Exit",
     "Fetch",

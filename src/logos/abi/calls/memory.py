@@ -113,6 +113,13 @@ class Pin(Call[None], tag="memory.pin", frozen=True, kw_only=True):
     pinned: bool = True
 
 
+class Compress(Call[str], tag="memory.compress", frozen=True, kw_only=True):
+    """Take most of your window out now.  Nothing is lost: a digest names its pages."""
+
+    keep: Annotated[tuple[Annotated[int, Meta(ge=1)], ...], Meta(description="pages")] = ()
+    about: Annotated[str, Meta(description="what stays: pages about this")] = ""
+
+
 class Todo(Call[None], tag="memory.todo", frozen=True, kw_only=True):
     """Replace your todo list.  What is done begins with [x]."""
 

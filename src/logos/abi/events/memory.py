@@ -2,6 +2,7 @@
 
 from logos.abi.events.base import Event
 from logos.abi.ids import CallId, MailId, Seq
+from logos.abi.messages import Usage
 from logos.abi.paging import Cut, Part, Place, Refused, Shown, Skeleton
 
 
@@ -20,13 +21,19 @@ class PagedIn(Event, frozen=True, kw_only=True):
 
 class Compacted(Event, frozen=True, kw_only=True):
     """The turns of the events `out`, the messages `parts` and the brought-back pieces `unpaged` leave
-    the window, and of the pages `cut` only the head stays.  `digest` stands for all that is out."""
+    the window, and of the pages `cut` only the head stays.  `digest` stands for all that is out; `model`
+    wrote some of it and used `usage` for that.  `by` is the call, `mail` the letter that asked for it;
+    neither: the window was full."""
 
     out: tuple[Seq, ...] = ()
     parts: tuple[Part, ...] = ()
     digest: str = ""
     unpaged: tuple[Place, ...] = ()
     cut: tuple[Cut, ...] = ()
+    model: str = ""
+    usage: Usage = Usage()
+    by: CallId | None = None
+    mail: MailId = MailId(0)
 
 
 class Pinned(Event, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""mem status, mem embed: how far what is made of memories in the background has come."""
+"""mem status, embed, compress: what is made of memories beside what is put into them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import anyio
 
 from logos.abi.errors import Code, SysError
-from logos.abi.ids import Pid
+from logos.abi.ids import Pid, Seq
 from logos.cli.commands.mem import whose
 from logos.cli.registry import Argument, Asked, Command
 
@@ -82,6 +82,15 @@ async def _followed(asked: Asked, wanted: Mapping[Pid, int]) -> int:
         await anyio.sleep(POLL_S)
 
 
+async def compress(asked: Asked) -> int:
+    given = asked.arguments
+    pid = Pid(given.pid)
+    await asked.node.kernel.records.process(pid)  # says so when there is none
+    pages = await asked.node.kernel.compress(pid, [Seq(n) for n in given.keep], given.about)
+    asked.out.data({"pages": pages}, f"{pages} pages left the window; a digest names them")
+    return 0
+
+
 STATUS = Command("mem status", "which memories are found by meaning, and how far that is", status)
 EMBED = Command(
     "mem embed",
@@ -94,4 +103,15 @@ EMBED = Command(
     ),
     effect="write",
 )
-UPKEEP = (STATUS, EMBED)
+COMPRESS = Command(
+    "mem compress",
+    "take most of a window out now; nothing is lost",
+    compress,
+    (
+        Argument("pid", "number of the process", int),
+        Argument("--keep", "a page that stays; may be given several times", int, many=True),
+        Argument("--about", "pages about this stay, too", default=""),
+    ),
+    effect="write",
+)
+UPKEEP = (STATUS, EMBED, COMPRESS)

@@ -96,6 +96,12 @@ private = true
 idempotent = true
 arguments = { page = "selector", pinned = "choice" }
 
+["memory.compress"]
+impact = "reversible_write"
+private = true
+idempotent = true
+arguments = { keep = "selector", about = "content" }
+
 ["memory.todo"]
 impact = "reversible_write"
 private = true

@@ -4,6 +4,7 @@ space travels to the space's process by mail, in the same transaction as the cal
 from msgspec.structs import replace
 
 from logos.abi.calls import (
+    Compress,
     Forget,
     GetKey,
     Kept,
@@ -34,7 +35,7 @@ from logos.kernel.memory import (
     shared,
     slug,
 )
-from logos.kernel.process.mail import Deposit, Erase, encode
+from logos.kernel.process.mail import Deposit, Erase, Squeeze, encode
 from logos.kernel.syscall import Context, Effects
 
 MOST_EDGES = 50
@@ -157,6 +158,16 @@ async def forget(ctx: Context, call: Forget) -> Effects:
 async def pin(ctx: Context, call: Pin) -> Effects:
     await ctx.kernel.page(ctx.pid, Seq(call.page))  # says so when there is none
     return Effects(events=(Pinned(page=Seq(call.page), pinned=call.pinned),))
+
+
+@TABLE.handles(Compress)
+async def compress(ctx: Context, call: Compress) -> Effects:
+    wanted = Squeeze(tuple(map(Seq, call.keep)), call.about)
+    event = await ctx.kernel.compressed(ctx.pid, wanted)
+    if event is None:
+        return Effects(value="nothing left: there is too little in the window")
+    pages = len(event.out) + len({part.page for part in event.parts})
+    return Effects(value=f"{pages} pages left the window", events=(event,))
 
 
 @TABLE.handles(Todo)

@@ -16,6 +16,7 @@ pure policy says which pages leave the window and what a compaction keeps.
     Resident, marks, victims           replacement
     memorability, keep, survivors      what a compaction keeps
     ask_for, paged_in                  before a thought: what to ask memory, and what its answer means
+    leaving, retold, accepted, told_in   a digest that a model writes
     plan                               what leaves the window, and the digest that stands for it
     tail                               what is recited at the end of a prompt
     view                               a window as people look at it
@@ -28,7 +29,8 @@ pure policy says which pages leave the window and what a compaction keeps.
 Nothing here reads a clock, a store, or anything but the table of weights that ships.
 """
 
-from logos.kernel.memory.compaction import digest_bound, plan
+from logos.kernel.memory.compaction import digest_bound, leaving, plan, retold
+from logos.kernel.memory.digest import Leaving, accepted, told_in
 from logos.kernel.memory.faults import Question, ask_for, paged_in
 from logos.kernel.memory.forget import forgotten
 from logos.kernel.memory.gate import Rules
@@ -83,6 +85,7 @@ __all__ = [
     "Edge",
     "Fault",
     "Kind",
+    "Leaving",
     "Marks",
     "Near",
     "Page",
@@ -102,6 +105,7 @@ __all__ = [
     "Why",
     "Window",
     "abroad",
+    "accepted",
     "ask_for",
     "digest_bound",
     "estimate",
@@ -110,6 +114,7 @@ __all__ = [
     "found_text",
     "keep",
     "key",
+    "leaving",
     "load",
     "marks",
     "memorability",
@@ -122,11 +127,13 @@ __all__ = [
     "plan",
     "render",
     "render_result",
+    "retold",
     "shared",
     "slug",
     "split",
     "survivors",
     "tail",
+    "told_in",
     "victims",
     "view",
 ]

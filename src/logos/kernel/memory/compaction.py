@@ -2,6 +2,8 @@
 
     plan(window, ...)     the Compacted that brings it down to `goal` tokens
     digest_bound          how long a digest may be
+    leaving               what a Compacted takes out, as text
+    retold                the same Compacted with lines of a model in its digest
 
 Protected are pinned pages, what was wanted for the coming thought, and the newest turns.  Where that
 is more than there is room for, the newest turns are given up but for what came since the last thought,
@@ -14,12 +16,14 @@ Invariant: after the plan is folded the window has at most `room` tokens, by its
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Compacted
 from logos.abi.ids import Seq
 from logos.abi.messages import Message, Role, Text, ToolResult
 from logos.abi.paging import Cut, Part
-from logos.kernel.memory.digest import Leaving, digest
+from logos.kernel.memory.digest import Leaving, digest, rewritten
 from logos.kernel.memory.page import Kind, Page, page_of
 from logos.kernel.memory.policy import Resident, victims, worths
 from logos.kernel.memory.telling import LEAD, MESSAGE_TOKENS
@@ -73,7 +77,7 @@ class _Need:
     demanded: bool
 
 
-def plan(window: Window, *, goal: int, room: int) -> Compacted:
+def plan(window: Window, *, goal: int, room: int, recent: int = RECENT) -> Compacted:
     """Down to `goal` where that can be, and to `room` in any case."""
     units = _units(window)
     bound = digest_bound(room)
@@ -83,7 +87,7 @@ def plan(window: Window, *, goal: int, room: int) -> Compacted:
     worth = _worth(units, _talk(window))
     unthought = _unthought(window)
     out: set[int] = set()
-    for newest, aim in ((max(RECENT, unthought), goal), (unthought, room), (1, room)):
+    for newest, aim in ((max(recent, unthought), goal), (unthought, room), (1, room)):
         if (left := fixed + _size(units, out)) > aim:
             here = _Need(left - aim, newest, demanded=aim == goal)
             out |= _victims(window, units, worth, out, here)
@@ -98,6 +102,26 @@ def plan(window: Window, *, goal: int, room: int) -> Compacted:
         unpaged=tuple(unit.piece.shown.place for unit in gone if unit.piece is not None),
         cut=tuple(cuts),
     )
+
+
+def leaving(window: Window, event: Compacted) -> list[Leaving]:
+    """Of the window it is planned on."""
+    out, parts = set(event.out), {(one.page, one.part) for one in event.parts}
+    gone = [
+        _Unit(sum(turn.tokens for turn in bundle), 0, tuple(bundle))
+        for bundle in bundles(window.body)
+        if not bundle[0].block
+        and not bundle[0].pieces
+        and all(key in parts or key[0] in out for turn in bundle for key in turn.keys)
+    ]
+    return _leaving(gone)
+
+
+def retold(window: Window, event: Compacted, told: Sequence[str], *, room: int) -> Compacted:
+    """`told` stands in place of what models said so far."""
+    old = rewritten(window.digest, told)
+    text = digest(old, leaving(window, event), bound=digest_bound(room))
+    return msgspec.structs.replace(event, digest=text)
 
 
 def _units(window: Window) -> list[_Unit]:

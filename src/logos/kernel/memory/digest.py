@@ -2,6 +2,10 @@
 
     Leaving     a turn on its way out
     digest      the digest so far and what leaves -> the digest, at most so many tokens long
+    told_in     what a model wrote in a digest
+    untold      a digest without what a model wrote of some pages
+    rewritten   a digest with other lines of a model
+    accepted    of what a model wrote, the lines that name pages, as far as they fit
     HEAD        how a digest begins
 
 A line stands for a run of pages and has the words that set it apart from the others.  Above the
@@ -34,10 +38,13 @@ LONGEST = 48
 """Characters of a word: a path or an address is worth having whole."""
 READ = 4000
 """Characters of a page that are looked at."""
+TOLD_CHARS = 300
+"""Of a line that a model wrote."""
 NAMED = 2.0
 """What a name, or an argument of a call, counts beside a word."""
 
 _LINE = re.compile(r"pages? (\d+)(?:-(\d+))? \((\d+)\): (.*)")
+_TOLD = re.compile(r"(?:[-*\u2022] )?[Pp]ages? (\d+)(?: ?[-\u2013] ?(\d+))?: (\S.*)")
 _WORD = re.compile(r"[^\W\d_][\w'\u2019-]{2,}|\d[\d.,:/-]*\d")
 _ARGUMENT = re.compile(r'"((?:[^"\\\s]|\\.){3,})"')
 
@@ -79,6 +86,52 @@ def digest(old: str, leaving: Iterable[Leaving], *, bound: int) -> str:
             head.append(text)
             spent += cost
     return "\n".join([*head, *map(str, _bounded(lines, bound - spent))])
+
+
+def told_in(text: str) -> list[str]:
+    return _read(text)[1]
+
+
+def rewritten(old: str, told: Sequence[str]) -> str:
+    return "\n".join([*told, *map(str, _read(old)[0])])
+
+
+def untold(text: str, pages: frozenset[Seq]) -> str:
+    """Without what a model wrote of these pages."""
+
+    def names(line: str) -> bool:
+        found = _TOLD.fullmatch(line)
+        return found is not None and any(
+            int(found[1]) <= page <= int(found[2] or found[1]) for page in pages
+        )
+
+    return "\n".join(line for line in text.splitlines() if not names(line))
+
+
+def accepted(text: str, pages: Iterable[Seq], old: str, *, bound: int) -> list[str]:
+    """Lines of the form `pages 3-9: ...` about `pages`, or about pages that the digest so far names.
+    At most half the bound: the rest is for the lines by which every page is found."""
+    known = set(pages)
+    ranges = [(line.first, line.last) for line in _read(old)[0]]
+    kept: list[str] = []
+    spent = 0
+    for line in text.splitlines():
+        found = _TOLD.fullmatch(line.strip())
+        if found is None:
+            continue
+        first, last = int(found[1]), int(found[2] or found[1])
+        here = (first in known and last in known) or any(
+            a <= first and last <= b for a, b in ranges
+        )
+        if first > last or not here:
+            continue
+        where = f"page {first}" if first == last else f"pages {first}-{last}"
+        said = f"{where}: {' '.join(found[3].split())[:TOLD_CHARS]}"
+        if (cost := estimate(said) + 1) + spent > bound // 2 - estimate(HEAD):
+            break
+        kept.append(said)
+        spent += cost
+    return kept
 
 
 def _read(old: str) -> tuple[list[_Line], list[str]]:

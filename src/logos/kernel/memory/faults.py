@@ -13,14 +13,18 @@ but for the question itself, which would be the best answer to it.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from logos.abi.events import PagedIn
 from logos.abi.ids import Seq
 from logos.abi.messages import Role
 from logos.abi.paging import Place, Refused, Shown
 from logos.kernel.memory.gate import Rules
+from logos.kernel.memory.later import Statement, overtaken
 from logos.kernel.memory.page import Page
 from logos.kernel.memory.pager import Ask, Fault, Why
 from logos.kernel.memory.telling import LEAD
+from logos.kernel.memory.tokens import estimate
 from logos.kernel.memory.window import Turn, Window
 
 ASKED_SHARE = 0.25
@@ -28,6 +32,10 @@ ASKED_SHARE = 0.25
 
 MOST = 16_000
 """Tokens, however large the room."""
+
+TERSE = 64
+"""Tokens of a question that needs all of that.  Who says more says himself what it is about, and has his
+window turned over sooner: he is reminded of so much less as his words are more."""
 
 LEAST = 64
 """Tokens: below that nothing is worth a search."""
@@ -53,7 +61,8 @@ def ask_for(window: Window, room: int) -> Question | None:
         return None
     text = news(window)
     asking = frozenset(page for turn in since_thought(window) for page in turn.pages)
-    budget = min(int(room * ASKED_SHARE), MOST)
+    terse = TERSE / max(estimate(text), TERSE)
+    budget = int(min(room * ASKED_SHARE, MOST) * terse)
     if not text.strip() or budget < LEAST:
         return None
     return Question(text, Ask(budget=budget, rules=Rules(events=asking)))
@@ -62,7 +71,7 @@ def ask_for(window: Window, room: int) -> Question | None:
 def paged_in(window: Window, question: str, fault: Fault) -> PagedIn | None:
     """None: there is nothing to tell."""
     reasons = {why.page: why for why in fault.why}
-    shown = [_shown(page, reasons.get(page.id)) for page in fault.pages]
+    shown = marked([_shown(page, reasons.get(page.id)) for page in fault.pages])
     fresh = tuple(one for one in shown if not holds(window, one))
     used = tuple(one.place for one in shown if holds(window, one))
     event = PagedIn(
@@ -83,6 +92,24 @@ def paged_in(window: Window, question: str, fault: Fault) -> PagedIn | None:
     )
     told = fresh or used or "?" in question
     return event if told else None
+
+
+def marked(shown: list[Shown]) -> list[Shown]:
+    """With where the same speaker has said otherwise since.  Of a long answer nothing is said: its numbers are
+    examples more often than not."""
+    told = [(at, one) for at, one in enumerate(shown) if one.role != Role.ASSISTANT]
+    later = overtaken([_statement(one) for _, one in told])
+    out = list(shown)
+    for old, new in later.items():
+        at, piece = told[old]
+        place = told[new][1].place
+        out[at] = replace(piece, later=Place(page=place.page, pid=place.pid))
+    return out
+
+
+def _statement(piece: Shown) -> Statement:
+    order = (piece.time or 0, piece.page)
+    return Statement(order, (piece.pid, piece.subject or piece.role), piece.text)
 
 
 def _shown(page: Page, why: Why | None) -> Shown:

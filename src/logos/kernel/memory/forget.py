@@ -20,6 +20,7 @@ import msgspec
 
 from logos.abi.ids import Seq
 from logos.abi.paging import Skeleton
+from logos.kernel.memory.digest import untold
 
 GONE = "[forgotten]"
 
@@ -157,7 +158,10 @@ def _opaque(part: Any) -> bool:
 
 
 def _unpaged(kind: str, event: Any, named: frozenset[Seq]) -> Any:
-    """Pieces that were brought back lose their words by their number."""
+    """Pieces that were brought back lose their words by their number, and so do the lines of a
+    digest that a model wrote in words of its own."""
+    if kind == "compacted" and event.get("digest"):
+        return event | {"digest": untold(event["digest"], named)}
     if kind != "pagedin":
         return event
     shown = [

@@ -3,6 +3,7 @@
     line, header    what one page, and one conversation, adds to the text
     render          pages -> text, in the order they were said
     line_cost, HEADER_COST
+    earlier         how a statement is marked that a later one says differently
     brought_back    pieces that were paged in -> the message that holds them
 
 A conversation has its date once; a line has the page's id, which is also how it is cited, and who
@@ -16,7 +17,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from logos.abi.paging import Shown
+from logos.abi.paging import Place, Shown
 from logos.kernel.memory.page import Page
 
 HEADER_COST = 10
@@ -67,8 +68,16 @@ def _piece(piece: Shown) -> str:
     where = f"{piece.pid}/{piece.page}" if piece.pid else f"{piece.page}"
     part = f"+{piece.start}" if piece.start else ""
     old = _SUPERSEDED if piece.valid_to is not None else ""
+    if not old and piece.later is not None:
+        old = f" ({earlier(piece.later)})"
     who = piece.subject or piece.role
     return f"{where}{part} {who}{old}: {_shielded(piece.text)}"
+
+
+def earlier(later: Place) -> str:
+    """What is said of a statement that was overtaken."""
+    where = f"{later.pid}/{later.page}" if later.pid else f"{later.page}"
+    return f"earlier; see also {where}, said later"
 
 
 def _day(piece: Shown) -> int:

@@ -32,6 +32,9 @@ from logos.abi.events import (
 )
 from logos.abi.ids import CallId, Seq
 from logos.abi.messages import Role
+from logos.abi.paging import Place
+from logos.kernel.memory.later import Statement, overtaken
+from logos.kernel.memory.layout import earlier
 from logos.kernel.memory.near import Near
 from logos.kernel.memory.page import Kind, Page, Source, page_of, split
 from logos.kernel.memory.pager import Ask, Fault, Pager
@@ -230,9 +233,18 @@ def found_text(question: str, pages: Sequence[Page], *, meant: bool = False) -> 
     asked = set(terms(question))
     if not meant and not any(asked.intersection(terms(page.text)) for page in pages):
         return NOTHING
-    return "\n\n".join(map(_shown, pages))
+    later = overtaken([_statement(page) for page in pages])
+    return "\n\n".join(_shown(page, pages, later.get(at)) for at, page in enumerate(pages))
 
 
-def _shown(page: Page) -> str:
+def _statement(page: Page) -> Statement:
+    who = page.subject or page.role
+    text = "" if who == Role.ASSISTANT else page.text
+    return Statement((page.time or 0, page.source.seq), (who,), text)
+
+
+def _shown(page: Page, pages: Sequence[Page], later: int | None) -> str:
     where = page.source
-    return f"[page {where.seq}, from character {where.start}, {page.role}]\n{page.text.strip()}"
+    said = "" if later is None else f", {earlier(Place(page=pages[later].source.seq))}"
+    head = f"[page {where.seq}, from character {where.start}, {page.role}{said}]"
+    return f"{head}\n{page.text.strip()}"

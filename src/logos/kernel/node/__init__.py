@@ -7,6 +7,7 @@ Payer                who starts a process, and what it counts toward
 Turn                 what a client of the gateway says
 """
 
+from logos.kernel.node.asked import Models
 from logos.kernel.node.kernel import Kernel, open_kernel
 from logos.kernel.node.lease import Dead
 from logos.kernel.node.parts import Parts, Payer
@@ -14,7 +15,6 @@ from logos.kernel.node.reask import Again, reasked
 from logos.kernel.node.records import Listed, Records, Told
 from logos.kernel.node.redecide import Changed, Redecided, redecided
 from logos.kernel.node.replay import Replayed
-from logos.kernel.node.think import Models
 from logos.kernel.node.why import Why, explained
 from logos.kernel.process.mail import Turn
 

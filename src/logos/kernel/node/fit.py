@@ -7,8 +7,8 @@ here is paid for by the length of a history: a search reads its index, a compact
 """
 
 import math
-from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import anyio.to_thread
 import msgspec
@@ -16,11 +16,8 @@ import msgspec
 from logos.abi.driver import Model, Price, Profile
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Compacted
-from logos.abi.ids import Pid
 from logos.abi.messages import Request, ToolSpec
 from logos.kernel.memory import (
-    Ask,
-    Fault,
     Window,
     ask_for,
     estimate,
@@ -30,11 +27,9 @@ from logos.kernel.memory import (
     plan,
     tail,
 )
+from logos.kernel.node.compact import Compactor, Faults
 from logos.kernel.node.request import assemble
 from logos.kernel.node.resident import Resident
-
-Faults: TypeAlias = Callable[[Pid, str, Ask], Awaitable[Fault]]
-"""The pages of a process's memory that a question needs."""
 
 TRIES = 4
 """Compactions for one thought: the estimate may be further off after one than before."""
@@ -58,8 +53,9 @@ class Fitted(NamedTuple):
 
 
 class Fitter:
-    def __init__(self, faults: Faults) -> None:
+    def __init__(self, faults: Faults, compactor: Compactor) -> None:
         self._faults = faults
+        self.compactor = compactor
         self._tools: tuple[Sequence[ToolSpec], int] = ((), 0)
 
     async def fit(
@@ -139,9 +135,13 @@ class Fitter:
         beside = fitted.estimated - window.total
         goal, most = (int(size / factor) - beside for size in (found.low, found.high))
         event = await _planned(window, goal, most)
+        if resident.process is process:
+            event = await self.compactor.told(resident, window, event, most)
         if resident.process is not process:
             return False
         resident.append(event)
+        if event.usage.tokens:
+            await self.compactor.settle(resident)
         return True
 
 

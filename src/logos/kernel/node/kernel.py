@@ -25,7 +25,7 @@ import anyio.abc
 
 from logos.abi.agent import Account, Agent, Limits
 from logos.abi.errors import Code, SysError
-from logos.abi.events import Answered, Diverged, Proposed, Reached, Spawned
+from logos.abi.events import Answered, Compacted, Diverged, Proposed, Reached, Spawned
 from logos.abi.ids import INIT, MailId, Pid, Seq
 from logos.abi.messages import ToolSpec
 from logos.abi.mount import Mount
@@ -44,6 +44,8 @@ from logos.kernel.node.act import Actor, Hold
 from logos.kernel.node.approvals import Approvals
 from logos.kernel.node.ask import Asker
 from logos.kernel.node.births import Births
+from logos.kernel.node.compact import Compactor
+from logos.kernel.node.digester import Digester
 from logos.kernel.node.fit import Fitter
 from logos.kernel.node.forgetting import bury
 from logos.kernel.node.hearing import Ear, Hearing, Witness
@@ -59,7 +61,7 @@ from logos.kernel.node.stores import Hooks, Item, Stores
 from logos.kernel.node.think import Shared, Thinker
 from logos.kernel.node.tree import Tree, mounts
 from logos.kernel.process import counted, tighter
-from logos.kernel.process.mail import AnyMail, Erase, Note, Order, Turn, told
+from logos.kernel.process.mail import AnyMail, Erase, Note, Order, Squeeze, Turn, told
 from logos.kernel.sched import Slots
 from logos.kernel.syscall import Gate, Known, Parent, Tools
 
@@ -115,7 +117,9 @@ class Kernel:
             tasks=tasks,
             hold=Hold(lambda: self._lease.fresh, self._node.lost),
         )
-        fitter = Fitter(self.records.fault)
+        digester = Digester(self._parts.models, self.slots, self.accounts, self._parts.memory)
+        self._compactor = Compactor(self.records.fault, digester)
+        fitter = Fitter(self.records.fault, self._compactor)
         shared = Shared(self.slots, self.accounts)
         thinker = Thinker(self._parts.models, shared, self._gate, fitter, self._hearing.heard)
         await self._node.run(thinker, actor, tasks)
@@ -298,6 +302,12 @@ class Kernel:
             return forgot.pages
         return await self.stores.forgotten(pid, erase)
 
+    async def compress(self, pid: Pid, keep: Sequence[Seq] = (), about: str = "") -> int:
+        """Have most of its window taken out; how many pages that were.  Raise `state` when it has
+        exited."""
+        event = await self.stores.compacted(pid, Squeeze(tuple(keep), about))
+        return len(event.out) + len({part.page for part in event.parts})
+
     async def space(self, name: str) -> Pid:
         """The process that keeps what is shared at /mem/NAME; it is started if there is none."""
         return await self.stores.open(name)
@@ -346,6 +356,11 @@ class Kernel:
 
     async def search(self, pid: Pid, question: str, tokens: int) -> str:
         return await self.records.search(pid, question, tokens)
+
+    async def compressed(self, pid: Pid, wanted: Squeeze) -> Compacted | None:
+        if (resident := self._node.resident(pid)) is None:
+            raise SysError(Code.UNAVAILABLE, f"process {pid} is not driven here")
+        return await self._compactor.compressed(resident, wanted)
 
     async def born(
         self, agent: Agent, task: str, limits: Limits, *, parent: Parent

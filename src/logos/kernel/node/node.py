@@ -41,6 +41,7 @@ from logos.kernel.process.mail import (
     is_note,
     listening,
     lost_thought,
+    squeeze,
 )
 from logos.store import Store
 
@@ -313,6 +314,7 @@ class Node:
                 self._deliver(resident, letters)
                 for letter in letters:
                     await obey(self._store, resident, letter)
+                    await self._thinker.obey(resident, letter)
                 await resident.save(self._store)  # an archive only ever gets mail
                 if not resident.more_mail:
                     break
@@ -327,7 +329,7 @@ class Node:
             process = resident.process
             if process.status is Status.EXITED:
                 return
-            if erasure(letter.body) or (is_note(letter.body) and not listening(process)):
+            if _inward(letter.body) or (is_note(letter.body) and not listening(process)):
                 resident.unread = True  # it stays in the mail: _post takes a look into the journal
                 continue
             events = deliver(process, letter.id, letter.sender, letter.body)
@@ -377,6 +379,11 @@ class Node:
         for entry in entries:
             for letter in entry.letters:
                 self.wake(letter.to)
+
+
+def _inward(body: bytes) -> bool:
+    """What becomes of it is decided by what the process holds, which takes a while."""
+    return erasure(body) is not None or squeeze(body) is not None
 
 
 def _cancel_thought(resident: Resident) -> None:

@@ -21,7 +21,7 @@ from logos.abi.process import Program
 from logos.kernel.audit import Seal
 from logos.kernel.flow import Table
 from logos.kernel.mounts import Drivers
-from logos.kernel.node.think import Models
+from logos.kernel.node.asked import Models
 from logos.kernel.syscall import Declared
 from logos.store import Store
 from logos.vault import Vault

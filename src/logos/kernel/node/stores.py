@@ -16,7 +16,7 @@ import anyio
 
 from logos.abi.agent import Agent
 from logos.abi.errors import Code, SysError
-from logos.abi.events import Forgot, Linked, Pinned, Remembered
+from logos.abi.events import Compacted, Forgot, Linked, Pinned, Remembered
 from logos.abi.ids import MailId, Pid, Seq
 from logos.abi.limits import FILE_BYTES
 from logos.kernel import journal
@@ -24,7 +24,7 @@ from logos.kernel.memory import NOTHING, OWN, Ask, Shelf, Version, abroad, place
 from logos.kernel.node.forgetting import KINDS, content, plan
 from logos.kernel.node.records import POLL_S, Records
 from logos.kernel.node.resident import Resident
-from logos.kernel.process.mail import AnyMail, Deposit, Erase
+from logos.kernel.process.mail import AnyMail, Deposit, Erase, Squeeze
 from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "stores.sql")
@@ -192,6 +192,15 @@ class Stores:
         [row] = await journal.read_some(self._store, pid, [seq])
         event = journal.decode(row)
         return event.pages if isinstance(event, Forgot) else ()
+
+    async def compacted(self, pid: Pid, wanted: Squeeze) -> Compacted:
+        """For people: the window is compacted when this returns."""
+        letter = await self._hooks.post(pid, wanted)
+        [seq] = await self._taken(pid, letter, 1)
+        [row] = await journal.read_some(self._store, pid, [seq])
+        event = journal.decode(row)
+        assert isinstance(event, Compacted), event
+        return event
 
     def drop(self, pid: Pid) -> None:
         """Something was forgotten."""

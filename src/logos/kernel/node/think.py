@@ -9,7 +9,7 @@ budget is never overdrawn, however many processes share it.  A signal cancels th
 
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
@@ -31,8 +31,9 @@ from logos.abi.messages import (
     gather,
 )
 from logos.abi.process import Process
-from logos.kernel.journal import Batch
+from logos.kernel.journal import Batch, Pending
 from logos.kernel.node.accounts import Accounts, Wish
+from logos.kernel.node.asked import Models
 from logos.kernel.node.fit import Fitted, Fitter
 from logos.kernel.node.hearing import Cleaned
 from logos.kernel.node.request import kept, prompt_digest, tools_of
@@ -43,9 +44,6 @@ from logos.kernel.syscall import Gate
 from logos.vault import Vault
 
 log = logging.getLogger("logos.kernel")
-
-Models: TypeAlias = Callable[[str], Awaitable[Model]]
-"""A model by name.  Raise SysError `not_found` or what its driver says."""
 
 Listener: TypeAlias = Callable[[Pid, Seq, AnyDelta], None]
 """Told of each delta of a process, and of the event that began the thought."""
@@ -74,6 +72,10 @@ class Thinker:
         self._gate = gate
         self._listener = listener
         self._recorded: dict[bytes, Batch] = {}  # by digest: how these tools came to disk
+
+    async def obey(self, resident: Resident, letter: Pending) -> None:
+        """A letter may ask for its window to be compacted."""
+        await self._fitter.compactor.obey(resident, letter)
 
     async def think(self, resident: Resident) -> None:
         process = resident.process

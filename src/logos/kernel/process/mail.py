@@ -6,6 +6,7 @@
     handed_on(process, ...)  what its children are told because of these events
     told(turn, mail)         the events of a client's turn, one for each of its messages
     Deposit, Erase           something for the space of the receiver; what it is to forget
+    Squeeze                  its window is to be compacted
     deliver(process, ...)    the events by which a process takes one piece of mail
     listening(process)       whether it takes messages now
     expire(process, now)     the events of what has come due
@@ -26,6 +27,7 @@ from logos.abi.errors import Code, SysError
 from logos.abi.events import (
     Agreed,
     AnyEvent,
+    Compacted,
     Decided,
     Ended,
     Exited,
@@ -107,6 +109,13 @@ class Erase(msgspec.Struct, frozen=True, tag="erase"):
     reason: str = ""
 
 
+class Squeeze(msgspec.Struct, frozen=True, tag="squeeze", omit_defaults=True):
+    """Most of the window is to leave, but these pages and what it has about something."""
+
+    keep: tuple[Seq, ...] = ()
+    about: str = ""
+
+
 _BROUGHT = (
     Agreed
     | Revoked
@@ -119,6 +128,7 @@ _BROUGHT = (
     | Linked
     | Pinned
     | Forgot
+    | Compacted
 )
 """What a letter may become, at least its first event."""
 
@@ -138,7 +148,7 @@ class Revocation(msgspec.Struct, frozen=True, tag="revocation"):
     by: str = ""
 
 
-AnyMail = Agreement | Revocation | Note | Turn | Order | Death | Verdict | Deposit | Erase
+AnyMail = Agreement | Revocation | Note | Turn | Order | Death | Verdict | Deposit | Erase | Squeeze
 _DECODER: msgspec.json.Decoder[AnyMail] = msgspec.json.Decoder(AnyMail)
 
 encode = msgspec.json.encode
@@ -158,8 +168,8 @@ def deliver(process: Process, id_: MailId, sender: Pid | None, body: bytes) -> l
             return _death(process, id_, Pid(sender or 0), death)
         case Verdict() | Agreement() | Revocation() as word:
             return _ruled(process, id_, word)
-        case Erase():
-            raise AssertionError("what is forgotten follows from the journal")
+        case Erase() | Squeeze():
+            raise AssertionError("what becomes of it follows from the journal, or the window")
         case Deposit(items=items):
             return [msgspec.structs.replace(items[0], mail=id_), *items[1:]]
 
@@ -177,6 +187,12 @@ def erasure(body: bytes) -> Erase | None:
     """What it asks to be forgotten, if it does: whoever takes it must look into the journal."""
     mail = _DECODER.decode(body)
     return mail if isinstance(mail, Erase) else None
+
+
+def squeeze(body: bytes) -> Squeeze | None:
+    """What it asks to leave the window, if it does."""
+    mail = _DECODER.decode(body)
+    return mail if isinstance(mail, Squeeze) else None
 
 
 def is_note(body: bytes) -> bool:

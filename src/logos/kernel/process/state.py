@@ -285,6 +285,11 @@ def _windowed(p: Process, event: AnyEvent) -> Process:
     return p
 
 
+def _compacted(p: Process, event: e.Compacted) -> Process:
+    """A model may have written the digest."""
+    return replace(p, spent=p.spent + event.usage, own=p.own + event.usage)
+
+
 def _exited(p: Process, event: e.Exited) -> Process:
     return replace(
         p,
@@ -325,7 +330,7 @@ _APPLY: dict[type[Any], Callable[[Process, Any], Process]] = {
     e.Idled: _idled,
     e.Warned: _warned,
     e.PagedIn: _windowed,
-    e.Compacted: _windowed,
+    e.Compacted: _compacted,
     e.Pinned: _windowed,
     e.Remembered: _windowed,
     e.Linked: _windowed,

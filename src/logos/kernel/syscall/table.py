@@ -12,12 +12,12 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from logos.abi.agent import Agent, Limits
 from logos.abi.calls import Call
-from logos.abi.events import AnyEvent, Forgot
+from logos.abi.events import AnyEvent, Compacted, Forgot
 from logos.abi.ids import Pid, Seq
 from logos.abi.process import Process
 from logos.kernel.journal import Entry, Letter
 from logos.kernel.memory import Shelf
-from logos.kernel.process.mail import Erase
+from logos.kernel.process.mail import Erase, Squeeze
 
 
 class Known(NamedTuple):
@@ -66,6 +66,8 @@ class Services(Protocol):
     async def page(self, pid: Pid, page: Seq) -> str: ...
 
     async def search(self, pid: Pid, question: str, tokens: int) -> str: ...
+
+    async def compressed(self, pid: Pid, wanted: Squeeze) -> Compacted | None: ...
 
     async def born(
         self, agent: Agent, task: str, limits: Limits, *, parent: "Parent"

@@ -60,7 +60,7 @@ def remembered(text: str) -> Iterator[Chunk]:
                 yield tuple(lines)
             lines, said = [], "" if found[1] == "undated" else found[1]
         elif found := _PIECE.fullmatch(line):
-            source, who = f"page {found[1]}", found[2]
+            source, who = f"page {found[1]}", found[2].partition(" (")[0]
             lines += _sentences(Line(source, "", number, found[3], said or _UNDATED), who)
         elif lines and line.strip():
             last = lines[-1]

@@ -1,0 +1,94 @@
+"""A window compacted because somebody asks for it: its process, or a person.
+
+    Compactor.compressed(resident, squeeze)   the Compacted to be appended at once; None: nothing leaves
+    Compactor.obey(resident, letter)          if the letter asks for it
+    Compactor.told(...)                       a planned Compacted, with its digest by a model
+
+Invariant: what is planned is planned on the window it is appended to.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+import anyio.to_thread
+from msgspec.structs import replace
+
+from logos.abi.errors import Code, SysError
+from logos.abi.events import Compacted
+from logos.abi.ids import Pid, Seq
+from logos.abi.process import Status
+from logos.kernel.journal import Pending
+from logos.kernel.memory import Ask, Fault, Window, estimate, leaving, plan
+from logos.kernel.node.digester import Digester
+from logos.kernel.node.resident import Resident
+from logos.kernel.process.mail import Squeeze, squeeze
+
+Faults: TypeAlias = Callable[[Pid, str, Ask], Awaitable[Fault]]
+"""The pages of a process's memory that a question needs."""
+
+STAYS = 0.3
+"""Of a window that is compressed: as much as is left of it when it is full."""
+
+ABOUT_SHARE = 0.3
+"""Of a window: pages about what was named."""
+
+
+class Compactor:
+    def __init__(self, faults: Faults, digester: Digester) -> None:
+        self._faults = faults
+        self._digester = digester
+
+    async def told(
+        self, resident: Resident, window: Window, event: Compacted, room: int
+    ) -> Compacted:
+        return await self._digester.told(resident, window, event, room)
+
+    async def settle(self, resident: Resident) -> None:
+        await self._digester.settle(resident)
+
+    async def compressed(
+        self, resident: Resident, wanted: Squeeze, *, model: bool = True
+    ) -> Compacted | None:
+        """Raise `not_found` for a page to keep that is nowhere."""
+        if gone := [page for page in wanted.keep if not 0 < page <= resident.head.seq]:
+            raise SysError(Code.NOT_FOUND, f"there is no page {gone[0]}")
+        while True:
+            end, window = resident.head.seq, resident.window
+            kept = [*window.pins, *wanted.keep, *await self._about(resident, wanted.about)]
+            if resident.head.seq != end:
+                continue
+            held = replace(window, pins=kept)
+            event = await anyio.to_thread.run_sync(_planned, held)
+            if model and resident.head.seq == end and event is not None:
+                event = await self.told(resident, held, event, window.total)
+            if resident.head.seq == end:
+                return event
+
+    async def _about(self, resident: Resident, about: str) -> list[Seq]:
+        if not about:
+            return []
+        budget = max(int(resident.window.total * ABOUT_SHARE), 64)
+        fault = await self._faults(resident.pid, about, Ask(budget=budget, gate=False))
+        return [Seq(page.source.seq) for page in fault.pages]
+
+    async def obey(self, resident: Resident, letter: Pending) -> None:
+        wanted = squeeze(letter.body)
+        if wanted is None or _gone(resident):
+            return
+        try:
+            event = await self.compressed(resident, wanted, model=False)  # a signal must not wait
+        except SysError:
+            event = None  # a page that is nowhere: there is nobody to tell
+        if not _gone(resident):
+            nothing = Compacted(digest=resident.window.digest)
+            resident.append(replace(event or nothing, mail=letter.id))
+
+
+def _gone(resident: Resident) -> bool:
+    return resident.process.status is Status.EXITED
+
+
+def _planned(window: Window) -> Compacted | None:
+    event = plan(window, goal=int(window.total * STAYS), room=window.total, recent=1)
+    saved = sum(one.tokens for one in leaving(window, event)) + bool(event.unpaged)
+    return event if saved > estimate(event.digest) - estimate(window.digest) else None
