@@ -121,9 +121,8 @@ async def boot(
         )
         kernel = await stack.enter_async_context(open_kernel(parts))
         way.tell(kernel.note)
-        hook = Hook(frozenset(config.a2a.push))
-        around = (sandbox, places, skills, Workspace(), agents, opened, vault, programs, hook)
-        yield Machine(kernel, loaded, functions, *around)
+        around = (sandbox, places, skills, Workspace(), agents, opened, vault, programs)
+        yield Machine(kernel, loaded, functions, *around, Hook(frozenset(config.a2a.push)))
 
 
 def _manifests(

@@ -5,7 +5,7 @@ Gateway                                   where it is
 """
 
 import socket
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -46,16 +46,20 @@ async def open_gateway(
         port = listener.getsockname()[1]
         remembered.write_text(f"{port}\n")
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        app = _Shared(App(machine, settings.keepalive_s), also or {})
+        app = Shared(App(machine, settings.keepalive_s), also or {})
         async with serving(app, listener):
             yield Gateway(f"http://{host}:{port}")
 
 
-class _Shared:
-    """One port for several surfaces."""
+class Shared:
+    """One port for several surfaces, by how their paths start."""
 
     def __init__(self, app: App, also: Mapping[str, Any]) -> None:
         self._app, self._also = app, also
+
+    @property
+    def starts(self) -> Sequence[str]:
+        return list(self._also)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         for start, other in self._also.items():

@@ -44,12 +44,14 @@ class Stored:
     def __init__(self, past: Past, talks: Talks) -> None:
         self._past = past
         self._talks = talks
-        self._pending: dict[str, list[Message]] = {}
+        self._pending: dict[tuple[str, str], list[Message]] = {}
 
     async def after(self, client: str, given: Mapping[str, Any]) -> After:
         """Raise `not_found`."""
         if (named := _text(given.get("conversation"))) is not None:
-            return After(named_seed(client, named), self._pending.pop(named, ()), named=True)
+            return After(
+                named_seed(client, named), self._pending.pop((client, named), ()), named=True
+            )
         if (previous := _text(given.get("previous_response_id"))) is not None:
             pid, seq = place(previous)
             talk = self._talks.of(pid)
@@ -69,11 +71,10 @@ class Stored:
         await ask.reply(200, _listed([_item(m, n) for n, m in enumerate(messages[:-1])]))
 
     async def create(self, ask: Ask, client: Client, _: str) -> None:
-        del client
         asked = typed(await ask.body() or b"{}", ConversationRequest, "the body")
         id_ = f"conv_{secrets.token_hex(16)}"
         if items := messages_of(asked.items):
-            self._pending[id_] = items
+            self._pending[client.name, id_] = items
             while len(self._pending) > PENDING:
                 del self._pending[next(iter(self._pending))]
         await ask.reply(200, encode(_conversation(id_)))
@@ -84,7 +85,7 @@ class Stored:
 
     async def items(self, ask: Ask, client: Client, id_: str) -> None:
         talk = self._talks.named(named_seed(client.name, id_))
-        messages = list(self._pending.get(id_, ()))
+        messages = list(self._pending.get((client.name, id_), ()))
         if talk is not None:
             messages = [message async for _, message in self._past.items(client.name, talk.pid)]
         await ask.reply(200, _listed([_item(m, n) for n, m in enumerate(messages)]))

@@ -17,7 +17,6 @@ the process it concerns.
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 
 import anyio
@@ -50,9 +49,9 @@ from logos.kernel.node.fit import Fitter
 from logos.kernel.node.forgetting import bury
 from logos.kernel.node.hearing import Ear, Hearing, Witness
 from logos.kernel.node.lease import Lease
-from logos.kernel.node.letters import new_number, posted
+from logos.kernel.node.letters import posted
 from logos.kernel.node.node import Node
-from logos.kernel.node.once import number_of
+from logos.kernel.node.once import Once
 from logos.kernel.node.parts import Parts, Payer, Terms
 from logos.kernel.node.private import Privacy
 from logos.kernel.node.records import Records
@@ -83,7 +82,7 @@ class Kernel:
         self.tree = Tree(self.records, self.stores)
         self.approvals = Approvals(parts.store, self.records, self._post)
         self._hearing = Hearing()
-        self._beginning = anyio.Lock()
+        self._once = Once(parts.store, self.records.known)
         self.slots = Slots()
         self._gate = Gate(parts.functions, [lambda p, c: caps.check(p, c, parts.clock.now())])
         tools = Tools(parts.functions, parts.manifests, parts.rules)
@@ -202,18 +201,17 @@ class Kernel:
         owner = Process(caps=EVERYTHING)
         payer = by if isinstance(by, Payer) else Payer(by)
         terms = Terms(asked, workspace, payer.name, first, payer.accounts)
-        if not payer.once:
-            entry, _ = await self._births.make(agent, task, terms, (INIT, owner))
+
+        async def begin(pid: Pid | None = None) -> Pid:
+            agreed = terms._replace(pid=pid)
+            entry, _ = await self._births.make(agent, task, agreed, (INIT, owner))
             await self._writer.append(entry).durable(entry.head.pid)
             return entry.head.pid
-        async with self._beginning:  # who asks twice at once is answered with the same
-            words = ("start", payer.name, agent.name, payer.once)
-            number = await number_of(self._store, words, self._writer.new_pid)
-            if await self.records.known(Pid(number)) is None:
-                terms = terms._replace(pid=Pid(number))
-                entry, _ = await self._births.make(agent, task, terms, (INIT, owner))
-                await self._writer.append(entry).durable(entry.head.pid)
-            return Pid(number)
+
+        if not payer.once:
+            return await begin()
+        words = (payer.name, agent.name, payer.once)
+        return await self._once.process(words, self._writer.new_pid, begin)
 
     async def counted(self, pid: Pid) -> tuple[Account, ...]:
         """The sums that what this process starts counts toward."""
@@ -222,11 +220,7 @@ class Kernel:
     async def send(self, pid: Pid, text: str, once: str = "") -> None:
         """Sent again with the same `once`, it is the same letter.  Raise `not_found` or `state` when nobody
         can get it."""
-        number = None
-        if once:
-            words = ("send", str(pid), once)
-            new = partial(new_number, self._store)
-            number = MailId(await number_of(self._store, words, new))
+        number = await self._once.letter((str(pid), once)) if once else None
         await posted(self._store, pid, Note(text), self._parts.vault, number)
         self._node.wake(pid)
 

@@ -1,6 +1,7 @@
 """What is asked for twice is begun once.
 
-    number_of(store, words, new)    the number kept for these words; `new` gives one for the first time
+    Once.process(words, new, begin)    the process that these words begin, begun or found
+    Once.letter(words)                 the number of the letter that they are
 
 A client that has heard no answer asks again with the same words.  The number is on disk before anything is
 begun under it, so whoever comes back, after a crash as well, finds what was begun or begins it there.
@@ -8,19 +9,45 @@ begun under it, so whoever comes back, after a crash as well, finds what was beg
 
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
+import anyio
+
+from logos.abi.ids import MailId, Pid
+from logos.kernel.node.letters import new_number
 from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "node.sql")
 
 
-async def number_of(store: Store, words: Sequence[str], new: Callable[[], Awaitable[int]]) -> int:
-    parts = (word.encode("utf-8", "surrogatepass") for word in words)
-    digest = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).digest()
-    given = await new()
+class Once:
+    def __init__(self, store: Store, known: Callable[[Pid], Awaitable[Any]]) -> None:
+        self._store = store
+        self._known = known
+        self._beginning = anyio.Lock()
 
-    async def keep() -> int:
-        async with store.connection() as db:
-            return int((await db.one(_SQL.once, hash=digest, number=given))["number"])
+    async def process(
+        self,
+        words: Sequence[str],
+        new: Callable[[], Awaitable[int]],
+        begin: Callable[[Pid], Awaitable[object]],
+    ) -> Pid:
+        async with self._beginning:  # who asks twice at once is answered with the same
+            pid = Pid(await self._number(("start", *words), await new()))
+            if await self._known(pid) is None:
+                await begin(pid)
+            return pid
 
-    return await store.persist(keep)
+    async def letter(self, words: Sequence[str]) -> MailId:
+        return MailId(await self._number(("send", *words), await new_number(self._store)))
+
+    async def _number(self, words: Sequence[str], given: int) -> int:
+        """The one that was kept first."""
+        parts = (word.encode("utf-8", "surrogatepass") for word in words)
+        digest = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).digest()
+
+        async def keep() -> int:
+            async with self._store.connection() as db:
+                return int((await db.one(_SQL.once, hash=digest, number=given))["number"])
+
+        return await self._store.persist(keep)
