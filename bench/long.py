@@ -24,6 +24,7 @@ import psutil
 
 from common import arguments, database, folder, report
 from lib_window.running import READS, Counted, Rows, Text, agent, kernel
+from logos.abi.errors import SysError
 from logos.abi.ids import CallId, Pid
 from logos.abi.messages import Request, Role, ToolCall
 from logos.boot import settle
@@ -85,7 +86,10 @@ async def ask(running: Kernel, pid: Pid) -> None:
     async for told in running.records.follow(pid):
         turns += told.row.kind == "thought"
         if told.row.kind == "thought" and turns % SAID_EVERY == 0:
-            await running.send(pid, f"What did record {turns // 3} say about the harbour?")
+            try:
+                await running.send(pid, f"What did record {turns // 3} say about the harbour?")
+            except SysError:  # it has just ended
+                return
 
 
 async def main() -> None:

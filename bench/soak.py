@@ -9,7 +9,7 @@
     ok, refused       whole answers, and requests that were refused with a status below 500
     rss_mb            memory before and after
 
-Broken: half a head, half a body, a body that is no JSON, JSON of the wrong kind, deep nesting, a body that lies
+Broken: a request in drips, half a head, half a body, a body that is no JSON, JSON of the wrong kind, deep nesting, a body that lies
 about its length, a huge head, a wrong key, a wrong path, a client that hangs up at once or in the middle of a
 stream, one that reads nothing, and upstream: errors, garbage, half an answer, a closed connection.
 All of it on loopback, and all of it bounded.
@@ -60,9 +60,9 @@ def answer(status: str, body: bytes, kind: str = "application/json") -> bytes:
     return head.encode() + body
 
 
-def streamed() -> bytes:
+def streamed(words: int = 50) -> bytes:
     base = {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "bench"}
-    deltas = [{"role": "assistant", "content": f"word {n} "} for n in range(50)]
+    deltas = [{"role": "assistant", "content": f"word {n} "} for n in range(words)]
     chunks = [base | {"choices": [{"index": 0, "delta": d, "finish_reason": None}]} for d in deltas]
     chunks.append(base | {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
     chunks.append(base | {"choices": [], "usage": WHOLE["usage"]})
@@ -73,6 +73,7 @@ def streamed() -> bytes:
 
 GOOD = answer("200 OK", json.dumps(WHOLE).encode())
 STREAMED = answer("200 OK", streamed(), "text/event-stream")
+ENDLESS = answer("200 OK", streamed(4000), "text/event-stream")
 FAILURES = [
     answer("400 Bad Request", b'{"error":{"message":"no"}}'),
     answer("404 Not Found", b"nothing"),
@@ -106,6 +107,8 @@ class Upstream(asyncio.Protocol):
             self._transport.close()
         elif b"SLOW" in body:
             asyncio.get_running_loop().call_later(0.5, self._write, STREAMED)
+        elif b"LONG" in body:
+            self._write(ENDLESS)
         else:
             self._write(STREAMED if b'"stream":true' in body.replace(b" ", b"") else GOOD)
 
@@ -144,6 +147,34 @@ class Client:
                     self._note(await reader.read(1 << 16))
             finally:
                 writer.close()
+
+    async def drip(self, data: bytes) -> None:
+        """A few bytes at a time, and the answer is read so, too."""
+        async with asyncio.timeout(PATIENCE_S):
+            reader, writer = await asyncio.open_connection("127.0.0.1", self._port, limit=64)
+            try:
+                for at in range(0, len(data), 40):
+                    writer.write(data[at : at + 40])
+                    await asyncio.sleep(0.01)
+                head = b""
+                while piece := await reader.read(64):
+                    head = head or piece
+                    await asyncio.sleep(0.001)
+                self._note(head)
+            finally:
+                writer.close()
+
+    async def stare(self, data: bytes) -> None:
+        """Reads nothing of a long answer, and leaves."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port, limit=64)
+        try:
+            writer.write(data)
+            await writer.drain()
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            await asyncio.sleep(0.5)
+            del reader
+        finally:
+            writer.transport.abort()
 
     def _note(self, head: bytes) -> None:
         status = head.partition(b" ")[2][:3].decode("latin-1") or "none"
@@ -189,6 +220,8 @@ SOUND: list[Deed] = [
 BROKEN: list[Deed] = [
     lambda c, _: c.send(b"POST /v1/chat/comp", read=False),
     lambda c, t: c.send(post(chat(t))[:-20], read=False),
+    lambda c, t: c.drip(post(chat(t, stream=True))),
+    lambda c, t: c.stare(post(chat(t + " LONG", stream=True))),
     lambda c, _: c.send(post(b"{not json")),
     lambda c, _: c.send(post(b'{"model":7,"messages":"x"}')),
     lambda c, _: c.send(post(b'{"model":"m","messages":[{"role":"wizard"}]}')),

@@ -46,6 +46,10 @@ class Journals:
         self._heads[pid] = head
         return pid
 
+    def copied(self, old: Pid, pid: Pid) -> None:
+        """Somebody has copied a journal, hashes and all."""
+        self._heads[pid] = self._heads[old]._replace(pid=pid)
+
     def append(self, pid: Pid, event: AnyEvent) -> Batch:
         """One more event, as a process that lives appends it."""
         before = self._heads[pid]

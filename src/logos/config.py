@@ -26,6 +26,9 @@ from logos.vault import Vault
 
 PREFIX = "LOGOS_"
 
+NESTED = frozenset({"limits"})
+"""Sections of sections: LOGOS_LIMITS_NODE_COST_PER_DAY is limits.node.cost_per_day."""
+
 LISTS = frozenset({"agents", "audit.trust"})
 """Settings that are lists: in a variable their items are separated by colons, as in PATH."""
 
@@ -88,11 +91,32 @@ class Trust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 86400.0
 
 
+class Allowance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What may be spent on models.  Nothing set: no limit."""
+
+    tokens_per_hour: Annotated[int, Meta(description="tokens in any hour", ge=0)] | None = None
+    tokens_per_day: Annotated[int, Meta(description="tokens in any day", ge=0)] | None = None
+    cost_per_hour: Annotated[float, Meta(description="dollars in any hour", ge=0)] | None = None
+    cost_per_day: Annotated[float, Meta(description="dollars in any day", ge=0)] | None = None
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who has used up his share waits until enough of it is older than the hour or the day."""
+
+    principal: Annotated[
+        Allowance, Meta(description="of each person or client, with all that works for them")
+    ] = Allowance()
+    node: Annotated[Allowance, Meta(description="of all of them together")] = Allowance()
+
+
 class Sandbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mode: Annotated[
         Mode, Meta(description="weakest confinement accepted for code that agents run")
     ] = Mode.FULL
     pool: Annotated[int, Meta(description="warm sandboxes kept waiting", ge=0, le=64)] = 0
+    cpus: Annotated[
+        float, Meta(description="processors that one run may use, with a cgroup; 0: all", ge=0)
+    ] = 0.0
 
 
 class Commands(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -132,6 +156,13 @@ class A2a(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ()
 
 
+class Browser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Chromium through Playwright, `logos[browser]`."""
+
+    on: Annotated[bool, Meta(description="give agents /tools/browser")] = False
+    program: Annotated[str, Meta(description="the Chromium; empty: the system's")] = ""
+
+
 class Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A search engine that answers in JSON: SearXNG, Brave and their like."""
 
@@ -154,6 +185,13 @@ class Gateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keepalive_s: Annotated[
         float, Meta(description="a waiting client hears something this often, in seconds", gt=0)
     ] = 10.0
+    idle_s: Annotated[
+        float,
+        Meta(
+            description="a conversation ends when nothing was said for so long, in seconds; 0: never",
+            ge=0,
+        ),
+    ] = 30 * 86_400.0
     model: Annotated[
         str, Meta(description="answers to names nobody has; empty: the model for agents")
     ] = ""
@@ -197,6 +235,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="headers of http.fetch by host, such as Authorization = Bearer env:NAME"),
     ] = {}
     trust: Trust = Trust()
+    limits: Limits = Limits()
     gateway: Gateway = Gateway()
     models: Annotated[dict[str, Endpoint], Meta(description="endpoints by name")] = {}
     a2a: A2a = A2a()
@@ -205,6 +244,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="databases for /tools/sql, by name: env:NAME or file:/path of the URL"),
     ] = {}
     search: Search = Search()
+    browser: Browser = Browser()
     mounts: Annotated[dict[str, Place], Meta(description="places of tools, by name")] = {}
 
 
@@ -233,6 +273,11 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
         if not rest:
             raw[first] = value.split(":") if first in LISTS else value
         elif isinstance(section := raw.setdefault(first, {}), dict):
+            inner, _, last = rest.partition("_")
+            if first in NESTED and last:
+                section.setdefault(inner, {})[last] = value
+                origins[f"{first}.{inner}.{last}"] = variable
+                continue
             section[rest] = value.split(":") if f"{first}.{rest}" in LISTS else value
         else:
             raise SysError(Code.INVALID, f"settings: {first} is no section", hint=f"see {variable}")

@@ -39,6 +39,7 @@ USES: dict[str, tuple[list[str], int]] = {
     "env": ([], 0),
     "key create": (["someone", "--tokens", "1000"], 0),
     "key list": ([], 0),
+    "usage": ([], 0),
     "key revoke": (["999"], 3),
     "down": ([], 0),
     "exec": (["--", "echo", "hello", "--json"], 0),

@@ -1,9 +1,11 @@
 """OpenAI's Responses and embeddings, by its own client."""
 
 import json
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import anyio
 import openai
 import pytest
 from gateway_rig import looks, rig
@@ -12,6 +14,7 @@ from pydantic import BaseModel
 
 from logos import config
 from logos.abi.messages import Role, Usage
+from logos.abi.process import Signal
 from logos.drivers.model import Say
 from model_server import loopback, whole
 
@@ -132,6 +135,81 @@ async def test_conversations(url: str, tmp_path: Path) -> None:
         items = [item async for item in client.conversations.items.list(talk.id)]
         assert len(items) == 5
         assert len(await one.conversations()) == 1
+
+
+async def test_a_conversation_that_was_not_spoken_in_outlives_the_node(
+    url: str, tmp_path: Path
+) -> None:
+    async with rig(url, tmp_path, []) as one, AsyncOpenAI(**one.openai) as client:
+        talk = await client.conversations.create(
+            items=[{"type": "message", "role": "user", "content": "I am Ada."}]
+        )
+        (pid,) = await one.conversations()
+    async with rig(url, tmp_path, ["Ada."]) as one, AsyncOpenAI(**one.openai) as client:
+        items = [item async for item in client.conversations.items.list(talk.id)]
+        assert len(items) == 1
+        await client.responses.create(model="m", input="who am I?", conversation=talk.id)
+        assert [m.text for m in one.model.requests[0].messages] == ["I am Ada.", "who am I?"]
+        assert await one.conversations() == [pid]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_conversation_that_has_ended_goes_on_where_it_was(
+    url: str, tmp_path: Path, *, restarted: bool
+) -> None:
+    """In another process, which knows what was said."""
+    script = ["one", "two"]
+    first, second = (script[:1], script[1:]) if restarted else (script, [])
+    async with AsyncExitStack() as stack:
+        one = await stack.enter_async_context(rig(url, tmp_path, first))
+        client = await stack.enter_async_context(AsyncOpenAI(**one.openai))
+        talk = await client.conversations.create()
+        said = await client.responses.create(model="m", input="a", conversation=talk.id)
+        (pid,) = await one.conversations()
+        await one.machine.kernel.signal(pid, Signal.KILL)
+        await one.machine.kernel.records.wait(pid)
+        if restarted:
+            await stack.aclose()
+            one = await stack.enter_async_context(rig(url, tmp_path, second))
+            client = await stack.enter_async_context(AsyncOpenAI(**one.openai))
+        await client.responses.create(model="m", input="b", conversation=talk.id)
+        assert [m.text for m in one.model.requests[-1].messages] == ["a", "one", "b"]
+        assert len(await one.conversations()) == 2
+        assert (await client.responses.retrieve(said.id)).output_text == "one"
+
+
+async def test_a_conversation_nobody_comes_back_to_ends_by_itself(url: str, tmp_path: Path) -> None:
+    settings = config.Gateway(idle_s=0.2)
+    async with (
+        rig(url, tmp_path, ["one", "two"], settings=settings) as one,
+        AsyncOpenAI(**one.openai) as client,
+    ):
+        said: list[Any] = [{"role": "user", "content": "a"}]
+        await client.chat.completions.create(model="m", messages=said)
+        (pid,) = await one.conversations()
+        with anyio.fail_after(20):
+            assert (await one.machine.kernel.records.wait(pid)).status != 0
+        said += [{"role": "assistant", "content": "one"}, {"role": "user", "content": "b"}]
+        await client.chat.completions.create(model="m", messages=said)
+        assert [m.text for m in one.model.requests[-1].messages] == ["a", "one", "b"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"n": 2}, {"logprobs": True}, {"top_logprobs": 3}, {"audio": {"voice": "x"}}],
+    ids=lambda asked: next(iter(asked)),
+)
+async def test_what_would_be_dropped_is_refused(
+    url: str, tmp_path: Path, asked: dict[str, Any]
+) -> None:
+    async with rig(url, tmp_path, []) as one, AsyncOpenAI(**one.openai) as client:
+        said: Any = [{"role": "user", "content": "hello"}]
+        with pytest.raises(openai.BadRequestError, match=next(iter(asked))) as refused:
+            await client.chat.completions.create(model="m", messages=said, extra_body=asked)
+        assert refused.value.type == "invalid_request_error"
+        with pytest.raises(openai.BadRequestError, match="background"):
+            await client.responses.create(model="m", input="hello", background=True)
+        assert not await one.conversations()
 
 
 async def test_a_conversation_outlives_the_node(url: str, tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ take, each is put together from the journal again byte for byte, and every page 
 import json
 import os
 import re
-from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
@@ -22,6 +21,7 @@ from anyio.from_thread import start_blocking_portal
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from tests.dialects import chat_faults, messages_faults
 
 from logos import config
 from logos.abi.agent import Agent
@@ -31,9 +31,7 @@ from logos.abi.events import Asked, Called, Compacted, PagedIn, Pinned, Remember
 from logos.abi.ids import CallId, Pid, Seq
 from logos.abi.messages import Request, Role, ToolCall
 from logos.abi.rights import EVERYTHING
-from logos.drivers.model import Endpoint, Say, Scripted
-from logos.drivers.model.anthropic import Messages
-from logos.drivers.model.openai import Chat
+from logos.drivers.model import Say, Scripted
 from logos.kernel import Kernel, Parts, SystemClock, open_kernel
 from logos.kernel import journal as journals
 from logos.kernel.memory import estimate, number, page_text
@@ -98,37 +96,6 @@ class Obedient(Scripted):
             for arguments in json.loads(rest)
         )
         return Say("so be it", calls)
-
-
-def chat_faults(request: Request) -> Iterator[str]:
-    """Calls are answered at once and in full; nothing else is a tool's."""
-    body = Chat(Endpoint(model="m")).fields(request, stream=False)
-    due: list[str] = []
-    for message in msgspec.json.decode(msgspec.json.encode(body["messages"])):
-        if message["role"] == "tool":
-            if message["tool_call_id"] not in due:
-                yield "an answer nobody asked for"
-            due = [id_ for id_ in due if id_ != message["tool_call_id"]]
-            continue
-        if due:
-            yield "a call without its answer"
-        due = [call["id"] for call in message.get("tool_calls", ())]
-    if due:
-        yield "a call without its answer at the end"
-
-
-def messages_faults(request: Request) -> Iterator[str]:
-    """Turns alternate and begin with the user's; answers open the turn after their calls."""
-    body = json.loads(Messages(Endpoint(model="m")).body(request, stream=False))
-    due: set[str] = set()
-    for n, turn in enumerate(body["messages"]):
-        if turn["role"] != ("user", "assistant")[n % 2]:
-            yield "turns do not alternate"
-        kinds = [block["type"] for block in turn["content"]]
-        answers = [b["tool_use_id"] for b in turn["content"] if b["type"] == "tool_result"]
-        if kinds != sorted(kinds, key=lambda kind: kind != "tool_result") or set(answers) != due:
-            yield f"answers {answers} to {due}"
-        due = {b["id"] for b in turn["content"] if b["type"] == "tool_use"}
 
 
 def machine(  # noqa: C901 - a class in a function

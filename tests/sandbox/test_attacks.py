@@ -1,12 +1,15 @@
 """Using up the machine, or staying when the run is over: bounded, and nothing is left."""
 
+import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from logos.abi.driver import Mode
+from logos.abi.driver import Command, Mode
+from logos.drivers.sandbox import cgroup, open_sandbox
 
 Arena = Callable[[str, Mode], dict[str, Any]]
 
@@ -114,3 +117,17 @@ def test_a_deep_tree_can_be_made_and_removed(arena: Arena, mode: Mode) -> None:
 @MODES
 def test_every_attack_is_tested(arena: Arena, mode: Mode) -> None:
     assert set(arena("attacks", mode)) == {*ATTACKS, "layers"}
+
+
+@pytest.mark.anyio
+async def test_a_share_of_the_processors_holds(workspace: Path, tmp_path: Path) -> None:
+    """Two that spin get no more than they were given together."""
+    if os.geteuid() != 0 or cgroup.find().cpu is None:
+        pytest.skip("no control group of processors here")
+    box = open_sandbox(Mode.NO_NAMESPACES, cpus=0.2, state=tmp_path)
+    spin = "import os, time; os.fork(); t = time.time()\nwhile time.time() < t + 2: pass\n"
+    code = f"{spin}print(sum(os.times()[:2]))"
+    done = await box.run(Command(argv=("/usr/bin/python3", "-c", code), workspace=workspace))
+    used = [float(line) for line in done.stdout.split()]
+    assert len(used) == 2
+    assert sum(used) < 1.0

@@ -108,3 +108,21 @@ def test_the_groups_of_a_dead_driver_are_swept(tmp_path: Path) -> None:
     (tmp_path / "logosbox-0-99999999-0").mkdir()  # of another pid namespace
     groups.sweep()
     assert {folder.name for folder in tmp_path.iterdir()} == {name, "logosbox-0-99999999-0"}
+
+
+def test_processors_are_shared_out_only_when_asked(tmp_path: Path) -> None:
+    """In both layouts: the second has a tree for it alone."""
+    for place in ("v2", "v1/pids", "v1/cpu"):
+        (tmp_path / place).mkdir(parents=True)
+    v2 = tmp_path / "v2"
+    whole = Groups(v2, v2, v2, cpu=v2)
+    assert whole.make().cpu is None
+    group = whole.make(1.5)
+    assert group.cpu is not None
+    assert (group.cpu / "cpu.max").read_text() == "150000 100000"
+    split = Groups(pids=tmp_path / "v1/pids", cpu=tmp_path / "v1/cpu")
+    assert len(split.make().folders) == 1
+    group = split.make(0.25)
+    assert group.cpu is not None
+    assert len(group.folders) == 2
+    assert (group.cpu / "cpu.cfs_quota_us").read_text() == "25000"

@@ -42,6 +42,18 @@ def test_each_source_beats_the_one_before_and_is_named(tmp_path: Path) -> None:
     assert shown["store.patience_s"] == ("60.0", "default")
 
 
+def test_a_variable_names_a_setting_two_levels_down(tmp_path: Path) -> None:
+    path = written(
+        tmp_path, "[limits.node]\ntokens_per_day = 5\n[limits.principal]\ncost_per_day = 1\n"
+    )
+    loaded = load(path, {"LOGOS_LIMITS_PRINCIPAL_COST_PER_DAY": "2.5"})
+    assert loaded.config.limits.principal.cost_per_day == 2.5
+    assert loaded.config.limits.node.tokens_per_day == 5
+    shown = {name: origin for name, _, origin in settings(loaded)}
+    assert shown["limits.principal.cost_per_day"] == "LOGOS_LIMITS_PRINCIPAL_COST_PER_DAY"
+    assert "limits" in refused(path, LOGOS_LIMITS_NODE="3").message
+
+
 def test_models_are_read_by_name(tmp_path: Path) -> None:
     path = written(tmp_path, '[models."a/b"]\nurl = "http://x"\nprice = {input = 5}\n')
     endpoint = load(path, {}).config.models["a/b"]

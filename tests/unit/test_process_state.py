@@ -96,6 +96,7 @@ MAKE: dict[type, Callable[[Process, int], AnyEvent]] = {
     e.Scheduled: lambda p, n: e.Scheduled(cron="* * * * *" if n else "", text=f"t{n}", next=n),
     e.Rang: lambda p, n: e.Rang(text=f"t{n}", next=n),
     e.Idled: lambda p, n: e.Idled(),
+    e.Paced: lambda p, n: e.Paced(why="too dear", paused_until=n + 1),
     e.Warned: lambda p, n: e.Warned(text="look out", paused_until=n or None),
     e.PagedIn: lambda p, n: e.PagedIn(
         question="who?", pages=(Shown(page=Seq(n + 1), text="she"),), confidence=0.5

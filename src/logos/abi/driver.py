@@ -242,11 +242,12 @@ class Hosted(Protocol):
 
 
 class Layer(msgspec.Struct, frozen=True, kw_only=True):
-    """One mechanism of confinement on this machine, for `logos doctor`."""
+    """One mechanism of confinement on this machine, for `logos doctor`.  `hint`: how to get it."""
 
     name: str
     available: bool
     detail: str = ""
+    hint: str = ""
 
 
 Attend: TypeAlias = Callable[[tuple[int, ...]], AbstractAsyncContextManager[object]]

@@ -62,6 +62,9 @@ async def migrated(url: str, tell: Callable[[str], None]) -> None:
 M_ARENA_MAX, ARENAS = -8, 2
 """A heap for each thread keeps what each thread ever needed at once: most of the growth of a daemon."""
 
+M_MMAP_THRESHOLD, LARGE = -3, 1 << 18
+"""What is so large goes back to the machine when it is let go, and leaves no hole: indexes, packed and unpacked."""
+
 
 def settle() -> None:
     """For a process that serves: what boot has made stays, so the collector need not look at it
@@ -73,3 +76,4 @@ def settle() -> None:
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):  # glibc's allocator
         libc.mallopt(M_ARENA_MAX, ARENAS)
+        libc.mallopt(M_MMAP_THRESHOLD, LARGE)

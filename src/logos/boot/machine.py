@@ -20,6 +20,7 @@ from logos.boot.peripherals import serve
 from logos.boot.settings import agent_folders, home, load_settings
 from logos.boot.site import filled_all, learned, seal, site
 from logos.config import Config, Loaded
+from logos.drivers.browser import Browsers
 from logos.drivers.command import Commands
 from logos.drivers.function import Functions
 from logos.drivers.http import Hook, Proxy, Web
@@ -83,8 +84,7 @@ async def boot(
         url = config.store.url or await embedded(stack, place, tell)
         await migrated(url, tell)
         store = await stack.enter_async_context(open_store(url, config.store, fault))
-        sandbox = open_sandbox(config.sandbox.mode, pool=config.sandbox.pool)
-        stack.push_async_callback(sandbox.aclose)
+        sandbox = _sandbox(config, stack)
         opened = ModelNames(config, vault, models or {})
         stack.push_async_callback(opened.close)
         agents = _finder(config)
@@ -92,10 +92,9 @@ async def boot(
         places = await stack.enter_async_context(
             open_places(place / "mounts", tools, sandbox, config.mounts, vault)
         )
-        serve(places, config, vault)
-        way = Proxy()
+        browser = serve(places, config, vault, place / "browsers")
+        way, skills = Proxy(), Skills(place / "skills")
         programs = Programs(sandbox, way)
-        skills = Skills(place / "skills")
         commands = _commands(config, vault, sandbox, skills, way)
         written, rules = site(config)
         parts = Parts(
@@ -116,13 +115,21 @@ async def boot(
             manifests=_manifests(functions, tools, places, written),
             rules=rules,
             trust=config.trust,
+            limits=config.limits,
             memory=config.memory,
             embedder=opened.embedder,
         )
         kernel = await stack.enter_async_context(open_kernel(parts))
-        way.tell(kernel.note)
+        _introduce(kernel, way, browser)
         around = (sandbox, places, skills, Workspace(), agents, opened, vault, programs)
         yield Machine(kernel, loaded, functions, *around, Hook(frozenset(config.a2a.push)))
+
+
+def _sandbox(config: Config, stack: AsyncExitStack) -> Sandbox:
+    settings = config.sandbox
+    sandbox = open_sandbox(settings.mode, pool=settings.pool, cpus=settings.cpus)
+    stack.push_async_callback(sandbox.aclose)
+    return sandbox
 
 
 def _manifests(
@@ -137,6 +144,12 @@ def _finder(config: Config) -> Callable[[str, Path | None], Agent]:
         return find_agent(name, agent_folders(config, cwd))
 
     return agents
+
+
+def _introduce(kernel: Kernel, way: Proxy, browser: Browsers) -> None:
+    """Drivers that hear of processes, or have something to say in their journals."""
+    way.tell(kernel.note)
+    browser.attend(kernel.attend)
 
 
 def _drivers(

@@ -46,7 +46,7 @@ class App:
         self._vault = machine.vault
         self._kernel = kernel = machine.kernel
         turns = Turns(kernel)
-        stored = Stored(turns.past, turns.talks)
+        stored = Stored(turns)
         self._access = Access(kernel)
         self._talking = Talking(turns, stored, self._resolve, kernel.now, keepalive_s)
         self._life = secrets.token_hex(4)

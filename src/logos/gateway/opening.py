@@ -10,11 +10,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import anyio
+
 from logos import config
 from logos.abi.errors import Code, SysError
 from logos.boot import Machine
 from logos.gateway.app import App
 from logos.gateway.ask import Receive, Scope, Send
+from logos.gateway.ending import ending
 from logos.gateway.server import serving
 
 BACKLOG = 1024
@@ -47,8 +50,13 @@ async def open_gateway(
         remembered.write_text(f"{port}\n")
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         app = Shared(App(machine, settings.keepalive_s), also or {})
-        async with serving(app, listener):
-            yield Gateway(f"http://{host}:{port}")
+        async with serving(app, listener), anyio.create_task_group() as tasks:
+            if settings.idle_s:
+                tasks.start_soon(ending, machine.kernel, settings.idle_s)
+            try:
+                yield Gateway(f"http://{host}:{port}")
+            finally:
+                tasks.cancel_scope.cancel()
 
 
 class Shared:

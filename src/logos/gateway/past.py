@@ -82,10 +82,11 @@ class Past:
         raise SysError(Code.NOT_FOUND, "there is no such response")
 
     async def talks(self, client: str) -> list[Talk]:
-        """The oldest first, so that the latest wins."""
-        listed = await self._kernel.records.list()
+        """The oldest first, so that the latest wins; also those that have ended."""
+        listed = await self._kernel.records.list(everyone=True)
         mine = [one.pid for one in listed if one.agent == agent_name(client)]
-        return [await self._talk(pid) for pid in mine[-LATEST:]]
+        found = [await self._talk(pid) for pid in mine[-LATEST:]]
+        return [talk for talk in found if not talk.once]
 
     async def _talk(self, pid: Pid) -> Talk:
         talk, began = Talk(pid), Seq(0)
@@ -94,6 +95,7 @@ class Past:
             match told.event:
                 case Spawned(agent=agent):
                     talk.seed = talk.head = bytes.fromhex(agent.description)
+                    talk.once = not agent.resident
                 case Told(messages=messages):
                     talk.answer = None
                     for message in messages:

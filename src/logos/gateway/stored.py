@@ -22,14 +22,10 @@ from logos.gateway.access import Client
 from logos.gateway.ask import Ask
 from logos.gateway.dialect import Answering, encode, typed
 from logos.gateway.items import response
-from logos.gateway.past import Past
 from logos.gateway.responses import ConversationRequest, messages_of
-from logos.gateway.talks import Talks
+from logos.gateway.turn import Turns
 
 MICRO = 1_000_000
-
-PENDING = 1000
-"""Conversations that were begun with items and not yet spoken in."""
 
 
 class After(NamedTuple):
@@ -41,17 +37,15 @@ class After(NamedTuple):
 
 
 class Stored:
-    def __init__(self, past: Past, talks: Talks) -> None:
-        self._past = past
-        self._talks = talks
-        self._pending: dict[tuple[str, str], list[Message]] = {}
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self._past = turns.past
+        self._talks = turns.talks
 
     async def after(self, client: str, given: Mapping[str, Any]) -> After:
         """Raise `not_found`."""
         if (named := _text(given.get("conversation"))) is not None:
-            return After(
-                named_seed(client, named), self._pending.pop((client, named), ()), named=True
-            )
+            return After(named_seed(client, named), named=True)
         if (previous := _text(given.get("previous_response_id"))) is not None:
             pid, seq = place(previous)
             talk = self._talks.of(pid)
@@ -74,9 +68,7 @@ class Stored:
         asked = typed(await ask.body() or b"{}", ConversationRequest, "the body")
         id_ = f"conv_{secrets.token_hex(16)}"
         if items := messages_of(asked.items):
-            self._pending[client.name, id_] = items
-            while len(self._pending) > PENDING:
-                del self._pending[next(iter(self._pending))]
+            await self._turns.open(client, named_seed(client.name, id_), items)
         await ask.reply(200, encode(_conversation(id_)))
 
     async def conversation(self, ask: Ask, client: Client, id_: str) -> None:
@@ -84,8 +76,9 @@ class Stored:
         await ask.reply(200, encode(_conversation(id_)))
 
     async def items(self, ask: Ask, client: Client, id_: str) -> None:
+        await self._turns.remember(client)
         talk = self._talks.named(named_seed(client.name, id_))
-        messages = list(self._pending.get((client.name, id_), ()))
+        messages: list[Message] = []
         if talk is not None:
             messages = [message async for _, message in self._past.items(client.name, talk.pid)]
         await ask.reply(200, _listed([_item(m, n) for n, m in enumerate(messages)]))

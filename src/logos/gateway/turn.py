@@ -1,6 +1,7 @@
 """One turn of a conversation: tell the process, hear its answer.
 
     Turns.begin(...)        find or start the process, tell it, and give the Exchange
+    Turns.open(...)         start one in which nothing is asked yet
     Exchange.items(every)   deltas, and the Thought at the end; None when nothing came for a while
 
 Whatever happens to the client, the index says in the end what the journal says: who leaves early
@@ -8,7 +9,7 @@ interrupts the thought, and what became of it is waited for.
 """
 
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -178,13 +179,21 @@ class Turns:
         if not talk.once:
             self.talks.stands(talk, head)
 
+    async def open(self, client: Client, seed: bytes, messages: Sequence[Message]) -> None:
+        pid = await self._started(client, seed, Turn(tuple(messages)), lambda _: None)
+        talk = Talk(pid, owner=client.name, seed=seed)
+        self.talks.stands(talk, chain(seed, messages)[-1])
+
     async def _remember(self, client: Client, wanted: Wanted) -> None:
         """After a restart a client that comes back is found in the journals, once."""
         if client.name in self._known:
             return
         spoken = any(message.role is Role.ASSISTANT for message in wanted.messages)
-        if not (spoken or wanted.named or wanted.again):
-            return
+        if spoken or wanted.named or wanted.again:
+            await self.remember(client)
+
+    async def remember(self, client: Client) -> None:
+        """Where the client's conversations stand is known when this returns."""
         async with self._looking:
             if client.name in self._known:
                 return
@@ -198,6 +207,7 @@ class Turns:
         self, client: Client, wanted: Wanted, found: tuple[Talk | None, int], line: Line
     ) -> Talk:
         talk, length = found
+        before: list[Message] = []
         digest = hashlib.sha256(encode(wanted.options)).digest()
         if talk is not None:
             options = None if talk.options == digest else wanted.options
@@ -210,25 +220,33 @@ class Turns:
                     raise
                 line.close()  # it has ended: what it was told before goes to another
                 self.talks.drop(talk)
+                if wanted.named:
+                    before = [said async for _, said in self.past.items(client.name, talk.pid)]
             else:
                 talk.options = digest
                 return talk
         once = wanted.options.bare
+        turn = Turn((*before, *wanted.messages), wanted.options)
+        pid = await self._started(client, wanted.seed, turn, line.meet, resident=not once)
+        return Talk(pid, options=digest, seed=wanted.seed, once=once)
+
+    async def _started(
+        self,
+        client: Client,
+        seed: bytes,
+        turn: Turn,
+        meet: Callable[[Pid], object],
+        *,
+        resident: bool = True,
+    ) -> Pid:
         agent = Agent(
             name=agent_name(client.name),
-            description=wanted.seed.hex(),
+            description=seed.hex(),
             program="gateway",
-            resident=not once,
+            resident=resident,
         )
-        turn = Turn(tuple(wanted.messages), wanted.options)
-        pid = await self._kernel.converse(
-            agent,
-            turn,
-            limits=client.limits,
-            by=Payer(client.name, client.accounts),
-            meet=line.meet,
-        )
-        return Talk(pid, options=digest, seed=wanted.seed, once=once)
+        by = Payer(client.name, client.accounts)
+        return await self._kernel.converse(agent, turn, limits=client.limits, by=by, meet=meet)
 
     async def _end(self, exchange: Exchange, talk: Talk, line: Line) -> None:
         with anyio.CancelScope(shield=True):

@@ -77,7 +77,7 @@ class Opener:
         self, sandbox: Sandbox, tasks: anyio.abc.TaskGroup, environ: Mapping[str, str]
     ) -> None:
         self._sandbox = sandbox
-        self._tasks = tasks
+        self.tasks = tasks
         self._environ = environ
 
     def open(self, name: str, place: Place, folder: Path) -> Stoppable:
@@ -103,7 +103,7 @@ class Opener:
         headers = self._secrets(place.headers)
         given = any(header.lower() == "authorization" for header in headers)
         bearer = None if given else Bearer(Tokens(_token_file(folder)), self._keep)
-        return Server(name, over_http(place.url, headers, bearer), self._tasks, _times(place))
+        return Server(name, over_http(place.url, headers, bearer), self.tasks, _times(place))
 
     async def login(
         self, place: Place, folder: Path, tell: Callable[[str], object], within_s: float
@@ -121,8 +121,8 @@ class Opener:
 
     def _over_stdio(self, name: str, place: Place, command: Command) -> Stoppable:
         if not place.own:
-            return Server(name, over_stdio(self._sandbox, command), self._tasks, _times(place))
-        return _Own(name, self._sandbox, command, self._tasks, _times(place))
+            return Server(name, over_stdio(self._sandbox, command), self.tasks, _times(place))
+        return _Own(name, self._sandbox, command, self.tasks, _times(place))
 
     def _command(self, words: Sequence[str], place: Place, folder: Path) -> Command:
         program = shutil.which(words[0], path=self._environ.get("PATH"))

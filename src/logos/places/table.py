@@ -13,7 +13,7 @@ Invariant: a mount that is shown as kept is on disk.
 import logging
 import os
 import shutil
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -46,11 +46,13 @@ class Shown(NamedTuple):
 
 
 class Own(NamedTuple):
-    """A place of ours: its tools, what they do, and what of the world it is for."""
+    """A place of ours: its tools, what they do, what of the world it is for, and what it has to do
+    as long as it is there."""
 
     provider: Stoppable
     said: Mapping[str, Any]
     target: str
+    task: Callable[[], Coroutine[Any, Any, None]] | None = None
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -113,6 +115,8 @@ class Places:
         self._keep(
             name, _Mounted(Place(), None, own.provider, SETTINGS, own.said, name, own.target)
         )
+        if own.task is not None:
+            self._opener.tasks.start_soon(own.task)
 
     def _keep(self, name: str, mounted: _Mounted) -> None:
         self.tools.put(name, mounted.offered)

@@ -244,6 +244,8 @@ ALTER TABLE ONLY public.snapshot
 ALTER TABLE ONLY public.space
     ADD CONSTRAINT space_pkey PRIMARY KEY (pid);
 CREATE INDEX journal_apart ON ONLY public.journal USING btree (digest) WHERE (body IS NULL);
+CREATE INDEX journal_spent ON ONLY public.journal USING btree (at, pid, seq) WHERE (kind = ANY (ARRAY['thought'::text, 'interrupted'::text, 'compacted'::text]));
+CREATE INDEX journal_default_at_pid_seq_idx ON public.journal_default USING btree (at, pid, seq) WHERE (kind = ANY (ARRAY['thought'::text, 'interrupted'::text, 'compacted'::text]));
 CREATE INDEX journal_default_digest_idx ON public.journal_default USING btree (digest) WHERE (body IS NULL);
 CREATE INDEX journal_feed ON ONLY public.journal USING btree (id);
 CREATE INDEX journal_default_id_idx ON public.journal_default USING btree (id);
@@ -257,6 +259,7 @@ CREATE INDEX process_orphaned ON public.process USING btree (pid) WHERE ((node I
 CREATE INDEX process_owned ON public.process USING btree (node) WHERE (exit_status IS NULL);
 CREATE INDEX process_parent ON public.process USING btree (parent) WHERE (parent IS NOT NULL);
 CREATE UNIQUE INDEX process_space ON public.process USING btree (agent) WHERE ((agent ~~ '/mem/%'::text) AND (exit_status IS NULL));
+ALTER INDEX public.journal_spent ATTACH PARTITION public.journal_default_at_pid_seq_idx;
 ALTER INDEX public.journal_apart ATTACH PARTITION public.journal_default_digest_idx;
 ALTER INDEX public.journal_feed ATTACH PARTITION public.journal_default_id_idx;
 ALTER INDEX public.journal_held ATTACH PARTITION public.journal_default_pid_idx;

@@ -33,7 +33,7 @@ from logos.abi.calls.memory import (
 )
 from logos.abi.calls.message import Letter, Receive, Schedule, Send, Sleep
 from logos.abi.calls.process import Exec, Exit, Kill, Ran, Spawn, Wait
-from logos.abi.calls.world import CallTool, Fetch, Run
+from logos.abi.calls.world import CallTool, Fetch, Hosts, Run
 
 CALLS: tuple[type[Call[Any]], ...] = (
     List,
@@ -81,6 +81,7 @@ __all__ = [
     "Fetch",
     "Forget",
     "GetKey",
+    "Hosts",
     "Kept",
     "Kill",
     "Letter",

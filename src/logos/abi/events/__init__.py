@@ -21,7 +21,7 @@ is a new event, and a change of shape is a new class with an upcaster
     Idled                                 nothing to do until something arrives
     PagedIn Compacted Pinned              the window: brought back, taken out, kept in
     Remembered Linked Forgot              memory: stored, joined, gone for good
-    Warned                                the watchdog said something
+    Warned Paced                          the watchdog said something, or too much was spent for now
     Exited                                the last event of every process
 """
 
@@ -42,6 +42,7 @@ from logos.abi.events.life import (
     Ended,
     Exited,
     Idled,
+    Paced,
     Rang,
     Scheduled,
     Signalled,
@@ -77,6 +78,7 @@ AnyEvent = (
     | Scheduled
     | Rang
     | Idled
+    | Paced
     | Warned
     | PagedIn
     | Compacted
@@ -106,6 +108,7 @@ __all__ = [
     "Idled",
     "Interrupted",
     "Linked",
+    "Paced",
     "PagedIn",
     "Pinned",
     "Proposed",

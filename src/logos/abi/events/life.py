@@ -86,6 +86,14 @@ class Warned(Event, frozen=True, kw_only=True):
     paused_until: int | None = None
 
 
+class Paced(Event, frozen=True, kw_only=True):
+    """Somebody has spent too much for now, as `why` says: it does not think until `paused_until`.  Its
+    model is not told."""
+
+    why: str
+    paused_until: int
+
+
 class Exited(Event, frozen=True, kw_only=True):
     """`status` 0: done; 128 + n: killed by a signal; else the exit status of `code`.  `carries` is
     what is known of the answer, for a parent."""

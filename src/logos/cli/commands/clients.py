@@ -1,4 +1,4 @@
-"""env, key create, key list, key revoke: what programs need to use the gateway."""
+"""usage, env, key create, key list, key revoke: who asks, and what programs need to use the gateway."""
 
 from logos.abi.agent import Limits
 from logos.abi.errors import Code, SysError
@@ -53,6 +53,18 @@ async def listed(asked: Asked) -> int:
     return 0
 
 
+async def usage(asked: Asked) -> int:
+    kernel = asked.node.kernel
+    found = await kernel.meter.spending(kernel.now())
+    rows = [
+        (s.principal or "-", s.tokens_hour, money(s.cost_hour), s.tokens_day, money(s.cost_day))
+        for s in found
+    ]
+    columns = ("PRINCIPAL", "TOKENS/HOUR", "COST/HOUR", "TOKENS/DAY", "COST/DAY")
+    asked.out.table(columns, rows, [s._asdict() for s in found])
+    return 0
+
+
 async def revoke(asked: Asked) -> int:
     await asked.node.kernel.keys.revoke(asked.arguments.id)
     asked.out.data({"id": asked.arguments.id}, f"key {asked.arguments.id} is of no use any more")
@@ -65,6 +77,7 @@ ENV = Command(
     env,
     (Argument("--key", "a key of `logos key create`; on this machine none is needed", default=""),),
 )
+USAGE = Command("usage", "what each principal has spent on models in the last hour and day", usage)
 KEY_CREATE = Command(
     "key create",
     "a key for a client of the gateway; it reaches only this client's processes",

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from logos.abi.agent import Agent, Limits
-from logos.abi.calls import CallTool, Exec, name, tool_name
+from logos.abi.calls import CallTool, Exec, Hosts, name, tool_name
 from logos.abi.driver import Network
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Diverged, Exited, Failed, Proposed
@@ -97,6 +97,14 @@ def _program(asked: Asked, word: str) -> Path:
 
 def _hosts(asked: Asked) -> tuple[str, ...]:
     hosts = tuple(asked.arguments.allow_net)
+    try:
+        msgspec.convert(hosts, Hosts)
+    except msgspec.ValidationError as error:
+        raise SysError(
+            Code.INVALID,
+            f"--allow-net {' '.join(hosts)}: one of these is no host",
+            hint="write pypi.org, git.example.org:22 or [2001:db8::1]:443",
+        ) from error
     if hosts and asked.arguments.network:
         raise SysError(Code.INVALID, "--network is everything: --allow-net says nothing beside it")
     if hosts and not asked.node.programs.confined:

@@ -68,14 +68,25 @@ async def doctor(asked: Asked) -> int:
     """What this machine offers, and what to do about what it doesn't."""
     assert asked.loaded is not None
     wanted = asked.loaded.config.sandbox.mode
-    checks = [*_basics(asked.loaded.config), *open_sandbox(wanted).layers()]
+    box = open_sandbox(wanted)
+    basics = _basics(asked.loaded.config)
     if asked.machine is not None:
-        checks.append(await _embeddings(asked.machine.kernel.meaning))
-    rows = [("ok" if c.available else "no", c.name, c.detail) for c in checks]
-    data: list[dict[str, Any]] = [
-        {"name": c.name, "ok": c.available, "detail": c.detail} for c in checks
+        basics.append(await _embeddings(asked.machine.kernel.meaning))
+    kinds = {"machine": basics, "mechanism": box.layers(), "mode": box.modes()}
+    rows = [
+        ("ok" if c.available else "no", c.name, c.detail, c.hint)
+        for found in kinds.values()
+        for c in found
     ]
-    asked.out.table(("", "WHAT", "DETAIL"), rows, data)
+    data: list[dict[str, Any]] = [
+        {"name": c.name, "ok": c.available, "detail": c.detail, "hint": c.hint, "kind": kind}
+        for kind, found in kinds.items()
+        for c in found
+    ]
+    for row in data:
+        if row["kind"] == "mode":
+            row["chosen"] = row["name"] == f"mode {wanted}"
+    asked.out.table(("", "WHAT", "DETAIL", "HINT"), rows, data)
     if asked.machine is None:
         asked.out.note("no daemon is running; `logos up` starts one")
     if wanted is Mode.NONE:
@@ -138,4 +149,4 @@ DOWN = Command("down", "stop the daemon; processes go on at the next start", dow
 STATUS = Command("status", "is it running, and how", status)
 AGENTS = Command("agents", "the agents that can be run from here", agents)
 CONFIG = Command("config", "every setting, its value, and where it came from", config)
-DOCTOR = Command("doctor", "what this machine offers", doctor)
+DOCTOR = Command("doctor", "what this machine offers, and how code is confined on it", doctor)

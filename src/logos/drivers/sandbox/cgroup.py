@@ -1,4 +1,4 @@
-"""A control group for each run: how many tasks, how much memory, and one word that kills all.
+"""A control group for each run: how many tasks, how much memory, and how many processors, and one word that kills all.
 
 Both layouts are known: v2, where one folder has every controller, and v1, where `pids` and
 `memory` have a tree each and v2 may stand beside them for `cgroup.kill` alone.
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _WANTED = frozenset({"pids", "memory"})
+_PERIOD_US, _LEAST_US = 100_000, 1_000  # as the kernel has them
 _numbers = itertools.count()  # of the process, however many sandboxes it opens
 
 
@@ -26,10 +27,12 @@ class Group:
     memory: Path | None
     unified: Path | None
     made: "Groups"
+    cpu: Path | None = None
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        return tuple(dict.fromkeys(p for p in (self.pids, self.memory, self.unified) if p))
+        trees = (self.pids, self.memory, self.unified, self.cpu)
+        return tuple(dict.fromkeys(p for p in trees if p))
 
     def doors(self) -> tuple[int, ...]:
         """Descriptors through which a process puts itself in, by writing 0.
@@ -55,6 +58,17 @@ class Group:
             with suppress(FileNotFoundError):
                 _write(self.memory / "memory.memsw.limit_in_bytes", memory)
 
+    def share(self, cpus: float) -> None:
+        """So many processors at most."""
+        if self.cpu is None:
+            return
+        quota = max(int(cpus * _PERIOD_US), _LEAST_US)
+        if self.cpu == self.unified:
+            _write(self.cpu / "cpu.max", f"{quota} {_PERIOD_US}")
+        else:
+            _write(self.cpu / "cpu.cfs_period_us", _PERIOD_US)
+            _write(self.cpu / "cpu.cfs_quota_us", quota)
+
     def kill(self) -> None:
         fd = self.killer()
         if fd is not None:
@@ -78,6 +92,7 @@ class Groups:
     unified: Path | None = None
     home: Path | None = None  # the group this process is in itself
     left: list[Path] = field(default_factory=list)
+    cpu: Path | None = None
 
     @property
     def kills(self) -> bool:
@@ -86,14 +101,17 @@ class Groups:
             return False
         return _tried(self.unified, lambda folder: (folder / "cgroup.kill").exists())
 
-    def make(self) -> Group:
+    def make(self, cpus: float = 0.0) -> Group:
+        """With no limit of processors unless one is asked for: each tree takes its time."""
         self.left[:] = [folder for folder in self.left if not _removed(folder)]
         name = f"{_mark()}-{os.getpid()}-{next(_numbers)}"
-        pids, memory, unified = (f and f / name for f in (self.pids, self.memory, self.unified))
-        group = Group(pids, memory, unified, self)
+        trees = (self.pids, self.memory, self.unified, self.cpu if cpus else None)
+        pids, memory, unified, cpu = (tree and tree / name for tree in trees)
+        group = Group(pids, memory, unified, self, cpu)
         try:
             for folder in group.folders:
                 folder.mkdir()
+            group.share(cpus)
         except OSError:
             group.close()
             raise
@@ -109,7 +127,8 @@ class Groups:
     def sweep(self) -> None:
         """Remove what a driver that was killed left behind."""
         mark = f"{_mark()}-"
-        for tree in {tree for tree in (self.pids, self.memory, self.unified) if tree}:
+        trees = (self.pids, self.memory, self.unified, self.cpu)
+        for tree in {tree for tree in trees if tree}:
             for folder in tree.glob(f"{mark}*-*"):
                 owner = folder.name.removeprefix(mark).partition("-")[0]
                 if not Path("/proc", owner).exists():
@@ -125,21 +144,25 @@ def find(proc: Path = Path("/proc/self")) -> Groups:
     """The trees in which this process may make groups: below its own, so its limits hold."""
     mine = _mine((proc / "cgroup").read_text())
     trees: dict[str, Path | None] = {}
+    cpu: Path | None = None
     v2: Path | None = None
     for root, mount, kind, options in _mounts((proc / "mountinfo").read_text()):
         if kind == "cgroup":
             for name in _WANTED & options & mine.keys():
                 trees[name] = _usable(_below(mount, root, mine[name]))
+            if "cpu" in options and "cpu" in mine:
+                cpu = _usable(_below(mount, root, mine["cpu"]))
         elif kind == "cgroup2" and "" in mine:
             v2 = _below(mount, root, mine[""])
     if v2 is None:
-        return Groups(trees.get("pids"), trees.get("memory"), home=trees.get("pids"))
+        return Groups(trees.get("pids"), trees.get("memory"), home=trees.get("pids"), cpu=cpu)
     for place in dict.fromkeys(
         (v2, v2.parent if v2.parent.joinpath("cgroup.procs").exists() else v2)
     ):
         if not trees and _tried(place, _controlled):
-            return Groups(place, place, place, home=v2)
-    return Groups(trees.get("pids"), trees.get("memory"), _usable(v2), home=v2)
+            shares = _tried(place, lambda folder: (folder / "cpu.max").exists())
+            return Groups(place, place, place, home=v2, cpu=place if shares else None)
+    return Groups(trees.get("pids"), trees.get("memory"), _usable(v2), home=v2, cpu=cpu)
 
 
 def _mine(text: str) -> dict[str, str]:
@@ -187,7 +210,7 @@ def _tried(place: Path, test: Callable[[Path], bool]) -> bool:
         _removed(folder)
 
 
-def _write(path: Path, number: int) -> None:
+def _write(path: Path, number: int | str) -> None:
     with path.open("w") as file:
         file.write(str(number))
 

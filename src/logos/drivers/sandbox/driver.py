@@ -4,7 +4,7 @@
     await sandbox.run(command)  -> Completed
     sandbox.open(command)       -> a program to talk to, while held
     sandbox.host(command)       -> a program to listen to, while held
-    sandbox.layers()            for `logos doctor`
+    sandbox.layers(), modes()   for `logos doctor`
     await sandbox.aclose()      end the launchers that wait
 
 Commands of one workspace run one after the other, each as that workspace's uid; commands of
@@ -42,6 +42,7 @@ from logos.drivers.sandbox import plan
 from logos.drivers.sandbox.cage import Cage, Start
 from logos.drivers.sandbox.cgroup import Group
 from logos.drivers.sandbox.host import Host, hosting
+from logos.drivers.sandbox.layers import layers, modes
 from logos.drivers.sandbox.machine import Machine
 from logos.drivers.sandbox.plan import View
 from logos.drivers.sandbox.talk import Talk, endless, talking
@@ -55,12 +56,15 @@ _REMEMBERED = 4096
 _log = logging.getLogger(__name__)
 
 
-def open_sandbox(wanted: Mode, *, pool: int = 0, state: Path = STATE) -> "LocalSandbox":
+def open_sandbox(
+    wanted: Mode, *, pool: int = 0, cpus: float = 0.0, state: Path = STATE
+) -> "LocalSandbox":
     """A sandbox of this mode.  `pool` is how many confined launchers may wait for their next
-    command, all workspaces together; `state` a folder shared by all drivers of the machine."""
+    command, all workspaces together; `cpus` how many processors one run may use, 0: all; `state` a
+    folder shared by all drivers of the machine."""
     machine = machines.look(state)
     machine.groups.sweep()
-    return LocalSandbox(wanted, machine, pool)
+    return LocalSandbox(wanted, machine, pool, cpus)
 
 
 @dataclass(slots=True)
@@ -79,7 +83,8 @@ _Key = tuple[int, int]  # device and inode of a workspace: a path may come to me
 
 
 class LocalSandbox:
-    def __init__(self, mode: Mode, machine: Machine, pool: int) -> None:
+    def __init__(self, mode: Mode, machine: Machine, pool: int, cpus: float = 0.0) -> None:
+        self._cpus = cpus
         self._mode = mode
         self._machine = machine
         self._pool = pool
@@ -91,7 +96,10 @@ class LocalSandbox:
         return self._mode
 
     def layers(self) -> tuple[Layer, ...]:
-        return machines.layers(self._machine)
+        return layers(self._machine)
+
+    def modes(self) -> tuple[Layer, ...]:
+        return modes(self._machine, self._mode)
 
     async def run(self, command: Command, attend: Attend | None = None) -> Completed:
         self._check()
@@ -235,7 +243,7 @@ class LocalSandbox:
         """Begin one; it gets ready by itself."""
         uid = place.lease.uid if place.lease else None
         try:
-            group = self._machine.groups.make()
+            group = self._machine.groups.make(self._cpus)
             cage = Cage(self._mode, view, group)
             try:
                 self._begin(cage, group, uid)

@@ -1,8 +1,7 @@
 """What this machine can do to confine a program.
 
-Interface: `look(state)` finds the facts once; `lacking(machine, mode)` says what a mode misses;
-`layers(machine)` tries each mechanism, for `logos doctor`.
-Invariant: a mechanism is called available only when it was tried just now.
+Interface: `look(state)` finds the facts once; `lacking(machine, mode)` says what a mode misses.
+Invariant: what it finds is never more than there is; layers.py tries it all.
 """
 
 import os
@@ -14,13 +13,13 @@ from dataclasses import dataclass
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 
-from logos.abi.driver import Layer, Mode
+from logos.abi.driver import Mode
 from logos.drivers.sandbox import cgroup, landlock
 from logos.drivers.sandbox.cgroup import Groups
 from logos.drivers.sandbox.syscalls import NUMBERS
 from logos.drivers.sandbox.uids import Uids, mapped
 
-_TRY_S = 10.0
+TRY_S = 10.0
 _PYTHONS = ("/usr/bin/python3", "/usr/local/bin/python3")
 
 
@@ -78,7 +77,7 @@ def _magic(python: str) -> str:
         return MAGIC_NUMBER.hex()
     ask = "import _frozen_importlib_external as e; print(e.MAGIC_NUMBER.hex())"
     said = subprocess.run(  # noqa: S603 - a path we found ourselves
-        [python, "-I", "-S", "-c", ask], capture_output=True, text=True, timeout=_TRY_S, check=False
+        [python, "-I", "-S", "-c", ask], capture_output=True, text=True, timeout=TRY_S, check=False
     )
     return said.stdout.strip()
 
@@ -96,90 +95,3 @@ def lacking(machine: Machine, mode: Mode) -> str:
     )
     lacks = [what for had, what in needs if not had]
     return "; ".join([*lacks, "or set another `sandbox.mode`"]) if lacks else ""
-
-
-def layers(machine: Machine) -> tuple[Layer, ...]:
-    groups = machine.groups
-    return (
-        _bubblewrap(machine),
-        _user_namespaces(machine),
-        Layer(
-            name="landlock",
-            available=machine.landlock > 0,
-            detail=f"ABI {machine.landlock}" if machine.landlock else "not in this kernel",
-        ),
-        Layer(
-            name="seccomp",
-            available=machine.seccomp and _filters(),
-            detail=machine.architecture,
-        ),
-        Layer(
-            name="throw-away uid",
-            available=machine.uids is not None,
-            detail=_uid_detail(machine),
-        ),
-        _group("cgroup pids", groups.pids, groups, "RLIMIT_NPROC alone bounds the processes"),
-        _group(
-            "cgroup memory",
-            groups.memory,
-            groups,
-            "many processes together may take more memory than `memory_bytes`",
-        ),
-        Layer(
-            name="cgroup kill",
-            available=groups.kills,
-            detail="" if groups.kills else "processes are killed by namespace or uid",
-        ),
-    )
-
-
-def _bubblewrap(machine: Machine) -> Layer:
-    if machine.bubblewrap is None:
-        return Layer(name="bubblewrap", available=False, detail="not installed")
-    said = subprocess.run(  # noqa: S603 - a path we found ourselves
-        [machine.bubblewrap, "--version"],
-        capture_output=True,
-        text=True,
-        timeout=_TRY_S,
-        check=False,
-    )
-    return Layer(name="bubblewrap", available=said.returncode == 0, detail=said.stdout.strip())
-
-
-def _user_namespaces(machine: Machine) -> Layer:
-    name = "user namespaces"
-    if machine.bubblewrap is None:
-        return Layer(name=name, available=False, detail="not tried: no bubblewrap")
-    uid = machine.uids.numbers[-1] if machine.uids else None
-    said = subprocess.run(  # noqa: S603
-        [
-            machine.bubblewrap,
-            *("--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=_TRY_S,
-        check=False,
-        user=uid,
-        group=uid,
-        extra_groups=None if uid is None else [],
-    )
-    return Layer(name=name, available=said.returncode == 0, detail=said.stderr.strip())
-
-
-def _filters() -> bool:
-    return "Seccomp_filters" in Path("/proc/self/status").read_text()
-
-
-def _uid_detail(machine: Machine) -> str:
-    if machine.uids is not None:
-        numbers = machine.uids.numbers
-        return f"{numbers.start}-{numbers.stop - 1}"
-    return "no uids mapped" if machine.root else "not root: programs run as your own uid"
-
-
-def _group(name: str, tree: Path | None, groups: Groups, without: str) -> Layer:
-    if tree is None:
-        return Layer(name=name, available=False, detail=without)
-    kind = "v2" if tree == groups.unified else "v1"
-    return Layer(name=name, available=True, detail=f"{kind} {tree}")

@@ -5,7 +5,7 @@
     without_secrets(...)        events as they may be kept
     decode(row)                 the event in a row, whatever its age
     Writer.append(entry)        queue; Batch.durable(pid) returns when it is on disk
-    read, read_many             rows back; `tail`, `read_some`, `read_kinds`: a few of them
+    read, read_many             rows back; `tail`, `read_some`, `read_kinds`, `thoughts_since`: a few of them
     blob                        what they name by its hash
     Feed.advance()              everybody's rows, in one order, each once
     snapshots, save_snapshot    folds kept to shorten the next one
@@ -41,6 +41,7 @@ from logos.kernel.journal.reader import (
     save_snapshot,
     snapshots,
     tail,
+    thoughts_since,
 )
 from logos.kernel.journal.upcast import decode, without_secrets
 from logos.kernel.journal.writer import (
@@ -84,6 +85,7 @@ __all__ = [
     "seal",
     "snapshots",
     "tail",
+    "thoughts_since",
     "verify",
     "without_secrets",
 ]

@@ -74,6 +74,23 @@ async def read_kinds(
         after = rows[-1]["seq"]
 
 
+async def thoughts_since(store: Store, at: int) -> AsyncIterator[Row]:
+    """How thoughts ended, and digests that a model wrote, everybody's, after a time in microseconds, oldest first."""
+    pid, seq = Pid(0), START
+    while True:
+
+        async def page(at: int = at, pid: Pid = pid, seq: Seq = seq) -> Sequence[Any]:
+            async with store.connection() as db:
+                return await db.all(_SQL.thoughts_since, at=at, pid=pid, seq=seq, most=PAGE)
+
+        rows = await store.persist(page)
+        for row in await _whole(store, rows):
+            yield row
+        if len(rows) < PAGE:
+            return
+        at, pid, seq = rows[-1]["at"], rows[-1]["pid"], rows[-1]["seq"]
+
+
 async def tail(store: Store, pid: Pid, after: Seq, most: int) -> list[Row]:
     """The first rows of one process after a position."""
 

@@ -192,6 +192,7 @@ class Index:
 
     def pack(self) -> IndexImage:
         self._sort()
+        self._terms.rest()
         near = np.zeros((0, len(KERNEL)), dtype=np.int32)
         if self._near is not None:
             near = self._near[: self._size]
@@ -255,7 +256,7 @@ class Index:
             self._wide[touched] = self._lengths(touched)
 
     def _grow(self) -> None:
-        more = max(64, self._size // 4)
+        more = max(64, self._size // 8)
         self._length = np.pad(self._length, (0, more))
         if self._wide is not None:
             self._wide = np.pad(self._wide, (0, more))
@@ -319,6 +320,7 @@ class Index:
     def _sort(self, keep: NDArray[np.bool_] | None = None) -> None:
         """Sort the terms, and merge the tail into the postings, without the rows that are not kept."""
         if keep is None and not self._tail:
+            self._tail_rows = 0
             return
         moved = self._terms.settle()
         rows, tf, start = self._rows, self._tf, self._start

@@ -138,6 +138,10 @@ class Terms:
         self._late = {}
         return moved
 
+    def rest(self) -> None:
+        """Keep no more than must be kept."""
+        self._met = {}
+
     def text(self) -> bytes:
         """The sorted ones, a line each."""
         return self._text

@@ -275,7 +275,7 @@ class Table:
             return before
         number = self._turns
         if number == len(self._near):
-            more = max(number // 2, 64)
+            more = max(number // 8, 64)
             self._near = np.pad(self._near, ((0, more), (0, 0)), constant_values=-1)
         self._near[number] = before, -1
         if before >= 0:
@@ -285,7 +285,7 @@ class Table:
         return number
 
     def _grow(self) -> None:
-        more = max(self._size // 2, 64)
+        more = max(self._size // 8, 64)
         self._ints = np.pad(self._ints, ((0, 0), (0, more)))
         self._traits = np.pad(self._traits, ((0, more), (0, 0)))
         self._alive = np.pad(self._alive, (0, more))

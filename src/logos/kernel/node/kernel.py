@@ -9,6 +9,7 @@
     Kernel.approvals     what waits for a person
     Kernel.asker         what the gate would say
     Kernel.slots         who may ask a model now
+    Kernel.meter         who has spent what lately
 
 Whoever holds a Kernel acts for the owner, as init does.  What it asks for is journaled at
 the process it concerns.
@@ -22,7 +23,7 @@ from pathlib import Path
 import anyio
 import anyio.abc
 
-from logos.abi.agent import Account, Agent, Limits
+from logos.abi.agent import Agent, Limits
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Answered, Compacted, Diverged, Proposed, Reached, Spawned
 from logos.abi.ids import INIT, MailId, Pid, Seq
@@ -50,6 +51,7 @@ from logos.kernel.node.forgetting import bury
 from logos.kernel.node.hearing import Ear, Hearing, Witness
 from logos.kernel.node.lease import Lease
 from logos.kernel.node.letters import posted
+from logos.kernel.node.meter import Meter
 from logos.kernel.node.node import Node
 from logos.kernel.node.once import Once
 from logos.kernel.node.parts import Parts, Payer, Terms
@@ -59,7 +61,7 @@ from logos.kernel.node.spaces import weights_in
 from logos.kernel.node.stores import Hooks, Item, Stores
 from logos.kernel.node.think import Shared, Thinker
 from logos.kernel.node.tree import Tree, mounts
-from logos.kernel.process import counted, tighter
+from logos.kernel.process import tighter
 from logos.kernel.process.mail import AnyMail, Erase, Note, Order, Squeeze, Turn, told
 from logos.kernel.sched import Slots
 from logos.kernel.syscall import Gate, Known, Parent, Tools
@@ -83,6 +85,7 @@ class Kernel:
         self.approvals = Approvals(parts.store, self.records, self._post)
         self._hearing = Hearing()
         self._once = Once(parts.store, self.records.known)
+        self.meter = Meter(parts.store, parts.limits, self.now, lambda: self._node.peers)
         self.slots = Slots()
         self._gate = Gate(parts.functions, [lambda p, c: caps.check(p, c, parts.clock.now())])
         tools = Tools(parts.functions, parts.manifests, parts.rules)
@@ -119,7 +122,7 @@ class Kernel:
         digester = Digester(self._parts.models, self.slots, self.accounts, self._parts.memory)
         self._compactor = Compactor(self.records.fault, digester)
         fitter = Fitter(self.records.fault, self._compactor)
-        shared = Shared(self.slots, self.accounts)
+        shared = Shared(self.slots, self.accounts, self.meter)
         thinker = Thinker(self._parts.models, shared, self._gate, fitter, self._hearing.heard)
         await self._node.run(thinker, actor, tasks)
         tasks.start_soon(self.records.spaces.run)
@@ -212,10 +215,6 @@ class Kernel:
             return await begin()
         words = (payer.name, agent.name, payer.once)
         return await self._once.process(words, self._writer.new_pid, begin)
-
-    async def counted(self, pid: Pid) -> tuple[Account, ...]:
-        """The sums that what this process starts counts toward."""
-        return counted(pid, await self.records.process(pid))
 
     async def send(self, pid: Pid, text: str, once: str = "") -> None:
         """Sent again with the same `once`, it is the same letter.  Raise `not_found` or `state` when nobody
@@ -370,6 +369,7 @@ class Kernel:
                 self._births.begun(child.head.pid)
             self._births.begun(entry.head.pid)
         self._node.committed(entries)
+        self.meter.committed(entries)
         self.records.committed(entries)
         self.meaning.written(entries)
         for entry in entries:

@@ -87,6 +87,12 @@ SELECT p.pid, CASE WHEN q.exit_status IS NOT NULL THEN 1 ELSE p.parent END AS pa
  WHERE (:everyone::boolean OR p.exit_status IS NULL) AND p.pid > :after
  ORDER BY p.pid LIMIT :most;
 
+-- name: quiet
+-- Processes of agents whose names begin so, which wait, and whose last event is older.
+SELECT p.pid FROM process p JOIN journal j ON j.pid = p.pid AND j.seq = p.head_seq
+ WHERE p.exit_status IS NULL AND p.status = 'waiting' AND starts_with(p.agent, :start) AND j.at < :before
+ ORDER BY p.pid LIMIT :most;
+
 -- name: pids
 SELECT pid FROM process WHERE pid > :after ORDER BY pid LIMIT :most;
 

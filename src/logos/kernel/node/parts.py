@@ -50,6 +50,7 @@ class Parts(NamedTuple):
     manifests: Callable[[], Mapping[str, Declared]] = dict
     rules: Table | None = None
     trust: config.Trust = config.Trust()
+    limits: config.Limits = config.Limits()
     mounts: Mapping[str, Mount] = {}
     memory: config.Memory = config.Memory()
     embedder: Callable[[str], Awaitable[Embedder]] = no_embedder

@@ -90,6 +90,15 @@ class Records:
             if len(rows) < PAGE:
                 return found
 
+    async def quiet(self, start: str, before: int) -> Sequence[Pid]:
+        """Some of those whose agent's name begins so and that have waited since before then."""
+
+        async def fetch() -> Sequence[Any]:
+            async with self._store.connection() as db:
+                return await db.all(_SQL.quiet, start=start, before=before, most=PAGE)
+
+        return [row["pid"] for row in await self._store.persist(fetch)]
+
     async def process(self, pid: Pid) -> Process:
         """Its state, folded from the journal."""
         return (await self._folded(pid)).process

@@ -18,7 +18,7 @@ import msgspec
 
 from logos.abi.driver import Model
 from logos.abi.errors import Code, SysError
-from logos.abi.events import Asked, Exited, Interrupted, Thought
+from logos.abi.events import Asked, Exited, Interrupted, Paced, Thought
 from logos.abi.ids import Pid, Seq
 from logos.abi.messages import (
     AnyDelta,
@@ -36,6 +36,7 @@ from logos.kernel.node.accounts import Accounts, Wish
 from logos.kernel.node.asked import Models
 from logos.kernel.node.fit import Fitted, Fitter
 from logos.kernel.node.hearing import Cleaned
+from logos.kernel.node.meter import Meter
 from logos.kernel.node.request import kept, prompt_digest, tools_of
 from logos.kernel.node.resident import Resident
 from logos.kernel.process import SECOND, affordable, exit_for, left
@@ -60,6 +61,7 @@ class Shared(NamedTuple):
 
     slots: Slots
     accounts: Accounts
+    meter: Meter
 
 
 class Thinker:
@@ -68,7 +70,7 @@ class Thinker:
     ) -> None:
         self._models = models
         self._fitter = fitter
-        self._slots, self._accounts = shared
+        self._slots, self._accounts, self._meter = shared
         self._gate = gate
         self._listener = listener
         self._recorded: dict[bytes, Batch] = {}  # by digest: how these tools came to disk
@@ -79,6 +81,8 @@ class Thinker:
 
     async def think(self, resident: Resident) -> None:
         process = resident.process
+        if await self._refused(resident):
+            return
         try:
             options = process.options
             model = await self._models(options.model if options else process.agent.model)
@@ -124,6 +128,20 @@ class Thinker:
                 resident.thought = None
             if resident.process.reserved is not None:  # else a signal has just settled it
                 await _settle(resident, thought)
+
+    async def _refused(self, resident: Resident) -> bool:
+        """Too much was spent lately: a client hears of it, an agent waits."""
+        process = resident.process
+        refusal = await self._meter.refusal(resident.pid, resident.clock.now())
+        if resident.process is not process:
+            return True  # something arrived meanwhile: its program decides anew
+        if refusal is None:
+            return False
+        if process.options is not None:
+            resident.append(Interrupted(code=Code.LIMIT, message=refusal.text))
+        else:
+            resident.append(Paced(why=refusal.text, paused_until=refusal.until))
+        return True
 
     async def _prepare(self, resident: Resident, model: Model) -> tuple[Request, Asked] | None:
         """None: something arrived meanwhile."""

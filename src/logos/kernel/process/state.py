@@ -85,6 +85,7 @@ ALLOWED: dict[Status, dict[type[Any], set[Status]]] = {
         e.Idled: {WAITING},
         e.Told: {READY},
         e.Interrupted: {READY},  # before it was begun
+        e.Paced: {WAITING},
     },
     THINKING: _live(THINKING) | {e.Thought: {READY}, e.Interrupted: {READY}},
     CALLING: _live(CALLING)
@@ -105,6 +106,7 @@ ALLOWED: dict[Status, dict[type[Any], set[Status]]] = {
         e.Idled: {WAITING},
         e.Told: {WAITING, READY},
         e.Interrupted: {WAITING, READY},
+        e.Paced: {WAITING},
     },
     STOPPED: _live(STOPPED)
     | {
@@ -279,6 +281,10 @@ def _warned(p: Process, event: e.Warned) -> Process:
     return replace(p, watch=watch, news=p.news + 1, idle=False, paused_until=event.paused_until)
 
 
+def _paced(p: Process, event: e.Paced) -> Process:
+    return replace(p, paused_until=event.paused_until)
+
+
 def _windowed(p: Process, event: AnyEvent) -> Process:
     """Its window or its memory changed; what the process may do did not."""
     del event
@@ -329,6 +335,7 @@ _APPLY: dict[type[Any], Callable[[Process, Any], Process]] = {
     e.Rang: _rang,
     e.Idled: _idled,
     e.Warned: _warned,
+    e.Paced: _paced,
     e.PagedIn: _windowed,
     e.Compacted: _compacted,
     e.Pinned: _windowed,

@@ -1,0 +1,266 @@
+"""What thoughts cost lately, by principal and altogether, and whether there may be another.
+
+    Meter.committed(entries)          told of every commit of this node
+    await Meter.refusal(pid, now)     why a process may not think now, and until when; None: it may
+    await Meter.spending(now)         what each principal has used in the last hour and day
+    Paid, paid_since(store, at)       every thought's bill, from the journal
+
+A principal is whoever asked for the process that a tree began with (`Spawned.by`).  The journal holds every
+bill, so a new life of the node knows what the last one spent; bills of other nodes are read when there are
+some.  Sums are kept by the minute: a limit is exact to the minute in time, and in amount to the thoughts that
+run at once (what is set aside for them counts).
+
+Invariant: what is refused is refused before anything is asked of a model.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import anyio
+
+from logos import config
+from logos.abi.events import Asked, Compacted, Interrupted, Spawned, Thought
+from logos.abi.ids import INIT, Pid, Seq
+from logos.abi.messages import Usage
+from logos.kernel import journal
+from logos.kernel.journal import Entry, Row
+from logos.kernel.process import SECOND
+from logos.store import Store
+
+MINUTE = 60 * SECOND
+SPANS = {"hour": 60, "day": 24 * 60}
+"""In minutes."""
+
+FRESH_S = 5
+"""How long another node's bills may be unknown."""
+
+PAGE = 1000
+LATE = 10
+"""Minutes after which no bill comes twice."""
+EVERYBODY = "\0"
+"""The key of the sum over all principals: no name has this character."""
+
+_KINDS = frozenset({"asked", "thought", "interrupted", "compacted"})
+
+
+class Paid(NamedTuple):
+    """One thought's bill.  `at` in microseconds."""
+
+    pid: Pid
+    seq: Seq
+    at: int
+    usage: Usage
+
+
+class Refusal(NamedTuple):
+    text: str
+    until: int
+
+
+class Spending(NamedTuple):
+    """What one principal has used: tokens, and money in nano-dollars."""
+
+    principal: str
+    tokens_hour: int
+    cost_hour: int
+    tokens_day: int
+    cost_day: int
+
+
+@dataclass(slots=True)
+class _Sums:
+    """By the minute; `held` is set aside for thoughts that run."""
+
+    minutes: dict[int, Usage] = field(default_factory=dict)
+    held: Usage = field(default_factory=Usage)
+
+    def add(self, at: int, usage: Usage) -> None:
+        minute = at // MINUTE
+        self.minutes[minute] = self.minutes.get(minute, Usage()) + usage
+
+    def over(self, now: int, span: int) -> Usage:
+        first = now // MINUTE - span + 1
+        total = Usage()
+        for minute, usage in self.minutes.items():
+            if minute >= first:
+                total += usage
+        return total
+
+    def free_at(self, now: int, span: int, *, name: str, limit: int) -> int:
+        """When enough of it is older than the span; at the least a minute from now."""
+        left = _of(self.over(now, span) + self.held, name)
+        for minute in sorted(m for m in self.minutes if m > now // MINUTE - span):
+            left -= _of(self.minutes[minute], name)
+            if left < limit:
+                return max((minute + span) * MINUTE, now + SECOND)
+        return now + MINUTE
+
+    def prune(self, now: int) -> None:
+        oldest = now // MINUTE - SPANS["day"]
+        for minute in [m for m in self.minutes if m < oldest]:
+            del self.minutes[minute]
+
+
+class Meter:
+    def __init__(
+        self, store: Store, limits: config.Limits, now: Callable[[], int], peers: Callable[[], int]
+    ) -> None:
+        self._store, self._limits, self._now, self._peers = store, limits, now, peers
+        self._on = limits != config.Limits()
+        self._sums: dict[str, _Sums] = {}
+        self._known: dict[Pid, str] = {}
+        self._counted: dict[tuple[Pid, Seq], int] = {}
+        self._held: dict[Pid, Usage] = {}
+        self._news: list[Row] = []
+        self._read_to: int | None = None
+        self._looked = 0
+        self._lock = anyio.Lock()
+
+    def committed(self, entries: Iterable[Entry]) -> None:
+        if self._on:
+            self._news += (row for entry in entries for row in entry.rows if row.kind in _KINDS)
+
+    async def refusal(self, pid: Pid, now: int) -> Refusal | None:
+        if not self._on:
+            return None
+        async with self._lock:
+            await self._catch_up(now)
+            who = await self._principal(pid)
+        return self._over(who, f"{who or 'who named nobody'} has", self._limits.principal, now) or (
+            self._over(EVERYBODY, "all of them together have", self._limits.node, now)
+        )
+
+    async def spending(self, now: int) -> list[Spending]:
+        """From the journal, whether there are limits or not."""
+        sums: dict[str, _Sums] = {}
+        async for paid in paid_since(self._store, now - SPANS["day"] * MINUTE):
+            who = await self._principal(paid.pid)
+            sums.setdefault(who, _Sums()).add(paid.at, paid.usage)
+        found = []
+        for who, one in sorted(sums.items()):
+            hour, day = one.over(now, SPANS["hour"]), one.over(now, SPANS["day"])
+            found.append(Spending(who, hour.tokens, hour.cost, day.tokens, day.cost))
+        return found
+
+    def _over(self, who: str, has: str, allowed: config.Allowance, now: int) -> Refusal | None:
+        if (sums := self._sums.get(who)) is None:
+            return None
+        for name, span, limit in _limits(allowed):
+            used = _of(sums.over(now, SPANS[span]) + sums.held, name)
+            if used >= limit:
+                until = sums.free_at(now, SPANS[span], name=name, limit=limit)
+                what = f"{used / 1e9:.4f} of {limit / 1e9:.4f} dollars" if name == "cost" else (
+                    f"{used} of {limit} tokens"
+                )  # fmt: skip
+                where = "node" if who == EVERYBODY else "principal"
+                text = f"{has} used {what} in an {span}"
+                return Refusal(
+                    f"spending is held: {text.replace('an day', 'a day')} "
+                    f"(limits.{where}.{name}_per_{span})",
+                    until,
+                )
+        return None
+
+    async def _catch_up(self, now: int) -> None:
+        if self._read_to is None:
+            await self._read(now - SPANS["day"] * MINUTE)
+        elif self._peers() > 1 and now - self._looked > FRESH_S * SECOND:
+            await self._read(self._read_to - MINUTE)
+        news, self._news = self._news, []
+        for row in news:
+            await self._note(row)
+        for sums in self._sums.values():
+            sums.prune(now)
+        if len(self._counted) > PAGE:
+            late = now - LATE * MINUTE
+            self._counted = {one: at for one, at in self._counted.items() if at > late}
+
+    async def _read(self, since: int) -> None:
+        self._looked = self._now()
+        async for paid in paid_since(self._store, since):
+            await self._pay(paid)
+            self._read_to = max(self._read_to or 0, paid.at)
+        self._read_to = self._read_to or self._looked
+
+    async def _note(self, row: Row) -> None:
+        event = journal.decode(row)
+        if isinstance(event, Asked):
+            aside = Usage(input=event.tokens, cost=event.cost)
+            self._hold(await self._principal(row.pid), row.pid, aside)
+            return
+        if not isinstance(event, Compacted):
+            self._hold(await self._principal(row.pid), row.pid, None)
+        if (usage := _billed(event)) is not None:
+            await self._pay(Paid(row.pid, row.seq, row.at, usage))
+
+    async def _pay(self, paid: Paid) -> None:
+        if (paid.pid, paid.seq) in self._counted:
+            return
+        self._counted[paid.pid, paid.seq] = paid.at
+        for who in (await self._principal(paid.pid), EVERYBODY):
+            self._sums.setdefault(who, _Sums()).add(paid.at, paid.usage)
+
+    def _hold(self, who: str, pid: Pid, held: Usage | None) -> None:
+        """Instead of what was set aside for this process before."""
+        before = self._held.pop(pid, None)
+        for name in (who, EVERYBODY):
+            sums = self._sums.setdefault(name, _Sums())
+            if before is not None:
+                sums.held = Usage(
+                    input=sums.held.input - before.input, cost=sums.held.cost - before.cost
+                )
+            if held is not None:
+                sums.held += held
+        if held is not None:
+            self._held[pid] = held
+
+    async def _principal(self, pid: Pid) -> str:
+        """Of the first of its line who says."""
+        line: list[Pid] = []
+        who: str | None = None
+        while who is None:
+            if pid in self._known:
+                who = self._known[pid]
+                break
+            line.append(pid)
+            rows = await journal.read_some(self._store, pid, [Seq(1)])
+            born = journal.decode(rows[0]) if rows else None
+            if isinstance(born, Spawned) and not born.by and born.parent not in (None, INIT):
+                assert born.parent is not None
+                pid = born.parent
+            else:
+                who = born.by if isinstance(born, Spawned) else ""
+        self._known.update(dict.fromkeys(line, who))
+        return who
+
+
+def _billed(event: object) -> Usage | None:
+    match event:
+        case Thought(usage=usage) | Interrupted(charged=usage):
+            return usage
+        case Compacted(usage=usage) if usage != Usage():
+            return usage
+        case _:
+            return None
+
+
+async def paid_since(store: Store, at: int) -> AsyncIterator[Paid]:
+    """Every thought's bill after that time, oldest first."""
+    async for row in journal.thoughts_since(store, at):
+        if (usage := _billed(journal.decode(row))) is not None:
+            yield Paid(row.pid, row.seq, row.at, usage)
+
+
+def _of(usage: Usage, name: str) -> int:
+    return usage.cost if name == "cost" else usage.tokens
+
+
+def _limits(allowed: config.Allowance) -> list[tuple[str, str, int]]:
+    found: list[tuple[str, str, int]] = []
+    for span in SPANS:
+        if (tokens := getattr(allowed, f"tokens_per_{span}")) is not None:
+            found.append(("tokens", span, tokens))
+        if (cost := getattr(allowed, f"cost_per_{span}")) is not None:
+            found.append(("cost", span, int(cost * 1e9)))
+    return found
