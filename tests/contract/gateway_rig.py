@@ -6,7 +6,7 @@ looks(...)                a step that proposes calls
 """
 
 import json
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,9 +45,9 @@ class Rig:
         listed = await self.machine.kernel.records.list(everyone=True)
         return [one.pid for one in listed if one.agent.startswith("gateway/")]
 
-    async def begun(self) -> Pid:
-        """The one conversation, which may think before its birth is on disk."""
-        while not (found := await self.conversations()):
+    async def begun(self, before: Collection[Pid] = ()) -> Pid:
+        """The one conversation that is not one of `before`; it may think before its birth is on disk."""
+        while not (found := set(await self.conversations()).difference(before)):
             pass
         (pid,) = found
         return pid

@@ -6,8 +6,9 @@ import subprocess
 import sys
 
 import anyio
-from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver import Context, MCPServer
 from mcp.types import ToolAnnotations
+from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
 
 server = MCPServer("probe")
 LOOKS = ToolAnnotations(read_only_hint=True)
@@ -77,6 +78,20 @@ def connect(host: str, port: int) -> str:
 
     socket.create_connection((host, port), timeout=2).close()
     return "connected"
+
+
+@server.tool()
+async def order(thing: str, ctx: Context) -> str | InputRequiredResult:
+    """Order something, after a question."""
+    if not ctx.input_responses:
+        many = {"type": "object", "properties": {"many": {"type": "integer"}}, "required": ["many"]}
+        asked = ElicitRequestFormParams(message=f"How many of {thing}?", requested_schema=many)
+        return InputRequiredResult(
+            input_requests={"q": ElicitRequest(params=asked)}, request_state="kept"
+        )
+    said = ctx.input_responses["q"]
+    assert isinstance(said, ElicitResult)
+    return f"{said.action}: {said.content} of {thing} ({ctx.request_state})"
 
 
 def _more(number: int) -> None:

@@ -101,11 +101,17 @@ async def test_the_official_client(
     url: str, tmp_path: Path, *, streaming: bool, binding: str
 ) -> None:
     async with AsyncExitStack() as stack:
-        model = Scripted(lambda _: Say("two words"))
+        heard = anyio.Event()
+        model = Scripted([After(heard.wait, Say("two words"))])
         made = await stack.enter_async_context(machine(tmp_path / "home", url, model))
         port = await stack.enter_async_context(serving(made))
         a2a = await client(port, stack, streaming=streaming, supported_protocol_bindings=[binding])
-        updates = [update async for update in a2a.send_message(message("count: hello there"))]
+        updates = []
+        if not streaming:
+            heard.set()
+        async for update in a2a.send_message(message("count: hello there")):
+            updates.append(update)
+            heard.set()
         assert updates[0].HasField("task")
         task = await a2a.get_task(GetTaskRequest(id=updates[0].task.id))
         assert task.status.state == 3  # completed

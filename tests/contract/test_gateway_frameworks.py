@@ -242,6 +242,7 @@ async def test_a_stream_and_one_that_is_left(opened: Opened) -> None:
     agent, one, player = opened
     said = "".join([piece async for piece in agent.stream("hello")])
     assert "You said 'hello'" in said
+    before = await one.conversations()
     async with anyio.create_task_group() as tasks:
 
         async def listen() -> None:
@@ -252,7 +253,7 @@ async def test_a_stream_and_one_that_is_left(opened: Opened) -> None:
         with anyio.fail_after(PATIENCE_S):
             await player.asked.wait()
         tasks.cancel_scope.cancel()
-    await interrupted(one, (await one.conversations())[-1])
+    await interrupted(one, await one.begun(before))
 
 
 async def interrupted(one: Rig, pid: Pid) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 import anyio
 import msgspec
 import pytest
-from mounted import called, job, opened, raw, sdk
 
-from logos.abi.driver import Mode
+from logos.abi.driver import Mode, Reply, Wanted
 from logos.abi.errors import Code, SysError
 from logos.drivers.sandbox import LocalSandbox, open_sandbox
+from mounted import called, job, opened, raw, sdk
 
 pytestmark = pytest.mark.anyio
 
@@ -219,3 +219,18 @@ async def test_a_stdio_server_has_no_network_unless_granted(tmp_path: Path) -> N
         assert await called(places, tmp_path, "open/connect", host="127.0.0.1", port=port)
     await listener.aclose()
     await full.aclose()
+
+
+@pytest.mark.slow
+async def test_a_server_asks_a_person(tmp_path: Path, sandbox: LocalSandbox) -> None:
+    """Of the era without a connection: the call is made again with the answer."""
+    async with opened(tmp_path, sandbox, {"probe": sdk()}) as places:
+        asking = job(tmp_path / "process", "probe/order", {"thing": "tea"})
+        with pytest.raises(Wanted) as caught:
+            await places.tools.run(asking)
+        assert caught.value.question == "How many of tea?"
+        assert b"many" in bytes(caught.value.form)
+        for word in ('{"many": 3}', "3"):
+            reply = Reply(word=word, state=caught.value.state)
+            answer = await places.tools.run(msgspec.structs.replace(asking, reply=reply))
+            assert b"accept: {'many': 3} of tea (kept)" in bytes(answer)

@@ -47,6 +47,15 @@ def survive(texts: list[str]) -> Answer:
     return ("measure", {}) if len(texts) == 2 else f"The measure is {texts[-1]}."
 
 
+def mounts(texts: list[str]) -> Answer:
+    if len(texts) == 2:
+        return "fs_write", {"path": "numbers.txt", "text": "4\n30\n7\n"}
+    if len(texts) == 4:
+        given = {"numeric": True, "reverse": True, "file": "numbers.txt"}
+        return "tool_call", {"tool": "text/sort", "arguments": given}
+    return f"The largest is {texts[-1].split()[0]}."
+
+
 def limits(_: list[str]) -> Answer:
     return "draw", {}
 
@@ -56,6 +65,7 @@ EXPECTED: dict[str, tuple[Script, str]] = {
     "tool": (tool, r"It has 22\.0 m2\.\n"),
     "two_agents": (two_agents, r"It came back: JOURNAL\n"),
     "survive": (survive, r"The measure is 42, by the same call\.\n"),
+    "mounts": (mounts, r"mounted: sort\nThe largest is 30\.\n"),
     "limits": (limits, r"drew 3 numbers, then exited with 8: .*\n"),
     "audit": (hello, r"  1 [0-9a-f]{12} spawned\n(?s:.*) exited\nintact\n"),
 }

@@ -6,6 +6,7 @@
     Sandbox     runs somebody's code where it can do no harm
     WayOut      carries what such code sends to the hosts it was granted
     Clock       tells the time
+    Wanted      what a tool raises that must ask a person first
 
 A driver maps its library's errors to SysError at its own edge, and lets nothing else out.
 It is cancelled by cancelling its task, and then leaves nothing behind.  Whoever writes a
@@ -20,6 +21,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
+from logos.abi.errors import Code, SysError
 from logos.abi.ids import CallId, Pid
 from logos.abi.messages import AnyDelta, Request
 from logos.abi.rights import Cap
@@ -108,10 +110,31 @@ class Effect(StrEnum):
     EFFECT = "effect"  # never run again in silence
 
 
+class Wanted(SysError):  # noqa: N818 - a question, not a mistake
+    """A tool asks a person something before it goes on.  `form` is the JSON Schema of the answer, `state`
+    what the tool wants to hear again with it.  Raised again and again it is a question each time."""
+
+    def __init__(self, question: str, form: msgspec.Raw, state: str = "") -> None:
+        super().__init__(
+            Code.UNCONFIRMED,
+            f"it wants to ask a person something first: {question}",
+            hint="give it everything it needs as arguments",
+        )
+        self.question, self.form, self.state = question, form, state
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person answered to `Wanted`, and the state that came with the question."""
+
+    word: str
+    state: str
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One call for a tool.  `workspace` is the process's own folder; `hosts` the names it may
     reach over the network; `caps` all it may, for a tool whose calls reach things that have rights of
-    their own; `deadline_s` how long the call may take, in seconds."""
+    their own; `deadline_s` how long the call may take, in seconds; `reply` answers what the
+    tool asked when it was called before."""
 
     id: CallId
     pid: Pid
@@ -120,6 +143,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     hosts: frozenset[str] = frozenset()
     caps: frozenset[Cap] = frozenset()
     deadline_s: float = 60.0
+    reply: Reply | None = None
 
 
 class Tool(Protocol):

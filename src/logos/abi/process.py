@@ -54,7 +54,7 @@ class OpenCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `blocked`: it waits for something inside the kernel (a message, a child, a time), at the
     latest until `until` (microseconds).  `prepared` is what its driver wanted remembered,
-    `decision` what was decided about a call that waits for a person.
+    `decision` what was decided about a call that waits for a person, `word` what he said.
     """
 
     id: CallId
@@ -66,6 +66,7 @@ class OpenCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     until: int | None = None
     stage: Stage = Stage.MADE
     decision: dict[str, Any] = {}
+    word: str = ""
 
 
 class Reservation(msgspec.Struct, frozen=True, kw_only=True):

@@ -162,6 +162,7 @@ APPROVE = Command(
     approve,
     (
         QUESTION,
+        Argument("--word", "what it asks for, as JSON, where a tool asks", default=""),
         Argument("--task", "and its values for the rest of the task", bool),
         Argument("--always", "and the like of it from now on: this agent, tool, places", bool),
     ),

@@ -60,6 +60,8 @@ class Result(msgspec.Struct, frozen=True, rename="camel"):
     is_error: bool | None = None
     result_type: str = "complete"
     task: Mapping[str, Any] = {}
+    input_requests: Mapping[str, msgspec.Raw] | None = None
+    request_state: str | None = None
 
 
 def offers_of(tools: Sequence[_Tool]) -> tuple[Offer, ...]:

@@ -13,9 +13,11 @@ from typing import Any
 import anyio
 import msgspec
 
+from logos.abi.driver import Reply
 from logos.abi.errors import Code, SysError
 from logos.abi.tools import Offer
 from logos.drivers.mcp.answer import Listed, Result, offers_of, value_of
+from logos.drivers.mcp.asking import answered, wanted
 from logos.drivers.mcp.wire import (
     CAPABILITIES,
     CLIENT,
@@ -112,15 +114,24 @@ class Client:
         raise SysError(Code.LIMIT, f"its list of tools has more than {PAGES} pages")
 
     async def call(
-        self, tool: str, arguments: msgspec.Raw, headers: Mapping[str, str]
+        self,
+        tool: str,
+        arguments: msgspec.Raw,
+        headers: Mapping[str, str],
+        reply: Reply | None = None,
     ) -> msgspec.Raw:
-        params = {"name": tool, "arguments": arguments or msgspec.Raw(b"{}")}
+        """Raise Wanted when the server asks a person something; `reply` is what he said."""
+        params: dict[str, Any] = {"name": tool, "arguments": arguments or msgspec.Raw(b"{}")}
+        if reply is not None:
+            params |= answered(reply)
         try:
             result = _converted(await self._ask("tools/call", params, headers), Result)
             if result.result_type == "task":
                 result = await self._done(result.task)
         except Refused as refused:
             raise _failed(tool, refused.fault) from refused
+        if result.result_type == "input_required" and result.input_requests is not None:
+            raise wanted(tool, result.input_requests, result.request_state)
         if result.result_type != "complete":
             raise SysError(
                 Code.UNAVAILABLE,

@@ -18,7 +18,7 @@ import anyio
 import anyio.abc
 import msgspec
 
-from logos.abi.driver import Job
+from logos.abi.driver import Job, Reply
 from logos.abi.errors import Code, SysError
 from logos.abi.tools import Offer
 from logos.drivers.mcp.client import Client
@@ -95,7 +95,7 @@ class Server:
     async def call(self, job: Job, tool: str, arguments: msgspec.Raw) -> msgspec.Raw:
         try:
             with anyio.fail_after(min(self._times.timeout_s, job.deadline_s)):
-                value = await self._called(tool, arguments)
+                value = await self._called(tool, arguments, job.reply)
         except TimeoutError:
             raise SysError(
                 Code.TIMEOUT,
@@ -105,12 +105,13 @@ class Server:
         self._failures = 0
         return value
 
-    async def _called(self, tool: str, arguments: msgspec.Raw) -> msgspec.Raw:
+    async def _called(self, tool: str, arguments: msgspec.Raw, reply: Reply | None) -> msgspec.Raw:
         for last in (False, True):
             client = await self._connected()
             with self._working():
                 try:
-                    return await client.call(tool, arguments, self._mirrored(tool, arguments))
+                    mirrored = self._mirrored(tool, arguments)
+                    return await client.call(tool, arguments, mirrored, reply)
                 except Stale:
                     if last:
                         break

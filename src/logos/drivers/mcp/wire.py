@@ -27,11 +27,14 @@ INVALID_PARAMS = -32602
 
 CLIENT: Mapping[str, str] = {"name": "logos", "version": "1"}
 CAPABILITIES: Mapping[str, Any] = {"extensions": {"io.modelcontextprotocol/tasks": {}}}
-"""A call may become a task.  We neither think for a server nor ask people for it."""
+"""A call may become a task.  We do not think for a server."""
+
+ASKING: Mapping[str, Any] = {**CAPABILITIES, "elicitation": {"form": {}}}
+"""A server without a connection may ask a person: its question waits in the journal."""
 
 ENVELOPE = {
     "io.modelcontextprotocol/protocolVersion": STATELESS,
-    "io.modelcontextprotocol/clientCapabilities": CAPABILITIES,
+    "io.modelcontextprotocol/clientCapabilities": ASKING,
     "io.modelcontextprotocol/clientInfo": CLIENT,
 }
 

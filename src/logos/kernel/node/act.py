@@ -22,7 +22,7 @@ from anyio.abc import TaskGroup
 
 from logos.abi.agent import InDoubt
 from logos.abi.calls import BY_NAME, Call, Send, Spawn
-from logos.abi.driver import Effect, Graded, Job, Reconciler, Tool, Verdict
+from logos.abi.driver import Effect, Graded, Job, Reconciler, Tool, Verdict, Wanted
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Blocked, Called, Failed, Held, Returned
 from logos.abi.ids import CallId
@@ -30,7 +30,7 @@ from logos.abi.messages import ToolCall
 from logos.abi.process import OpenCall, Process, Stage, Status
 from logos.kernel import caps
 from logos.kernel.journal import Batch, Fenced
-from logos.kernel.node.ask import Asker, encoded
+from logos.kernel.node.ask import Asker, encoded, reply_to
 from logos.kernel.node.resident import Resident
 from logos.kernel.process import overdrawn
 from logos.kernel.syscall import Context, Effects, Services, Table
@@ -128,8 +128,10 @@ class Actor:
             called = msgspec.structs.replace(called, prepared=await tool.prepare(job))
             if not _may_act(resident):
                 return
+        before = _decision(resident, called)
         batch = resident.append(called)
-        self._start(resident, tool, job, called.id, None if called.effect is Effect.PURE else batch)
+        intent = None if called.effect is Effect.PURE else batch
+        self._start(resident, tool, job, intent, before)
 
     async def _kernel_call(self, resident: Resident, called: Called, call: Call[Any]) -> None:
         said = call.task if isinstance(call, Spawn) else call.text if isinstance(call, Send) else ""
@@ -184,7 +186,8 @@ class Actor:
         try:
             call = _decoded(asked)
             self._may_still(resident, call)
-            await self._make(resident, self._called(asked.id, call, asked.decision), call)
+            first = asked.decision.get("asks", {}).get("before", asked.decision)
+            await self._make(resident, self._called(asked.id, call, first), call)
         except SysError as error:
             failure = failed(asked.id, error)
         except Exception as error:  # why: a call that trips over a bug must not stop the node
@@ -212,7 +215,7 @@ class Actor:
         elif verdict is Verdict.NOT_DONE:
             call = _decoded(open_call)
             job = _job(resident, open_call.id, call)
-            self._start(resident, self._driver(call), job, open_call.id, None)
+            self._start(resident, self._driver(call), job, None, open_call.decision)
         else:
             _in_doubt(resident, open_call)
         return True
@@ -239,8 +242,14 @@ class Actor:
         return tool
 
     def _start(
-        self, resident: Resident, tool: Tool, job: Job, id_: CallId, intent: Batch | None
+        self,
+        resident: Resident,
+        tool: Tool,
+        job: Job,
+        intent: Batch | None,
+        decision: dict[str, Any],
     ) -> None:
+        id_ = CallId(job.id.partition("-")[2])
         scope = resident.running[id_] = anyio.CancelScope()
 
         async def run() -> None:
@@ -253,7 +262,11 @@ class Actor:
                         await anyio.sleep(STALE_PAUSE_S)
                     outcome = await _outcome(tool, job, id_)
                 if not scope.cancelled_caught and _is_open(resident, id_):
-                    resident.append(outcome)
+                    resident.append(
+                        self._asker.wanted(resident, id_, outcome, decision)
+                        if isinstance(outcome, Wanted)
+                        else outcome
+                    )
             except Fenced as fenced:
                 self._hold.lost(fenced)
             finally:
@@ -261,6 +274,14 @@ class Actor:
                 resident.changed.set()
 
         self._tasks.start_soon(run)
+
+
+def _decision(resident: Resident, called: Called) -> dict[str, Any]:
+    """What was decided, and whether the call has asked somebody before."""
+    for call in resident.process.open:
+        if call.id == called.id and "asks" in call.decision:
+            return {**called.decision, "asks": call.decision["asks"]}
+    return called.decision
 
 
 def _decoded(open_call: OpenCall) -> Call[Any]:
@@ -287,11 +308,13 @@ def _is_open(resident: Resident, id_: CallId) -> bool:
     return any(call.id == id_ for call in resident.process.open)
 
 
-async def _outcome(tool: Tool, job: Job, id_: CallId) -> Returned | Failed:
+async def _outcome(tool: Tool, job: Job, id_: CallId) -> Returned | Failed | Wanted:
     """This is where a driver's failure becomes data."""
     try:
         with anyio.fail_after(job.deadline_s):
             return returned(id_, await tool.run(job))
+    except Wanted as wanted:
+        return wanted
     except SysError as error:
         return failed(id_, error)
     except TimeoutError:
@@ -313,6 +336,7 @@ def _job(resident: Resident, id_: CallId, call: Call[Any]) -> Job:
         call=call,
         workspace=Path(process.workspace),
         caps=frozenset(process.caps),
+        reply=reply_to(process, id_),
         hosts=frozenset(
             c.path.split("/")[2]
             for c in process.caps

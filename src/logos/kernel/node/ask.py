@@ -5,6 +5,7 @@
                                              made, or not yet
     encoded(decision)                        as it stands in the journal
     Asker.carries(resident, text)            what is known of a text that goes to another process
+    Asker.wanted(resident, id, wanted, ...)  what is journaled when a tool asks a person something
     Asker.trial(pid, upto)                   a process at one of its events, to ask about calls
                                              that are not made: `Trial.weigh(proposal)`
 
@@ -20,20 +21,28 @@ import msgspec
 
 from logos.abi.agent import Approvals
 from logos.abi.approval import Answer, Scope
-from logos.abi.calls import Call
+from logos.abi.calls import BY_NAME, Call
+from logos.abi.driver import Reply, Wanted
 from logos.abi.errors import Code
 from logos.abi.events import Called, Decided, Failed, Held
 from logos.abi.ids import INIT, CallId, MailId, Pid, Seq
 from logos.abi.messages import ToolCall
-from logos.abi.process import Process
+from logos.abi.process import OpenCall, Process, Stage, Status
+from logos.abi.tools import visible
 from logos.kernel.flow import Decision, Task, Verdict, decide, unread
 from logos.kernel.journal import FOREVER
 from logos.kernel.node.approvals import standing_of
 from logos.kernel.node.resident import Resident, fold_all
 from logos.kernel.node.trail import follow
 from logos.kernel.process import SECOND
-from logos.kernel.syscall import Gate, Tools
+from logos.kernel.syscall import Gate, Tools, tool_of
 from logos.store import Store
+
+TIMES = 4
+"""One call of a tool may ask."""
+
+LONGEST = 2000
+"""Characters of what a tool asks."""
 
 
 class Asker:
@@ -97,6 +106,33 @@ class Asker:
         )
         return [held, yes]
 
+    def wanted(
+        self, resident: Resident, id_: CallId, wanted: Wanted, before: dict[str, Any]
+    ) -> Held | Failed:
+        """A tool asks a person: the call waits, and is made again with the answer.  `before` is what
+        was decided about it.  Where nobody is to be asked, it has failed."""
+        process = resident.process
+        (call,) = [one for one in process.open if one.id == id_]
+        times = before.get("asks", {}).get("times", 0)
+        silent = process.agent.approvals is not Approvals.ASK or process.status is Status.STOPPED
+        if silent or times >= TIMES:
+            return Failed(id=id_, code=wanted.code, message=wanted.message, hint=wanted.hint)
+        known = {k: v for k, v in before.items() if k != "asks"}
+        asks = {"state": wanted.state, "times": times + 1, "before": known}
+        shown = {
+            "tool": _named(call),
+            "rule": "asked-by-the-tool",
+            "question": asked_by(call, wanted),
+        }
+        return Held(
+            id=id_,
+            name=call.name,
+            call=call.call,
+            effect=call.effect,
+            decision={**known, **shown, "asks": asks},
+            until=resident.clock.now() + int(self._patience_s * SECOND),
+        )
+
     async def _may_ask(self, resident: Resident, decision: Decision) -> bool:
         if resident.process.agent.approvals is Approvals.ASK:
             return True
@@ -106,6 +142,34 @@ class Asker:
         """Has somebody said yes to the like of this for good?"""
         init = (await fold_all(self._store, INIT)).process
         return standing_of(resident.process.agent.name, encoded(decision)) in init.standing
+
+
+def reply_to(process: Process, id_: CallId) -> Reply | None:
+    """What a person answered to a tool that asked."""
+    for call in process.open:
+        if call.id == id_ and call.stage is Stage.AGREED and "asks" in call.decision:
+            return Reply(word=call.word, state=call.decision["asks"]["state"])
+    return None
+
+
+def asked_by(call: OpenCall, wanted: Wanted) -> str:
+    """In words that nobody takes for ours."""
+    form = msgspec.json.decode(wanted.form)
+    fields = form.get("properties", {}) if isinstance(form, dict) else {}
+    said = visible(wanted.question)[:LONGEST]
+    lines = [
+        f"{_named(call)} asks, in its own words:",
+        *(f"  | {row}" for row in said.splitlines()),
+    ]
+    if fields:
+        spelt = visible(msgspec.json.encode(fields).decode())[:LONGEST]
+        lines.append(f"- allow, with --word and a JSON object of: {spelt}")
+    return "\n".join([*lines, "- deny: the call is given up"])
+
+
+def _named(call: OpenCall) -> str:
+    kind: Call[Any] = msgspec.json.decode(call.call, type=BY_NAME[call.name])
+    return tool_of(kind)
 
 
 class Trial(NamedTuple):

@@ -29,7 +29,7 @@ from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "node.sql")
 
-FOLD_VERSION = 12
+FOLD_VERSION = 13
 """Raise it when Process, Window or what their folds do changes: old snapshots are not read."""
 
 

@@ -78,7 +78,9 @@ def decided(p: Process, event: e.Decided) -> Process:
     return replace(
         p,
         open=tuple(
-            replace(c, stage=Stage.AGREED, blocked=False, until=None) if c.id in agreed else c
+            replace(c, stage=Stage.AGREED, blocked=False, until=None, word=event.word)
+            if c.id in agreed
+            else c
             for c in p.open
         ),
     )
