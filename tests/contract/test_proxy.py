@@ -14,7 +14,7 @@ import anyio.abc
 import pytest
 from anyio.abc import SocketStream
 
-from logos.abi.calls import Run
+from logos.abi.calls import Exec, Run
 from logos.abi.driver import Job
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Reached
@@ -52,12 +52,17 @@ class Journal:
     def __init__(self) -> None:
         self.events: list[Reached] = []
         self.broken = False
+        self.secret = False
 
     async def note(self, pid: Pid, *events: Reached) -> None:
         assert pid == Pid(7)
         if self.broken:
             raise SysError(Code.UNAVAILABLE, "no journal")
         self.events += events
+
+    async def confided(self, pid: Pid) -> bool:
+        assert pid == Pid(7)
+        return self.secret
 
     def told(self) -> list[tuple[str, int, str]]:
         return list(dict.fromkeys((e.host, e.port, e.refused) for e in self.events))
@@ -118,7 +123,10 @@ def opened(journal: Journal) -> Open:
 
     @asynccontextmanager
     async def open_way(
-        *hosts: str, names: Names | None = None, bounds: Bounds | None = None
+        *hosts: str,
+        names: Names | None = None,
+        bounds: Bounds | None = None,
+        stays: bool = False,
     ) -> AsyncIterator[Way]:
         async def resolve(host: str, port: int) -> list[str]:
             del port
@@ -128,8 +136,8 @@ def opened(journal: Journal) -> Open:
             return found.pop(0) if len(found) > 1 else found[0]
 
         proxy = Proxy(resolve=resolve, bounds=bounds or Bounds())
-        proxy.tell(journal.note)
-        call = Run(argv=("true",), hosts=hosts)
+        proxy.tell(journal.note, journal.confided)
+        call = (Exec if stays else Run)(argv=("true",), hosts=hosts)
         job = Job(id=CallId("7-c3"), pid=Pid(7), call=call, workspace=None)  # type: ignore[arg-type]
         with socket.create_server(("127.0.0.1", 0)) as door:
             async with proxy.open(door.fileno(), job, hosts) as refused:
@@ -413,6 +421,17 @@ async def test_nothing_leaves_that_cannot_be_journaled(opened: Open, journal: Jo
     async with origin(handler) as port, opened(f"localhost:{port}", names=HERE) as way:
         assert b" 503 " in await way.get(f"http://localhost:{port}/")
     assert not reached
+
+
+async def test_a_program_that_reads_on_is_cut_off_when_it_reads_in_confidence(
+    opened: Open, journal: Journal
+) -> None:
+    async with origin(greet) as port, opened(f"127.0.0.1:{port}", stays=True) as way:
+        assert b" 200 " in await way.get(f"http://127.0.0.1:{port}/")
+        journal.secret = True
+        answer = await way.get(f"http://127.0.0.1:{port}/")
+    assert answer.startswith(b"HTTP/1.1 403 something confidential was read")
+    assert any("confidential" in why for _, _, why in journal.told())
 
 
 async def test_a_tunnel_that_asks_for_another_name_is_cut(opened: Open, journal: Journal) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import anyio.abc
 import pytest
+from msgspec.structs import replace
 from tests.pg.acting import calls, ended, events, until
 
 from logos import config
@@ -17,7 +18,8 @@ from logos.abi.approval import Answer
 from logos.abi.calls import CallTool, Run
 from logos.abi.driver import Effect, Mode
 from logos.abi.errors import Code
-from logos.abi.events import AnyEvent, Called, Failed, Held, Reached, Returned
+from logos.abi.events import AnyEvent, Called, Failed, Held, Idled, Reached, Returned
+from logos.abi.ids import Pid
 from logos.abi.rights import parse
 from logos.drivers.command import Commands
 from logos.drivers.function import Functions
@@ -87,7 +89,7 @@ def opened(url: str, world: Any, open_box: Callable[..., LocalSandbox]) -> Opene
             open_store(url, config.Store()) as store,
             open_kernel(world.parts(store)._replace(**parts)) as kernel,
         ):
-            way.tell(kernel.note)
+            way.tell(kernel.note, kernel.confided)
             yield kernel
         await box.aclose()
 
@@ -171,6 +173,20 @@ async def test_what_was_read_in_confidence_leaves_with_no_command_unasked(
         found = await events(kernel, pid)
     assert len(of(Reached, found)) == 2
     assert [event.code for event in of(Failed, found)] == [Code.DENIED]
+
+
+async def test_who_has_read_in_confidence_is_known(opened: Opened, world: Any) -> None:
+    """Asked at each connection of a program that stays."""
+    world.models["m"] = Scripted(["ready", calls(("card", {})), "done"])
+    async with opened() as kernel:
+        stays = agent()
+        pid = await kernel.spawn(replace(stays, resident=True), "wait")
+        await until(kernel, pid, Idled)
+        assert not await kernel.confided(pid)
+        await kernel.send(pid, "read")
+        await until(kernel, pid, Returned)
+        assert await kernel.confided(pid)
+        assert await kernel.confided(Pid(99))  # nobody can say that it has not
 
 
 async def test_a_weaker_mode_says_that_it_reaches_nobody(opened: Opened, world: Any) -> None:

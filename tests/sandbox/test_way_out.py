@@ -97,12 +97,15 @@ class Rig:
     def __init__(self, box: LocalSandbox) -> None:
         self.events: list[Reached] = []
         proxy = Proxy()
-        proxy.tell(self.note)
+        proxy.tell(self.note, self.confided)
         self.commands = Commands(box, way=proxy)
 
     async def note(self, pid: Pid, *events: Reached) -> None:
         assert pid == Pid(1)
         self.events += events
+
+    async def confided(self, pid: Pid) -> bool:
+        raise AssertionError(f"a command was decided on before it ran: {pid}")
 
     async def run(self, workspace: Path, script: str, *given: str, hosts: tuple[str, ...]) -> str:
         argv = ("/usr/bin/python3", "-I", "-c", script, *given)

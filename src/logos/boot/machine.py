@@ -148,7 +148,7 @@ def _finder(config: Config) -> Callable[[str, Path | None], Agent]:
 
 def _introduce(kernel: Kernel, way: Proxy, browser: Browsers) -> None:
     """Drivers that hear of processes, or have something to say in their journals."""
-    way.tell(kernel.note)
+    way.tell(kernel.note, kernel.confided)
     browser.attend(kernel.attend)
 
 

@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol
 
 import anyio
 
+from logos.abi.calls import Exec
 from logos.abi.driver import Job
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Reached
@@ -32,8 +33,24 @@ class Note(Protocol):
     async def __call__(self, pid: Pid, *events: Reached) -> None: ...
 
 
+class Confided(Protocol):
+    """Has this process read what not everybody may know?"""
+
+    async def __call__(self, pid: Pid) -> bool: ...
+
+
+class Kept(NamedTuple):
+    """What the kernel says and is told."""
+
+    note: Note
+    confided: Confided
+
+
 PLACES = 256
 """Different places one call may ask for: each is a line in its journal."""
+
+CONFIDED = "something confidential was read, so nothing connects any more"
+"""A command was decided on with what had been read; a program that stays reads on."""
 
 NOTED_S = 10.0
 """How long the journal may take for the totals at the end."""
@@ -72,12 +89,12 @@ class _Count:
 
 class Passage:
     def __init__(
-        self, job: Job, hosts: Sequence[str], bounds: Bounds, resolve: Resolve, note: Note
+        self, job: Job, hosts: Sequence[str], bounds: Bounds, resolve: Resolve, kernel: Kept
     ) -> None:
         self.bounds = bounds
         self.refused: list[str] = []
         self._job, self._hosts = job, hosts
-        self._resolve, self._note = resolve, note
+        self._resolve, self._note, self._confided = resolve, kernel.note, kernel.confided
         self._places: dict[Place, _Count] = {}
         self._connections = 0
         self._bytes = 0
@@ -94,6 +111,9 @@ class Passage:
             await self.shut(host, port, "not granted")
             granted = ", ".join(self._hosts)
             raise Shut(403, f"lacks {lacks}; it may reach {granted}", lacks)
+        if isinstance(self._job.call, Exec) and await self._confided(self._job.pid):
+            await self.shut(host, port, CONFIDED)
+            raise Shut(403, CONFIDED)
         try:
             found = await outside(host, port, self._hosts, self._resolve)
         except SysError as error:

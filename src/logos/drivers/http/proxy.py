@@ -1,7 +1,8 @@
 """The way out of a sandbox: an HTTP proxy that knows which hosts a program was granted.
 
     Proxy                 the WayOut
-    Proxy.tell(note)      where contacts are journaled, from now on; until then programs wait
+    Proxy.tell(note, confided)    where contacts are journaled, from now on, and who says what was read;
+                          until then programs wait
 
 It speaks CONNECT, and plain HTTP with whole addresses, one request a connection.  A head must come
 soon and be of a decent size; names are looked up here, and the address that was checked is the one
@@ -30,7 +31,7 @@ from logos.abi.driver import Job
 from logos.abi.errors import SysError
 from logos.drivers.http.hello import Hello
 from logos.drivers.http.hosts import Resolve, look_up
-from logos.drivers.http.passage import Bounds, Note, Passage, Shut
+from logos.drivers.http.passage import Bounds, Confided, Kept, Note, Passage, Shut
 
 log = logging.getLogger("logos.drivers")
 
@@ -55,11 +56,11 @@ class Proxy:
     def __init__(self, *, resolve: Resolve = look_up, bounds: Bounds = Bounds()) -> None:  # noqa: B008 - frozen
         self._resolve = resolve
         self._bounds = bounds
-        self._note: Note | None = None
+        self._kernel: Kept | None = None
         self._told = anyio.Event()
 
-    def tell(self, note: Note) -> None:
-        self._note = note
+    def tell(self, note: Note, confided: Confided) -> None:
+        self._kernel = Kept(note, confided)
         self._told.set()
 
     def variables(self, port: int, hosts: Sequence[str]) -> Mapping[str, str]:
@@ -74,8 +75,8 @@ class Proxy:
     @asynccontextmanager
     async def open(self, door: int, job: Job, hosts: Sequence[str]) -> AsyncGenerator[list[str]]:
         await self._told.wait()
-        assert self._note is not None
-        passage = Passage(job, hosts, self._bounds, self._resolve, self._note)
+        assert self._kernel is not None
+        passage = Passage(job, hosts, self._bounds, self._resolve, self._kernel)
         inside: Exception | None = None
         try:
             with socket.socket(fileno=os.dup(door)) as listener:

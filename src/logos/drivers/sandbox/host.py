@@ -36,6 +36,11 @@ class Host:
     async def ended(self) -> int:
         return await self._cage.ended()
 
+    def close(self) -> None:
+        """Nobody listens any more."""
+        self._said.close()
+        self._heard.close()
+
     async def listen(self, streams: tuple[int, int, int]) -> None:
         async with self._said, anyio.create_task_group() as tasks:
             tasks.start_soon(self._drain, 1, streams[1])
@@ -58,3 +63,4 @@ async def hosting(
             yield host
         finally:
             tasks.cancel_scope.cancel()
+            host.close()

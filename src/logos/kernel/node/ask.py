@@ -1,6 +1,7 @@
 """Calls that information flow has a say in: decided, refused, or put to a person.
 
     Asker.decided(resident, call)            the decision; None: it could only be allowed
+    Asker.confided(resident)                 whether it has read what is confidential
     Asker.instead(resident, called, d)       what is journaled in place of a call that may not be
                                              made, or not yet
     encoded(decision)                        as it stands in the journal
@@ -73,6 +74,13 @@ class Asker:
             given = (await self._task(resident)).hands(text, str(resident.pid))
         found: dict[str, Any] = msgspec.to_builtins(given)
         return found
+
+    async def confided(self, resident: Resident) -> bool:
+        """Has it read what not everybody may know?"""
+        if not resident.trail.made:
+            await resident.durable()
+        task = await resident.trail.task(self._store, resident.pid, self.tools)
+        return bool(task.history.secrets)
 
     async def trial(self, pid: Pid, upto: Seq = FOREVER) -> "Trial":
         process = (await fold_all(self._store, pid, upto)).process

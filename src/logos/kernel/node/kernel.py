@@ -264,6 +264,12 @@ class Kernel:
         except journal.Fenced as fenced:
             raise SysError(Code.UNAVAILABLE, f"{fenced}") from fenced
 
+    async def confided(self, pid: Pid) -> bool:
+        """Has this process read what not everybody may know?  Where it is not driven, nobody can say
+        that it has not."""
+        resident = self._node.resident(pid)
+        return resident is None or await self.asker.confided(resident)
+
     def tools(self, agent: Agent) -> tuple[ToolSpec, ...]:
         """What it lists, as its model would be shown it."""
         return self._gate.tools(agent)
