@@ -29,7 +29,7 @@ from logos.abi.events import Answered, Compacted, Diverged, Proposed, Reached, S
 from logos.abi.ids import INIT, MailId, Pid, Seq
 from logos.abi.messages import ToolSpec
 from logos.abi.mount import Mount
-from logos.abi.process import Process, Signal
+from logos.abi.process import Signal
 from logos.abi.rights import EVERYTHING
 from logos.kernel import caps, journal
 from logos.kernel.audit import Notary, export
@@ -43,7 +43,7 @@ from logos.kernel.node.accounts import Accounts
 from logos.kernel.node.act import Actor, Hold
 from logos.kernel.node.approvals import Approvals
 from logos.kernel.node.ask import Asker
-from logos.kernel.node.births import Births
+from logos.kernel.node.births import OUTSIDE, Births
 from logos.kernel.node.compact import Compactor
 from logos.kernel.node.digester import Digester
 from logos.kernel.node.fit import Fitter
@@ -54,7 +54,7 @@ from logos.kernel.node.letters import posted
 from logos.kernel.node.meter import Meter
 from logos.kernel.node.node import Node
 from logos.kernel.node.once import Once
-from logos.kernel.node.parts import Parts, Payer, Terms
+from logos.kernel.node.parts import Parts, Payer, Terms, payer_of
 from logos.kernel.node.private import Privacy
 from logos.kernel.node.records import Records
 from logos.kernel.node.spaces import weights_in
@@ -200,14 +200,11 @@ class Kernel:
         if agent.program not in self._parts.programs:
             raise SysError(Code.NOT_FOUND, f"there is no program {agent.program!r}")
         await self._parts.models(agent.model)
-        asked = tighter(agent.limits, limits)
-        owner = Process(caps=EVERYTHING)
-        payer = by if isinstance(by, Payer) else Payer(by)
-        terms = Terms(asked, workspace, payer.name, first, payer.accounts)
+        payer = payer_of(by)
+        terms = payer.terms(tighter(agent.limits, limits), first)._replace(workspace=workspace)
 
         async def begin(pid: Pid | None = None) -> Pid:
-            agreed = terms._replace(pid=pid)
-            entry, _ = await self._births.make(agent, task, agreed, (INIT, owner))
+            entry, _ = await self._births.make(agent, task, terms._replace(pid=pid), OUTSIDE)
             await self._writer.append(entry).durable(entry.head.pid)
             return entry.head.pid
 
@@ -236,11 +233,8 @@ class Kernel:
         this returns; `meet` is told its number before it begins, and it begins at once."""
         options = turn.options
         await self._parts.models(options.model if options else agent.model)
-        owner = Process(caps=EVERYTHING)
-        asked = tighter(agent.limits, limits)
-        payer = by if isinstance(by, Payer) else Payer(by)
-        terms = Terms(asked, None, payer.name, told(turn), payer.accounts)
-        entry, _ = await self._births.make(agent, "", terms, (INIT, owner))
+        terms = payer_of(by).terms(tighter(agent.limits, limits), told(turn))
+        entry, _ = await self._births.make(agent, "", terms, OUTSIDE)
         meet(entry.head.pid)
         self._births.begun(entry.head.pid)  # it thinks meanwhile, and its program calls nothing
         await self._writer.append(entry).durable(entry.head.pid)
@@ -313,8 +307,7 @@ class Kernel:
 
     async def _begin(self, agent: Agent) -> Pid:
         """Raise Fenced where its name is taken."""
-        owner = Process(caps=EVERYTHING)
-        entry, _ = await self._births.make(agent, "", Terms(agent.limits), (INIT, owner))
+        entry, _ = await self._births.make(agent, "", Terms(agent.limits), OUTSIDE)
         await self._writer.append(entry).durable(entry.head.pid)
         return entry.head.pid
 

@@ -56,15 +56,6 @@ class Parts(NamedTuple):
     embedder: Callable[[str], Awaitable[Embedder]] = no_embedder
 
 
-class Payer(NamedTuple):
-    """Who starts a process, and the sums it counts toward.  With `once`, what he asked for with the same
-    words before is not started again."""
-
-    name: str
-    accounts: tuple[Account, ...] = ()
-    once: str = ""
-
-
 class Terms(NamedTuple):
     """On which a process starts, and what it hears first."""
 
@@ -75,3 +66,19 @@ class Terms(NamedTuple):
     accounts: tuple[Account, ...] = ()
     pid: Pid | None = None
     carries: Mapping[str, Any] = {}
+
+
+class Payer(NamedTuple):
+    """Who starts a process, and the sums it counts toward.  With `once`, what he asked for with the same
+    words before is not started again."""
+
+    name: str
+    accounts: tuple[Account, ...] = ()
+    once: str = ""
+
+    def terms(self, limits: Limits, more: Sequence[AnyEvent]) -> Terms:
+        return Terms(limits, None, self.name, more, self.accounts)
+
+
+def payer_of(by: str | Payer) -> Payer:
+    return by if isinstance(by, Payer) else Payer(by)
