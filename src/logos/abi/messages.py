@@ -76,6 +76,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def text(self) -> str:
         """The text parts, joined."""
+        if len(self.content) == 1 and isinstance(first := self.content[0], Text):
+            return first.text
         return "".join(p.text for p in self.content if isinstance(p, Text))
 
     @property

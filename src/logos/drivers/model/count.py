@@ -112,7 +112,12 @@ class Counter:
         self.ratio = learned(self.ratio, self._measured(request), reported)
 
     def _measured(self, request: Request) -> int:
-        # A request is counted before the thought and again after it.
-        if self._last is None or self._last[0] is not request:
-            self._last = (request, measure(request))
-        return self._last[1]
+        # A request is counted before the thought and again after it, with another `max_output`.
+        last = self._last
+        if (
+            last is None
+            or last[0].messages is not request.messages
+            or last[0].tools is not request.tools
+        ):
+            self._last = last = (request, measure(request))
+        return last[1]
