@@ -1,7 +1,7 @@
 """Letters from outside: a person's or a surface's, for any process.
 
 posted(store, pid, mail, vault)   it is on its way, once, when this returns: its number
-new_number(store)                 a number for one that may have to be posted again
+letter_number(store)              a number for one that may have to be posted again
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from logos.vault import Vault
 _SQL = Queries("logos.kernel.node", "node.sql")
 
 
-async def new_number(store: Store) -> MailId:
+async def letter_number(store: Store) -> MailId:
     async def number() -> MailId:
         async with store.connection() as db:
             return MailId((await db.one(_SQL.mail_id))["id"])
@@ -29,7 +29,7 @@ async def posted(
     """Posted again with its number, it is the same letter.  Raise `not_found` or `state` when nobody can
     get it."""
     body = vault.clean(encode(mail))
-    id_ = number or await new_number(store)
+    id_ = number or await letter_number(store)
 
     async def write() -> Any:
         async with store.connection() as db:

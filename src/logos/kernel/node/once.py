@@ -14,7 +14,7 @@ from typing import Any
 import anyio
 
 from logos.abi.ids import MailId, Pid
-from logos.kernel.node.letters import new_number
+from logos.kernel.node.letters import letter_number
 from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "node.sql")
@@ -39,7 +39,7 @@ class Once:
             return pid
 
     async def letter(self, words: Sequence[str]) -> MailId:
-        return MailId(await self._number(("send", *words), await new_number(self._store)))
+        return MailId(await self._number(("send", *words), await letter_number(self._store)))
 
     async def _number(self, words: Sequence[str], given: int) -> int:
         """The one that was kept first."""
