@@ -36,7 +36,8 @@ from common import folder, note, report
 from gateway import daemon
 
 PATIENCE_S = 30.0
-GRACE_S = 30.0
+GRACE_S = 90.0
+"""Longer than a connection to a model is kept."""
 LEFT = (ConnectionError, asyncio.IncompleteReadError, TimeoutError, BrokenPipeError, OSError)
 
 WHOLE = {

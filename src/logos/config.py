@@ -89,6 +89,9 @@ class Trust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answer_s: Annotated[
         float, Meta(description="how long a question waits for a person, in seconds", gt=0)
     ] = 86400.0
+    questions: Annotated[
+        int, Meta(description="questions of a process and its kin that wait at the same time", ge=0)
+    ] = 8
 
 
 class Allowance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

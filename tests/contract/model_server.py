@@ -36,6 +36,7 @@ class Loopback:
     replies: deque[Reply] = field(default_factory=deque)
     seen: list[Seen] = field(default_factory=list)
     connections: int = 0
+    open: int = 0
     gone: anyio.Event = field(default_factory=anyio.Event)
     """Set when a client has hung up during `hang`."""
 
@@ -45,6 +46,7 @@ class Loopback:
 
     async def serve(self, line: ByteStream) -> None:
         self.connections += 1
+        self.open += 1
         number = self.connections
         reader = BufferedByteReceiveStream(line)
         async with line:
@@ -55,6 +57,8 @@ class Loopback:
                     kept = await self.replies.popleft()(line)
             except (anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError):
                 return  # the client has hung up
+            finally:
+                self.open -= 1
 
     def hang(self, *pieces: bytes) -> Reply:
         """Begin to answer, then say nothing until the client hangs up."""

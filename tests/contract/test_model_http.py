@@ -278,6 +278,19 @@ async def test_a_kept_connection_is_used_again(line: Line) -> None:
     assert [seen.connection for seen in line.server.seen] == [1, 1, 1]
 
 
+async def test_a_kept_connection_is_not_kept_for_ever(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("logos.drivers.model.wire.KEEPALIVE_S", 0.01)
+    line.server.replies += [stream(line.spelling.events(Say("ok")))] * 2
+    with anyio.fail_after(5):
+        await think(line.driver)
+        while line.server.open:
+            await anyio.wait_all_tasks_blocked()
+        await think(line.driver)
+    assert [seen.connection for seen in line.server.seen] == [1, 2]
+
+
 async def test_there_are_no_more_connections_than_thoughts_at_once(line: Line) -> None:
     line.server.replies += [stream(line.spelling.events(Say("ok")))] * 6
     driver = line.open(concurrency=2)

@@ -138,7 +138,8 @@ async def test_layers_are_named(open_box: Open) -> None:
     box = open_box(Mode.FULL)
     found = {layer.name: layer for layer in box.layers()}
     assert set(found) == {
-        *("bubblewrap", "user namespaces", "landlock", "seccomp", "throw-away uid"),
-        *("cgroup pids", "cgroup memory", "cgroup kill"),
+        *("bubblewrap", "landlock", "seccomp", "throw-away uid"),
+        *(f"{kind} namespaces" for kind in ("user", "mount", "pid", "net", "ipc", "uts", "cgroup")),
+        *("cgroup pids", "cgroup memory", "cgroup cpu", "cgroup kill"),
     }
     assert found["landlock"].detail.startswith("ABI")

@@ -5,10 +5,7 @@ there; 28 JSON that is read in two ways; 29 an argument too many; 31 an approval
 32 a flood of questions; 33 the clock set back; 35 a value of one character; 61 a loop, with something new in
 each round and without.
 
-Elsewhere: 1, 2 bench/agentdojo.py; 4 to 16, 34 tests/unit/test_flow_*.py; 17 tests/pg/test_flow.py (a file read
-back); 18, 19 tests/pg/test_flow.py (children, messages); 22 tests/unit/test_rights.py; 23
-tests/pg/test_rights.py; 26, 27 tests/unit/test_flow_rules.py; 30 tests/unit/test_flow_manifest.py; 36 to 49
-tests/sandbox; 51, 52, 57 tests/crash; 59, 60 tests/unit/test_policy.py.
+All of them, and where each is tried: docs/hostile-tests.md.
 """
 
 import json

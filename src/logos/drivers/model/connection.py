@@ -3,6 +3,7 @@
     connect(place, patience)       a new one
     Connection.ask(request)        send it -> the head of its answer
     Connection.read()              the next bytes of the answer; none at its end
+    Connection.leave(seconds)      done with it: so long it waits for another request
     Connection.rests               whether another request may follow
     Broken                         and its kinds: Unreachable, Silent, Hung, Garbled
 
@@ -71,8 +72,6 @@ class Head(NamedTuple):
 
 
 class Connection(asyncio.Protocol):
-    """`used` is when its last answer ended, by the loop's clock."""
-
     def __init__(self, patience: float) -> None:
         self._patience = patience
         self._loop = asyncio.get_running_loop()
@@ -80,8 +79,8 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._end: Broken | None = None
         self._asked = False
+        self._expiry: asyncio.TimerHandle | None = None
         self._clear()
-        self.used = 0.0
 
     def _clear(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
@@ -105,6 +104,8 @@ class Connection(asyncio.Protocol):
 
     async def ask(self, head: bytes, body: bytes) -> Head:
         """Raise Broken."""
+        if self._expiry is not None:
+            self._expiry.cancel()
         self._clear()
         self._asked = True
         if len(body) < JOINED_BYTES:
@@ -129,14 +130,17 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
         return data
 
-    def leave(self) -> None:
+    def leave(self, seconds: float) -> None:
         """Whoever asked is done with the answer.  Not with all of it: nothing else can follow."""
         self._asked = False
-        self.used = self._loop.time()
-        if not (self._whole and self._keep):
+        if self._whole and self._keep:
+            self._expiry = self._loop.call_later(seconds, self.close)
+        else:
             self._transport.abort()
 
     def close(self) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
         self._transport.close()
 
     async def _more(self) -> None:

@@ -127,7 +127,7 @@ class Wire:
             yield answer
         finally:
             if connection is not None:
-                connection.leave()
+                connection.leave(KEEPALIVE_S)
                 if connection.rests:
                     self._resting.append(connection)
             self._places.release()
@@ -153,18 +153,15 @@ class Wire:
             try:
                 return connection, await connection.ask(head, body)
             except Broken as broken:
-                connection.leave()
+                connection.leave(KEEPALIVE_S)
                 if last or broken.begun or not isinstance(broken, Hung):
                     raise self.fault(broken) from None
             except BaseException:
-                connection.leave()
+                connection.leave(KEEPALIVE_S)
                 raise
         raise AssertionError
 
     def _kept(self) -> Connection | None:
-        oldest = anyio.current_time() - KEEPALIVE_S
-        while self._resting and self._resting[0].used < oldest:
-            self._resting.pop(0).close()
         while self._resting:
             if (connection := self._resting.pop()).rests:
                 return connection

@@ -12,7 +12,6 @@ Invariant: a mechanism is called available only when it was tried just now.
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 from logos.abi.driver import Layer, Mode
@@ -87,7 +86,7 @@ def modes(machine: Machine, chosen: Mode) -> tuple[Layer, ...]:
         Mode.NONE: "not confined at all: agents run code with your own rights",
     }
     outcomes = _tried(machine)
-    apart = [name for name in _NEEDED if outcomes.get(name) != 0]
+    apart = [name for name in _NEEDED if outcomes and outcomes.get(name) != 0]
     found = []
     for mode in Mode:
         missing = lacking(machine, mode)
@@ -101,18 +100,21 @@ def modes(machine: Machine, chosen: Mode) -> tuple[Layer, ...]:
 def _tried(machine: Machine) -> dict[str, int]:
     """What each trial ended with: 0, or an errno.  Nothing where none can be made."""
     uid = machine.uids.numbers[-1] if machine.uids else None
-    said = subprocess.run(  # noqa: S603 - our own words
-        [machine.python if uid else sys.executable, "-I", "-S", "-c", _TRIES],
-        capture_output=True,
-        text=True,
-        timeout=TRY_S,
-        check=False,
-        cwd="/",
-        env={},
-        user=uid,
-        group=uid,
-        extra_groups=None if uid is None else [],
-    )
+    try:
+        said = subprocess.run(  # noqa: S603 - our own words
+            [machine.python, "-I", "-S", "-c", _TRIES],
+            capture_output=True,
+            text=True,
+            timeout=TRY_S,
+            check=False,
+            cwd="/",
+            env={},
+            user=uid,
+            group=uid,
+            extra_groups=None if uid is None else [],
+        )
+    except OSError:  # an interpreter that this user may not run
+        return {}
     found: dict[str, int] = json.loads(said.stdout) if said.returncode == 0 else {}
     return found
 

@@ -16,10 +16,13 @@ scarce, and whoever plants text must not be able to put one.
 Invariant: a call is made only if its decision allows it, or a person has agreed to it.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import anyio
 import msgspec
 
+from logos import config
 from logos.abi.agent import Approvals
 from logos.abi.approval import Answer, Scope
 from logos.abi.calls import BY_NAME, Call
@@ -30,14 +33,16 @@ from logos.abi.ids import INIT, CallId, MailId, Pid, Seq
 from logos.abi.messages import ToolCall
 from logos.abi.process import OpenCall, Process, Stage, Status
 from logos.abi.tools import visible
-from logos.kernel.flow import Decision, Task, Verdict, decide, unread
+from logos.kernel.flow import Decision, Task, Verdict, decide, thought_of, unread
 from logos.kernel.journal import FOREVER
-from logos.kernel.node.approvals import standing_of
+from logos.kernel.node.approvals import questions, standing_of
 from logos.kernel.node.resident import Resident, fold_all
 from logos.kernel.node.trail import follow
 from logos.kernel.process import SECOND
 from logos.kernel.syscall import Gate, Tools, tool_of
-from logos.store import Store
+from logos.store import Queries, Store
+
+_SQL = Queries("logos.kernel.node", "node.sql")
 
 TIMES = 4
 """One call of a tool may ask."""
@@ -47,13 +52,13 @@ LONGEST = 2000
 
 
 class Asker:
-    """`patience_s` is how long a question waits for its answer."""
-
-    def __init__(self, gate: Gate, tools: Tools, store: Store, patience_s: float) -> None:
+    def __init__(self, gate: Gate, tools: Tools, store: Store, trust: config.Trust) -> None:
         self.gate = gate
         self._store = store
         self.tools = tools
-        self._patience_s = patience_s
+        self._trust = trust
+        self._lock = anyio.Lock()
+        self._asking: dict[tuple[Pid, str], Resident] = {}
 
     async def decided(self, resident: Resident, call: Call[Any]) -> Decision | None:
         if self.tools.plain(call):
@@ -93,7 +98,9 @@ class Asker:
         """Nothing: make it."""
         if decision.verdict is Verdict.ALLOW:
             return []
-        if decision.verdict is Verdict.DENY or not await self._may_ask(resident, decision):
+        if decision.verdict is Verdict.DENY or not await self._may_ask(
+            resident, called.id, decision
+        ):
             return [_refusal(called.id, decision)]
         held = Held(
             id=called.id,
@@ -101,7 +108,7 @@ class Asker:
             call=called.call,
             effect=called.effect,
             decision=encoded(decision),
-            until=resident.clock.now() + int(self._patience_s * SECOND),
+            until=resident.clock.now() + int(self._trust.answer_s * SECOND),
         )
         if not await self._stands(resident, decision):
             return [held]
@@ -138,13 +145,39 @@ class Asker:
             call=call.call,
             effect=call.effect,
             decision={**known, **shown, "asks": asks},
-            until=resident.clock.now() + int(self._patience_s * SECOND),
+            until=resident.clock.now() + int(self._trust.answer_s * SECOND),
         )
 
-    async def _may_ask(self, resident: Resident, decision: Decision) -> bool:
-        if resident.process.agent.approvals is Approvals.ASK:
+    async def _may_ask(self, resident: Resident, id_: CallId, decision: Decision) -> bool:
+        asks = resident.process.agent.approvals is Approvals.ASK
+        if asks and await self._room(resident, id_):
             return True
         return await self._stands(resident, decision)
+
+    async def _room(self, resident: Resident, id_: CallId) -> bool:
+        """May one more question of this tree wait?  All calls of a thought are one."""
+        mine = (resident.pid, thought_of(id_))
+        async with self._lock:  # or two of a tree would take the last place together
+            waiting = await self._waiting(resident.pid)
+            if mine not in waiting and len(waiting) >= self._trust.questions:
+                return False
+            self._asking[mine] = resident
+            return True
+
+    async def _waiting(self, pid: Pid) -> set[tuple[Pid, str]]:
+        """Questions of a tree that nobody has answered yet, and those about to be put here."""
+
+        async def fetch() -> Sequence[Any]:
+            async with self._store.connection() as db:
+                return await db.all(_SQL.asking_kin, pid=pid)
+
+        self._asking = {one: who for one, who in self._asking.items() if _open(who, one[1])}
+        kin = {Pid(row["pid"]): row["asked"] for row in await self._store.persist(fetch)}
+        found = {one for one in self._asking if one[0] in kin}
+        for other in (other for other, asked in kin.items() if asked):
+            process = (await fold_all(self._store, other)).process
+            found |= {(other, thought_of(q.calls[0])) for q in questions(other, process)}
+        return found
 
     async def _stands(self, resident: Resident, decision: Decision) -> bool:
         """Has somebody said yes to the like of this for good?"""
@@ -195,6 +228,13 @@ class Trial(NamedTuple):
     def decide(self, tool: str, arguments: dict[str, Any]) -> Decision:
         """The information flow alone."""
         return decide(self.task, tool, arguments)
+
+
+def _open(resident: Resident, thought: str) -> bool:
+    """Is something of this thought proposed or asked about?"""
+    process = resident.process
+    ids = (*(c.id for c in process.proposed), *(c.id for c in process.open))
+    return any(thought_of(id_) == thought for id_ in ids)
 
 
 def _refusal(id_: CallId, decision: Decision) -> Failed:

@@ -59,6 +59,7 @@ from logos.kernel.node.private import Privacy
 from logos.kernel.node.records import Records
 from logos.kernel.node.spaces import weights_in
 from logos.kernel.node.stores import Hooks, Item, Stores
+from logos.kernel.node.sweep import sweeping
 from logos.kernel.node.think import Shared, Thinker
 from logos.kernel.node.tree import Tree, mounts
 from logos.kernel.process import tighter
@@ -89,7 +90,7 @@ class Kernel:
         self.slots = Slots()
         self._gate = Gate(parts.functions, [lambda p, c: caps.check(p, c, parts.clock.now())])
         tools = Tools(parts.functions, parts.manifests, parts.rules)
-        self.asker = Asker(self._gate, tools, parts.store, parts.trust.answer_s)
+        self.asker = Asker(self._gate, tools, parts.store, parts.trust)
         privacy = Privacy(parts.store, tools)
         found = Found(parts.embedder, self.records.spaces.after, privacy.holds)
         self.meaning = Meaning(parts.store, parts.memory, found, parts.clock, parts.vault)
@@ -126,6 +127,7 @@ class Kernel:
         thinker = Thinker(self._parts.models, shared, self._gate, fitter, self._hearing.heard)
         await self._node.run(thinker, actor, tasks)
         tasks.start_soon(self.records.spaces.run)
+        tasks.start_soon(sweeping, self._store)
         tasks.start_soon(self.meaning.run, node)
         if await self.records.known(INIT) is None:
             await self._begin_init()

@@ -106,3 +106,30 @@ SELECT DISTINCT j.pid FROM journal j JOIN process p ON p.pid = j.pid
 INSERT INTO once (hash, number) VALUES (:hash, :number)
     ON CONFLICT (hash) DO UPDATE SET hash = once.hash
 RETURNING number;
+
+-- name: sweep
+-- Letters that were taken, and those to who has exited, after a while.
+WITH old AS (
+    SELECT m.id FROM mail m JOIN process p ON p.pid = m.pid
+     WHERE (m.taken IS NOT NULL OR p.exit_status IS NOT NULL)
+       AND m.at < clock_timestamp() - :keep::float8 * interval '1 second'
+     ORDER BY m.id LIMIT :most
+), swept AS (
+    DELETE FROM mail USING old WHERE mail.id = old.id RETURNING mail.id
+)
+SELECT count(*) AS gone FROM swept;
+
+-- name: asking_kin
+-- Processes of the same tree that still live, and whether they have ever asked.
+WITH RECURSIVE up AS (
+    SELECT pid, parent FROM process WHERE pid = :pid
+    UNION ALL
+    SELECT p.pid, p.parent FROM process p JOIN up ON p.pid = up.parent WHERE p.pid <> 1
+), kin AS (
+    SELECT pid FROM up WHERE parent IS NULL OR parent = 1
+    UNION
+    SELECT p.pid FROM process p JOIN kin ON p.parent = kin.pid
+)
+SELECT k.pid, EXISTS (SELECT FROM journal j WHERE j.pid = k.pid AND j.kind = 'held') AS asked
+  FROM kin k JOIN process p ON p.pid = k.pid
+ WHERE p.exit_status IS NULL ORDER BY k.pid;

@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeAlias
 import anyio
 import msgspec
 
-from logos.abi.driver import Model
+from logos.abi.driver import Model, Price
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Asked, Exited, Interrupted, Paced, Thought
 from logos.abi.ids import Pid, Seq
@@ -32,6 +32,7 @@ from logos.abi.messages import (
 )
 from logos.abi.process import Process
 from logos.kernel.journal import Batch, Pending
+from logos.kernel.memory import estimate
 from logos.kernel.node.accounts import Accounts, Wish
 from logos.kernel.node.asked import Models
 from logos.kernel.node.fit import Fitted, Fitter
@@ -48,6 +49,9 @@ log = logging.getLogger("logos.kernel")
 
 Listener: TypeAlias = Callable[[Pid, Seq, AnyDelta], None]
 """Told of each delta of a process, and of the event that began the thought."""
+
+UNBELIEVABLE = 20
+"""Tokens by our count for each that the provider reports: nobody's tokens are so long."""
 
 MOST_FAILURES = 6
 """Thoughts that failed in a row, each after its driver's own retries."""
@@ -115,7 +119,7 @@ class Thinker:
                         numbered = numbers(delta)
                         heard.append(numbered)
                         tell(numbered)
-                thought = _thought(heard)
+                thought = _at_least(_thought(heard), asked, model.profile.price)
             except SysError as error:
                 _settle_failure(resident, error, heard)
                 return
@@ -249,6 +253,22 @@ def _thought(heard: list[AnyDelta]) -> Thought:
     thought = Thought(message=message, usage=finished.usage, finish=finished.reason)
     msgspec.json.encode(thought)  # raises for text that is no Unicode: better here than later
     return thought
+
+
+def _at_least(thought: Thought, asked: Asked, price: Price) -> Thought:
+    """A provider that counts a small part of what went to and fro is not believed: limits would bound
+    nothing."""
+    usage, message = thought.usage, thought.message
+    text = message.text + "".join(call.name + call.arguments for call in message.calls)
+    sent, came = asked.tokens - asked.output, estimate(text)
+    more_in = sent - usage.input if usage.input * UNBELIEVABLE < sent else 0
+    more_out = came - usage.output if usage.output * UNBELIEVABLE < came else 0
+    if not (more_in or more_out):
+        return thought
+    more = Usage(
+        input=more_in, output=more_out, cost=more_in * price.input + more_out * price.output
+    )
+    return msgspec.structs.replace(thought, usage=usage + more)
 
 
 async def _settle(resident: Resident, thought: Thought) -> None:
