@@ -12,7 +12,7 @@ from tests.pg.meanings import HANG, Server, serving
 
 from logos import config
 from logos.abi.agent import Agent
-from logos.abi.calls import CallTool
+from logos.abi.calls import CallTool, SearchMemory
 from logos.abi.driver import Effect, Embedder
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Remembered
@@ -35,7 +35,7 @@ KEPT = [
     "Nine chairs stand around the table in the hall.",
     "The lake froze over twice that winter.",
     "A letter came from the council about the fence.",
-    "We got a beagle last spring and named her Biscuit.",
+    "The beagle sleeps beside the stove.",
 ]
 BEAGLE = f"/mem/archive/{len(KEPT) - 1}"
 QUESTION = "Which pet lives here?"
@@ -113,14 +113,16 @@ async def test_a_question_without_a_common_word_finds_its_page(node: Any) -> Non
             fault = await kernel.records.fault(pid, "Who is the physician?", OPEN)
             assert "surgeon" in fault.text
             assert fault.why[0].moved[0][0] == "meaning"
-            said = await kernel.stores.search("home", QUESTION, 200)
+            said = await kernel.stores.search("home", SearchMemory(question=QUESTION, tokens=200))
             assert "beagle" in said
             sure = (await kernel.records.fault(pid, QUESTION, Ask(budget=60))).confidence
         async with node() as kernel:
             text, vectors = await found(kernel, pid)
             assert "beagle" not in text
             assert vectors == "off"
-            assert "beagle" not in await kernel.stores.search("home", QUESTION, 64)
+            assert "beagle" not in await kernel.stores.search(
+                "home", SearchMemory(question=QUESTION, tokens=64)
+            )
             assert (await kernel.records.fault(pid, QUESTION, Ask(budget=60))).confidence < sure
 
 

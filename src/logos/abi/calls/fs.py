@@ -11,9 +11,7 @@ from logos.abi.errors import Code
 
 _IN_BIN = re.compile(r"/usr/bin/[^/]+").fullmatch
 
-PathArgument = Annotated[
-    str, Meta(description="a path; /home is your folder, /tools has tools to call", min_length=1)
-]
+PathArgument = Annotated[str, Meta(description="/home is yours, /tools has tools", min_length=1)]
 
 
 def absolute_program(program: str) -> str:
@@ -52,8 +50,8 @@ class Read(Call[str], tag="fs.read", frozen=True, kw_only=True):
     errors = (Code.NOT_FOUND, Code.LIMIT)
 
     path: PathArgument
-    first: Annotated[int, Meta(description="first line, from 1", ge=1)] = 1
-    last: Annotated[int, Meta(description="last line, included", ge=1)] | None = None
+    first: Annotated[int, Meta(ge=1)] = 1
+    last: Annotated[int, Meta(ge=1)] | None = None
 
     def target(self) -> str:
         return absolute(self.path)
@@ -62,18 +60,18 @@ class Read(Call[str], tag="fs.read", frozen=True, kw_only=True):
 class Search(Call[str], tag="fs.search", frozen=True, kw_only=True):
     """Find a regular expression in the files below a folder.
 
-    One match a line, as `PATH:LINE: TEXT`, ordered by path and line, at most `limit` of them; a
-    last line says how many more there are.  `offset` skips that many.  Below /tools and /skills the
-    pattern is words that say what you want to do.
+    One match a line, as `PATH:LINE: TEXT`, at most `limit`; a last line
+    says how many more there are.  `offset` skips that many.  Below /tools and /skills the pattern
+    is words that say what you want.
     """
 
     effect = Effect.PURE
     verb = "read"
     errors = (Code.NOT_FOUND,)
 
-    pattern: Annotated[str, Meta(description="a regular expression (Python's re)", min_length=1)]
+    pattern: Annotated[str, Meta(description="Python's re", min_length=1)]
     path: PathArgument = "/home"
-    files: Annotated[str, Meta(description="only files whose name matches, such as *.py")] = "*"
+    files: Annotated[str, Meta(description="names such as *.py")] = "*"
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
     offset: Annotated[int, Meta(ge=0)] = 0
 

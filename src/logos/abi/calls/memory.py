@@ -50,17 +50,18 @@ class Remember(Call[str], tag="memory.remember", frozen=True, kw_only=True):
 
 
 class SearchMemory(Call[str], tag="memory.search", frozen=True, kw_only=True):
-    """Find what was said, read, returned or remembered before, also what left the window.
+    """Find what was said, read, returned or remembered before.
 
     Each page comes with its number for memory_read.
     """
 
     verb = "read"
-    errors = (Code.NOT_FOUND,)
+    errors = (Code.NOT_FOUND, Code.INVALID)
 
     question: Annotated[str, Meta(description="in plain words", min_length=1)]
     tokens: Annotated[int, Meta(description="at most", ge=64, le=8000)] = 1024
-    space: Annotated[str, Meta(description="/mem/SPACE, if not your own")] = ""
+    space: Annotated[str, Meta(description="/mem/SPACE, if not yours")] = ""
+    within: Annotated[str, Meta(description="such as path:/mem/X by:WHO kind:chat since:DATE")] = ""
 
     def target(self) -> str:
         return shared_part(self.space)
@@ -117,7 +118,7 @@ class Compress(Call[str], tag="memory.compress", frozen=True, kw_only=True):
     """Take most of your window out now.  Nothing is lost: a digest names its pages."""
 
     keep: Annotated[tuple[Annotated[int, Meta(ge=1)], ...], Meta(description="pages")] = ()
-    about: Annotated[str, Meta(description="what stays: pages about this")] = ""
+    about: Annotated[str, Meta(description="what stays")] = ""
 
 
 class Todo(Call[None], tag="memory.todo", frozen=True, kw_only=True):

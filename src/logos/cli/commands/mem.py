@@ -13,7 +13,7 @@ from logos.abi.events import Linked, Pinned, Remembered
 from logos.abi.ids import Pid, Seq
 from logos.cli.registry import Argument, Asked, Command
 from logos.cli.shown import when
-from logos.kernel import CORE, FACTS, TODO, Ask, Shelf, Version, slug
+from logos.kernel import CORE, FACTS, TODO, Shelf, Sought, Version, slug
 
 HOME = "home"
 
@@ -57,10 +57,10 @@ async def remember(asked: Asked) -> int:
 
 async def search(asked: Asked) -> int:
     kernel, pid = asked.node.kernel, await whose(asked)
-    budget = asked.arguments.tokens
-    found = await kernel.records.fault(
-        pid, asked.arguments.question, Ask(budget=budget, gate=False)
-    )
+    given = asked.arguments
+    names = ("path", "by", "kind", "since", "until", "as_of")
+    sought = Sought.given({name: getattr(given, name) for name in names})
+    found = await kernel.stores.seek(pid, given.question, given.tokens, sought)
     shelf = await kernel.stores.shelf(pid)
     rows = [
         {
@@ -271,6 +271,12 @@ SEARCH = _command(
     (
         Argument("question", "in plain words"),
         Argument("--tokens", "how much at most", int, default=1024),
+        Argument("--path", "only what is kept below it", default=""),
+        Argument("--by", "only this speaker or role", default=""),
+        Argument("--kind", "only chat, people, tool, document, fact or summary", default=""),
+        Argument("--since", "only from this date and time on", default=""),
+        Argument("--until", "only before it", default=""),
+        AS_OF,
         OF,
     ),
 )

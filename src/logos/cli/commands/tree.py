@@ -4,16 +4,24 @@ Without `--pid`, what a path says by itself: spaces by their names, processes by
 own folders (/mem/core, /kv ...) are those of the space `home`.
 """
 
-import re
-from collections.abc import Callable
+import time
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
+import regex  # type: ignore[import-untyped]
+from anyio import to_thread
 
 from logos.abi.calls import moment
+from logos.abi.errors import Code, SysError
 from logos.abi.ids import INIT, Pid
+from logos.abi.mount import Document
 from logos.cli.commands.mem import AS_OF, HOME, whose
 from logos.cli.registry import Argument, Asked, Command
 from logos.kernel import shared
+
+GREP_S = 5.0
+"""What a pattern may take."""
 
 
 async def _seen(asked: Asked) -> tuple[Pid, str, int | None]:
@@ -51,23 +59,40 @@ async def cat(asked: Asked) -> int:
 
 async def grep(asked: Asked) -> int:
     pid, path, as_of = await _seen(asked)
-    matches = _matcher(asked.arguments.pattern)
+    given = asked.arguments
+    wanted = _pattern(given.pattern, plain=not given.regex)
     documents = await asked.node.kernel.tree.documents(pid, path, as_of)
-    found = [
-        (one.path, number, line)
-        for one in documents
-        for number, line in enumerate(one.text.split("\n"), 1)
-        if matches(line)
-    ]
+    found = await to_thread.run_sync(_matches, wanted, documents)
     data = [{"path": p, "line": n, "text": t} for p, n, t in found]
     asked.out.data(data, "\n".join(f"{p}:{n}: {t}" for p, n, t in found) or "no match")
     return 0
 
 
-def _matcher(pattern: str) -> Callable[[str], bool]:
-    """Plain words in any case: a pattern could run for ever in the daemon."""
-    wanted = re.compile(re.escape(pattern), re.IGNORECASE)
-    return lambda line: wanted.search(line) is not None
+def _pattern(pattern: str, *, plain: bool) -> Any:
+    """Raise `invalid` for what is no expression."""
+    try:
+        return regex.compile(regex.escape(pattern) if plain else pattern, regex.IGNORECASE)
+    except regex.error as error:
+        raise SysError(Code.INVALID, f"not an expression: {error}") from error
+
+
+def _matches(wanted: Any, documents: Sequence[Document]) -> list[tuple[str, int, str]]:
+    """In a thread, and no longer than a pattern may take: some would run for ever."""
+    ends = time.monotonic() + GREP_S
+    found: list[tuple[str, int, str]] = []
+    for one in documents:
+        for number, line in enumerate(one.text.split("\n"), 1):
+            left = ends - time.monotonic()
+            try:
+                if wanted.search(line, timeout=max(left, 0.001), concurrent=True):
+                    found.append((one.path, number, line))
+            except TimeoutError as error:
+                raise SysError(
+                    Code.TIMEOUT,
+                    f"no answer within {GREP_S} s, at {one.path}:{number}",
+                    hint="write a pattern that does not repeat what is repeated, such as (a+)+",
+                ) from error
+    return found
 
 
 PATH = Argument("path", "a path in the tree, such as /mem/team or /proc/5/status", default="/mem")
@@ -80,7 +105,11 @@ GREP = Command(
     "grep",
     "lines of the tree that contain a text",
     grep,
-    (Argument("pattern", "the text, in any case"), *TREE_ARGUMENTS),
+    (
+        Argument("pattern", "the text, in any case"),
+        Argument("--regex", "it is a regular expression", bool),
+        *TREE_ARGUMENTS,
+    ),
 )
 
 TREE_ = (LS, CAT, GREP)

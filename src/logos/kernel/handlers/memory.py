@@ -51,8 +51,8 @@ async def read(ctx: Context, call: ReadPage) -> Effects:
 async def search(ctx: Context, call: SearchMemory) -> Effects:
     space, _ = shared(call.space) if call.space else ("", "")
     if not space:
-        return Effects(value=await ctx.kernel.search(ctx.pid, call.question, call.tokens))
-    return Effects(value=await ctx.kernel.stores.search(space, call.question, call.tokens))
+        return Effects(value=await ctx.kernel.search(ctx.pid, call))
+    return Effects(value=await ctx.kernel.stores.search(space, call))
 
 
 @TABLE.handles(Remember)

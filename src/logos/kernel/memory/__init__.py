@@ -5,6 +5,7 @@ answers a question with the few it needs, or with none; it is rebuilt from its p
 pure policy says which pages leave the window and what a compaction keeps.
 
     Recall, SPACE_VERSION              all a process has seen, searchable; how it is packed
+    Sought, linked, joined             a search on purpose: within what, along which links
     found_text                         what was found, for who searched on purpose
     Shelf, Version, Edge               what is kept at paths: a fold of the journal
     place, shared, abroad, slug        paths of memory
@@ -67,6 +68,7 @@ from logos.kernel.memory.shelf import (
     shared,
     slug,
 )
+from logos.kernel.memory.sought import Sought, joined, linked
 from logos.kernel.memory.telling import number, page_text, render_result
 from logos.kernel.memory.tokens import estimate
 from logos.kernel.memory.turns import Turn
@@ -98,6 +100,7 @@ __all__ = [
     "Rules",
     "Seen",
     "Shelf",
+    "Sought",
     "Source",
     "Turn",
     "Version",
@@ -112,9 +115,11 @@ __all__ = [
     "folder",
     "forgotten",
     "found_text",
+    "joined",
     "keep",
     "key",
     "leaving",
+    "linked",
     "load",
     "marks",
     "memorability",

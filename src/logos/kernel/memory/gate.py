@@ -102,7 +102,7 @@ class Rules:
     moment asked from, nothing later and what was valid then; `resident`: pages in the window already;
     `events`: events whose every page is, and `pieces` the same by event and first character;
     `flows`: where a label may go; `old`: superseded pages too; `kinds`, `roles` and `speakers`, `groups` (by what
-    their names begin with), `after` and `before`: nothing but these, where given."""
+    their names begin with), `only` (by event), `after` and `before`: nothing but these, where given."""
 
     subject: bool = True
     at: int | None = None
@@ -115,6 +115,7 @@ class Rules:
     roles: frozenset[str] = frozenset()
     speakers: frozenset[str] = frozenset()
     groups: tuple[str, ...] = ()
+    only: frozenset[int] | None = None
     after: int | None = None
     before: int | None = None
 
@@ -172,11 +173,14 @@ def inside(table: Table, rules: Rules) -> NDArray[np.bool_] | None:
     if rules.roles:
         masks.append(np.isin(cols.role, [i for i, each in enumerate(ROLES) if each in rules.roles]))
     if rules.speakers:
-        known = [i for i, name in enumerate(table.subjects) if name in rules.speakers]
+        said = {name.lower() for name in rules.speakers}
+        known = [i for i, name in enumerate(table.subjects) if name.lower() in said]
         masks.append(np.isin(cols.subject, known))
     if rules.groups:
         known = [i for i, (_, name) in enumerate(table.streams) if name.startswith(rules.groups)]
         masks.append(np.isin(cols.group, known))
+    if rules.only is not None:
+        masks.append(np.isin(cols.seq, sorted(rules.only)))
     if rules.after is not None:
         masks.append(cols.time >= rules.after)
     if rules.before is not None:

@@ -24,6 +24,7 @@ import anyio
 import anyio.abc
 
 from logos.abi.agent import Agent, Limits
+from logos.abi.calls import SearchMemory
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Answered, Compacted, Diverged, Proposed, Reached, Spawned
 from logos.abi.ids import INIT, MailId, Pid, Seq
@@ -37,7 +38,7 @@ from logos.kernel.handlers import TABLE
 from logos.kernel.journal import Entry, Writer
 from logos.kernel.meaning import Hooks as Found
 from logos.kernel.meaning import Meaning
-from logos.kernel.memory import Ask, Fault
+from logos.kernel.memory import Ask, Fault, Sought, found_text
 from logos.kernel.mounts import Mounts
 from logos.kernel.node.accounts import Accounts
 from logos.kernel.node.act import Actor, Hold
@@ -206,9 +207,7 @@ class Kernel:
         terms = payer.terms(tighter(agent.limits, limits), first)._replace(workspace=workspace)
 
         async def begin(pid: Pid | None = None) -> Pid:
-            entry, _ = await self._births.make(agent, task, terms._replace(pid=pid), OUTSIDE)
-            await self._writer.append(entry).durable(entry.head.pid)
-            return entry.head.pid
+            return await self._begin(agent, task, terms._replace(pid=pid))
 
         if not payer.once:
             return await begin()
@@ -307,9 +306,9 @@ class Kernel:
         """The process that keeps what is shared at /mem/NAME; it is started if there is none."""
         return await self.stores.open(name)
 
-    async def _begin(self, agent: Agent) -> Pid:
+    async def _begin(self, agent: Agent, task: str = "", terms: Terms | None = None) -> Pid:
         """Raise Fenced where its name is taken."""
-        entry, _ = await self._births.make(agent, "", Terms(agent.limits), OUTSIDE)
+        entry, _ = await self._births.make(agent, task, terms or Terms(agent.limits), OUTSIDE)
         await self._writer.append(entry).durable(entry.head.pid)
         return entry.head.pid
 
@@ -348,8 +347,9 @@ class Kernel:
     async def fault(self, pid: Pid, question: str, ask: Ask) -> Fault:
         return await self.records.fault(pid, question, ask)
 
-    async def search(self, pid: Pid, question: str, tokens: int) -> str:
-        return await self.records.search(pid, question, tokens)
+    async def search(self, pid: Pid, call: SearchMemory) -> str:
+        found = await self.stores.seek(pid, call.question, call.tokens, Sought.of(call.within))
+        return found_text(call.question, found.pages, meant=found.meant)
 
     async def compressed(self, pid: Pid, wanted: Squeeze) -> Compacted | None:
         if (resident := self._node.resident(pid)) is None:

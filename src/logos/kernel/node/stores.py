@@ -10,17 +10,31 @@ time, and is, when it was asked longest ago.
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias
 
 import anyio
 
 from logos.abi.agent import Agent
+from logos.abi.calls import SearchMemory
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Compacted, Forgot, Linked, Pinned, Remembered
 from logos.abi.ids import MailId, Pid, Seq
 from logos.abi.limits import FILE_BYTES
 from logos.kernel import journal
-from logos.kernel.memory import NOTHING, OWN, Ask, Shelf, Version, abroad, place
+from logos.kernel.memory import (
+    NOTHING,
+    OWN,
+    Ask,
+    Fault,
+    Shelf,
+    Sought,
+    Version,
+    abroad,
+    joined,
+    linked,
+    place,
+)
 from logos.kernel.node.forgetting import KINDS, content, plan
 from logos.kernel.node.records import POLL_S, Records
 from logos.kernel.node.resident import Resident
@@ -42,6 +56,9 @@ AHEAD = 3
 
 READ = 1000
 """Texts read at a time."""
+
+LINKED = 4
+"""One part in so many of what is found is for what is linked to it."""
 
 SHELVES = 32
 """Processes whose memory stays folded."""
@@ -140,10 +157,28 @@ class Stores:
             except journal.Fenced:
                 log.info("somebody else was first to begin %s", agent.name)
 
-    async def search(self, space: str, question: str, tokens: int) -> str:
+    async def seek(self, pid: Pid, question: str, tokens: int, sought: Sought) -> Fault:
+        """What it keeps that fits a question, and what is linked to that.  Who asks on purpose sees what
+        there is: no gate."""
+        shelf = await self.shelf(pid)
+        ask = Ask(budget=tokens, gate=False, rules=sought.rules(shelf))
+        found = await self._records.fault(pid, question, ask)
+        ties = linked(shelf, found.pages, sought.as_of)
+        if ask.rules.only is not None:
+            ties &= ask.rules.only
+        if not ties:
+            return found
+        rules = replace(ask.rules, only=ties, subject=False)
+        more = await self._records.fault(
+            pid, question, replace(ask, budget=max(tokens // LINKED, 1), rules=rules)
+        )
+        less = replace(ask, budget=tokens - more.tokens)
+        return joined(await self._records.fault(pid, question, less), more)
+
+    async def search(self, space: str, call: SearchMemory) -> str:
         """What a space has that fits a question, by path."""
         pid = await self._found(space)
-        found = await self._records.fault(pid, question, Ask(budget=tokens, gate=False))
+        found = await self.seek(pid, call.question, call.tokens, Sought.of(call.within))
         shelf = await self.shelf(pid)
         pages = [(shelf.path(page.source.seq) or "", page) for page in found.pages]
         shown = [

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from logos.abi.agent import Agent, Limits
-from logos.abi.calls import Call
+from logos.abi.calls import Call, SearchMemory
 from logos.abi.events import AnyEvent, Compacted, Forgot
 from logos.abi.ids import Pid, Seq
 from logos.abi.process import Process
@@ -46,7 +46,7 @@ class Kept(Protocol):
 
     async def open(self, space: str) -> Pid: ...
 
-    async def search(self, space: str, question: str, tokens: int) -> str: ...
+    async def search(self, space: str, call: SearchMemory) -> str: ...
 
     async def forget(self, pid: Pid, erase: Erase) -> Forgot: ...
 
@@ -65,7 +65,7 @@ class Services(Protocol):
 
     async def page(self, pid: Pid, page: Seq) -> str: ...
 
-    async def search(self, pid: Pid, question: str, tokens: int) -> str: ...
+    async def search(self, pid: Pid, call: SearchMemory) -> str: ...
 
     async def compressed(self, pid: Pid, wanted: Squeeze) -> Compacted | None: ...
 

@@ -1,0 +1,114 @@
+"""A search on purpose: within what, and along which links.  Pure.
+
+    Sought               only below a path, by a speaker or role, of a kind, within times, as of a moment
+    Sought.rules(shelf)  what that keeps out
+    linked(shelf, pages) events joined to what was found
+    joined(found, more)  two faults as one
+
+What is linked to a hit need share no word with the question.
+
+Invariant: what is joined costs at most what the two faults cost.
+"""
+
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import msgspec
+
+from logos.abi.calls import moment
+from logos.abi.errors import Code, SysError
+from logos.abi.ids import Seq
+from logos.kernel.memory.gate import Rules
+from logos.kernel.memory.page import Kind, Page
+from logos.kernel.memory.pager import Fault
+from logos.kernel.memory.shelf import Shelf, folder, shared
+from logos.kernel.memory.table import ROLES
+
+_KINDS = tuple(Kind)
+
+
+class Sought(msgspec.Struct, frozen=True, kw_only=True):
+    """Times are microseconds; `until` is the first moment that is too late."""
+
+    path: str = ""
+    by: str = ""
+    kind: str = ""
+    since: int | None = None
+    until: int | None = None
+    as_of: int | None = None
+
+    @classmethod
+    def of(cls, within: str) -> "Sought":
+        """From words such as `by:Ann since:2026-05-01`.  Raise `invalid`."""
+        try:
+            words = [word.partition(":") for word in shlex.split(within)]
+        except ValueError as error:
+            raise SysError(Code.INVALID, f"{within!r}: {error}") from error
+        return cls.given({name: value for name, _, value in words})
+
+    @classmethod
+    def given(cls, words: Mapping[str, str]) -> "Sought":
+        """Raise `invalid` for what is no path, kind or date."""
+        if unknown := sorted(set(words).difference(cls.__struct_fields__)):
+            fields = ", ".join(f"{name}:" for name in cls.__struct_fields__)
+            raise SysError(Code.INVALID, f"nothing is kept by {unknown[0]!r}", hint=f"use {fields}")
+        path = words.get("path", "")
+        return cls(
+            path=folder(path) if path else "",
+            by=words.get("by", ""),
+            kind=known(words.get("kind", "")),
+            since=moment(words.get("since", "")),
+            until=moment(words.get("until", "")),
+            as_of=moment(words.get("as_of", "")),
+        )
+
+    def rules(self, shelf: Shelf) -> Rules:
+        role = self.by.lower() in ROLES
+        return Rules(
+            at=self.as_of,
+            only=frozenset(shelf.pages(shared(self.path)[1])) if self.path else None,
+            roles=frozenset({self.by.lower()}) if self.by and role else frozenset(),
+            speakers=frozenset({self.by.lower()}) if self.by and not role else frozenset(),
+            kinds=frozenset({self.kind}) if self.kind else frozenset(),
+            after=self.since,
+            before=self.until,
+        )
+
+
+def known(kind: str) -> str:
+    if kind and kind not in _KINDS:
+        raise SysError(Code.INVALID, f"no page is a {kind!r}", hint=f"one of {', '.join(_KINDS)}")
+    return kind
+
+
+def linked(shelf: Shelf, pages: Iterable[Page], as_of: int | None = None) -> frozenset[Seq]:
+    """Those of `pages` themselves are not among them."""
+    hits = {page.source.seq for page in pages}
+    out: set[Seq] = set()
+    for hit in hits:
+        for node in filter(None, (str(hit), shelf.path(hit))):
+            for edge in shelf.edges(node):
+                other = edge.target if edge.source == node else edge.source
+                if other.isdecimal():
+                    out.add(Seq(int(other)))
+                else:
+                    out.update(version.seq for version in shelf.standing(other, as_of))
+    return frozenset(out - hits)
+
+
+def joined(found: Fault, more: Fault) -> Fault:
+    """`found`, and what of `more` it has not got."""
+    there = {page.id for page in found.pages}
+    fresh = [page for page in more.pages if page.id not in there]
+    if not fresh:
+        return found
+    ids = {page.id for page in fresh}
+    return replace(
+        found,
+        pages=tuple(sorted([*found.pages, *fresh], key=lambda page: page.id)),
+        tokens=found.tokens + more.tokens,
+        abstained=False,
+        why=(*found.why, *(why for why in more.why if why.page in ids)),
+        meant=True,
+    )
