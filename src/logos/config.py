@@ -165,6 +165,10 @@ class A2a(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     publish: Annotated[
         tuple[str, ...], Meta(description="agents that others may give tasks to, at /a2a/NAME")
     ] = ()
+    push: Annotated[
+        tuple[str, ...],
+        Meta(description="hosts that may be told of a task's news, such as hooks.example.org"),
+    ] = ()
 
 
 class Browser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

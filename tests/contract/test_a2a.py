@@ -1,9 +1,11 @@
 """The official A2A client gives tasks to a published agent; an agent of one kernel delegates to one
 of another, which is restarted meanwhile; nobody sees another's tasks."""
 
+import hashlib
+import hmac
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,23 @@ import pytest
 import uvicorn
 from a2a.client import ClientConfig, ClientFactory
 from a2a.helpers import new_text_message
-from a2a.types import CancelTaskRequest, GetTaskRequest, ListTasksRequest, Role, SendMessageRequest
+from a2a.types import (
+    CancelTaskRequest,
+    DeleteTaskPushNotificationConfigRequest,
+    GetTaskPushNotificationConfigRequest,
+    GetTaskRequest,
+    ListTaskPushNotificationConfigsRequest,
+    ListTasksRequest,
+    Role,
+    SendMessageRequest,
+    TaskPushNotificationConfig,
+)
+from a2a.utils.errors import A2AError
 
 from logos import Agent, boot
-from logos.a2a import App
+from logos.a2a import open_a2a
 from logos.abi.events import Exited, Returned
-from logos.abi.ids import CallId
+from logos.abi.ids import CallId, Pid
 from logos.abi.messages import ToolCall
 from logos.abi.rights import parse
 from logos.abi.tools import Place
@@ -34,10 +47,13 @@ FILE = "---\nname: helper\ndescription: counts words\nmodel: m\n---\nHelp.\n"
 
 
 @asynccontextmanager
-async def machine(home: Path, url: str, model: Any) -> AsyncIterator[Machine]:
+async def machine(
+    home: Path, url: str, model: Any, push: tuple[str, ...] = ()
+) -> AsyncIterator[Machine]:
     (home / "agents").mkdir(parents=True, exist_ok=True)
     (home / "agents" / "helper.md").write_text(FILE)
     environ = {"LOGOS_HOME": str(home), "LOGOS_STORE_URL": url, "LOGOS_SANDBOX_MODE": "none"}
+    (home / "logos.toml").write_text(f"[a2a]\npush = {list(push)}\n")
     async with boot(load_settings(environ, home), models={"m": model}) as made:
         yield made
 
@@ -48,13 +64,11 @@ async def who(peer: str, headers: Any) -> Principal:
 
 
 @asynccontextmanager
-async def serving(machine: Machine, port: int = 0) -> AsyncIterator[int]:
+async def listening(app: Any, port: int = 0) -> AsyncIterator[int]:
     """Its port, which can be had again."""
     listener = socket.create_server(("127.0.0.1", port))
-    app = App(machine, ["helper"], who)
-    server = uvicorn.Server(
-        uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
-    )
+    settled = uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(settled)
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(server.serve, [listener])
@@ -64,8 +78,15 @@ async def serving(machine: Machine, port: int = 0) -> AsyncIterator[int]:
         listener.close()
 
 
+@asynccontextmanager
+async def serving(machine: Machine, port: int = 0) -> AsyncIterator[int]:
+    async with open_a2a(machine, ["helper"], who) as app, listening(app, port) as bound:
+        yield bound
+
+
 async def client(port: int, stack: AsyncExitStack, **config: Any) -> Any:
-    wants = ClientConfig(supported_protocol_bindings=["HTTP+JSON"], **config)
+    config = {"supported_protocol_bindings": ["HTTP+JSON"]} | config
+    wants = ClientConfig(**config)
     made = await ClientFactory(wants).create_from_url(f"http://127.0.0.1:{port}/a2a/helper")
     return await stack.enter_async_context(made)
 
@@ -74,14 +95,17 @@ def message(text: str) -> SendMessageRequest:
     return SendMessageRequest(message=new_text_message(text, role=Role.ROLE_USER))
 
 
+@pytest.mark.parametrize("binding", ["HTTP+JSON", "JSONRPC"])
 @pytest.mark.parametrize("streaming", [True, False])
-async def test_the_official_client(url: str, tmp_path: Path, streaming: bool) -> None:  # noqa: FBT001
+async def test_the_official_client(
+    url: str, tmp_path: Path, *, streaming: bool, binding: str
+) -> None:
     async with AsyncExitStack() as stack:
         heard = anyio.Event()
         model = Scripted([After(heard.wait, Say("two words"))])
         made = await stack.enter_async_context(machine(tmp_path / "home", url, model))
         port = await stack.enter_async_context(serving(made))
-        a2a = await client(port, stack, streaming=streaming)
+        a2a = await client(port, stack, streaming=streaming, supported_protocol_bindings=[binding])
         updates = []
         if not streaming:
             heard.set()
@@ -97,6 +121,131 @@ async def test_the_official_client(url: str, tmp_path: Path, streaming: bool) ->
             assert any(u.HasField("artifact_update") for u in updates)
         listed = await a2a.list_tasks(ListTasksRequest())
         assert [one.id for one in listed.tasks] == [task.id]
+
+
+@pytest.mark.parametrize("binding", ["HTTP+JSON", "JSONRPC"])
+async def test_a_message_sent_twice_is_one(url: str, tmp_path: Path, binding: str) -> None:
+    """By a client that has heard no answer, at once or after a restart; a task's next message as well."""
+    home = tmp_path / "home"
+    told = message("count: hello there")
+    async with AsyncExitStack() as stack:
+        made = await stack.enter_async_context(machine(home, url, Scripted(lambda _: Say("two"))))
+        port = await stack.enter_async_context(serving(made))
+        a2a = await client(port, stack, streaming=False, supported_protocol_bindings=[binding])
+        ids: list[str] = []
+
+        async def send() -> None:
+            ids.extend([update.task.id async for update in a2a.send_message(told)])
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(4):
+                tasks.start_soon(send)
+        assert len(ids) == 4
+        assert len(set(ids)) == 1
+    async with AsyncExitStack() as stack:
+        stuck = Scripted([After(anyio.Event().wait, Say("never"))] * 2)
+        made = await stack.enter_async_context(machine(home, url, stuck))
+        port = await stack.enter_async_context(serving(made))
+        a2a = await client(
+            port, stack, streaming=False, polling=True, supported_protocol_bindings=[binding]
+        )
+        again = [update.task.id async for update in a2a.send_message(told)]
+        assert again == ids[:1]
+        [begun] = [update async for update in a2a.send_message(message("count: another"))]
+        assert begun.task.id != ids[0]
+        more = message("and these")
+        more.message.task_id = begun.task.id
+        for _ in range(2):
+            assert [update async for update in a2a.send_message(more)]
+        pid = Pid(int(begun.task.id))
+        db = await asyncpg.connect(url)
+        assert await db.fetchval("SELECT count(*) FROM mail WHERE pid = $1", int(pid)) == 1
+        await db.close()
+
+
+class Hooks:
+    """A client's server: what it was told; it answers 503 as often as it is asked to."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[dict[str, str], Any]] = []
+        self.busy = 0
+        self.changed = anyio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        body = (await receive())["body"]
+        status = 503 if self.busy else 200
+        self.busy = max(self.busy - 1, 0)
+        if status == 200:
+            headers = {k.decode(): v.decode() for k, v in scope["headers"]}
+            assert headers["x-a2a-notification-signature"] == "sha256=" + (
+                hmac.new(b"secret", body, hashlib.sha256).hexdigest()
+            )
+            self.told.append((headers, json.loads(body)))
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+        self.changed.set()
+        self.changed = anyio.Event()
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        with anyio.fail_after(30):
+            while not done():
+                await self.changed.wait()
+
+    @property
+    def states(self) -> list[str]:
+        updates = [said.get("statusUpdate") for _, said in self.told]
+        return [update["status"]["state"] for update in updates if update]
+
+
+@pytest.mark.parametrize("binding", ["HTTP+JSON", "JSONRPC"])
+async def test_news_are_told_to_a_client_s_server(url: str, tmp_path: Path, binding: str) -> None:
+    """Again when it is busy, and on after a restart; nowhere else than where it is allowed."""
+    home, hooks = tmp_path / "home", Hooks()
+    hooks.busy = 1
+    async with AsyncExitStack() as stack:
+        hook = await stack.enter_async_context(listening(hooks))
+        first = Scripted([After(anyio.Event().wait, Say("never"))])
+        async with machine(home, url, first, push=("127.0.0.1",)) as made, serving(made) as port:
+            a2a = await client(
+                port, stack, streaming=False, polling=True, supported_protocol_bindings=[binding]
+            )
+            assert a2a._card.capabilities.push_notifications
+            [begun] = [update async for update in a2a.send_message(message("wait"))]
+            wanted = TaskPushNotificationConfig(
+                task_id=begun.task.id, url=f"http://127.0.0.1:{hook}/news", token="secret"
+            )
+            kept = await a2a.create_task_push_notification_config(wanted)
+            one = GetTaskPushNotificationConfigRequest(task_id=begun.task.id, id=kept.id)
+            assert (await a2a.get_task_push_notification_config(one)).url == wanted.url
+            many = ListTaskPushNotificationConfigsRequest(task_id=begun.task.id)
+            assert len((await a2a.list_task_push_notification_configs(many)).configs) == 1
+            for address in ("http://127.0.0.2/", "http://169.254.169.254/", "file:///etc/passwd"):
+                wanted.url = address
+                with pytest.raises(A2AError):
+                    await a2a.create_task_push_notification_config(wanted)
+            assert not hooks.told
+        async with (
+            machine(home, url, Scripted(lambda _: Say("done")), push=("127.0.0.1",)) as made,
+            serving(made) as port,
+        ):
+            await hooks.until(lambda: "TASK_STATE_COMPLETED" in hooks.states)
+            artifacts = [
+                said["artifactUpdate"] for _, said in hooks.told if "artifactUpdate" in said
+            ]
+            assert artifacts[0]["artifact"]["parts"][0]["text"] == "done"
+            ids = [headers["x-a2a-notification-id"] for headers, _ in hooks.told]
+            assert len(set(ids)) == len(ids)
+            assert hooks.told[0][0]["x-a2a-notification-token"] == "secret"
+        told = len(hooks.told)
+        async with (
+            machine(home, url, Scripted(lambda _: Say("done")), push=("127.0.0.1",)) as made,
+            serving(made) as port,
+        ):
+            a2a = await client(port, stack, streaming=False, supported_protocol_bindings=[binding])
+            gone = DeleteTaskPushNotificationConfigRequest(task_id=begun.task.id, id=kept.id)
+            await a2a.delete_task_push_notification_config(gone)
+            assert not (await a2a.list_task_push_notification_configs(many)).configs
+        assert len(hooks.told) == told  # it was all told before
 
 
 async def test_a_task_is_cancelled_and_is_nobody_elses(url: str, tmp_path: Path) -> None:

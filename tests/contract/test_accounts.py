@@ -18,7 +18,7 @@ from logos.boot import Machine, boot
 from logos.cli.daemon import surfaces
 from logos.drivers.model import Say, Scripted
 from logos.gateway import open_gateway
-from logos.kernel import Payer
+from logos.kernel import Payer, counted
 from model_server import loopback, whole
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -54,7 +54,8 @@ async def here(
     loaded = config.Loaded(settled, {})
     async with (
         boot(loaded, models={"m": model}) as machine,
-        open_gateway(machine, settled.gateway, home, surfaces(machine, loaded)) as opened,
+        surfaces(machine, loaded) as also,
+        open_gateway(machine, settled.gateway, home, also) as opened,
     ):
         yield Here(machine, opened.url)
 
@@ -145,7 +146,7 @@ async def test_what_is_begun_by_a_process_counts_with_it(url: str, tmp_path: Pat
         for limits in (Limits(tokens=350), Limits(cost=3500)):
             program = Agent(name="theirs", model="m", program="hosted")
             pid = await kernel.spawn(program, "run", limits=limits)
-            [account] = await kernel.counted(pid)
+            [account] = counted(pid, await kernel.records.process(pid))
             assert account == Account(name=f"process/{pid}", tokens=limits.tokens, cost=limits.cost)
             agent = Agent(name="talk", model="m")
             talks = [await kernel.spawn(agent, f"{n}", by=Payer("", (account,))) for n in range(6)]

@@ -112,7 +112,8 @@ async def here(url: str, tmp_path: Path) -> AsyncIterator[Here]:
     loaded = config.Loaded(settled, {})
     async with (
         boot(loaded, functions=functions, models={"m": Scripted(step)}) as machine,
-        open_gateway(machine, settled.gateway, home, surfaces(machine, loaded)) as opened,
+        surfaces(machine, loaded) as also,
+        open_gateway(machine, settled.gateway, home, also) as opened,
     ):
         yield Here(machine, opened.url)
 

@@ -1,22 +1,34 @@
-"""A2A over HTTP+JSON: one card and one set of paths for each published agent.
+"""A2A for each published agent: one card, and two bindings to the same operations.
 
-    App(machine, agents, who)   an ASGI application
+    open_a2a(machine, agents, who)   an App, until left
+    App                              an ASGI application
+    REST, RPC                        what can be asked for, over HTTP+JSON and as JSON-RPC
 
-/a2a/AGENT/.well-known/agent-card.json, /a2a/AGENT/message:send, and so on.  A client that hangs up
-leaves its task running: it asks again with the task's id.
+/a2a/AGENT/.well-known/agent-card.json, /a2a/AGENT/message:send and so on; JSON-RPC at /a2a/AGENT itself.  A
+client that hangs up leaves its task running: it asks again with the task's id.
 
 Invariant: a failure is the protocol's own error, with the reason a client can tell apart.
 """
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
-from contextlib import aclosing
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
+from contextlib import asynccontextmanager
 from typing import Any, Protocol, TypeAlias
+from urllib.parse import parse_qsl
 
-import anyio
 import msgspec
 
-from logos.a2a.tasks import ENDED, By, Json, Tasks
+from logos.a2a.operations import OPERATIONS, STREAMS, Asked, Operations
+from logos.a2a.push import open_push
+from logos.a2a.tasks import By, Json, Tasks
 from logos.abi.agent import Account, Limits
 from logos.abi.errors import Code, SysError
 from logos.boot import Machine
@@ -26,12 +38,38 @@ Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 LONGEST = 4 << 20
-SEND_S = 600.0
-"""For an answer to a message that does not want to come back."""
 
 _PATH = re.compile(r"/a2a/(?P<agent>[^/]+)(?P<rest>/.*)?")
-_TASK = re.compile(r"/tasks/(?P<id>[^/:]+)(:(?P<verb>\w+))?")
 _REASONS = {Code.NOT_FOUND: "TASK_NOT_FOUND", Code.STATE: "TASK_NOT_CANCELABLE"}
+_RPC_CODES = {Code.NOT_FOUND: -32001, Code.STATE: -32002, Code.INVALID: -32602}
+_RPC_BUG, _RPC_ABSENT = -32603, -32601
+
+CARD = "Card"
+_CONFIGS = "/tasks/{taskId}/pushNotificationConfigs"
+REST = {
+    ("GET", "/.well-known/agent-card.json"): CARD,
+    ("GET", "/extendedAgentCard"): "GetExtendedAgentCard",
+    ("POST", "/message:send"): "SendMessage",
+    ("POST", "/message:stream"): "SendStreamingMessage",
+    ("GET", "/tasks"): "ListTasks",
+    ("GET", "/tasks/{id}"): "GetTask",
+    ("POST", "/tasks/{id}:cancel"): "CancelTask",
+    ("POST", "/tasks/{id}:subscribe"): "SubscribeToTask",
+    ("GET", "/tasks/{id}:subscribe"): "SubscribeToTask",
+    ("POST", _CONFIGS): "CreateTaskPushNotificationConfig",
+    ("GET", _CONFIGS): "ListTaskPushNotificationConfigs",
+    ("GET", _CONFIGS + "/{id}"): "GetTaskPushNotificationConfig",
+    ("DELETE", _CONFIGS + "/{id}"): "DeleteTaskPushNotificationConfig",
+}
+RPC = OPERATIONS
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    escaped = re.escape(path).replace(r"\{", "{").replace(r"\}", "}")
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/:]+)", escaped))
+
+
+_REST = [(method, _pattern(path), name) for (method, path), name in REST.items()]
 
 
 class Principal(Protocol):
@@ -53,9 +91,10 @@ Who: TypeAlias = Callable[[str, Mapping[str, str]], Awaitable[Principal]]
 
 
 class App:
-    def __init__(self, machine: Machine, agents: Sequence[str], who: Who) -> None:
+    def __init__(self, tasks: Tasks, operations: Operations, who: Who) -> None:
         """`who` is given the peer's address and the headers, and says who it is or raises."""
-        self._tasks = Tasks(machine, agents)
+        self._tasks = tasks
+        self._operations = operations
         self._who = who
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,70 +104,69 @@ class App:
             agent, rest = _parted(scope["path"])
             url = f"http://{headers.get('host', 'localhost')}/a2a/{agent}"
             by = By(f"a2a {principal.name}", principal.limits, principal.accounts)
-            ask = _Ask(scope["method"], agent, rest, by, url)
-            await self._dispatch(ask, await _body(receive), send)
+            asked = Asked(agent, by, url, {})
+            if scope["method"] == "POST" and rest == "/":
+                await self._rpc(asked, await _read(receive), send)
+            else:
+                await self._rest(scope, asked, (rest, receive), send)
         except SysError as error:
             await _reply(send, error.meaning.http_status, _fault(error))
 
-    async def _dispatch(self, ask: "_Ask", body: Json, send: Send) -> None:
-        match ask.method, ask.rest:
-            case "GET", "/.well-known/agent-card.json":
-                await _reply(send, 200, self._tasks.card(ask.agent, ask.url))
-            case "POST", "/message:send":
-                await _reply(send, 200, {"task": await self._sent(ask, body)})
-            case "POST", "/message:stream":
-                pid = await self._tasks.begin(ask.agent, _message(body), ask.by)
-                await _stream(send, self._tasks.follow(str(pid), ask.by.name))
-            case "GET", "/tasks":
-                tasks = await self._tasks.all(ask.agent, ask.by.name)
-                size = {"pageSize": len(tasks), "totalSize": len(tasks), "nextPageToken": ""}
-                await _reply(send, 200, {"tasks": tasks} | size)
-            case _:
-                await self._on_task(ask, send)
+    async def _rest(
+        self, scope: Scope, asked: Asked, path: tuple[str, Receive], send: Send
+    ) -> None:
+        rest, receive = path
+        name, named = _named(scope["method"], rest)
+        if name == CARD:
+            await _reply(send, 200, self._tasks.card(asked.agent, asked.url))
+            return
+        query = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1")))
+        given = query | _object(await _read(receive)) | named
+        asked = Asked(asked.agent, asked.by, asked.url, given)
+        if name in STREAMS:
+            await _stream(send, await self._operations.stream(name, asked), lambda news: news)
+        else:
+            await _reply(send, 200, await self._operations.do(name, asked))
 
-    async def _on_task(self, ask: "_Ask", send: Send) -> None:
-        found = _TASK.fullmatch(ask.rest)
-        if found is None:
-            raise SysError(Code.NOT_FOUND, f"there is no {ask.method} {ask.rest}")
-        match ask.method, found["verb"]:
-            case "GET", None:
-                await _reply(send, 200, await self._tasks.get(found["id"], ask.by.name))
-            case "POST", "cancel":
-                await _reply(send, 200, await self._tasks.cancel(found["id"], ask.by.name))
-            case (("POST" | "GET"), "subscribe"):
-                await self._tasks.get(found["id"], ask.by.name)
-                await _stream(send, self._tasks.follow(found["id"], ask.by.name))
-            case _:
-                raise SysError(Code.NOT_FOUND, f"there is no {ask.method} {ask.rest}")
-
-    async def _sent(self, ask: "_Ask", body: Json) -> Json:
-        pid = await self._tasks.begin(ask.agent, _message(body), ask.by)
-        if not (body.get("configuration") or {}).get("returnImmediately"):
-            with anyio.move_on_after(SEND_S):
-                async with aclosing(self._tasks.follow(str(pid), ask.by.name)) as updates:  # type: ignore[type-var]
-                    async for update in updates:
-                        state = update.get("statusUpdate", {}).get("status", {}).get("state")
-                        if state in ENDED:
-                            break
-        return await self._tasks.get(str(pid), ask.by.name)
+    async def _rpc(self, asked: Asked, body: bytes, send: Send) -> None:
+        id_: Any = None
+        try:
+            request = _object(body)
+            id_, name, given = request.get("id"), request.get("method"), request.get("params") or {}
+            if name not in RPC or not isinstance(given, dict):
+                await _reply(send, 200, _rpc_fault(id_, _RPC_ABSENT, f"there is no {name!r}"))
+                return
+            asked = Asked(asked.agent, asked.by, asked.url, given)
+            if name in STREAMS:
+                updates = await self._operations.stream(name, asked)
+                await _stream(send, updates, lambda news: _result(id_, news))
+            else:
+                await _reply(send, 200, _result(id_, await self._operations.do(name, asked)))
+        except SysError as error:
+            code = _RPC_CODES.get(error.code, _RPC_BUG)
+            await _reply(send, 200, _rpc_fault(id_, code, error.message))
 
 
-class _Ask:
-    def __init__(self, method: str, agent: str, rest: str, by: By, url: str) -> None:
-        self.method, self.agent, self.rest, self.by, self.url = method, agent, rest, by, url
+def _result(id_: Any, value: Json) -> Json:
+    return {"jsonrpc": "2.0", "id": id_, "result": value}
+
+
+def _rpc_fault(id_: Any, code: int, message: str) -> Json:
+    return {"jsonrpc": "2.0", "id": id_, "error": {"code": code, "message": message}}
+
+
+def _named(method: str, rest: str) -> tuple[str, Json]:
+    for known, pattern, name in _REST:
+        found = pattern.fullmatch(rest)
+        if known == method and found is not None:
+            return name, found.groupdict()
+    raise SysError(Code.NOT_FOUND, f"there is no {method} {rest}")
 
 
 def _parted(path: str) -> tuple[str, str]:
     if (found := _PATH.fullmatch(path)) is None:
         raise SysError(Code.NOT_FOUND, "no such path", hint="/a2a/AGENT")
     return found["agent"], found["rest"] or "/"
-
-
-def _message(body: Json) -> Json:
-    message = body.get("message")
-    if not isinstance(message, dict):
-        raise SysError(Code.INVALID, "there is no message", hint='{"message": {"parts": […]}}')
-    return message
 
 
 def _fault(error: SysError) -> Json:
@@ -142,15 +180,18 @@ def _fault(error: SysError) -> Json:
     return {"error": {"code": code, "message": error.message, "details": [info]}}
 
 
-async def _body(receive: Receive) -> Json:
+async def _read(receive: Receive) -> bytes:
     data = b""
     while True:
-        message = await receive()
-        data += message.get("body", b"")
+        message: MutableMapping[str, Any] = await receive()
+        data += bytes(message.get("body", b""))
         if len(data) > LONGEST:
             raise SysError(Code.INVALID, "the message is too long")
         if not message.get("more_body", False):
-            break
+            return data
+
+
+def _object(data: bytes) -> Json:
     try:
         found = msgspec.json.decode(data or b"{}", type=dict[str, Any])
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
@@ -158,11 +199,13 @@ async def _body(receive: Receive) -> Json:
     return found
 
 
-async def _stream(send: Send, updates: AsyncIterator[Json]) -> None:
+async def _stream(
+    send: Send, updates: AsyncIterator[Json], wrapped: Callable[[Json], Json]
+) -> None:
     headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     async for update in updates:
-        body = b"data: " + msgspec.json.encode(update) + b"\n\n"
+        body = b"data: " + msgspec.json.encode(wrapped(update)) + b"\n\n"
         await send({"type": "http.response.body", "body": body, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
 
@@ -175,3 +218,10 @@ async def _reply(send: Send, status: int, content: Json) -> None:
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+@asynccontextmanager
+async def open_a2a(machine: Machine, agents: Sequence[str], who: Who) -> AsyncGenerator[App]:
+    tasks = Tasks(machine, agents)
+    async with open_push(machine, tasks) as push:
+        yield App(tasks, Operations(tasks, push), who)

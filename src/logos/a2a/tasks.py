@@ -2,9 +2,10 @@
 
     Tasks(machine, agents)
     .card(agent, url)            what is published of an agent
-    .begin(agent, message, by)   start a task, or go on with one
+    .begin(agent, message, by)   start a task, or go on with one; a message sent twice is one
     .get(id, by)                 a task as it is now
     .follow(id, by)              its updates until it ends
+    .news(pid, after)            the same for who comes back, from an event on
     .cancel(id, by)              end it
     .all(agent, by)              those of one caller
 
@@ -20,7 +21,7 @@ from typing import Any, NamedTuple
 from logos.abi.agent import Account, Limits
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Exited, Held, Spawned, Thought
-from logos.abi.ids import Pid
+from logos.abi.ids import Pid, Seq
 from logos.abi.process import Process, Signal, Stage, Status
 from logos.boot import Machine
 from logos.kernel import Payer
@@ -60,13 +61,17 @@ class Tasks:
         found = self._machine.agents(agent, None)
         about = found.description or agent
         skill = {"id": agent, "name": agent, "description": about, "tags": ["agent"]}
-        here = {"url": url, "protocolBinding": "HTTP+JSON", "protocolVersion": VERSION}
+        here = [
+            {"url": url, "protocolBinding": binding, "protocolVersion": VERSION}
+            for binding in ("HTTP+JSON", "JSONRPC")
+        ]
+        push = bool(self._machine.loaded.config.a2a.push)
         return {
             "name": agent,
             "description": about,
             "version": "1",
-            "supportedInterfaces": [here],
-            "capabilities": {"streaming": True, "pushNotifications": False},
+            "supportedInterfaces": here,
+            "capabilities": {"streaming": True, "pushNotifications": push},
             "defaultInputModes": ["text/plain"],
             "defaultOutputModes": ["text/plain"],
             "skills": [skill],
@@ -74,13 +79,13 @@ class Tasks:
 
     async def begin(self, agent: str, message: Json, by: By) -> Pid:
         self._check(agent)
-        text = _text(message)
+        text, once = _text(message), str(message.get("messageId") or "")
         if named := message.get("taskId"):
             pid, _ = await self._mine(str(named), by.name)
-            await self._kernel.send(pid, text)
+            await self._kernel.send(pid, text, once)
             return pid
         found = self._machine.agents(agent, None)
-        payer = Payer(by.name, by.accounts)
+        payer = Payer(by.name, by.accounts, once)
         return await self._kernel.spawn(found, text, limits=by.limits, by=payer)
 
     async def get(self, id_: str, by: str) -> Json:
@@ -110,20 +115,27 @@ class Tasks:
         yield {"task": task}
         if task["status"]["state"] in ENDED:
             return
+        async for _, news in self.news(pid, Seq(0)):
+            yield news
+
+    async def news(self, pid: Pid, after: Seq) -> AsyncIterator[tuple[Seq, Json]]:
+        """What has changed since that event, until the end."""
         who = {"taskId": str(pid), "contextId": str(pid)}
-        async for told in self._kernel.records.follow(pid):
+        async for told in self._kernel.records.follow(pid, after):
+            seq, at = told.row.seq, told.row.at
             if isinstance(told.event, Held):
-                status = _status(ASKS, told.row.at, "it waits for a person's answer")
-                yield {"statusUpdate": who | {"status": status}}
+                status = _status(ASKS, at, "it waits for a person's answer")
+                yield seq, {"statusUpdate": who | {"status": status}}
             elif isinstance(told.event, Thought) and told.event.message.text:
-                status = _status(WORKING, told.row.at, told.event.message.text)
-                yield {"statusUpdate": who | {"status": status}}
+                status = _status(WORKING, at, told.event.message.text)
+                yield seq, {"statusUpdate": who | {"status": status}}
             elif isinstance(told.event, Exited):
-                break
-        task = await self._shown(pid, begun)
-        for artifact in task.get("artifacts", ()):
-            yield {"artifactUpdate": who | {"artifact": artifact, "lastChunk": True}}
-        yield {"statusUpdate": who | {"status": task["status"]}}
+                task = await self._shown(pid, await self._begun(pid))
+                for artifact in task.get("artifacts", ()):
+                    update = who | {"artifact": artifact, "lastChunk": True}
+                    yield Seq(seq - 1), {"artifactUpdate": update}
+                yield seq, {"statusUpdate": who | {"status": task["status"]}}
+                return
 
     def _check(self, agent: str) -> None:
         if agent not in self._agents:

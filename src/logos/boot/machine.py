@@ -23,7 +23,7 @@ from logos.config import Config, Loaded
 from logos.drivers.browser import Browsers
 from logos.drivers.command import Commands
 from logos.drivers.function import Functions
-from logos.drivers.http import Proxy, Web
+from logos.drivers.http import Hook, Proxy, Web
 from logos.drivers.program import Programs
 from logos.drivers.sandbox import open_sandbox
 from logos.drivers.skills import Skills
@@ -57,6 +57,7 @@ class Machine(NamedTuple):
     models: ModelNames
     vault: Vault
     programs: Programs
+    hook: Hook
 
 
 @asynccontextmanager
@@ -121,7 +122,7 @@ async def boot(
         kernel = await stack.enter_async_context(open_kernel(parts))
         _introduce(kernel, way, browser)
         around = (sandbox, places, skills, Workspace(), agents, opened, vault, programs)
-        yield Machine(kernel, loaded, functions, *around)
+        yield Machine(kernel, loaded, functions, *around, Hook(frozenset(config.a2a.push)))
 
 
 def _sandbox(config: Config, stack: AsyncExitStack) -> Sandbox:

@@ -93,7 +93,7 @@ async def _gateway(machine: Machine, loaded: Loaded) -> AsyncGenerator[str]:
         url = ""
         if settings.on:
             try:
-                also = surfaces(machine, loaded)
+                also = await stack.enter_async_context(surfaces(machine, loaded))
                 opened = open_gateway(machine, settings, home(loaded.config), also)
                 url = (await stack.enter_async_context(opened)).url
                 log.info("gateway at %s", url)
@@ -102,11 +102,12 @@ async def _gateway(machine: Machine, loaded: Loaded) -> AsyncGenerator[str]:
         yield url
 
 
-def surfaces(machine: Machine, loaded: Loaded) -> dict[str, Any]:
+@asynccontextmanager
+async def surfaces(machine: Machine, loaded: Loaded) -> AsyncGenerator[dict[str, Any]]:
     """What else is at the gateway's port."""
-    published = loaded.config.a2a.publish
     who = _who(Access(machine.kernel))
-    return {"/mcp": mcpserver.App(machine, who), "/a2a": a2a.App(machine, published, who)}
+    async with a2a.open_a2a(machine, loaded.config.a2a.publish, who) as agents:
+        yield {"/mcp": mcpserver.App(machine, who), "/a2a": agents}
 
 
 def _who(access: Access) -> mcpserver.Who:

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from logos.abi.agent import Account, Limits
 from logos.abi.errors import Code, SysError
 from logos.gateway.ask import Ask
-from logos.kernel import Kernel
+from logos.kernel import Kernel, counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ class Access:
     async def client(self, ask: Ask) -> Client:
         if ask.program is None:
             return await self.who(ask.peer, ask.headers)
-        return dataclasses.replace(LOCAL, accounts=await self._kernel.counted(ask.program))
+        process = await self._kernel.records.process(ask.program)
+        return dataclasses.replace(LOCAL, accounts=counted(ask.program, process))
 
     async def who(self, peer: str, headers: Mapping[str, str]) -> Client:
         secret = _secret(headers)

@@ -7,7 +7,7 @@ Nobody is answered before it is known who asks.
 
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 from typing import Any
 
@@ -69,6 +69,11 @@ class App:
             ("GET", "health"): _hello,
             ("GET", "api", "hello"): _hello,  # which Claude Code asks first
         }
+
+    @property
+    def routes(self) -> Sequence[tuple[str, ...]]:
+        """Method and path; `*` is an id."""
+        return list(self._routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

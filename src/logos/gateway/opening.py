@@ -5,7 +5,7 @@ Gateway                                   where it is
 """
 
 import socket
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,7 +49,7 @@ async def open_gateway(
         port = listener.getsockname()[1]
         remembered.write_text(f"{port}\n")
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        app = _Shared(App(machine, settings.keepalive_s), also or {})
+        app = Shared(App(machine, settings.keepalive_s), also or {})
         async with serving(app, listener), anyio.create_task_group() as tasks:
             if settings.idle_s:
                 tasks.start_soon(ending, machine.kernel, settings.idle_s)
@@ -59,11 +59,15 @@ async def open_gateway(
                 tasks.cancel_scope.cancel()
 
 
-class _Shared:
-    """One port for several surfaces."""
+class Shared:
+    """One port for several surfaces, by how their paths start."""
 
     def __init__(self, app: App, also: Mapping[str, Any]) -> None:
         self._app, self._also = app, also
+
+    @property
+    def starts(self) -> Sequence[str]:
+        return list(self._also)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         for start, other in self._also.items():

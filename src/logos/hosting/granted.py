@@ -7,6 +7,8 @@ Tools    functions and calls the agent lists, and the tools of what is mounted t
 from collections.abc import Sequence
 from typing import Any
 
+import anyio
+import anyio.abc
 import msgspec
 
 from logos.abi.agent import Agent
@@ -20,12 +22,45 @@ BETWEEN = "__"
 OURS = frozenset({tool_name(Exec), tool_name(CallTool)})
 
 
+class _Listing:
+    """One on its way, for whoever asks meanwhile."""
+
+    def __init__(self) -> None:
+        self.over = anyio.Event()
+        self.specs: Sequence[ToolSpec] = ()
+        self.error: SysError | None = None
+
+
 class Tools:
-    def __init__(self, machine: Machine, agent: Agent) -> None:
+    """Servers of tools start when they are first listed, which may take longer than a client's patience:
+    it goes on without him, and is there when he asks again.  `tasks` outlive a request."""
+
+    def __init__(self, machine: Machine, agent: Agent, tasks: anyio.abc.TaskGroup) -> None:
         self._machine = machine
         self._agent = agent
+        self._tasks = tasks
+        self._listing: _Listing | None = None
 
     async def specs(self) -> Sequence[ToolSpec]:
+        if self._listing is None:
+            self._listing = _Listing()
+            self._tasks.start_soon(self._list, self._listing)
+        listing = self._listing
+        await listing.over.wait()
+        if listing.error is not None:
+            raise listing.error
+        return listing.specs
+
+    async def _list(self, listing: _Listing) -> None:
+        try:
+            listing.specs = await self._listed()
+        except SysError as error:
+            listing.error = error
+        finally:
+            self._listing = None
+            listing.over.set()
+
+    async def _listed(self) -> Sequence[ToolSpec]:
         listed = self._machine.kernel.tools(self._agent)
         own = [spec for spec in listed if spec.name not in OURS]
         return sorted([*own, *await self._mounted()], key=lambda spec: spec.name)

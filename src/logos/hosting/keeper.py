@@ -52,7 +52,8 @@ class Hosting:
         agent = (await self._machine.kernel.records.process(guest.pid)).agent
         kernel, past = self._machine.kernel, kept.past
         door = Door(kernel, self._gateway, guest, past, self._tasks)
-        door.mcp = Mcp(kernel, guest, past, Tools(self._machine, agent), door.fresh)
+        tools = Tools(self._machine, agent, self._tasks)
+        door.mcp = Mcp(kernel, guest, past, tools, door.fresh)
         try:
             with socket.socket(fileno=os.dup(guest.door)) as listener:
                 async with serving(door, listener):

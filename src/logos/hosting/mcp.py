@@ -28,7 +28,7 @@ from logos.kernel import Kernel
 Receive = Callable[[], Awaitable[Message]]
 
 ERAS = ("2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
-PARSE, INVALID, ABSENT = -32700, -32600, -32601
+PARSE, INVALID, ABSENT, INTERNAL = -32700, -32600, -32601, -32603
 VERSION_OF = "io.modelcontextprotocol/protocolVersion"
 
 
@@ -81,7 +81,10 @@ class Mcp:
         else:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_until_left, receive, tasks.cancel_scope)
-                said = await self._said(asked)
+                try:
+                    said = await self._said(asked)
+                except SysError as error:
+                    said = _error(asked["id"], INTERNAL, f"{error.message} {error.hint}".strip())
                 await _reply(send, 200, said)
                 tasks.cancel_scope.cancel()
 

@@ -61,6 +61,7 @@ from logos.kernel.node import (
     reasked,
     redecided,
 )
+from logos.kernel.process import counted
 from logos.kernel.syscall import Policy, check_manifests, read_policy, site_rules
 
 __all__ = [
@@ -96,6 +97,7 @@ __all__ = [
     "Window",
     "check_export",
     "check_manifests",
+    "counted",
     "explained",
     "open_kernel",
     "public_key",

@@ -44,6 +44,9 @@ class Wrong(Exception):  # noqa: N818 - an answer; ours are SysErrors
         self.code, self.message, self.data = code, message, data
 
 
+METHODS = ("initialize", "server/discover", "tools/list", "tools/call", "ping")
+
+
 class Protocol:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -69,6 +72,8 @@ class Protocol:
         if not isinstance(params, dict):
             raise Wrong(PARAMS, "params is no object")
         method = asked["method"]
+        if method not in METHODS:
+            raise Wrong(METHOD, f"there is no method {method!r} here")
         if method == "initialize":
             return _shaken(params)
         modern = _is_modern(params)
@@ -84,10 +89,8 @@ class Protocol:
                 result = {"tools": self._listed}
             case "tools/call":
                 result = await self._called(params, modern=modern)
-            case "ping":
+            case _:  # ping
                 result = {}
-            case _:
-                raise Wrong(METHOD, f"there is no method {method!r} here")
         if modern:
             lasts = {} if method == "tools/call" else {"ttlMs": 3_600_000, "cacheScope": "public"}
             result = (

@@ -136,6 +136,11 @@ ALTER TABLE public.node ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.once (
+    hash bytea NOT NULL,
+    number bigint NOT NULL,
+    CONSTRAINT once_hash_check CHECK ((octet_length(hash) = 32))
+);
 CREATE TABLE public.page_vector (
     pid bigint NOT NULL,
     model text NOT NULL,
@@ -226,6 +231,8 @@ ALTER TABLE ONLY public.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (name);
 ALTER TABLE ONLY public.node
     ADD CONSTRAINT node_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.once
+    ADD CONSTRAINT once_pkey PRIMARY KEY (hash);
 ALTER TABLE ONLY public.page_vector
     ADD CONSTRAINT page_vector_pkey PRIMARY KEY (pid, model, seq, start);
 ALTER TABLE ONLY public.page_vector_state
@@ -280,6 +287,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mail TO logos_kernel;
 GRANT USAGE ON SEQUENCE public.mail_id_seq TO logos_kernel;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.node TO logos_kernel;
 GRANT USAGE ON SEQUENCE public.node_id_seq TO logos_kernel;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.once TO logos_kernel;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.page_vector TO logos_kernel;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.page_vector_state TO logos_kernel;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.process TO logos_kernel;

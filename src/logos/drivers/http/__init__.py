@@ -3,6 +3,7 @@
     Web        the Tool
     relay      one request for a browser, to hosts of a process
     Proxy      the WayOut; Bounds is how much one call may carry
+    Hook       tells a server something, where the operator allows it
     readable   HTML -> text
 
 Only hosts a Job names are reached, on the addresses their names had when they were checked,
@@ -10,9 +11,10 @@ and nothing on this machine or its network unless it was named outright.
 """
 
 from logos.drivers.http.driver import Web
+from logos.drivers.http.hook import Hook
 from logos.drivers.http.html import readable
 from logos.drivers.http.passage import Bounds
 from logos.drivers.http.proxy import Proxy
 from logos.drivers.http.relaying import relay
 
-__all__ = ["Bounds", "Proxy", "Web", "readable", "relay"]
+__all__ = ["Bounds", "Hook", "Proxy", "Web", "readable", "relay"]

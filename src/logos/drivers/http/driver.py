@@ -67,7 +67,7 @@ class Web:
     async def _fetched(self, url: str, hosts: frozenset[str]) -> str:
         start = url
         for _ in range(REDIRECTS + 1):
-            async with self._answer(_checked(url, hosts), hosts) as response:
+            async with self._answer(checked(url, hosts), hosts) as response:
                 if not response.has_redirect_location:
                     text = await _text(response, url)
                     return text if url == start else f"[{url}]\n\n{text}"
@@ -118,7 +118,7 @@ def _request(
     )
 
 
-def _checked(url: str, hosts: frozenset[str]) -> httpx2.URL:
+def checked(url: str, hosts: frozenset[str]) -> httpx2.URL:
     parsed = httpx2.URL(url)
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         raise SysError(Code.INVALID, f"{url} is not an http address")

@@ -14,13 +14,16 @@ from logos.abi.errors import Code, SysError
 from logos.abi.events import AnyEvent, Spawned
 from logos.abi.ids import INIT, Pid
 from logos.abi.process import Process
-from logos.abi.rights import attenuates
+from logos.abi.rights import EVERYTHING, attenuates
 from logos.kernel import journal
 from logos.kernel.journal import Birth, Entry, Writer
 from logos.kernel.node.parts import Parts, Terms
 from logos.kernel.node.resident import Resident, born, project
 from logos.kernel.node.trail import Trail
 from logos.kernel.process import counted, grant
+
+OUTSIDE = (INIT, Process(caps=EVERYTHING))
+"""The parent of what a person or a surface starts."""
 
 SUMMARY_CHARS = 200
 """Of the task, in the process table."""
@@ -49,7 +52,7 @@ class Births:
             )
         now = self._clock.now()
         limits, deadline = grant(owner, terms.limits, now)
-        pid = await self._writer.new_pid()
+        pid = terms.pid or await self._writer.new_pid()
         folder = str(terms.workspace or owner.workspace or self._workspaces / str(pid))
         event = Spawned(
             agent=agent,

@@ -24,14 +24,14 @@ from pathlib import Path
 import anyio
 import anyio.abc
 
-from logos.abi.agent import Account, Agent, Limits
+from logos.abi.agent import Agent, Limits
 from logos.abi.calls import SearchMemory
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Answered, Compacted, Diverged, Proposed, Reached, Spawned
 from logos.abi.ids import INIT, MailId, Pid, Seq
 from logos.abi.messages import ToolSpec
 from logos.abi.mount import Mount
-from logos.abi.process import Process, Signal
+from logos.abi.process import Signal
 from logos.abi.rights import EVERYTHING
 from logos.kernel import caps, journal
 from logos.kernel.audit import Notary, export
@@ -43,7 +43,7 @@ from logos.kernel.node.accounts import Accounts
 from logos.kernel.node.act import Actor, Hold
 from logos.kernel.node.approvals import Approvals
 from logos.kernel.node.ask import Asker
-from logos.kernel.node.births import Births
+from logos.kernel.node.births import OUTSIDE, Births
 from logos.kernel.node.compact import Compactor
 from logos.kernel.node.digester import Digester
 from logos.kernel.node.fit import Fitter
@@ -53,7 +53,8 @@ from logos.kernel.node.lease import Lease
 from logos.kernel.node.letters import posted
 from logos.kernel.node.meter import Meter
 from logos.kernel.node.node import Node
-from logos.kernel.node.parts import Parts, Payer, Terms
+from logos.kernel.node.once import Once
+from logos.kernel.node.parts import Parts, Payer, Terms, payer_of
 from logos.kernel.node.records import Records
 from logos.kernel.node.spaces import weights_in
 from logos.kernel.node.stores import Hooks, Item, Stores
@@ -61,7 +62,7 @@ from logos.kernel.node.sweep import sweeping
 from logos.kernel.node.think import Shared, Thinker
 from logos.kernel.node.tree import Tree, mounts
 from logos.kernel.node.upkeep import upkeep
-from logos.kernel.process import counted, tighter
+from logos.kernel.process import tighter
 from logos.kernel.process.mail import AnyMail, Erase, Note, Order, Squeeze, Turn, told
 from logos.kernel.sched import Slots
 from logos.kernel.syscall import Gate, Known, Parent, Tools
@@ -84,6 +85,7 @@ class Kernel:
         self.tree = Tree(self.records, self.stores)
         self.approvals = Approvals(parts.store, self.records, self._post)
         self._hearing = Hearing()
+        self._once = Once(parts.store, self.records.known)
         self.meter = Meter(parts.store, parts.limits, self.now, lambda: self._node.peers)
         self.slots = Slots()
         self._gate = Gate(parts.functions, [lambda p, c: caps.check(p, c, parts.clock.now())])
@@ -199,21 +201,23 @@ class Kernel:
         if agent.program not in self._parts.programs:
             raise SysError(Code.NOT_FOUND, f"there is no program {agent.program!r}")
         await self._parts.models(agent.model)
-        asked = tighter(agent.limits, limits)
-        owner = Process(caps=EVERYTHING)
-        payer = by if isinstance(by, Payer) else Payer(by)
-        terms = Terms(asked, workspace, payer.name, first, payer.accounts)
-        entry, _ = await self._births.make(agent, task, terms, (INIT, owner))
-        await self._writer.append(entry).durable(entry.head.pid)
-        return entry.head.pid
+        payer = payer_of(by)
+        terms = payer.terms(tighter(agent.limits, limits), first)._replace(workspace=workspace)
 
-    async def counted(self, pid: Pid) -> tuple[Account, ...]:
-        """The sums that what this process starts counts toward."""
-        return counted(pid, await self.records.process(pid))
+        async def begin(pid: Pid | None = None) -> Pid:
+            return await self._begin(agent, task, terms._replace(pid=pid))
 
-    async def send(self, pid: Pid, text: str) -> None:
-        """Raise `not_found` or `state` when nobody can get it."""
-        await self._post(pid, Note(text))
+        if not payer.once:
+            return await begin()
+        words = (payer.name, agent.name, payer.once)
+        return await self._once.process(words, self._writer.new_pid, begin)
+
+    async def send(self, pid: Pid, text: str, once: str = "") -> None:
+        """Sent again with the same `once`, it is the same letter.  Raise `not_found` or `state` when nobody
+        can get it."""
+        number = await self._once.letter((str(pid), once)) if once else None
+        await posted(self._store, pid, Note(text), self._parts.vault, number)
+        self._node.wake(pid)
 
     async def converse(
         self,
@@ -228,11 +232,8 @@ class Kernel:
         this returns; `meet` is told its number before it begins, and it begins at once."""
         options = turn.options
         await self._parts.models(options.model if options else agent.model)
-        owner = Process(caps=EVERYTHING)
-        asked = tighter(agent.limits, limits)
-        payer = by if isinstance(by, Payer) else Payer(by)
-        terms = Terms(asked, None, payer.name, told(turn), payer.accounts)
-        entry, _ = await self._births.make(agent, "", terms, (INIT, owner))
+        terms = payer_of(by).terms(tighter(agent.limits, limits), told(turn))
+        entry, _ = await self._births.make(agent, "", terms, OUTSIDE)
         meet(entry.head.pid)
         self._births.begun(entry.head.pid)  # it thinks meanwhile, and its program calls nothing
         await self._writer.append(entry).durable(entry.head.pid)
@@ -303,10 +304,9 @@ class Kernel:
         """The process that keeps what is shared at /mem/NAME; it is started if there is none."""
         return await self.stores.open(name)
 
-    async def _begin(self, agent: Agent) -> Pid:
+    async def _begin(self, agent: Agent, task: str = "", terms: Terms | None = None) -> Pid:
         """Raise Fenced where its name is taken."""
-        owner = Process(caps=EVERYTHING)
-        entry, _ = await self._births.make(agent, "", Terms(agent.limits), (INIT, owner))
+        entry, _ = await self._births.make(agent, task, terms or Terms(agent.limits), OUTSIDE)
         await self._writer.append(entry).durable(entry.head.pid)
         return entry.head.pid
 

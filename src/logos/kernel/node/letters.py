@@ -1,6 +1,7 @@
 """Letters from outside: a person's or a surface's, for any process.
 
 posted(store, pid, mail, vault)   it is on its way, once, when this returns: its number
+letter_number(store)              a number for one that may have to be posted again
 """
 
 from typing import Any
@@ -14,15 +15,21 @@ from logos.vault import Vault
 _SQL = Queries("logos.kernel.node", "node.sql")
 
 
-async def posted(store: Store, pid: Pid, mail: AnyMail, vault: Vault) -> MailId:
-    """Raise `not_found` or `state` when nobody can get it."""
-    body = vault.clean(encode(mail))
-
+async def letter_number(store: Store) -> MailId:
     async def number() -> MailId:
         async with store.connection() as db:
             return MailId((await db.one(_SQL.mail_id))["id"])
 
-    id_ = await store.persist(number)
+    return await store.persist(number)
+
+
+async def posted(
+    store: Store, pid: Pid, mail: AnyMail, vault: Vault, number: MailId | None = None
+) -> MailId:
+    """Posted again with its number, it is the same letter.  Raise `not_found` or `state` when nobody can
+    get it."""
+    body = vault.clean(encode(mail))
+    id_ = number or await letter_number(store)
 
     async def write() -> Any:
         async with store.connection() as db:

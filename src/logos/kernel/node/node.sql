@@ -101,6 +101,12 @@ SELECT pid FROM process WHERE pid > :after ORDER BY pid LIMIT :most;
 SELECT DISTINCT j.pid FROM journal j JOIN process p ON p.pid = j.pid
  WHERE j.kind = 'held' AND p.exit_status IS NULL ORDER BY j.pid;
 
+-- name: once
+-- The number that was kept first for the same words.
+INSERT INTO once (hash, number) VALUES (:hash, :number)
+    ON CONFLICT (hash) DO UPDATE SET hash = once.hash
+RETURNING number;
+
 -- name: sweep
 -- Letters that were taken, and those to who has exited, after a while.
 WITH old AS (

@@ -14,6 +14,7 @@ from logos.abi.agent import Account, Agent, Limits
 from logos.abi.driver import Clock, Embedder
 from logos.abi.errors import Code, SysError
 from logos.abi.events import AnyEvent
+from logos.abi.ids import Pid
 from logos.abi.messages import ToolSpec
 from logos.abi.mount import Mount
 from logos.abi.process import Program
@@ -55,13 +56,6 @@ class Parts(NamedTuple):
     embedder: Callable[[str], Awaitable[Embedder]] = no_embedder
 
 
-class Payer(NamedTuple):
-    """Who starts a process, and the sums it counts toward."""
-
-    name: str
-    accounts: tuple[Account, ...] = ()
-
-
 class Terms(NamedTuple):
     """On which a process starts, and what it hears first."""
 
@@ -70,4 +64,21 @@ class Terms(NamedTuple):
     by: str = ""
     more: Sequence[AnyEvent] = ()
     accounts: tuple[Account, ...] = ()
+    pid: Pid | None = None
     carries: Mapping[str, Any] = {}
+
+
+class Payer(NamedTuple):
+    """Who starts a process, and the sums it counts toward.  With `once`, what he asked for with the same
+    words before is not started again."""
+
+    name: str
+    accounts: tuple[Account, ...] = ()
+    once: str = ""
+
+    def terms(self, limits: Limits, more: Sequence[AnyEvent]) -> Terms:
+        return Terms(limits, None, self.name, more, self.accounts)
+
+
+def payer_of(by: str | Payer) -> Payer:
+    return by if isinstance(by, Payer) else Payer(by)

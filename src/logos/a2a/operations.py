@@ -1,0 +1,139 @@
+"""What a client may ask of a published agent, whichever binding it speaks.
+
+    OPERATIONS    by the protocol's names
+    Operations    .do(name, asked) -> a value, or a stream of them
+    Asked         one request, without its binding
+
+Both bindings are tables over these; nothing can be asked for by one that is not here.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+
+from logos.a2a.push import Push
+from logos.a2a.tasks import ENDED, By, Json, Tasks
+from logos.abi.errors import Code, SysError
+
+SEND_S = 600.0
+"""For an answer to a message that does not want to come back."""
+
+STREAMS = frozenset({"SendStreamingMessage", "SubscribeToTask"})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`given` are the fields of the protocol's request; `url` is where the agent is."""
+
+    agent: str
+    by: By
+    url: str
+    given: Json
+
+    @property
+    def task(self) -> str:
+        return str(self.given.get("taskId") or self.given.get("id") or "")
+
+
+class Operations:
+    def __init__(self, tasks: Tasks, push: Push) -> None:
+        self._tasks = tasks
+        self._push = push
+
+    async def do(self, name: str, asked: Asked) -> Json:
+        """Raise SysError; `not_found` for an operation that is none."""
+        match name:
+            case "SendMessage":
+                return {"task": await self._sent(asked)}
+            case "GetTask":
+                return await self._tasks.get(asked.task, asked.by.name)
+            case "CancelTask":
+                return await self._tasks.cancel(asked.task, asked.by.name)
+            case "ListTasks":
+                return _listed(await self._tasks.all(asked.agent, asked.by.name))
+            case "GetExtendedAgentCard":
+                return self._tasks.card(asked.agent, asked.url)
+            case _:
+                return await self._on_push(name, asked)
+
+    async def _on_push(self, name: str, asked: Asked) -> Json:
+        given = asked.given
+        match name:
+            case "CreateTaskPushNotificationConfig":
+                return await self._push.create(str(given.get("taskId", "")), asked.by.name, given)
+            case "GetTaskPushNotificationConfig":
+                return await self._push.get(*_named(given), asked.by.name)
+            case "ListTaskPushNotificationConfigs":
+                task = str(given.get("taskId", ""))
+                return {"configs": await self._push.all(task, asked.by.name)}
+            case "DeleteTaskPushNotificationConfig":
+                await self._push.delete(*_named(given), asked.by.name)
+                return {}
+            case _:
+                raise SysError(Code.NOT_FOUND, f"there is no operation {name!r}")
+
+    async def stream(self, name: str, asked: Asked) -> AsyncIterator[Json]:
+        """Raise SysError before the first, or never."""
+        if name == "SendStreamingMessage":
+            task = str(await self._begun(asked))
+        else:
+            task = asked.task
+            await self._tasks.get(task, asked.by.name)
+        return self._tasks.follow(task, asked.by.name)
+
+    async def _begun(self, asked: Asked) -> str:
+        pid = str(await self._tasks.begin(asked.agent, _message(asked.given), asked.by))
+        wanted = _settings(asked.given).get("taskPushNotificationConfig")
+        if isinstance(wanted, dict):
+            await self._push.create(pid, asked.by.name, wanted)
+        return pid
+
+    async def _sent(self, asked: Asked) -> Json:
+        pid, by = await self._begun(asked), asked.by.name
+        if not _settings(asked.given).get("returnImmediately"):
+            with anyio.move_on_after(SEND_S):
+                async with aclosing(self._tasks.follow(pid, by)) as updates:  # type: ignore[type-var]
+                    async for update in updates:
+                        state = update.get("statusUpdate", {}).get("status", {}).get("state")
+                        if state in ENDED:
+                            break
+        return await self._tasks.get(pid, by)
+
+
+OPERATIONS = (
+    "SendMessage",
+    "SendStreamingMessage",
+    "GetTask",
+    "ListTasks",
+    "CancelTask",
+    "SubscribeToTask",
+    "GetExtendedAgentCard",
+    "CreateTaskPushNotificationConfig",
+    "GetTaskPushNotificationConfig",
+    "ListTaskPushNotificationConfigs",
+    "DeleteTaskPushNotificationConfig",
+)
+
+
+def _settings(given: Json) -> Mapping[str, Any]:
+    found = given.get("configuration")
+    return found if isinstance(found, dict) else {}
+
+
+def _named(given: Json) -> tuple[str, str]:
+    return str(given.get("taskId", "")), str(given.get("id", ""))
+
+
+def _message(given: Json) -> Json:
+    message = given.get("message")
+    if not isinstance(message, dict):
+        raise SysError(Code.INVALID, "there is no message", hint='{"message": {"parts": […]}}')
+    return message
+
+
+def _listed(tasks: list[Json]) -> Json:
+    size = {"pageSize": len(tasks), "totalSize": len(tasks), "nextPageToken": ""}
+    return {"tasks": tasks, **size}
