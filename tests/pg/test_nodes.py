@@ -207,7 +207,7 @@ async def test_what_a_node_drove_is_free_at_once_when_an_exception_ends_it(
             pids.append(await first.spawn(RESIDENT, "hi"))
             await happened(first, pids[0], Thought)
             parent = Process(caps=EVERYTHING)
-            entry, _ = await first.born(RESIDENT, "unsaid", Limits(), pid=INIT, parent=parent)
+            entry, _ = await first.born(RESIDENT, "unsaid", Limits(), parent=Parent(INIT, parent))
             first._writer.append(entry)  # nobody waits for it
             pids.append(entry.head.pid)
             if where == "around it":
