@@ -1,10 +1,10 @@
 """A program of this machine as a tool.
 
-`mounted/sort.toml` says what it takes and what it does to the world; without it, what `sort --help`
+`manifests/sort.toml` says what it takes and what it does to the world; without it, what `sort --help`
 prints would be read, and the worst assumed.  It runs in the sandbox and in the folder of the process
 that calls it.  The prompt does not grow with what is mounted: an agent lists, searches and reads /tools.
 
-The same from a shell: logos mount text command --manifest mounted/sort.toml -- sort
+The same from a shell: logos mount text command --manifest manifests/sort.toml -- sort
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ import logos
 from logos.abi.rights import parse
 from logos.abi.tools import Place
 
-MANIFEST = Path(__file__).with_name("mounted") / "sort.toml"
+MANIFEST = Path(__file__).with_name("manifests") / "sort.toml"
 TASK = "Write 4, 30 and 7 to numbers.txt, a line each, and sort them by `text/sort`: which is the largest?"
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import anyio
 import msgspec
 import pytest
+from mounted import called, job, opened, raw, sdk
 
 from logos.abi.driver import Mode, Reply, Wanted
 from logos.abi.errors import Code, SysError
 from logos.drivers.sandbox import LocalSandbox, open_sandbox
-from mounted import called, job, opened, raw, sdk
 
 pytestmark = pytest.mark.anyio
 

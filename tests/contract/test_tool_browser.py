@@ -11,6 +11,7 @@ import anyio
 import anyio.lowlevel
 import msgspec
 import pytest
+from mounted import job
 
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Exited
@@ -19,7 +20,6 @@ from logos.drivers import browser
 from logos.drivers.browser.chromium import PLACES
 from logos.drivers.http import relay
 from logos.kernel import check_manifests
-from mounted import job
 
 pytest.importorskip("playwright")
 pytestmark = [
