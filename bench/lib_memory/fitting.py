@@ -116,7 +116,7 @@ def fit(prepared: list[Prepared], *, note: str = "") -> Weights:
 def _ordered(scorer: Scorer, asked: Asked, prepared: Prepared) -> tuple[np.ndarray, int]:
     """Scores of the pages that may come in, the best first, and where the first evidence stands."""
     cols, measured = prepared.space.table.columns(), asked.measured
-    scores = scorer.score(measured.values, cols.stream[measured.rows])
+    scores, _ = scorer.score(measured.values, cols.stream[measured.rows])
     open_ = np.flatnonzero(gate.refusals(prepared.space.table, measured, gate.Rules()) == 0)
     order = open_[np.argsort(-scores[open_], kind="stable")]
     wanted = asked.question.evidence
@@ -144,8 +144,8 @@ def _temperature(ranked: list[tuple[np.ndarray, int]]) -> float:
 
 def evidence(scorer: Scorer, measured: Measured, space: Space) -> np.ndarray:
     streams = space.table.columns().stream[measured.rows]
-    scores = scorer.score(measured.values, streams)
-    blind = scores - scorer.score(measured.values, streams, gate.BLIND)
+    scores, by_subject = scorer.score(measured.values, streams, gate.BLIND)
+    blind = scores - by_subject
     return gate.evidence(measured, scores, blind)
 
 

@@ -147,7 +147,7 @@ def measure(
         reply, np.float32(query.steps) * reply, np.float32(query.answerer) * reply,
         *((asks in query.asks) * people * np.minimum(traits[:, at], _MOST) for asks, at in _FORMS),
     ]  # fmt: skip
-    values = np.stack(columns, axis=1, dtype=np.float32, casting="same_kind")
+    values = np.stack(columns, dtype=np.float32, casting="same_kind").T
     heard, said = _known(space, cols, query)
     return Measured(rows, values, own, window, found.hit[rows], subject, heard, said, close[rows])
 

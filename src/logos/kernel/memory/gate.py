@@ -122,8 +122,6 @@ class Rules:
 
 _WIDE = 1 << 32
 _TINY = 1e-9
-_LEAST = 6
-"""No page costs less."""
 
 REFUSALS = ("", "later", "resident", "label", "superseded", "duplicate", "subject")
 """Why a page may not come in; the first that applies."""
@@ -236,15 +234,16 @@ def choose(found: Candidates, *, budget: int, mass: float) -> tuple[list[int], i
     chosen: list[int] = []
     seen: set[int] = set()
     used, reached = 0, 0.0
-    for i, price, of, chance in zip(
+    for i, price, of, chance, least in zip(
         order.tolist(),
         cost[order].tolist(),
         group[order].tolist(),
         likely[order].tolist(),
+        np.minimum.accumulate(cost[order][::-1])[::-1].tolist(),
         strict=True,
     ):
-        if used + _LEAST > budget:
-            break
+        if used + least > budget:
+            break  # nothing that is left fits
         total = int(price) + (0 if of in seen else HEADER_COST)
         if used + total <= budget:
             chosen.append(i)

@@ -136,8 +136,8 @@ class Pager:
         if not len(measured.rows):
             return Fault((), 0, abstained=True, confidence=0.0, mass=0.0, subjects=query.subjects)
         streams = self.space.table.columns().stream[measured.rows]
-        scores = self._scorer.score(measured.values, streams)
-        confidence = self._confidence(measured, scores, streams)
+        scores, blind = self._scorer.score(measured.values, streams, gate.BLIND)
+        confidence = self._confidence(measured, scores, scores - blind)
         scores = scores + np.float32(self._scorer.weights.meaning) * measured.close
         named = bool((measured.subject > 0).any())
         if confidence < self._least(ask, named=named):
@@ -152,8 +152,7 @@ class Pager:
         alone = named and ask.rules.subject and not _shared(ask)
         return weights.floor if alone else 0.0
 
-    def _confidence(self, measured: Measured, scores: Floats, streams: NDArray[np.int64]) -> float:
-        blind = scores - self._scorer.score(measured.values, streams, gate.BLIND)
+    def _confidence(self, measured: Measured, scores: Floats, blind: Floats) -> float:
         found = gate.evidence(measured, scores, blind)
         return gate.judge(found, self._scorer.weights, float(measured.close.max(initial=0.0)))
 

@@ -86,17 +86,22 @@ class Scorer:
         )
 
     def score(
-        self, values: Floats, streams: NDArray[np.int64], columns: Sequence[int] | None = None
-    ) -> Floats:
-        """`streams` number each page's stream in the order of STREAMS.  With `columns` only the part of
-        the score that comes from those features."""
-        pick = slice(None) if columns is None else list(columns)
-        centred = (values[:, pick] - self._mean[pick]) / self._scale[pick]
-        out = np.zeros(len(values), dtype=np.float32)
-        for stream in np.flatnonzero(np.bincount(streams, minlength=1)):
+        self, values: Floats, streams: NDArray[np.int64], part: Sequence[int] = ()
+    ) -> tuple[Floats, Floats]:
+        """Of each page its score, and how much of that comes from the features `part`.  `streams`
+        number each page's stream in the order of STREAMS."""
+        weights = np.zeros((*self._by_stream.shape, 2), dtype=np.float32)
+        weights[:, :, 0] = self._by_stream
+        weights[:, list(part), 1] = self._by_stream[:, list(part)]
+        centred = (values - self._mean) / self._scale
+        there = np.flatnonzero(np.bincount(streams, minlength=1))
+        if len(there) == 1:
+            return tuple((centred @ weights[there[0]]).T)
+        out = np.zeros((len(values), 2), dtype=np.float32)
+        for stream in there:
             here = streams == stream
-            out[here] = centred[here] @ self._by_stream[stream][pick]
-        return out
+            out[here] = centred[here] @ weights[stream]
+        return out[:, 0], out[:, 1]
 
     def reasons(
         self, values: Floats, streams: NDArray[np.int64], *, most: int = 3
