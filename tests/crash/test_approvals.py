@@ -71,9 +71,8 @@ async def test_wherever_it_dies(url: str, tmp_path: Path) -> None:
             break
     else:
         raise AssertionError("it never came through")
-    assert {"BEGIN", "COMMIT", "append", "post"} <= set(deaths)
-    assert deaths["driver: before a call"] > 3
-    assert deaths["driver: after a call"] > 3
+    calls = {"driver: before a call", "driver: after a call"}
+    assert {"BEGIN", "COMMIT", "append", "post"} | calls <= set(deaths)
 
 
 async def _check(url: str, folder: Path, pids: list[Pid]) -> None:
