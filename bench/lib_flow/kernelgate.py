@@ -104,7 +104,6 @@ class Stage:
         self.kernel, self.suite = kernel, suite
         self.names = tuple(sorted(schemas(suite)))
         self.actors: dict[str, Actor] = {}
-        self._by_pid: dict[Pid, Actor] = {}
 
     def agent(self, model: str, approvals: Approvals) -> Agent:
         caps = (right("call:/tools/*"),)
@@ -153,12 +152,11 @@ class Stage:
         return [one for one in found if one is not None]
 
     async def _answer(self) -> None:
-        """The person, whoever it is."""
+        """The person, whoever it is.  The feed may begin when the first of them are born already."""
         async for row, event in self.kernel.records.feed():
-            if isinstance(event, Spawned) and event.agent.model in self.actors:
-                self._by_pid[row.pid] = self.actors[event.agent.model]
-            elif isinstance(event, Held):
-                actor = self._by_pid[row.pid]
+            if isinstance(event, Held):
+                process = await self.kernel.records.process(row.pid)
+                actor = self.actors[process.agent.model]
                 actor.play.played.asked[actor.origin] += 1
                 answer = Answer.ALLOW if actor.approver(actor.origin) else Answer.DENY
                 question = f"{row.pid}.{event.id.removeprefix('c').partition('_')[0]}"
