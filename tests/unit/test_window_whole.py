@@ -14,7 +14,7 @@ from itertools import count
 import anyio
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.dialects import chat_faults, messages_faults
 
@@ -231,6 +231,16 @@ STEPS = st.one_of(
 Step = tuple[object, ...]
 
 
+FULL: list[Step] = [
+    ("hear", 5, 0),
+    *[("pin", n) for n in range(1, 9)],
+    ("remember", 0),
+    *[("hear", 60, 0), ("read", [1500], [0, 1, 2]), ("answer", 60)] * 6,
+    ("hear", 20, 1),
+]
+"""What happens to a window at all."""
+
+
 async def live(world: World, steps: Sequence[Step]) -> None:
     for step in steps:
         match step:
@@ -255,6 +265,7 @@ def test_a_window_keeps_its_promises() -> None:
     seen: set[type[AnyEvent]] = set()
 
     @settings(max_examples=EXAMPLES)
+    @example(FULL)
     @given(st.lists(STEPS, min_size=4, max_size=20))
     def lived(steps: list[Step]) -> None:
         world = World()
