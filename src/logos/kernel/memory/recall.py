@@ -236,14 +236,14 @@ def found_text(question: str, pages: Sequence[Page], *, meant: bool = False) -> 
     asked = set(terms(question))
     if not meant and not any(asked.intersection(terms(page.text)) for page in pages):
         return NOTHING
-    later = overtaken([_statement(page) for page in pages])
+    later = overtaken([_statement(page) for page in pages], question)
     return "\n\n".join(_shown(page, pages, later.get(at)) for at, page in enumerate(pages))
 
 
 def _statement(page: Page) -> Statement:
     who = page.subject or page.role
     text = "" if who == Role.ASSISTANT else page.text
-    return Statement((page.time or 0, page.source.seq), (who,), text)
+    return Statement((page.time or 0, page.source.seq), (who,), text, page.group)
 
 
 def _shown(page: Page, pages: Sequence[Page], later: int | None) -> str:

@@ -3,6 +3,7 @@
     Spaces.fault(pid, question, ask)   -> Fault: the pages it needs, with their texts, or none
     Spaces.near                        set where pages are found by vectors, too
     Spaces.rebuild(pid)                its index from its journal alone
+    Spaces.expect(pid)                 it will be asked soon
     Spaces.written(entries)            these journals have grown
     weights_in(path)                   the weights of a file; None without one
     Spaces.run()                       keep indexes current and saved, until cancelled
@@ -28,7 +29,7 @@ import anyio.to_thread
 import msgspec
 
 from logos.abi.errors import Code, SysError
-from logos.abi.events import Remembered
+from logos.abi.events import Compacted, Remembered
 from logos.abi.ids import Pid, Seq
 from logos.kernel import journal
 from logos.kernel.journal import Entry, Row
@@ -69,6 +70,8 @@ SMALL_BYTES = 8_000
 """What takes less time than the way to a thread and back costs everybody: searching so many pages, taking in so much."""
 
 _ARCHIVED = Remembered.__name__.lower()
+_BEHIND = frozenset({_ARCHIVED, Compacted.__name__.lower()})
+"""From then on there is something behind a window, and the next thought will ask for it."""
 
 _LOCKS = 64
 
@@ -102,6 +105,8 @@ class Spaces:
 
     async def fault(self, pid: Pid, question: str, ask: Ask) -> Fault:
         """Raise SysError `invalid` for a budget that holds nothing."""
+        if self.near is not _words_only and pid not in self._held:
+            self.expect(pid)  # while the question waits for its vector
         near, vectors = await self.near(pid, question)
         async with self._lock(pid):
             recall = await self._at_hand(pid)
@@ -142,14 +147,18 @@ class Spaces:
         return sum(recall.nbytes for recall in (*self._held.values(), *self._leaving.values()))
 
     def written(self, entries: Iterable[Entry]) -> None:
-        """What is held is kept current; an archive is indexed before anybody asks it."""
+        """What is held is kept current; what has just been put behind a window, or into an archive, is
+        indexed before anybody asks for it."""
         for entry in entries:
             pid = entry.head.pid
             held = self._held.get(pid)
             late = held is not None and entry.rows and self._follows(pid, held, entry.rows)
-            if late or any(row.kind == _ARCHIVED for row in entry.rows):
-                self._behind[pid] = None
-                self._work.set()
+            if late or any(row.kind in _BEHIND for row in entry.rows):
+                self.expect(pid)
+
+    def expect(self, pid: Pid) -> None:
+        self._behind[pid] = None
+        self._work.set()
 
     def _follows(self, pid: Pid, held: Recall, rows: Sequence[Row]) -> bool:
         """Keep what follows on what is held, so that it need not be read; is it much by now?"""
