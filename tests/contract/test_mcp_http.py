@@ -19,6 +19,7 @@ from logos.abi.driver import Mode
 from logos.abi.errors import Code, SysError
 from logos.abi.tools import Place
 from logos.drivers.mcp import Server, over_http
+from logos.drivers.mcp.answer import value_of
 from logos.drivers.mcp.client import Client
 from logos.drivers.mcp.wire import Era
 from logos.drivers.sandbox import open_sandbox
@@ -96,7 +97,8 @@ async def test_both_eras(port: int, era: Era) -> None:
 
             async def one(n: int) -> None:
                 text = msgspec.Raw(msgspec.json.encode({"text": str(n)}))
-                values.append(msgspec.json.decode(await client.call("echo", text, {})))
+                found = value_of(await client.call("echo", text), "echo")
+                values.append(msgspec.json.decode(found))
 
             async with anyio.create_task_group() as tasks:
                 for n in range(10):

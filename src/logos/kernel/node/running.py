@@ -62,39 +62,41 @@ class Runner:
         intent: Batch | None,
         decision: dict[str, Any],
     ) -> None:
-        id_ = CallId(job.id.partition("-")[2])
+        id_ = _id(job)
         scope = resident.running[id_] = anyio.CancelScope()
 
         async def run() -> None:
             """Wait for the intent to be durable, act, journal the outcome."""
             outcome: Outcome | None = None
             forsaken = False
+            now = job
             try:
                 with scope:
                     if intent is not None:
                         await intent.durable(resident.pid)
                     while not self._hold.sure():  # noqa: ASYNC110 - until the next heartbeat, or our end
                         await anyio.sleep(STALE_PAUSE_S)
-                    outcome = await self._outcome(resident, tool, job, id_)
+                    outcome = await outcome_of(tool, now)
+                    if isinstance(outcome, Later) and not now.ticket and is_open(resident, id_):
+                        now = followed(now, outcome.ticket)
+                        await self._deferred(resident, id_, now)
+                        outcome = await outcome_of(tool, now)
                 forsaken = not is_open(resident, id_)
                 if outcome is not None and not forsaken:
-                    self._said(resident, tool, job, outcome, decision)
+                    self._said(resident, tool, now, outcome, decision)
             except Fenced as fenced:
                 self._hold.lost(fenced)
             finally:
                 resident.running.pop(id_, None)
                 resident.changed.set()
             if forsaken:
-                await forsake(tool, job)
+                await forsake(tool, now)
 
         self._tasks.start_soon(run)
 
-    async def _outcome(self, resident: Resident, tool: Tool, job: Job, id_: CallId) -> Outcome:
-        outcome = await outcome_of(tool, job, id_)
-        if isinstance(outcome, Later) and not job.ticket and is_open(resident, id_):
-            await resident.append(Deferred(id=id_, ticket=outcome.ticket)).durable(resident.pid)
-            outcome = await outcome_of(tool, followed(job, outcome.ticket), id_)
-        return outcome
+    async def _deferred(self, resident: Resident, id_: CallId, job: Job) -> None:
+        """It is followed only by who can follow it in the next life, too."""
+        await resident.append(Deferred(id=id_, ticket=job.ticket)).durable(resident.pid)
 
     def _said(
         self,
@@ -104,7 +106,7 @@ class Runner:
         outcome: Outcome,
         decision: dict[str, Any],
     ) -> None:
-        id_ = CallId(job.id.partition("-")[2])
+        id_ = _id(job)
         match outcome:
             case Wanted():
                 held = self._asker.wanted(resident, id_, outcome, decision)
@@ -120,7 +122,7 @@ class Runner:
     async def _watch(self, resident: Resident, tool: Tool, job: Job, asking: Asking) -> None:
         """What the tool keeps open for the answer is let go when none comes."""
         await asking.settled.wait()
-        id_ = CallId(job.id.partition("-")[2])
+        id_ = _id(job)
         if not any(c.id == id_ and c.stage is Stage.MADE for c in resident.process.open):
             await forsake(tool, job, declined=asking.declined)
 
@@ -144,8 +146,13 @@ def is_open(resident: Resident, id_: CallId) -> bool:
     return any(call.id == id_ for call in resident.process.open)
 
 
-async def outcome_of(tool: Tool, job: Job, id_: CallId) -> Outcome:
+def _id(job: Job) -> CallId:
+    return CallId(job.id.partition("-")[2])
+
+
+async def outcome_of(tool: Tool, job: Job) -> Outcome:
     """This is where a driver's failure becomes data."""
+    id_ = _id(job)
     try:
         with anyio.fail_after(job.deadline_s):
             return returned(id_, await tool.run(job))
