@@ -21,6 +21,8 @@ from logos.drivers.tools import Tools
 from logos.places import Places, open_places
 
 SDK_SERVER = Path(__file__).with_name("mcp_sdk_server.py")
+EXTENDED_SERVER = Path(__file__).with_name("mcp_extended_server.py")
+OLD_SERVER = Path(__file__).with_name("mcp_old_server.py")
 RAW_SERVER = Path(__file__).with_name("mcp_raw_server.py")
 
 
@@ -64,12 +66,12 @@ async def called(places: Places, folder: Path, tool: str, **arguments: Any) -> A
 
 
 @contextmanager
-def serving(folder: Path, port: int = 0) -> Iterator[str]:
-    """The same server over HTTP, in that folder: its URL."""
+def serving(folder: Path, port: int = 0, server: Path = SDK_SERVER) -> Iterator[str]:
+    """A server of the official SDK over HTTP, in that folder: its URL."""
     if not port:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = int(taken.getsockname()[1])
-    words = [sys.executable, str(SDK_SERVER), "--http", str(port)]
+    words = [sys.executable, str(server), "--http", str(port)]
     process = subprocess.Popen(words, cwd=folder, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 30

@@ -2,8 +2,8 @@
 
 import json
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,29 +11,20 @@ import anyio
 import anyio.abc
 import msgspec
 import pytest
-from mounted import SDK_SERVER, job, opened, raw, serving
+from mcp_kernel import PATIENCE_S, Booted, asked, outcome
+from mounted import SDK_SERVER, job, raw, serving
 
-from logos import config
-from logos.abi.agent import Agent
 from logos.abi.approval import Answer
-from logos.abi.calls import CallTool
 from logos.abi.driver import Command, Job, Mode, Reply, Wanted
 from logos.abi.errors import Code, SysError
-from logos.abi.events import Failed, Held, Returned
-from logos.abi.ids import CallId, Pid
-from logos.abi.messages import ToolCall
-from logos.abi.rights import parse
+from logos.abi.events import Failed, Returned
+from logos.abi.ids import CallId
 from logos.drivers.mcp import Server, over_http, over_stdio
 from logos.drivers.mcp.floor import CANCEL, Floor
 from logos.drivers.mcp.wire import Era, Question
-from logos.drivers.model import Say, Scripted
 from logos.drivers.sandbox import LocalSandbox, open_sandbox
-from logos.kernel import Kernel, open_kernel
-from logos.store import open_store
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
-
-PATIENCE_S = 30
 
 
 @pytest.fixture
@@ -185,56 +176,12 @@ async def test_a_question_that_could_be_of_two_calls_is_put_to_neither() -> None
 
 # -- through the kernel --------------------------------------------------------------------
 
+SHOP = {"shop": raw("asks")}
+
 
 @pytest.fixture
-def kernel(url: str, world: Any, tmp_path: Path, sandbox: LocalSandbox) -> Callable[[], Any]:
-    """A node, again and again, with the server that only speaks as in the first eras."""
-
-    @asynccontextmanager
-    async def booted() -> AsyncGenerator[Kernel]:
-        async with (
-            open_store(url, config.Store()) as store,
-            opened(tmp_path, sandbox, {"shop": raw("asks")}) as places,
-        ):
-            world.drivers[CallTool] = tools = places.tools
-            await tools.places["shop"].offers()
-            known = tools.annotations() | {"shop/order": {"impact": "read"}}
-            parts = world.parts(store)._replace(
-                mounts={"/tools": tools.tree}, functions=tools.specs, manifests=lambda: known
-            )
-            async with open_kernel(parts) as kernel:
-                yield kernel
-
-    return booted
-
-
-async def begun(kernel: Kernel, world: Any) -> Pid:
-    arguments = json.dumps({"tool": "shop/order", "arguments": {"text": "tea"}})
-    wish = Say("", (ToolCall(id=CallId("x"), name="tool_call", arguments=arguments),))
-    world.models["m"] = Scripted([wish, "the end"])
-    allow = tuple(map(parse, ("read:/tools/**", "call:/tools/**")))
-    who = Agent(name="a", model="m", tools=("tool.call",), allow=allow)
-    return await kernel.spawn(who, "Order tea from the shop: call shop/order with text tea.")
-
-
-async def held(kernel: Kernel, pid: Pid, times: int = 1) -> Any:
-    """The question to a person, the last of so many; said yes to where it is the kernel's own."""
-    with anyio.fail_after(PATIENCE_S):
-        async for told in kernel.records.follow(pid):
-            if isinstance(told.event, Held) and "asks" in told.event.decision:
-                times -= 1
-                if not times:
-                    [asked] = await kernel.approvals.pending()
-                    return asked
-    raise AssertionError([told.event async for told in kernel.records.events(pid)])
-
-
-async def outcome(kernel: Kernel, pid: Pid) -> Returned | Failed:
-    with anyio.fail_after(PATIENCE_S):
-        await kernel.records.wait(pid)
-    seen = [told.event async for told in kernel.records.events(pid)]
-    [found] = [e for e in seen if isinstance(e, Returned | Failed)]
-    return found
+def booted(url: str, world: Any, tmp_path: Path, sandbox: LocalSandbox) -> Booted:
+    return Booted(url, world, tmp_path, sandbox)
 
 
 def heard(folder: Path) -> list[Any]:
@@ -242,23 +189,23 @@ def heard(folder: Path) -> list[Any]:
     return [json.loads(line) for line in file.read_text().splitlines()]
 
 
-async def test_a_person_is_asked_and_answers(kernel: Any, world: Any, tmp_path: Path) -> None:
-    async with kernel() as node:
-        pid = await begun(node, world)
-        asked = await held(node, pid)
-        assert "shop/order asks, in its own words:\n  | How many of tea?" in asked.question
-        await node.approvals.decide(asked.id, Answer.ALLOW, word="4")
+async def test_a_person_is_asked_and_answers(booted: Booted, tmp_path: Path) -> None:
+    async with booted.node(SHOP) as node:
+        pid = await booted.begun(node, "shop/order", text="tea")
+        question = await asked(node, pid)
+        assert "shop/order asks, in its own words:\n  | How many of tea?" in question.question
+        await node.approvals.decide(question.id, Answer.ALLOW, word="4")
         found = await outcome(node, pid)
     assert isinstance(found, Returned)
     assert bytes(found.value) == b'"ordered 4 of tea"'
     assert [m["result"]["action"] for m in heard(tmp_path)] == ["accept"]
 
 
-async def test_a_person_says_no(kernel: Any, world: Any, tmp_path: Path) -> None:
-    async with kernel() as node:
-        pid = await begun(node, world)
-        asked = await held(node, pid)
-        await node.approvals.decide(asked.id, Answer.DENY)
+async def test_a_person_says_no(booted: Booted, tmp_path: Path) -> None:
+    async with booted.node(SHOP) as node:
+        pid = await booted.begun(node, "shop/order", text="tea")
+        question = await asked(node, pid)
+        await node.approvals.decide(question.id, Answer.DENY)
         found = await outcome(node, pid)
         assert isinstance(found, Failed)
         assert found.code is Code.DENIED
@@ -270,17 +217,15 @@ async def test_a_person_says_no(kernel: Any, world: Any, tmp_path: Path) -> None
     assert said["result"] == {"action": "decline"}
 
 
-async def test_a_restart_while_the_question_is_open(
-    kernel: Any, world: Any, tmp_path: Path
-) -> None:
-    async with kernel() as node:
-        pid = await begun(node, world)
-        await held(node, pid)
+async def test_a_restart_while_the_question_is_open(booted: Booted, tmp_path: Path) -> None:
+    async with booted.node(SHOP) as node:
+        pid = await booted.begun(node, "shop/order", text="tea")
+        await asked(node, pid)
     begun_file = tmp_path / "mounts" / "shop" / "work" / "begun"
-    async with kernel() as node:
-        [asked] = await node.approvals.pending()
-        await node.approvals.decide(asked.id, Answer.ALLOW, word="4")
-        again = await held(node, pid, 2)
+    async with booted.node(SHOP) as node:
+        [question] = await node.approvals.pending()
+        await node.approvals.decide(question.id, Answer.ALLOW, word="4")
+        again = await asked(node, pid, 2)
         assert "may it be called again" in again.question.lower()
         assert begun_file.read_text() == "x"
         await node.approvals.decide(again.id, Answer.ALLOW)
@@ -292,6 +237,5 @@ async def test_a_restart_while_the_question_is_open(
 
 async def test_nobody_is_there_to_be_asked(stage: Stage, tmp_path: Path) -> None:
     """Who calls without a kernel hears what the tool wanted."""
-    asked = asking(tmp_path, "tea")
     with pytest.raises(SysError, match="ask a person something first: How many"):
-        await stage.call(asked)
+        await stage.call(asking(tmp_path, "tea"))

@@ -184,7 +184,7 @@ class Calls:
             return await self._heard(job, tool, talk)
         while True:
             task = await self._looked(ticket.task)
-            if task.stateless:
+            if task.stateless or task.status == "cancelled":
                 if (value := self._stands(tool, task, ticket)) is not None:
                     return value
             elif task.status != "working":
@@ -212,7 +212,7 @@ class Calls:
             case "completed":
                 return value_of(task.result, tool)
             case "failed" | "cancelled":
-                raise SysError(Code.TOOL, f"{tool}: the task has {task.said or task.status}")
+                raise SysError(Code.TOOL, f"{tool}: the task ended: {task.said or task.status}")
             case "input_required":
                 one = first(task.requests, ticket.given)
                 if one is not None:
