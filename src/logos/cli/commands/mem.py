@@ -20,6 +20,12 @@ HOME = "home"
 OF = Argument("--of", "whose memory: the number of a process, or the name of a space", default=HOME)
 AS_OF = Argument("--as-of", "as it was at this date and time", default="")
 
+LABEL = Argument(
+    "--label",
+    "only trusted, untrusted, principal, agent, tool, public or confidential; several with commas",
+    default="",
+)
+
 
 async def whose(asked: Asked, given: str = "") -> Pid:
     """A space that is named begins here."""
@@ -58,7 +64,7 @@ async def remember(asked: Asked) -> int:
 async def search(asked: Asked) -> int:
     kernel, pid = asked.node.kernel, await whose(asked)
     given = asked.arguments
-    names = ("path", "by", "kind", "since", "until", "as_of")
+    names = ("path", "by", "kind", "label", "reader", "since", "until", "as_of")
     sought = Sought.given({name: getattr(given, name) for name in names})
     found = await kernel.stores.seek(pid, given.question, given.tokens, sought)
     shelf = await kernel.stores.shelf(pid)
@@ -274,6 +280,8 @@ SEARCH = _command(
         Argument("--path", "only what is kept below it", default=""),
         Argument("--by", "only this speaker or role", default=""),
         Argument("--kind", "only chat, people, tool, document, fact or summary", default=""),
+        LABEL,
+        Argument("--reader", "only what this person may read", default=""),
         Argument("--since", "only from this date and time on", default=""),
         Argument("--until", "only before it", default=""),
         AS_OF,

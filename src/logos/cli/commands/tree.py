@@ -16,7 +16,7 @@ from logos.abi.calls import moment
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import INIT, Pid
 from logos.abi.mount import Document
-from logos.cli.commands.mem import AS_OF, HOME, whose
+from logos.cli.commands.mem import AS_OF, HOME, LABEL, whose
 from logos.cli.registry import Argument, Asked, Command
 from logos.kernel import shared
 
@@ -61,7 +61,7 @@ async def grep(asked: Asked) -> int:
     pid, path, as_of = await _seen(asked)
     given = asked.arguments
     wanted = _pattern(given.pattern, plain=not given.regex)
-    documents = await asked.node.kernel.tree.documents(pid, path, as_of)
+    documents = await asked.node.kernel.tree.documents(pid, path, as_of, given.label)
     found = await to_thread.run_sync(_matches, wanted, documents)
     data = [{"path": p, "line": n, "text": t} for p, n, t in found]
     asked.out.data(data, "\n".join(f"{p}:{n}: {t}" for p, n, t in found) or "no match")
@@ -108,6 +108,7 @@ GREP = Command(
     (
         Argument("pattern", "the text, in any case"),
         Argument("--regex", "it is a regular expression", bool),
+        LABEL,
         *TREE_ARGUMENTS,
     ),
 )

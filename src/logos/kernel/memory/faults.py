@@ -71,7 +71,7 @@ def ask_for(window: Window, room: int) -> Question | None:
 def paged_in(window: Window, question: str, fault: Fault) -> PagedIn | None:
     """None: there is nothing to tell."""
     reasons = {why.page: why for why in fault.why}
-    shown = marked([_shown(page, reasons.get(page.id)) for page in fault.pages])
+    shown = marked([_shown(page, reasons.get(page.id)) for page in fault.pages], question)
     fresh = tuple(one for one in shown if not holds(window, one))
     used = tuple(one.place for one in shown if holds(window, one))
     event = PagedIn(
@@ -94,11 +94,11 @@ def paged_in(window: Window, question: str, fault: Fault) -> PagedIn | None:
     return event if told else None
 
 
-def marked(shown: list[Shown]) -> list[Shown]:
-    """With where the same speaker has said otherwise since.  Of a long answer nothing is said: its numbers are
+def marked(shown: list[Shown], question: str) -> list[Shown]:
+    """With where the same speaker has said otherwise since, as far as the question goes.  Of a long answer nothing is said: its numbers are
     examples more often than not."""
     told = [(at, one) for at, one in enumerate(shown) if one.role != Role.ASSISTANT]
-    later = overtaken([_statement(one) for _, one in told])
+    later = overtaken([_statement(one) for _, one in told], question)
     out = list(shown)
     for old, new in later.items():
         at, piece = told[old]
@@ -109,7 +109,7 @@ def marked(shown: list[Shown]) -> list[Shown]:
 
 def _statement(piece: Shown) -> Statement:
     order = (piece.time or 0, piece.page)
-    return Statement(order, (piece.pid, piece.subject or piece.role), piece.text)
+    return Statement(order, (piece.pid, piece.subject or piece.role), piece.text, piece.group)
 
 
 def _shown(page: Page, why: Why | None) -> Shown:
