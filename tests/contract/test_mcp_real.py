@@ -165,7 +165,7 @@ OLD = SERVERS / "mcp-server-sqlite/bin/python"
 
 @pytest.mark.skipif(not OLD.exists(), reason="the SDK of before is not installed")
 @pytest.mark.parametrize(
-    ("tool", "thing", "says"),
+    "call",
     [
         ("book", "tea", "booked 3"),
         ("work", "quick", "worked on quick"),
@@ -173,8 +173,9 @@ OLD = SERVERS / "mcp-server-sqlite/bin/python"
     ],
 )
 async def test_questions_and_tasks_of_the_sdk_of_before(
-    url: str, world: Any, tmp_path: Path, sandbox: LocalSandbox, tool: str, thing: str, says: str
+    url: str, world: Any, tmp_path: Path, sandbox: LocalSandbox, call: tuple[str, str, str]
 ) -> None:
+    tool, thing, says = call
     place = Place(command=(str(OLD), str(OLD_SERVER)), readable=(str(OLD_SERVER.parent),))
     booted = Booted(url, world, tmp_path, sandbox)
     async with booted.node({"old": place}) as kernel:
