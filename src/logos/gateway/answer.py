@@ -10,7 +10,6 @@ goes out, and again every few seconds, until there is something to say.
 import hashlib
 from collections.abc import Callable
 
-import anyio
 from msgspec.structs import replace
 
 from logos.abi.errors import Code, SysError
@@ -57,13 +56,11 @@ class Talking:
             answer = _Answer(ask, dialect, understood, exchange, self._every)
             answer.created = self._now() // MICRO
             failure: SysError | None = None
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(_until_left, ask, tasks.cancel_scope)
+            async with ask.while_there():
                 try:
                     await answer.give()
                 except SysError as error:
                     failure = error
-                tasks.cancel_scope.cancel()
         if failure is not None:
             raise failure
 
@@ -81,11 +78,6 @@ class Talking:
             again=ask.headers.get("x-stainless-retry-count", "0") != "0",
             named=after.named,
         )
-
-
-async def _until_left(ask: Ask, scope: anyio.CancelScope) -> None:
-    await ask.left()
-    scope.cancel()
 
 
 def _seed(ask: Ask, client: Client) -> bytes:
