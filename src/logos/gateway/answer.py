@@ -49,7 +49,7 @@ class Talking:
         understood = dialect.understand(await ask.body(), self._resolve)
         after = await self._stored.after(client.name, understood.given)
         wanted = self._wanted(ask, client, understood, after)
-        if not wanted.messages:
+        if not (wanted.before or wanted.said):
             raise SysError(Code.INVALID, "there is nothing to answer", hint="send a message")
         async with self._turns.begin(client, wanted) as exchange:
             ask.extra.append((b"x-logos-pid", str(exchange.pid).encode()))
@@ -72,11 +72,12 @@ class Talking:
         if ask.headers.get(SESSIONS[0]) == OFF:
             options = replace(options, bare=True)
         return Wanted(
-            (*after.before, *understood.messages),
+            understood.said,
             options,
             after.seed or _seed(ask, client),
             again=ask.headers.get("x-stainless-retry-count", "0") != "0",
             named=after.named,
+            before=after.before,
         )
 
 
