@@ -26,7 +26,8 @@ prototype's .778 were these seven and abstention, which has no evidence to be re
 
 `both_marked`: where the old and the new statement of a `knowledge_update` are in the window (`both_shown`
 times), all old ones are marked, as superseded or as earlier than another.  `marked_else` and `marked_people` are
-the price: the share of all turns shown for other questions that are marked as earlier.  `gate_auroc` and `gate_abstain_at_95`
+the price: the share of all turns shown for other questions that are marked as earlier; `marked_new` is the share of
+the new statements that are marked themselves.  `gate_auroc` and `gate_abstain_at_95`
 judge the confidence of each fault on the conversations between people; `gate_auroc_beam` on the others.
 """
 
@@ -214,7 +215,7 @@ def gates(rows: list[Row]) -> dict[str, float]:
 def stale(rows: list[Row]) -> dict[str, float]:
     """Of knowledge updates: the old statement without the new one; and where both are there, whether
     the old one is marked."""
-    alone, marked = [], []
+    alone, marked, newer = [], [], []
     for each in rows:
         old = set(each.question.sources.get(OLD, ()))
         new = set(each.question.sources.get(NEW, ())) - old
@@ -222,7 +223,13 @@ def stale(rows: list[Row]) -> dict[str, float]:
             alone.append(bool(old & each.touched) and not new & each.touched)
             if old & each.touched and new & each.touched:
                 marked.append((old & each.touched) <= each.marked)
-    return {"stale_only": mean(alone), "both_marked": mean(marked), "both_shown": len(marked)}
+                newer.append(bool(new & each.marked))
+    return {
+        "stale_only": mean(alone),
+        "both_marked": mean(marked),
+        "both_shown": len(marked),
+        "marked_new": mean(newer),
+    }
 
 
 def marked_else(rows: list[Row]) -> float:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import anyio
+
 from logos import config
 from logos.abi.driver import Profile
 from logos.abi.ids import CallId, Pid
@@ -19,6 +21,8 @@ from logos.abi.messages import Request, ToolCall
 from logos.boot import Machine, boot
 from logos.drivers.model import Say, Scripted, Step
 from logos.gateway import open_gateway
+
+PATIENCE_S = 30.0
 
 Script = Iterable[Any] | Callable[[Request], Step]
 
@@ -47,8 +51,9 @@ class Rig:
 
     async def begun(self, before: Collection[Pid] = ()) -> Pid:
         """The one conversation that is not one of `before`; it may think before its birth is on disk."""
-        while not (found := set(await self.conversations()).difference(before)):
-            pass
+        with anyio.fail_after(PATIENCE_S):
+            while not (found := set(await self.conversations()).difference(before)):
+                pass
         (pid,) = found
         return pid
 

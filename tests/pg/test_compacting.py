@@ -64,6 +64,20 @@ async def test_a_model_may_clear_its_window(node: Any, world: Any) -> None:
     assert event.out
 
 
+async def test_what_left_is_indexed_before_anybody_asks(node: Any, world: Any) -> None:
+    world.models["m"] = Scripted(
+        [*READS, calls(("memory_compress", {})), calls(("message_receive", {})), "done"]
+    )
+    async with node() as kernel:
+        tools = ("fs.read", "memory.compress", "message.receive")
+        pid = await kernel.spawn(agent(*tools), "Read the notes.")
+        await status(kernel, pid, "waiting")
+        with anyio.fail_after(20):
+            while not kernel.records.spaces.nbytes:  # noqa: ASYNC110 - a task of its own fills it
+                await anyio.sleep(0.005)
+        assert await compacted(kernel, pid)
+
+
 async def test_keeping_what_is_not_there_is_refused(node: Any, world: Any) -> None:
     world.models["m"] = model = Scripted(
         [

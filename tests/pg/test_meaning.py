@@ -197,6 +197,38 @@ async def test_who_asks_does_not_wait_long(node: Any) -> None:
         assert len(server.asked) == before + STRIKES  # then it is left alone
 
 
+async def test_while_a_question_waits_for_its_vector_the_rest_is_loaded(node: Any) -> None:
+    async with serving() as server:
+        async with meant(node, server) as kernel:
+            pid = await stored(kernel)
+            await done(kernel, pid)
+            await kernel.records.spaces.save(everything=True)
+        async with meant(node, server) as kernel, anyio.create_task_group() as tasks:
+            held = (kernel.records.spaces, kernel.meaning.vectors)
+            assert not any(one.nbytes for one in held)
+            server.faults += [HANG]
+            tasks.start_soon(found, kernel, pid)
+            await server.until(2)
+            with anyio.fail_after(4):  # less than the question waits
+                while not all(one.nbytes for one in held):  # noqa: ASYNC110 - tasks of their own
+                    await anyio.sleep(0.005)
+            tasks.cancel_scope.cancel()
+
+
+async def test_vectors_that_cannot_be_loaded_ahead_are_no_error(node: Any, url: str) -> None:
+    async with serving() as server, meant(node, server) as kernel:
+        pid = await stored(kernel)
+        await done(kernel, pid)
+        db = await asyncpg.connect(url)
+        await db.execute(
+            "UPDATE page_vector SET vector = substr(vector, 1, 6)"
+            " WHERE seq = (SELECT min(seq) FROM page_vector)"
+        )
+        await db.close()
+        assert (await found(kernel, pid))[1] == "late"
+        assert (await kernel.records.fault(pid, "beagle", OPEN)).pages
+
+
 async def test_half_done_is_gone_on_with(node: Any) -> None:
     """The node ends in the middle; no page that had its vector is sent again."""
     texts = [f"{text} Note {n}." for n in range(20) for text in KEPT]

@@ -1,5 +1,6 @@
 """Address spaces: the same answer from memory, from disk, and from the journal alone."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ import pytest
 from logos import config
 from logos.abi.agent import Agent
 from logos.abi.errors import Code, SysError
+from logos.abi.events import Received
 from logos.abi.ids import Pid, Seq
 from logos.abi.messages import Role
 from logos.drivers.model import Say, Scripted
 from logos.kernel import Kernel
+from logos.kernel.journal import Entry, Head, Projection
 from logos.kernel.memory import Ask, Recall, Rules, load, page_text
 from logos.kernel.node.records import Records
 from logos.kernel.node.spaces import weights_in
@@ -140,6 +143,44 @@ async def test_a_node_answers_with_weights_of_its_own(node: Any, tmp_path: Path)
     with pytest.raises(SysError) as caught:
         weights_in(str(tmp_path / "none.json"))
     assert caught.value.code is Code.NOT_FOUND
+
+
+WAITING = Projection("waiting", None, 1, 0, 0, 0, None)
+TOLD: dict[str, Callable[[int], bool]] = {
+    "everything": lambda n: True,
+    "nothing": lambda n: False,
+    "gaps": lambda n: n % 3 != 0,
+}
+
+
+@pytest.mark.parametrize("told", TOLD)
+@pytest.mark.usefixtures("_answers")
+async def test_the_answer_does_not_depend_on_what_it_was_told(
+    node: Any, url: str, told: str
+) -> None:
+    """Event by event a reader hears of what was written: of all, of none, of some, and of some twice."""
+    async with node() as kernel:
+        agent = Agent(name="a", model="m", max_output=64, resident=True)
+        pid = await kernel.spawn(agent, SAID[0])
+        async with open_store(url, config.Store()) as store:
+            reader = Records(store)
+            await reader.fault(pid, QUESTION, OPEN)
+            seen = heard = Seq(0)
+            for said in (*SAID[1:], "And the cake comes from Oak Lane after all."):
+                await kernel.send(pid, said)
+                async for row, event in kernel.records.follow(pid, seen):
+                    seen = row.seq
+                    if isinstance(event, Received):
+                        break
+                async for row, _ in kernel.records.events(pid, heard):
+                    heard = row.seq
+                    for _ in range(1 + row.seq % 2 if TOLD[told](row.seq) else 0):
+                        entry = Entry(Seq(row.seq - 1), Head(pid, row.epoch, row.seq, row.hash),
+                                      [row], WAITING)  # fmt: skip
+                        reader.spaces.written([entry])
+                found = await reader.fault(pid, QUESTION, OPEN)
+                assert found == await Records(store).fault(pid, QUESTION, OPEN)
+            assert "Oak Lane" in (await reader.fault(pid, QUESTION, OPEN)).text
 
 
 async def test_a_process_without_a_journal_has_nothing(url: str) -> None:

@@ -14,7 +14,9 @@ from logos.abi.messages import Usage
 from logos.abi.process import Signal
 from logos.abi.rights import EVERYTHING
 from logos.drivers.model import After, Say, Scripted
-from logos.kernel.node.meter import MINUTE
+from logos.kernel.node.meter import Meter
+from logos.kernel.node.spent import MINUTE
+from logos.store import open_store
 
 pytestmark = pytest.mark.anyio
 
@@ -104,3 +106,18 @@ async def test_what_is_set_aside_counts(node: Any, world: Any, clock: Any) -> No
         await until(kernel, late, Paced)
         go.set()
         assert (await ended(kernel, first)).answer == "one"
+
+
+async def test_a_bill_that_is_read_again_counts_once(
+    node: Any, world: Any, clock: Any, url: str
+) -> None:
+    """Bills of other nodes are read anew from the last one on, however long ago that was."""
+    world.models["m"] = thinks("one")
+    async with node(clock=clock) as kernel:
+        pid = await kernel.spawn(agent(), "t", by="alice")
+        await ended(kernel, pid)
+    async with open_store(url, config.Store()) as store:
+        meter = Meter(store, limits(tokens_per_hour=1500), clock.now, lambda: 2)
+        for _ in range(4):
+            assert await meter.refusal(pid, clock.now()) is None
+            clock.advance(11 * 60)

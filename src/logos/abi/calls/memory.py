@@ -61,7 +61,7 @@ class SearchMemory(Call[str], tag="memory.search", frozen=True, kw_only=True):
     question: Annotated[str, Meta(description="in plain words", min_length=1)]
     tokens: Annotated[int, Meta(description="at most", ge=64, le=8000)] = 1024
     space: Annotated[str, Meta(description="/mem/SPACE, if not yours")] = ""
-    within: Annotated[str, Meta(description="such as path:/mem/X by:WHO kind:chat since:DATE")] = ""
+    within: Annotated[str, Meta(description="as path:/mem/X by:WHO kind:chat label:trusted")] = ""
 
     def target(self) -> str:
         return shared_part(self.space)

@@ -20,22 +20,39 @@ HOME = "home"
 OF = Argument("--of", "whose memory: the number of a process, or the name of a space", default=HOME)
 AS_OF = Argument("--as-of", "as it was at this date and time", default="")
 
+LABEL = Argument(
+    "--label",
+    "only trusted, untrusted, principal, agent, tool, public or confidential; several with commas",
+    default="",
+)
 
-async def whose(asked: Asked, given: str = "") -> Pid:
-    """A space that is named begins here."""
-    of = given or asked.arguments.of
+
+async def whose(asked: Asked, given: str | None = None, *, begin: bool = False) -> Pid:
+    """Raise `not_found` for a space that there is not; `begin` says to start it instead."""
+    of = asked.arguments.of if given is None else given
+    if not of:
+        raise SysError(
+            Code.INVALID, "whose memory?", hint="the number of a process, or the name of a space"
+        )
     if of.isdecimal():
         await asked.node.kernel.records.process(Pid(int(of)))  # says so when there is none
         return Pid(int(of))
-    return await asked.node.kernel.space(of.removeprefix("/mem/"))
+    kernel, space = asked.node.kernel, of.removeprefix("/mem/")
+    if begin or space == HOME:
+        return await kernel.space(space)
+    if (found := await kernel.stores.find(space)) is None:
+        raise SysError(Code.NOT_FOUND, f"there is no space {space!r}", hint="see `logos mem space`")
+    return found
 
 
 async def _put(asked: Asked, *items: Remembered | Linked | Pinned) -> list[Seq]:
-    return await asked.node.kernel.remember(await whose(asked), items)
+    return await asked.node.kernel.remember(await whose(asked, begin=True), items)
 
 
 async def remember(asked: Asked) -> int:
     given = asked.arguments
+    if not given.text:
+        raise SysError(Code.INVALID, "there is no text", hint='logos mem remember "..."')
     path = given.at
     if not path:
         fact = given.subject and given.relation
@@ -58,7 +75,7 @@ async def remember(asked: Asked) -> int:
 async def search(asked: Asked) -> int:
     kernel, pid = asked.node.kernel, await whose(asked)
     given = asked.arguments
-    names = ("path", "by", "kind", "since", "until", "as_of")
+    names = ("path", "by", "kind", "label", "reader", "since", "until", "as_of")
     sought = Sought.given({name: getattr(given, name) for name in names})
     found = await kernel.stores.seek(pid, given.question, given.tokens, sought)
     shelf = await kernel.stores.shelf(pid)
@@ -193,10 +210,11 @@ def _data(version: Version) -> dict[str, Any]:
 
 async def core(asked: Asked) -> int:
     given = asked.arguments
-    pid = await whose(asked)
+    change = bool(given.undo or given.text or given.limit)
+    pid = await whose(asked, begin=change)
     shelf = await asked.node.kernel.stores.shelf(pid)
     path = f"{CORE}/{given.name}"
-    if given.undo or given.text or given.limit:
+    if change:
         await _put(asked, _block(shelf, path, asked))
         shelf = await asked.node.kernel.stores.shelf(pid)
     blocks = shelf.below(path if given.name else CORE)
@@ -216,7 +234,9 @@ def _block(shelf: Shelf, path: str, asked: Asked) -> Remembered:
     if given.undo:
         before = shelf.before(path)
         if before is None:
-            raise SysError(Code.NOT_FOUND, f"nothing stood at {path} before")
+            raise SysError(
+                Code.NOT_FOUND, f"nothing stood at {path} before", hint="see `logos mem core`"
+            )
         return Remembered(path=path, text=before.text or "", restores=before.seq)
     stands = shelf.one(path)
     text = given.text or ("" if stands is None else stands.text or "")
@@ -274,6 +294,8 @@ SEARCH = _command(
         Argument("--path", "only what is kept below it", default=""),
         Argument("--by", "only this speaker or role", default=""),
         Argument("--kind", "only chat, people, tool, document, fact or summary", default=""),
+        LABEL,
+        Argument("--reader", "only what this person may read", default=""),
         Argument("--since", "only from this date and time on", default=""),
         Argument("--until", "only before it", default=""),
         AS_OF,

@@ -16,7 +16,7 @@ from logos.abi.calls import moment
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import INIT, Pid
 from logos.abi.mount import Document
-from logos.cli.commands.mem import AS_OF, HOME, whose
+from logos.cli.commands.mem import AS_OF, HOME, LABEL, whose
 from logos.cli.registry import Argument, Asked, Command
 from logos.kernel import shared
 
@@ -27,8 +27,12 @@ GREP_S = 5.0
 async def _seen(asked: Asked) -> tuple[Pid, str, int | None]:
     """As whom, which path, as of when."""
     path = asked.arguments.path
+    if not path.startswith("/"):
+        raise SysError(Code.INVALID, f"{path!r} is no path of the tree", hint="see `logos ls /mem`")
     pid = Pid(asked.arguments.pid)
-    if not pid:
+    if pid:
+        await asked.node.kernel.records.process(pid)  # says so when there is none
+    else:
         name, _ = shared(path)
         pid = INIT if name or path.startswith(("/proc", "/mem")) else await whose(asked, HOME)
     return pid, path.rstrip("/") or "/", moment(asked.arguments.as_of)
@@ -61,7 +65,7 @@ async def grep(asked: Asked) -> int:
     pid, path, as_of = await _seen(asked)
     given = asked.arguments
     wanted = _pattern(given.pattern, plain=not given.regex)
-    documents = await asked.node.kernel.tree.documents(pid, path, as_of)
+    documents = await asked.node.kernel.tree.documents(pid, path, as_of, given.label)
     found = await to_thread.run_sync(_matches, wanted, documents)
     data = [{"path": p, "line": n, "text": t} for p, n, t in found]
     asked.out.data(data, "\n".join(f"{p}:{n}: {t}" for p, n, t in found) or "no match")
@@ -73,7 +77,9 @@ def _pattern(pattern: str, *, plain: bool) -> Any:
     try:
         return regex.compile(regex.escape(pattern) if plain else pattern, regex.IGNORECASE)
     except regex.error as error:
-        raise SysError(Code.INVALID, f"not an expression: {error}") from error
+        raise SysError(
+            Code.INVALID, f"not an expression: {error}", hint="without --regex it is a text"
+        ) from error
 
 
 def _matches(wanted: Any, documents: Sequence[Document]) -> list[tuple[str, int, str]]:
@@ -108,6 +114,7 @@ GREP = Command(
     (
         Argument("pattern", "the text, in any case"),
         Argument("--regex", "it is a regular expression", bool),
+        LABEL,
         *TREE_ARGUMENTS,
     ),
 )

@@ -3,6 +3,7 @@
     Following(tools, rules)    before the first event
     .apply(seq, event)         one more event
     .task                      what the principal said, what was read, what was agreed to
+    .label, .labels()          of all that was read, and of each page of it
 
 The principal's words are the task a person gave and the messages a person sent.  A task from
 another process, its messages, a child's answer, a timer's text and what a tool returns are
@@ -40,6 +41,7 @@ from logos.kernel.flow.carry import fit
 from logos.kernel.flow.catalogue import Catalogue
 from logos.kernel.flow.decision import Decision
 from logos.kernel.flow.judge import decide
+from logos.kernel.flow.label import Label
 from logos.kernel.flow.records import flat
 from logos.kernel.flow.rules import Table
 from logos.kernel.flow.task import Task
@@ -83,6 +85,15 @@ class Following:
             self._task.heard("\n".join(self._words))
             self._words = []
         return self._task
+
+    @property
+    def label(self) -> Label:
+        """Of all that was read.  It does not depend on what was said."""
+        return self._task.history.label
+
+    def labels(self) -> dict[str, Label]:
+        """Of each page that was read."""
+        return self._task.labels()
 
     def apply(self, seq: Seq, event: AnyEvent) -> None:
         if (take := self._take.get(type(event))) is not None:

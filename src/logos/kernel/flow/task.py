@@ -23,7 +23,7 @@ from logos.kernel.flow.carry import DEEDS, Carried, digest, kept, vouched
 from logos.kernel.flow.catalogue import Catalogue
 from logos.kernel.flow.decision import Decision, leaves
 from logos.kernel.flow.intent import Intent, intents
-from logos.kernel.flow.label import Integrity, Label, join
+from logos.kernel.flow.label import TOP_TRUST, Integrity, Label, join
 from logos.kernel.flow.manifest import Impact
 from logos.kernel.flow.provenance import History
 from logos.kernel.flow.records import Record, Value, context_of, records
@@ -203,6 +203,14 @@ class Task:
         """Of all that was read there."""
         seen = (r.label for found, *_ in self._seen for r in found if r.page == page)
         return join(*seen)
+
+    def labels(self) -> dict[str, Label]:
+        """The same of each page that was read."""
+        out: dict[str, Label] = {}
+        for found, *_ in self._seen:
+            for record in found:
+                out[record.page] = out.get(record.page, TOP_TRUST) | record.label
+        return out
 
     def wrote(self, path: str) -> None:
         """Reading it back is no better than what was read to write it."""

@@ -5,7 +5,7 @@
     without_secrets(...)        events as they may be kept
     decode(row)                 the event in a row, whatever its age
     Writer.append(entry)        queue; Batch.durable(pid) returns when it is on disk
-    read, read_many             rows back; `tail`, `read_some`, `read_kinds`, `thoughts_since`: a few of them
+    read, read_many             rows back; `tail`, `read_some`, `read_some_and_tail`, `read_kinds`, `thoughts_since`: a few of them
     blob                        what they name by its hash
     Feed.advance()              everybody's rows, in one order, each once
     snapshots, save_snapshot    folds kept to shorten the next one
@@ -38,6 +38,7 @@ from logos.kernel.journal.reader import (
     read_kinds,
     read_many,
     read_some,
+    read_some_and_tail,
     save_snapshot,
     snapshots,
     tail,
@@ -81,6 +82,7 @@ __all__ = [
     "read_kinds",
     "read_many",
     "read_some",
+    "read_some_and_tail",
     "save_snapshot",
     "seal",
     "snapshots",

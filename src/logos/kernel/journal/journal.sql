@@ -229,3 +229,14 @@ SELECT j.id, j.pid, j.seq, j.epoch, j.at, j.kind, coalesce(j.body, b.body) AS bo
        AND NOT EXISTS (SELECT FROM forgotten f WHERE f.pid = j.pid AND f.seq = j.seq)
  WHERE j.pid = :pid AND j.seq = ANY(:seqs::bigint[])
  ORDER BY j.seq;
+
+-- name: read_some_and_tail
+-- The same of those that are not after a position, and the first that are.
+SELECT j.id, j.pid, j.seq, j.epoch, j.at, j.kind, coalesce(j.body, b.body) AS body, j.digest,
+       j.prev, j.hash
+  FROM (SELECT * FROM journal WHERE pid = :pid AND seq = ANY(:seqs::bigint[]) AND seq <= :after
+        UNION ALL
+        (SELECT * FROM journal WHERE pid = :pid AND seq > :after ORDER BY seq LIMIT :most)) j
+       LEFT JOIN blob b ON j.body IS NULL AND b.digest = j.digest
+       AND NOT EXISTS (SELECT FROM forgotten f WHERE f.pid = j.pid AND f.seq = j.seq)
+ ORDER BY j.seq;

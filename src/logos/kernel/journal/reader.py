@@ -111,6 +111,21 @@ async def read_some(store: Store, pid: Pid, seqs: Sequence[Seq]) -> list[Row]:
     return await _whole(store, await store.persist(fetch))
 
 
+async def read_some_and_tail(
+    store: Store, pid: Pid, seqs: Sequence[Seq], after: Seq, most: int
+) -> tuple[list[Row], list[Row]]:
+    """`read_some` of what is not `after`, and `tail`, at one moment."""
+
+    async def fetch() -> Sequence[Any]:
+        async with store.connection() as db:
+            return await db.all(
+                _SQL.read_some_and_tail, pid=pid, seqs=list(seqs), after=after, most=most
+            )
+
+    rows = await _whole(store, await store.persist(fetch))
+    return [row for row in rows if row.seq <= after], [row for row in rows if row.seq > after]
+
+
 async def read_many(store: Store, after: dict[Pid, Seq]) -> dict[Pid, list[Row]]:
     """The rows of several processes, each from its own position on."""
 

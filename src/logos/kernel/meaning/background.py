@@ -85,7 +85,9 @@ class Meaning:
         embedder = await self._asked(await self.vectors.of(pid))
         if embedder is None:
             return None, OFF
-        vector = await self._questions.vector(embedder, self._vault.text(question))
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self.vectors.ready, pid, embedder.name)  # while it waits for the model
+            vector = await self._questions.vector(embedder, self._vault.text(question))
         if vector is None:
             return None, LATE
         try:

@@ -1,6 +1,7 @@
 """Vectors of pages, on disk and, while they are asked, in memory.
 
     Vectors.near(pid, model, vector)   cosines with every page of a space
+    Vectors.ready(pid, model)          have them in memory, for who will ask
     Vectors.states(), of(pid)          how far each space is, by model
     Vectors.claim, add, finish, fail   for who fills them
     Vectors.drop(pid)                  all of a space
@@ -11,6 +12,7 @@ matrix; what was added since is read before each use, by any node.
 Invariant: vectors of different models never meet.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -19,11 +21,14 @@ import anyio.to_thread
 import numpy as np
 from numpy.typing import NDArray
 
+from logos.abi.errors import SysError
 from logos.abi.ids import NodeId, Pid, Seq
 from logos.kernel.memory import SPACE_VERSION, Near, key
 from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.meaning", "meaning.sql")
+
+log = logging.getLogger("logos.kernel")
 
 Floats = NDArray[np.float32]
 
@@ -119,6 +124,20 @@ class Vectors:
         self._held[pid, model] = matrix
         self._trim()
         return near
+
+    async def ready(self, pid: Pid, model: str) -> None:
+        """Whoever asks hears of what goes wrong here, too."""
+        if (pid, model) in self._held:
+            return
+        try:
+            rows = await self._all(_SQL.load, pid=pid, model=model, seq=0, start=-1)
+            if rows:
+                length = len(rows[0]["vector"]) // 2
+                matrix = await anyio.to_thread.run_sync(lambda: _grown(None, rows, length))
+                self._held.setdefault((pid, model), matrix)
+                self._trim()
+        except (SysError, ValueError) as error:
+            log.info("the vectors of process %d were not loaded ahead: %s", pid, error)
 
     def _trim(self) -> None:
         total = sum(each.rows.nbytes for each in self._held.values())

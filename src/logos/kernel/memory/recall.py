@@ -1,6 +1,6 @@
 """Everything a process has said, read and been told, searchable: its address space.
 
-    Recall.add(seq, at, event)     one more event of its journal
+    Recall.add(seq, at, event)     one more event of its journal; whether it changes what is found
     Recall.fault(question, ask)    -> Fault, its pages without their texts
     Recall.pack, Recall.unpack     as data, to be thrown away at any time
     found_text(question, pages)    what was found, for who searched on purpose
@@ -89,15 +89,17 @@ class Recall:
     def nbytes(self) -> int:
         return self._pager.space.nbytes
 
-    def add(self, seq: Seq, at: int, event: AnyEvent) -> None:
+    def add(self, seq: Seq, at: int, event: AnyEvent) -> bool:
+        """Does anything that can be found differ for it?"""
         self.seq = seq
         if isinstance(event, Called) and event.name.startswith("memory."):
             self._own.add(event.id)
         if isinstance(event, Returned) and event.id in self._own:
             self._own.discard(event.id)
-            return
+            return False
         if isinstance(event, Forgot):
             self.forget(frozenset((*event.pages, *(left.page for left in event.left))))
+            return True
         like = _described(seq, at, event)
         if like is not None and isinstance(event, Remembered):
             like = self._superseding(like, event, at)
@@ -105,6 +107,7 @@ class Recall:
             pages = self._pieces(like, text)
             self._pager.add(pages)
             self.added += len(pages)
+        return like is not None
 
     def _superseding(self, like: Page, event: Remembered, at: int) -> Page:
         """The older at this path is marked as superseded, whichever of them came first.  Sources may
@@ -233,14 +236,14 @@ def found_text(question: str, pages: Sequence[Page], *, meant: bool = False) -> 
     asked = set(terms(question))
     if not meant and not any(asked.intersection(terms(page.text)) for page in pages):
         return NOTHING
-    later = overtaken([_statement(page) for page in pages])
+    later = overtaken([_statement(page) for page in pages], question)
     return "\n\n".join(_shown(page, pages, later.get(at)) for at, page in enumerate(pages))
 
 
 def _statement(page: Page) -> Statement:
     who = page.subject or page.role
     text = "" if who == Role.ASSISTANT else page.text
-    return Statement((page.time or 0, page.source.seq), (who,), text)
+    return Statement((page.time or 0, page.source.seq), (who,), text, page.group)
 
 
 def _shown(page: Page, pages: Sequence[Page], later: int | None) -> str:

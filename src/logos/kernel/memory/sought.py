@@ -1,6 +1,6 @@
 """A search on purpose: within what, and along which links.  Pure.
 
-    Sought               only below a path, by a speaker or role, of a kind, within times, as of a moment
+    Sought               only below a path, by a speaker or role, of a kind or label, within times, as of a moment
     Sought.rules(shelf)  what that keeps out
     linked(shelf, pages) events joined to what was found
     joined(found, more)  two faults as one
@@ -29,11 +29,14 @@ _KINDS = tuple(Kind)
 
 
 class Sought(msgspec.Struct, frozen=True, kw_only=True):
-    """Times are microseconds; `until` is the first moment that is too late."""
+    """Times are microseconds; `until` is the first moment that is too late.  What is known of the `label` of a
+    page, and who may be its `reader`, is for the information flow to say."""
 
     path: str = ""
     by: str = ""
     kind: str = ""
+    label: str = ""
+    reader: str = ""
     since: int | None = None
     until: int | None = None
     as_of: int | None = None
@@ -58,16 +61,21 @@ class Sought(msgspec.Struct, frozen=True, kw_only=True):
             path=folder(path) if path else "",
             by=words.get("by", ""),
             kind=known(words.get("kind", "")),
+            label=words.get("label", ""),
+            reader=words.get("reader", ""),
             since=moment(words.get("since", "")),
             until=moment(words.get("until", "")),
             as_of=moment(words.get("as_of", "")),
         )
 
-    def rules(self, shelf: Shelf) -> Rules:
+    def rules(self, shelf: Shelf, labelled: frozenset[Seq] | None = None) -> Rules:
+        """`labelled`: the events whose label it is; None: it wants none."""
         role = self.by.lower() in ROLES
+        below = frozenset(shelf.pages(shared(self.path)[1])) if self.path else None
+        both = [each for each in (below, labelled) if each is not None]
         return Rules(
             at=self.as_of,
-            only=frozenset(shelf.pages(shared(self.path)[1])) if self.path else None,
+            only=frozenset.intersection(*both) if both else None,
             roles=frozenset({self.by.lower()}) if self.by and role else frozenset(),
             speakers=frozenset({self.by.lower()}) if self.by and not role else frozenset(),
             kinds=frozenset({self.kind}) if self.kind else frozenset(),

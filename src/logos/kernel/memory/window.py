@@ -36,6 +36,7 @@ from logos.abi.limits import RESULT_TOKENS
 from logos.abi.messages import AnyPart, Message, Role, Text, ToolResult, said
 from logos.abi.paging import Cut, Place, Refused, Skeleton
 from logos.kernel.memory.layout import NOTHING_CAME, brought_back
+from logos.kernel.memory.shelf import CORE, TODO
 from logos.kernel.memory.telling import number, page_text, plain, render_result
 from logos.kernel.memory.tokens import CHARS_A_TOKEN, estimate, learned, rough
 from logos.kernel.memory.turns import (
@@ -61,8 +62,6 @@ LINE_TOKENS = 5
 
 _READ, _SEARCH = name(ReadPage), name(SearchMemory)
 BEGIN = said(Role.USER, "[kernel] Begin.")
-CORE = "/mem/core/"
-TODO = "/mem/todo"
 NO_ANSWER = "[no answer yet]"
 
 
@@ -267,8 +266,8 @@ class Window(msgspec.Struct):
         """A core block is said where it was written, and in its place from the next compaction on."""
         if event.path == TODO:
             self.todo = (seq, event.text)
-        elif event.path.startswith(CORE):
-            block = event.path.removeprefix(CORE)
+        elif event.path.startswith(f"{CORE}/"):
+            block = event.path.removeprefix(f"{CORE}/")
             text = "(nothing any more)" if event.ends else event.text
             turn = turn_of(seq, said(Role.USER, f"[core {block}]\n{text}"))
             turn.block = block

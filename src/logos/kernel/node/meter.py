@@ -14,7 +14,6 @@ Invariant: what is refused is refused before anything is asked of a model.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import anyio
@@ -25,19 +24,16 @@ from logos.abi.ids import INIT, Pid, Seq
 from logos.abi.messages import Usage
 from logos.kernel import journal
 from logos.kernel.journal import Entry, Row
+from logos.kernel.node.spent import MINUTE, SPANS, Spent
 from logos.kernel.process import SECOND
 from logos.store import Store
-
-MINUTE = 60 * SECOND
-SPANS = {"hour": 60, "day": 24 * 60}
-"""In minutes."""
 
 FRESH_S = 5
 """How long another node's bills may be unknown."""
 
-PAGE = 1000
 LATE = 10
-"""Minutes after which no bill comes twice."""
+"""Minutes in which another node may have come and spent unseen."""
+
 EVERYBODY = "\0"
 """The key of the sum over all principals: no name has this character."""
 
@@ -68,53 +64,19 @@ class Spending(NamedTuple):
     cost_day: int
 
 
-@dataclass(slots=True)
-class _Sums:
-    """By the minute; `held` is set aside for thoughts that run."""
-
-    minutes: dict[int, Usage] = field(default_factory=dict)
-    held: Usage = field(default_factory=Usage)
-
-    def add(self, at: int, usage: Usage) -> None:
-        minute = at // MINUTE
-        self.minutes[minute] = self.minutes.get(minute, Usage()) + usage
-
-    def over(self, now: int, span: int) -> Usage:
-        first = now // MINUTE - span + 1
-        total = Usage()
-        for minute, usage in self.minutes.items():
-            if minute >= first:
-                total += usage
-        return total
-
-    def free_at(self, now: int, span: int, *, name: str, limit: int) -> int:
-        """When enough of it is older than the span; at the least a minute from now."""
-        left = _of(self.over(now, span) + self.held, name)
-        for minute in sorted(m for m in self.minutes if m > now // MINUTE - span):
-            left -= _of(self.minutes[minute], name)
-            if left < limit:
-                return max((minute + span) * MINUTE, now + SECOND)
-        return now + MINUTE
-
-    def prune(self, now: int) -> None:
-        oldest = now // MINUTE - SPANS["day"]
-        for minute in [m for m in self.minutes if m < oldest]:
-            del self.minutes[minute]
-
-
 class Meter:
     def __init__(
         self, store: Store, limits: config.Limits, now: Callable[[], int], peers: Callable[[], int]
     ) -> None:
         self._store, self._limits, self._now, self._peers = store, limits, now, peers
         self._on = limits != config.Limits()
-        self._sums: dict[str, _Sums] = {}
+        self._sums: dict[str, Spent] = {}
         self._known: dict[Pid, str] = {}
         self._counted: dict[tuple[Pid, Seq], int] = {}
         self._held: dict[Pid, Usage] = {}
         self._news: list[Row] = []
         self._read_to: int | None = None
-        self._looked = 0
+        self._looked = self._swept = 0
         self._lock = anyio.Lock()
 
     def committed(self, entries: Iterable[Entry]) -> None:
@@ -133,23 +95,22 @@ class Meter:
 
     async def spending(self, now: int) -> list[Spending]:
         """From the journal, whether there are limits or not."""
-        sums: dict[str, _Sums] = {}
+        sums: dict[str, Spent] = {}
         async for paid in paid_since(self._store, now - SPANS["day"] * MINUTE):
             who = await self._principal(paid.pid)
-            sums.setdefault(who, _Sums()).add(paid.at, paid.usage)
+            sums.setdefault(who, Spent()).add(paid.at, paid.usage)
         found = []
         for who, one in sorted(sums.items()):
-            hour, day = one.over(now, SPANS["hour"]), one.over(now, SPANS["day"])
-            found.append(Spending(who, hour.tokens, hour.cost, day.tokens, day.cost))
+            found.append(Spending(who, *one.over(now, "hour"), *one.over(now, "day")))
         return found
 
     def _over(self, who: str, has: str, allowed: config.Allowance, now: int) -> Refusal | None:
         if (sums := self._sums.get(who)) is None:
             return None
         for name, span, limit in _limits(allowed):
-            used = _of(sums.over(now, SPANS[span]) + sums.held, name)
+            used = getattr(sums.over(now, span), name)
             if used >= limit:
-                until = sums.free_at(now, SPANS[span], name=name, limit=limit)
+                until = sums.free_at(now, span, name=name, limit=limit)
                 what = f"{used / 1e9:.4f} of {limit / 1e9:.4f} dollars" if name == "cost" else (
                     f"{used} of {limit} tokens"
                 )  # fmt: skip
@@ -165,16 +126,18 @@ class Meter:
     async def _catch_up(self, now: int) -> None:
         if self._read_to is None:
             await self._read(now - SPANS["day"] * MINUTE)
-        elif self._peers() > 1 and now - self._looked > FRESH_S * SECOND:
+        elif self._peers() <= 1:  # nobody else spends
+            self._read_to = max(self._read_to, now - LATE * MINUTE)
+        elif now - self._looked > FRESH_S * SECOND:
             await self._read(self._read_to - MINUTE)
         news, self._news = self._news, []
         for row in news:
             await self._note(row)
-        for sums in self._sums.values():
-            sums.prune(now)
-        if len(self._counted) > PAGE:
-            late = now - LATE * MINUTE
-            self._counted = {one: at for one, at in self._counted.items() if at > late}
+        if now // MINUTE != self._swept:
+            self._swept = now // MINUTE
+            self._sums = {who: one for who, one in self._sums.items() if one.prune(now)}
+            again = min(self._read_to or 0, now - LATE * MINUTE) - MINUTE
+            self._counted = {one: at for one, at in self._counted.items() if at >= again}
 
     async def _read(self, since: int) -> None:
         self._looked = self._now()
@@ -199,19 +162,17 @@ class Meter:
             return
         self._counted[paid.pid, paid.seq] = paid.at
         for who in (await self._principal(paid.pid), EVERYBODY):
-            self._sums.setdefault(who, _Sums()).add(paid.at, paid.usage)
+            self._sums.setdefault(who, Spent()).add(paid.at, paid.usage)
 
     def _hold(self, who: str, pid: Pid, held: Usage | None) -> None:
         """Instead of what was set aside for this process before."""
         before = self._held.pop(pid, None)
         for name in (who, EVERYBODY):
-            sums = self._sums.setdefault(name, _Sums())
+            sums = self._sums.setdefault(name, Spent())
             if before is not None:
-                sums.held = Usage(
-                    input=sums.held.input - before.input, cost=sums.held.cost - before.cost
-                )
+                sums.set_aside(before, -1)
             if held is not None:
-                sums.held += held
+                sums.set_aside(held, 1)
         if held is not None:
             self._held[pid] = held
 
@@ -250,10 +211,6 @@ async def paid_since(store: Store, at: int) -> AsyncIterator[Paid]:
     async for row in journal.thoughts_since(store, at):
         if (usage := _billed(journal.decode(row))) is not None:
             yield Paid(row.pid, row.seq, row.at, usage)
-
-
-def _of(usage: Usage, name: str) -> int:
-    return usage.cost if name == "cost" else usage.tokens
 
 
 def _limits(allowed: config.Allowance) -> list[tuple[str, str, int]]:

@@ -1,37 +1,132 @@
-"""Who has read what not everybody may read.
+"""Who has read what not everybody may read, and whose words the pages of a process are.
 
-    Privacy.holds(pid)    is anything of its history confidential?
+    Privacy.holds(pid)     is anything of its history confidential?
+    Privacy.labels(pid)    the label of each of its pages
+    within(wanted)         a test of labels, of words such as `trusted,public` or `reader:Ann`
 
-The label of a history is a fold of its journal (kernel/flow).  It only ever becomes stricter, so what
-is confidential once stays so; the folds of those asked about last are kept and grow.
+Both are folds of its journal (kernel/flow), with the tools as they are now.  What is confidential once stays
+so; the folds of those asked about last are kept and grow.  What a process says or keeps itself is no
+better than all it has read by then; what others put into its memory nobody vouches for.
+
+Invariant: a page of which nothing is known has no label, and no filter lets it pass.
 """
 
-from logos.abi.ids import Pid, Seq
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from logos.abi.driver import Effect
+from logos.abi.errors import Code, SysError
+from logos.abi.events import (
+    AnyEvent,
+    Called,
+    Received,
+    Remembered,
+    Returned,
+    Spawned,
+    Thought,
+    Told,
+)
+from logos.abi.ids import CallId, Pid, Seq
 from logos.kernel import journal
-from logos.kernel.flow import Following
+from logos.kernel.flow import TOP_TRUST, Following, Integrity, Label
 from logos.kernel.syscall import Tools
 from logos.store import Store
 
 KEPT = 16
 
-_KINDS = ("spawned", "told", "called", "held", "decided", "returned", "failed", "pagedin")
+_KINDS = (
+    "spawned", "told", "received", "rang", "ended", "called", "held", "decided", "returned", "failed",
+    "pagedin", "thought", "remembered",
+)  # fmt: skip
+
+AGENTS = Label(integrity=Integrity.AGENT)
+NOBODYS = Label()
+
+Test: TypeAlias = Callable[[Label], bool]
+
+WORDS: Mapping[str, Test] = {
+    "trusted": lambda label: label.integrity > Integrity.UNTRUSTED,
+    "untrusted": lambda label: label.integrity is Integrity.UNTRUSTED,
+    "principal": lambda label: label.integrity is Integrity.PRINCIPAL,
+    "agent": lambda label: label.integrity is Integrity.AGENT,
+    "tool": lambda label: label.integrity is Integrity.TOOL_TRUSTED,
+    "public": lambda label: label.readers is None and not label.secrets,
+    "confidential": lambda label: label.readers is not None or bool(label.secrets),
+}
+
+
+@dataclass(slots=True)
+class _Known:
+    """`own`: what the flow does not take for text that was read; `through`: calls by which it may have heard
+    what other processes have read."""
+
+    following: Following
+    seq: Seq = journal.START
+    through: set[CallId] = field(default_factory=set)
+    own: dict[Seq, Label] = field(default_factory=dict)
+    rest: dict[Seq, Label] = field(default_factory=dict)
+
+    def add(self, seq: Seq, event: AnyEvent) -> None:
+        self.following.apply(seq, event)
+        self.seq = seq
+        if isinstance(event, Spawned | Received | Told):
+            self.rest[seq] = TOP_TRUST  # the words of the principal, unless they were read
+        elif isinstance(event, Called) and event.effect is Effect.KERNEL:
+            self.through.add(event.id)
+        elif isinstance(event, Returned) and event.id in self.through:
+            self.own[seq] = self.following.label | NOBODYS
+        elif isinstance(event, Thought) or (isinstance(event, Remembered) and not event.mail):
+            self.own[seq] = self.following.label | AGENTS
+        else:
+            self.rest[seq] = NOBODYS
+
+    def labels(self) -> dict[Seq, Label]:
+        read = self.following.labels()
+        return self.own | {seq: read.get(str(seq), like) for seq, like in self.rest.items()}
 
 
 class Privacy:
     def __init__(self, store: Store, tools: Tools) -> None:
         self._store = store
         self._tools = tools
-        self._following: dict[Pid, tuple[Following, Seq]] = {}  # the one asked longest ago first
+        self._known: dict[Pid, _Known] = {}  # the one asked longest ago first
 
     async def holds(self, pid: Pid) -> bool:
-        following, seq = self._following.pop(
-            pid, (Following(self._tools.catalogue(), self._tools.rules), journal.START)
-        )
-        async for row in journal.read_kinds(self._store, pid, _KINDS, seq):
-            following.apply(row.seq, journal.decode(row))
-            seq = row.seq
-        self._following[pid] = following, seq
-        if len(self._following) > KEPT:
-            del self._following[next(iter(self._following))]
-        label = following.task.history.label
-        return label.readers is not None or bool(label.secrets)
+        known = await self._read(pid)
+        return WORDS["confidential"](known.following.label)
+
+    async def labels(self, pid: Pid) -> Mapping[Seq, Label]:
+        return (await self._read(pid)).labels()
+
+    async def _read(self, pid: Pid) -> _Known:
+        known = self._known.pop(pid, None)
+        if known is None:
+            known = _Known(Following(self._tools.catalogue(), self._tools.rules))
+        async for row in journal.read_kinds(self._store, pid, _KINDS, known.seq):
+            known.add(row.seq, journal.decode(row))
+        self._known[pid] = known
+        if len(self._known) > KEPT:
+            del self._known[next(iter(self._known))]
+        return known
+
+
+def within(words: str, reader: str = "") -> Test:
+    """What all of the words are true of, and `reader` may read.  Raise `invalid` for other words."""
+    wanted = [word.strip().lower() for word in words.split(",") if word.strip()]
+    if unknown := sorted(set(wanted).difference(WORDS)):
+        hint = f"one of {', '.join(WORDS)}"
+        raise SysError(Code.INVALID, f"no page is {unknown[0]!r}", hint=hint)
+    tests = [WORDS[word] for word in wanted]
+    who = reader.casefold()
+
+    def test(label: Label) -> bool:
+        return all(one(label) for one in tests) and (not who or _reads(label, who))
+
+    return test
+
+
+def _reads(label: Label, who: str) -> bool:
+    if label.secrets:
+        return False
+    return label.readers is None or who in {one.casefold() for one in label.readers}

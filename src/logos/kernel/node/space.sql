@@ -1,7 +1,7 @@
 -- Statements of logos.kernel.node.spaces.
 
 -- name: load
-SELECT body FROM space WHERE pid = :pid AND version = :version;
+SELECT body, pages FROM space WHERE pid = :pid AND version = :version;
 
 -- name: save
 -- The later one stays, whoever was first.

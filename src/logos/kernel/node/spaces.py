@@ -3,14 +3,16 @@
     Spaces.fault(pid, question, ask)   -> Fault: the pages it needs, with their texts, or none
     Spaces.near                        set where pages are found by vectors, too
     Spaces.rebuild(pid)                its index from its journal alone
+    Spaces.expect(pid)                 it will be asked soon
     Spaces.written(entries)            these journals have grown
     weights_in(path)                   the weights of a file; None without one
     Spaces.run()                       keep indexes current and saved, until cancelled
 
 A space is found in memory, or loaded (one row, a few milliseconds for ten thousand pages), or made
-of its journal; what its journal has gained since is always taken in before it is asked.  The index
-holds no texts: those of the pages that were chosen are read from the journal.  What does not fit
-into `most` bytes leaves, the space asked longest ago first.
+of its journal.  The index holds no texts: those of the pages that were chosen are read from the
+journal, and with them whatever that has gained and this node was not told of; if some of it can be
+found, the question is asked once more.  What does not fit into `most` bytes leaves, the space asked
+longest ago first.
 
 Invariant: an answer depends on the journal alone, not on what was in memory or on disk; with an
 embedding model, also on which pages have their vectors by now.
@@ -19,7 +21,6 @@ embedding model, also on which pages have their vectors by now.
 import dataclasses
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -28,7 +29,7 @@ import anyio.to_thread
 import msgspec
 
 from logos.abi.errors import Code, SysError
-from logos.abi.events import Remembered
+from logos.abi.events import Compacted, Remembered
 from logos.abi.ids import Pid, Seq
 from logos.kernel import journal
 from logos.kernel.journal import Entry, Row
@@ -61,9 +62,16 @@ BATCH = 1000
 """Events taken in at a time."""
 
 BEHIND = 64
-"""With so many to come the background takes them in, so that nobody has to wait for it."""
+BEHIND_BYTES = 1 << 17
+"""With so many events to come, or so much, the background takes them in, so that nobody has to wait for it."""
+
+SMALL_PAGES = 12_000
+SMALL_BYTES = 8_000
+"""What takes less time than the way to a thread and back costs everybody: searching so many pages, taking in so much."""
 
 _ARCHIVED = Remembered.__name__.lower()
+_BEHIND = frozenset({_ARCHIVED, Compacted.__name__.lower()})
+"""From then on there is something behind a window, and the next thought will ask for it."""
 
 _LOCKS = 64
 
@@ -88,26 +96,42 @@ class Spaces:
         self._held: dict[Pid, Recall] = {}  # the one asked longest ago first
         self._leaving: dict[Pid, Recall] = {}  # out, and not yet saved
         self._locks = [anyio.Lock(fast_acquire=True) for _ in range(_LOCKS)]
+        self._sizes: dict[Pid, int] = {}  # of what is held
+        self._total = 0
+        self._told: dict[Pid, list[Row]] = {}  # what follows on what is held
         self._behind: dict[Pid, None] = {}
         self._work = anyio.Event()
         self.near: Nearness = _words_only
 
     async def fault(self, pid: Pid, question: str, ask: Ask) -> Fault:
         """Raise SysError `invalid` for a budget that holds nothing."""
+        if self.near is not _words_only and pid not in self._held:
+            self.expect(pid)  # while the question waits for its vector
         near, vectors = await self.near(pid, question)
         async with self._lock(pid):
-            recall = await self._current(pid)
-            found = await _aside(lambda: recall.fault(question, ask, near))
+            recall = await self._at_hand(pid)
+            while True:
+                found = await _aside(lambda: recall.fault(question, ask, near), len(recall))
+                seqs = sorted({page.source.seq for page in found.pages})
+                rows, later = await journal.read_some_and_tail(
+                    self._store, pid, seqs, recall.seq, BATCH
+                )
+                changed = await _taken(recall, later)
+                if len(later) == BATCH:
+                    await self._caught_up(pid, recall)
+                elif not changed:
+                    break
             self._keep(pid, recall)
-        return await self._filled(pid, dataclasses.replace(found, vectors=vectors))
+        return _filled(dataclasses.replace(found, vectors=vectors), rows)
 
     async def after(self, pid: Pid, place: tuple[Seq, int], most: int) -> list[Page]:
         """The pages that stand behind a place of its journal, in order, with their texts."""
         async with self._lock(pid):
             recall = await self._current(pid)
-            pages = await _aside(lambda: recall.after(*place, most))
+            pages = await _aside(lambda: recall.after(*place, most), len(recall))
             self._keep(pid, recall, asked=False)
-        texts = await self._texts(pid, pages)
+        seqs = sorted({page.source.seq for page in pages})
+        texts = _texts(await journal.read_some(self._store, pid, seqs))
         return [_with(page, texts.get(page.source.seq, "")) for page in pages]
 
     async def pages(self, pid: Pid) -> int:
@@ -123,14 +147,29 @@ class Spaces:
         return sum(recall.nbytes for recall in (*self._held.values(), *self._leaving.values()))
 
     def written(self, entries: Iterable[Entry]) -> None:
-        """What is held is kept current; an archive is indexed before anybody asks it."""
+        """What is held is kept current; what has just been put behind a window, or into an archive, is
+        indexed before anybody asks for it."""
         for entry in entries:
             pid = entry.head.pid
             held = self._held.get(pid)
-            late = held is not None and entry.head.seq - held.seq >= BEHIND
-            if late or any(row.kind == _ARCHIVED for row in entry.rows):
-                self._behind[pid] = None
-                self._work.set()
+            late = held is not None and entry.rows and self._follows(pid, held, entry.rows)
+            if late or any(row.kind in _BEHIND for row in entry.rows):
+                self.expect(pid)
+
+    def expect(self, pid: Pid) -> None:
+        self._behind[pid] = None
+        self._work.set()
+
+    def _follows(self, pid: Pid, held: Recall, rows: Sequence[Row]) -> bool:
+        """Keep what follows on what is held, so that it need not be read; is it much by now?"""
+        told = self._told.setdefault(pid, [])
+        last = told[-1].seq if told else held.seq
+        if rows[0].seq == last + 1:
+            told += rows
+        else:  # what is missing is read when it is asked
+            told.clear()
+        much = len(told) >= BEHIND or _bytes(told) >= BEHIND_BYTES
+        return much or rows[-1].seq - held.seq >= BEHIND
 
     async def run(self) -> None:
         while True:
@@ -167,7 +206,8 @@ class Spaces:
     async def drop(self) -> None:
         """Out of memory with all of them: what is asked next is loaded."""
         await self.save(everything=True)
-        self._held.clear()
+        for pid in list(self._held):
+            self._let_go(pid)
 
     async def forget(self, pid: Pid) -> None:
         """Something of it was forgotten: it is made of its journal again."""
@@ -177,7 +217,7 @@ class Spaces:
                 await db.run(_SQL.drop, pid=pid)
 
         async with self._lock(pid):
-            self._held.pop(pid, None)
+            self._let_go(pid)
             self._leaving.pop(pid, None)
             await self._store.persist(write)
 
@@ -194,14 +234,22 @@ class Spaces:
 
     async def _current(self, pid: Pid) -> Recall:
         """With everything its journal says."""
+        return await self._caught_up(pid, await self._at_hand(pid))
+
+    async def _at_hand(self, pid: Pid) -> Recall:
+        """With most of what its journal says."""
         recall = self._held.get(pid) or self._leaving.pop(pid, None) or await self._load(pid)
-        return await self._caught_up(pid, recall)
+        if not recall.seq:
+            return await self._caught_up(pid, recall)
+        told = [row for row in self._told.pop(pid, ()) if row.seq > recall.seq]
+        if told and told[0].seq == recall.seq + 1:
+            await _taken(recall, told)
+        return recall
 
     async def _caught_up(self, pid: Pid, recall: Recall) -> Recall:
         while True:
             rows = await journal.tail(self._store, pid, recall.seq, BATCH)
-            if rows:
-                await _aside(partial(_take, recall, rows))
+            await _taken(recall, rows)
             if len(rows) < BATCH:
                 return recall
 
@@ -213,27 +261,33 @@ class Spaces:
         row = await self._store.persist(fetch)
         if row is None:
             return Recall(self._weights)
-        return await _aside(lambda: Recall.unpack(row["body"], self._weights))
+        return await _aside(lambda: Recall.unpack(row["body"], self._weights), row["pages"])
 
     def _keep(self, pid: Pid, recall: Recall, *, asked: bool = True) -> None:
         if asked:
             self._held.pop(pid, None)
         self._held[pid] = recall
-        total = sum(each.nbytes for each in self._held.values())
-        while total > self._most and len(self._held) > 1:
+        size = recall.nbytes
+        self._total += size - self._sizes.get(pid, 0)
+        self._sizes[pid] = size
+        while self._total > self._most and len(self._held) > 1:
             oldest = next(iter(self._held))
-            left = self._held.pop(oldest)
-            total -= left.nbytes
-            if left.added:
+            left = self._let_go(oldest)
+            if left is not None and left.added:
                 self._leaving[oldest] = left
                 self._work.set()
         if _grown(recall):
             self._work.set()
 
+    def _let_go(self, pid: Pid) -> Recall | None:
+        self._total -= self._sizes.pop(pid, 0)
+        self._told.pop(pid, None)
+        return self._held.pop(pid, None)
+
     async def _save(self, pid: Pid, recall: Recall) -> None:
         async with self._lock(pid):
             seq, pages = recall.seq, len(recall)
-            body = await _aside(recall.pack)
+            body = await anyio.to_thread.run_sync(recall.pack)
 
             async def write() -> None:
                 async with self._store.connection() as db:
@@ -243,41 +297,48 @@ class Spaces:
 
             await self._store.persist(write)
 
-    async def _filled(self, pid: Pid, found: Fault) -> Fault:
-        """With the texts of its pages; a page whose event is gone does not come in."""
-        if not found.pages:
-            return found
-        texts = await self._texts(pid, found.pages)
-        pages = tuple(
-            _with(page, texts[page.source.seq])
-            for page in found.pages
-            if texts.get(page.source.seq)
-        )
-        return dataclasses.replace(found, pages=pages)
 
-    async def _texts(self, pid: Pid, pages: Sequence[Page]) -> dict[Seq, str]:
-        """Of the events they are pieces of."""
-        seqs = sorted({page.source.seq for page in pages})
-        rows = await journal.read_some(self._store, pid, seqs)
-        return {row.seq: page_text(journal.decode(row)) for row in rows}
+def _filled(found: Fault, rows: Sequence[Row]) -> Fault:
+    """With the texts of its pages; a page whose event is gone does not come in."""
+    texts = _texts(rows)
+    pages = tuple(
+        _with(page, texts[page.source.seq]) for page in found.pages if texts.get(page.source.seq)
+    )
+    return dataclasses.replace(found, pages=pages)
+
+
+def _texts(rows: Sequence[Row]) -> dict[Seq, str]:
+    return {row.seq: page_text(journal.decode(row)) for row in rows}
 
 
 def _grown(recall: Recall) -> bool:
     return recall.added >= max(SAVE_PAGES, len(recall) // SAVE_SHARE)
 
 
-def _take(recall: Recall, rows: Sequence[Row]) -> None:
-    for row in rows:
-        recall.add(row.seq, row.at, journal.decode(row))
+def _bytes(rows: Sequence[Row]) -> int:
+    return sum(len(row.body or b"") for row in rows)
+
+
+async def _taken(recall: Recall, rows: Sequence[Row]) -> bool:
+    """Take them in; may a search find something else now?"""
+    if not rows:
+        return False
+    small = _bytes(rows) <= SMALL_BYTES
+    return await _aside(lambda: _take(recall, rows), 0 if small else SMALL_PAGES + 1)
+
+
+def _take(recall: Recall, rows: Sequence[Row]) -> bool:
+    changed = [recall.add(row.seq, row.at, journal.decode(row)) for row in rows]
+    return any(changed)
 
 
 def _with(page: Page, text: str) -> Page:
     return msgspec.structs.replace(page, text=text[page.source.start : page.source.end])
 
 
-async def _aside(work: Callable[[], T]) -> T:
-    """In a thread: it takes milliseconds, and the node has others to serve."""
-    return await anyio.to_thread.run_sync(work)
+async def _aside(work: Callable[[], T], pages: int) -> T:
+    """In a thread, where it takes milliseconds: the node has others to serve."""
+    return work() if pages <= SMALL_PAGES else await anyio.to_thread.run_sync(work)
 
 
 def weights_in(path: str) -> Weights | None:

@@ -3,13 +3,14 @@
     Stores.remember(pid, items)    events into its journal, by mail; their numbers
     Stores.shelf(pid)              what it keeps, by path, as of all that is durable
     Stores.find(name), named()     spaces that several processes share
+    Stores.labels                  set where pages are known by their labels
 
 What a process keeps is a fold of its journal and nothing else: a shelf can be thrown away at any
 time, and is, when it was asked longest ago.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias
 
@@ -22,6 +23,7 @@ from logos.abi.events import Compacted, Forgot, Linked, Pinned, Remembered
 from logos.abi.ids import MailId, Pid, Seq
 from logos.abi.limits import FILE_BYTES
 from logos.kernel import journal
+from logos.kernel.flow import Label
 from logos.kernel.memory import (
     NOTHING,
     OWN,
@@ -36,6 +38,7 @@ from logos.kernel.memory import (
     place,
 )
 from logos.kernel.node.forgetting import KINDS, content, plan
+from logos.kernel.node.private import within
 from logos.kernel.node.records import POLL_S, Records
 from logos.kernel.node.resident import Resident
 from logos.kernel.process.mail import AnyMail, Deposit, Erase, Squeeze
@@ -46,6 +49,9 @@ _SQL = Queries("logos.kernel.node", "stores.sql")
 log = logging.getLogger("logos.kernel")
 
 Item: TypeAlias = Remembered | Linked | Pinned
+
+NAME_CHARS = 64
+"""Of the name of a space."""
 
 BATCH_ITEMS = 500
 BATCH_CHARS = 1 << 20
@@ -64,6 +70,15 @@ SHELVES = 32
 """Processes whose memory stays folded."""
 
 
+Labels: TypeAlias = Callable[[Pid], Awaitable[Mapping[Seq, Label]]]
+"""What is known of the pages of a process by the information flow."""
+
+
+async def _unknown(pid: Pid) -> Mapping[Seq, Label]:
+    del pid
+    return {}
+
+
 class Hooks(NamedTuple):
     """What the kernel does for them: `post` a letter and say its number; give the process that is
     driven here, if it is, `resident`; start a space, `begin`."""
@@ -79,6 +94,7 @@ class Stores:
         self._records = records
         self._hooks = hooks
         self._shelves: dict[Pid, Shelf] = {}  # the one asked longest ago first
+        self.labels: Labels = _unknown
         self._lock = anyio.Lock(fast_acquire=True)  # guards _shelves while they are brought up
 
     async def remember(self, pid: Pid, items: Sequence[Item]) -> list[Seq]:
@@ -108,7 +124,9 @@ class Stores:
                 first = int(row["taken"])
                 return [Seq(n) for n in range(first, first + events)]
             if row["exit_status"] is not None:
-                raise SysError(Code.STATE, f"process {pid} has exited")
+                raise SysError(
+                    Code.STATE, f"process {pid} has exited", hint=f"see `logos show {pid}`"
+                )
             with anyio.move_on_after(POLL_S):
                 await changed.wait()
 
@@ -160,8 +178,9 @@ class Stores:
     async def seek(self, pid: Pid, question: str, tokens: int, sought: Sought) -> Fault:
         """What it keeps that fits a question, and what is linked to that.  Who asks on purpose sees what
         there is: no gate."""
+        labelled = await self.labelled(pid, sought.label, sought.reader)
         shelf = await self.shelf(pid)
-        ask = Ask(budget=tokens, gate=False, rules=sought.rules(shelf))
+        ask = Ask(budget=tokens, gate=False, rules=sought.rules(shelf, labelled))
         found = await self._records.fault(pid, question, ask)
         ties = linked(shelf, found.pages, sought.as_of)
         if ask.rules.only is not None:
@@ -174,6 +193,14 @@ class Stores:
         )
         less = replace(ask, budget=tokens - more.tokens)
         return joined(await self._records.fault(pid, question, less), more)
+
+    async def labelled(self, pid: Pid, label: str, reader: str = "") -> frozenset[Seq] | None:
+        """The events with such a label; None: any will do.  Raise `invalid`."""
+        if not (label or reader):
+            return None
+        wanted = within(label, reader)
+        labels = await self.labels(pid)
+        return frozenset(seq for seq, one in labels.items() if wanted(one))
 
     async def search(self, space: str, call: SearchMemory) -> str:
         """What a space has that fits a question, by path."""
@@ -260,9 +287,11 @@ class Stores:
 
 def _agent(space: str) -> Agent:
     """Raise `invalid` for a name that no space can have."""
-    if f"/mem/{space}" in OWN or not space.isidentifier():
+    if f"/mem/{space}" in OWN or not space.isidentifier() or len(space) > NAME_CHARS:
         raise SysError(
-            Code.INVALID, f"{space!r} is not a name for a space", hint="use letters, digits and _"
+            Code.INVALID,
+            f"{space!r} is not a name for a space",
+            hint=f"use at most {NAME_CHARS} letters, digits and _",
         )
     return Agent(name=f"/mem/{space}", description="a space", program="archive")
 

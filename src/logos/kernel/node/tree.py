@@ -61,11 +61,20 @@ class Tree:
             return texts[0]
         return "\n".join(f"[{_says(v)}]\n{t}" for v, t in zip(standing, texts, strict=True))
 
-    async def documents(self, pid: Pid, path: str, as_of: int | None = None) -> Sequence[Document]:
+    async def documents(
+        self, pid: Pid, path: str, as_of: int | None = None, label: str = ""
+    ) -> Sequence[Document]:
         if path.startswith("/proc"):
+            if label:
+                raise SysError(Code.INVALID, f"nothing in {path} has a label", hint="look in /mem")
             return await self._proc_documents(pid, path)
         shelf, owner, inside = await self._shelf(pid, path)
-        standing = shelf.below(inside, as_of)[:MOST_DOCUMENTS]
+        labelled = await self._stores.labelled(owner, label)
+        standing = [
+            version
+            for version in shelf.below(inside, as_of)
+            if labelled is None or version.seq in labelled
+        ][:MOST_DOCUMENTS]
         texts = await self._stores.texts(owner, standing)
         space, _ = shared(path)
         paths = [abroad(space, version.path) for version in standing]

@@ -17,9 +17,10 @@ from logos.kernel.syscall import Tools
 def upkeep(
     parts: Parts, records: Records, stores: Stores, tools: Tools, paid: tuple[Slots, Accounts]
 ) -> tuple[Meaning, Consolidator]:
-    """Searches of `records` go by meaning from now on, too."""
+    """Searches of `records` go by meaning from now on, too, those of `stores` by labels."""
     privacy = Privacy(parts.store, tools)
     hooks = Hooks(parts.embedder, records.spaces.after, privacy.holds)
     meaning = Meaning(parts.store, parts.memory, hooks, parts.clock, parts.vault)
     records.spaces.near = meaning.near
+    stores.labels = privacy.labels
     return meaning, Consolidator(parts, Around(records, stores, parts.models, *paid, privacy))
