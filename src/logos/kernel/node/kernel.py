@@ -17,7 +17,7 @@ the process it concerns.
 """
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -323,10 +323,10 @@ class Kernel:
         the thought.  Returns how to stop.  Nothing heard is certain."""
         return self._hearing.listen(pid, ear)
 
-    def attend(self, pid: Pid, witness: Witness) -> Callable[[], None]:
-        """Be told each event of a process that this node drives, once it is on disk.  Returns how
-        to stop."""
-        return self._hearing.attend(pid, witness)
+    def attend(self, pid: Pid, witness: Witness, kinds: Collection[str] = ()) -> Callable[[], None]:
+        """Be told each event (of these kinds) of a process that this node drives, once it is on disk.
+        Returns how to stop."""
+        return self._hearing.attend(pid, witness, kinds)
 
     # -- for handlers ----------------------------------------------------------------------
 
