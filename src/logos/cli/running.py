@@ -23,10 +23,12 @@ async def carry_out(words: Sequence[str], asked: Asked) -> int:
     try:
         return await _dispatch(list(words), asked)
     except SysError as error:
-        return asked.out.error(error)
+        return asked.out.error(_with_hint(error, words))
     except Exception as error:  # why: a bug in one command must not take the daemon down
         if isinstance(error, ExceptionGroup) and (known := error.split(SysError)[0]):
-            return asked.out.error(first_of(known))
+            return asked.out.error(_with_hint(first_of(known), words))
+        if isinstance(error, OSError) and error.filename is not None:
+            return asked.out.error(_of_a_file(error))
         log.exception("bug in a command: %s", words)
         bug = SysError(
             Code.INTERNAL,
@@ -34,6 +36,26 @@ async def carry_out(words: Sequence[str], asked: Asked) -> int:
             hint="daemon.log in the home has the trace; please report it",
         )
         return asked.out.error(bug)
+
+
+def _with_hint(error: SysError, words: Sequence[str]) -> SysError:
+    """Nobody is left without something to try."""
+    if not error.hint:
+        named = " ".join(words[:2]) if " ".join(words[:2]) in COMMANDS else " ".join(words[:1])
+        error.hint = f"logos {named} --help" if named in COMMANDS else "logos --help"
+    return error
+
+
+def _of_a_file(error: OSError) -> SysError:
+    """What the system says of a file that was named."""
+    name, why = error.filename, error.strerror
+    match error:
+        case FileNotFoundError():
+            return SysError(Code.NOT_FOUND, f"there is no {name}", hint="look at how it is spelt")
+        case PermissionError():
+            return SysError(Code.DENIED, f"{name}: {why}", hint="take one this user may use")
+        case _:
+            return SysError(Code.INVALID, f"{name}: {why}", hint="take another file")
 
 
 def first_of(group: BaseExceptionGroup[SysError]) -> SysError:
@@ -46,6 +68,13 @@ def first_of(group: BaseExceptionGroup[SysError]) -> SysError:
 
 async def _dispatch(words: list[str], asked: Asked) -> int:
     out = asked.out
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise SysError(
+                Code.INVALID, f"{word!r} is not text", hint="names and texts are in UTF-8"
+            ) from None
     match [word for word in own_words(words) if word not in ("--json", "--plain")]:
         case [] | ["--help"] | ["-h"] | ["help"]:
             out.text(usage())
