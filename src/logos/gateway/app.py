@@ -160,7 +160,7 @@ class App:
         async def counted(ask: Ask, client: Client, _: str) -> None:
             del client
             understood = dialect.understand(await ask.body(), self._resolve)
-            tokens = await self._models.count(understood.options, understood.messages)
+            tokens = await self._models.count(understood.options, understood.said.since())
             found: dict[str, Any] = {"input_tokens": tokens}
             if dialect is RESPONSES:
                 found = {"object": "response.input_tokens"} | found

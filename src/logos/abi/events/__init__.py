@@ -8,6 +8,7 @@ is a new event, and a change of shape is a new class with an upcaster
     Spawned                               the first event of every process
     Asked Thought Interrupted             a thought: begun, had, cut short
     Called Blocked Returned Failed        a system call: let in, waiting, answered, refused or failed
+    Deferred                              a call goes on by itself where it was made
     Reached                               the network, by the program of a call: allowed or refused
     Held Decided                          a call that waits for a person: asked about, answered
     Agreed                                at init: an answer that holds from now on
@@ -31,6 +32,7 @@ from logos.abi.events.calling import (
     Blocked,
     Called,
     Decided,
+    Deferred,
     Failed,
     Held,
     Reached,
@@ -64,6 +66,7 @@ AnyEvent = (
     | Agreed
     | Revoked
     | Blocked
+    | Deferred
     | Reached
     | Returned
     | Failed
@@ -98,6 +101,7 @@ __all__ = [
     "Called",
     "Compacted",
     "Decided",
+    "Deferred",
     "Diverged",
     "Ended",
     "Event",
