@@ -7,13 +7,13 @@ from typing import Any
 import anyio
 import pytest
 from gateway_rig import rig
-from model_server import Loopback, loopback, whole
 from openai import AsyncOpenAI
 
 from logos import config
 from logos.abi.agent import Agent
 from logos.abi.messages import Message, Options, Role, Text
 from logos.kernel import Turn
+from model_server import Loopback, loopback, whole
 
 pytestmark = pytest.mark.anyio
 
@@ -47,7 +47,10 @@ async def test_a_try_more_has_the_same_key(url: str, tmp_path: Path) -> None:
         ):
             said: list[Any] = [{"role": "user", "content": "hello"}]
             await client.chat.completions.create(model="up", messages=said)
-            more = [{"role": "assistant", "content": "yes"}, {"role": "user", "content": "hello"}]
+            more: list[Any] = [
+                {"role": "assistant", "content": "yes"},
+                {"role": "user", "content": "hello"},
+            ]
             await client.chat.completions.create(model="up", messages=[*said, *more])
             await client.chat.completions.create(model="up", messages=said)
         first, again, second, elsewhere = keys(upstream)
@@ -68,7 +71,7 @@ async def test_after_a_crash_it_has_the_same_key(url: str, tmp_path: Path) -> No
                 kernel = one.machine.kernel
                 pid = await kernel.converse(agent, Turn((said,), Options(model="up")))
                 while "asked" not in await one.kinds(pid) or not upstream.seen:
-                    await anyio.sleep(0.01)  # it cannot be heard that the upstream has it
+                    pass
             async with rig(url, tmp_path, [], endpoints=models(upstream)) as one:
                 async for told in one.machine.kernel.records.follow(pid):
                     if told.row.kind == "thought":
