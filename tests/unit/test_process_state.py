@@ -88,6 +88,7 @@ MAKE: dict[type, Callable[[Process, int], AnyEvent]] = {
         request=bytes(32), path="/v1/messages", status=200, kind="text/plain", body="she"
     ),
     e.Diverged: lambda p, n: e.Diverged(did="asked something else", left=n),
+    e.Deferred: lambda p, n: e.Deferred(id=CallId(_known_call(p, n)), ticket=str(n)),
     e.Reached: lambda p, n: e.Reached(
         id=CallId(_known_call(p, n)), host="h.example", port=443, sent=n
     ),

@@ -9,6 +9,7 @@ is a new event, and a change of shape is a new class with an upcaster
     Asked Thought Interrupted             a thought: begun, had, cut short
     Vectored                              texts of a client's were made vectors
     Called Blocked Returned Failed        a system call: let in, waiting, answered, refused or failed
+    Deferred                              a call goes on by itself where it was made
     Reached                               the network, by the program of a call: allowed or refused
     Held Decided                          a call that waits for a person: asked about, answered
     Agreed                                at init: an answer that holds from now on
@@ -32,6 +33,7 @@ from logos.abi.events.calling import (
     Blocked,
     Called,
     Decided,
+    Deferred,
     Failed,
     Held,
     Reached,
@@ -66,6 +68,7 @@ AnyEvent = (
     | Agreed
     | Revoked
     | Blocked
+    | Deferred
     | Reached
     | Returned
     | Failed
@@ -100,6 +103,7 @@ __all__ = [
     "Called",
     "Compacted",
     "Decided",
+    "Deferred",
     "Diverged",
     "Ended",
     "Event",

@@ -40,7 +40,7 @@ from logos.kernel.journal import Entry, Writer
 from logos.kernel.memory import Ask, Fault, Sought, found_text
 from logos.kernel.mounts import Mounts
 from logos.kernel.node.accounts import Accounts
-from logos.kernel.node.act import Actor, Hold
+from logos.kernel.node.act import Actor
 from logos.kernel.node.approvals import Approvals
 from logos.kernel.node.ask import Asker
 from logos.kernel.node.births import OUTSIDE, Births
@@ -56,6 +56,7 @@ from logos.kernel.node.node import Node
 from logos.kernel.node.once import Once
 from logos.kernel.node.parts import Noted, Parts, Payer, Terms, payer_of
 from logos.kernel.node.records import Records
+from logos.kernel.node.running import Hold, Runner
 from logos.kernel.node.spaces import weights_in
 from logos.kernel.node.stores import Hooks, Item, Stores
 from logos.kernel.node.sweep import sweeping
@@ -115,8 +116,7 @@ class Kernel:
             table=TABLE,
             driver=Mounts(self._mounts(), self._parts.drivers).tool,
             services=self,
-            tasks=tasks,
-            hold=Hold(lambda: self._lease.fresh, self._node.lost),
+            runner=Runner(self.asker, tasks, Hold(lambda: self._lease.fresh, self._node.lost)),
         )
         digester = Digester(self._parts.models, self.slots, self.accounts, self._parts.memory)
         self._compactor = Compactor(self.records.fault, digester)
