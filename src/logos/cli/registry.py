@@ -264,10 +264,15 @@ def parsed(command: Command, words: Sequence[str]) -> argparse.Namespace:
     given = places.parse_args(["--", *words] if words else [])
     for argument in command.arguments:
         value = getattr(found if argument.name.startswith("-") else given, argument.key)
-        if isinstance(value, list):
-            value = ["--" if word == _DASHES else word for word in value]
-        setattr(found, argument.key, "--" if value == _DASHES else value)
+        setattr(found, argument.key, _dashes(value))
     return found
+
+
+def _dashes(value: Any) -> Any:
+    """With `--` where it was hidden from argparse."""
+    if isinstance(value, list):
+        return [_dashes(one) for one in value]
+    return "--" if value == _DASHES else value
 
 
 def pair(text: str) -> tuple[str, str]:
