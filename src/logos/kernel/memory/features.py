@@ -219,7 +219,7 @@ def siblings(among: NDArray[np.int64], rows: NDArray[np.int64], cols: Columns) -
     out = np.zeros(len(cols.alive), dtype=np.bool_)
     out[rows] = True
     pieces = np.bincount(cols.turn[among], minlength=cols.turns)
-    if pieces.max(initial=0) < 2:
+    if not (pieces > 1).any():
         return np.flatnonzero(out)
     picked = np.zeros(cols.turns, dtype=np.bool_)
     picked[cols.turn[rows]] = True
