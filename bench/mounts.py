@@ -80,7 +80,7 @@ async def main() -> None:
     result: dict[str, Any] = {}
     with folder() as place:
         async with database(place) as url:
-            for more, key in ((0, "metadata_tokens_1"), (190, "metadata_tokens_200")):
+            for more, key in ((0, "metadata_tokens_1"), (188, "metadata_tokens_200")):
                 async with machine(place, url, more) as (kernel, places, caller):
                     await touched(places)
                     await run(kernel, caller, 2)

@@ -86,7 +86,7 @@ USES: dict[str, tuple[list[str], int]] = {
 
 def check_schema(schema: dict[str, Any]) -> None:
     """The part of JSON Schema that commands use; an unknown keyword is a mistake."""
-    known = {"type", "description", "enum", "items", "properties", "required"}
+    known = {"type", "description", "enum", "items", "minimum", "properties", "required"}
     assert not set(schema) - known - {"additionalProperties", "default", "x-option"}, schema
     assert schema["type"] in TYPES
     properties = schema.get("properties", {})

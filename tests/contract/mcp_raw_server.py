@@ -1,6 +1,6 @@
 """An MCP server of the first era in the standard library, which misbehaves as it is told.
 
-raw_server.py [drift|poison|twice|chatty|mute|old|deaf]
+raw_server.py [drift|poison|twice|chatty|mute|old|deaf|asks]
 """
 
 import json
@@ -26,6 +26,8 @@ def tools() -> list[dict[str, Any]]:
     ]
     if os.path.exists("drifted"):  # noqa: PTH110
         listed.append({"name": "extra", "description": "", "inputSchema": {"type": "object"}})
+    if HOW == "asks":
+        listed.append({"name": "order", "description": "Order it.", "inputSchema": TEXT})
     if HOW == "twice":
         listed.append(listed[0])
     if HOW == "misnamed":
@@ -46,10 +48,32 @@ def answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
             open("taken", "a").write("x")  # noqa: PTH123, SIM115
             os._exit(1)
         return {"content": [{"type": "text", "text": arguments["text"]}]}
+    if name == "order":
+        return {"content": [{"type": "text", "text": order(arguments["text"])}]}
     if name == "hidden":
         picture = {"type": "image", "mimeType": "image/png", "data": "AAAA" * 100}
         return {"content": [picture, {"type": "text", "text": "and text"}]}
     raise KeyError(name)
+
+
+def order(thing: str) -> str:
+    """Ask how many while the call is open; what comes meanwhile is written down."""
+    with open("begun", "a") as file:  # noqa: PTH123
+        file.write("x")
+    form = {"type": "object", "properties": {"many": {"type": "integer"}}, "required": ["many"]}
+    params = {"message": f"How many of {thing}?", "requestedSchema": form}
+    asked = {"jsonrpc": "2.0", "id": "q", "method": "elicitation/create", "params": params}
+    print(json.dumps(asked), flush=True)
+    while line := sys.stdin.readline():
+        with open("heard", "a") as file:  # noqa: PTH123
+            file.write(line)
+        message = json.loads(line)
+        if message.get("id") == "q":
+            said = message["result"]
+            if said["action"] == "accept":
+                return f"ordered {said['content']['many']} of {thing}"
+            return f"nothing: {said['action']}"
+    sys.exit(0)
 
 
 def main() -> None:

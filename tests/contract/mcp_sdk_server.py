@@ -9,6 +9,7 @@ import anyio
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.types import ToolAnnotations
 from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
+from pydantic import BaseModel
 
 server = MCPServer("probe")
 LOOKS = ToolAnnotations(read_only_hint=True)
@@ -92,6 +93,33 @@ async def order(thing: str, ctx: Context) -> str | InputRequiredResult:
     said = ctx.input_responses["q"]
     assert isinstance(said, ElicitResult)
     return f"{said.action}: {said.content} of {thing} ({ctx.request_state})"
+
+
+class Many(BaseModel):
+    many: int
+
+
+@server.tool()
+async def book(thing: str, ctx: Context) -> str:
+    """Book something: asks while the call is open, as servers of the first eras do."""
+    _note("begun")
+    try:
+        first = await ctx.elicit(f"How many of {thing}?", Many)
+        if first.action != "accept":
+            return f"nothing: {first.action}"
+        if thing == "pairs":
+            again = await ctx.elicit("And how many pairs?", Many)
+            assert again.action == "accept"
+            return f"booked {first.data.many} times {again.data.many}"
+    except anyio.get_cancelled_exc_class():
+        _note("stopped")
+        raise
+    return f"booked {first.data.many} of {thing}"
+
+
+def _note(what: str) -> None:
+    with open("noted", "a") as file:  # noqa: PTH123
+        file.write(f"{what}\n")
 
 
 def _more(number: int) -> None:

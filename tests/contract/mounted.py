@@ -1,8 +1,11 @@
 """Places made of real servers."""
 
+import socket
+import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,8 @@ from logos.drivers.tools import Tools
 from logos.places import Places, open_places
 
 SDK_SERVER = Path(__file__).with_name("mcp_sdk_server.py")
+EXTENDED_SERVER = Path(__file__).with_name("mcp_extended_server.py")
+OLD_SERVER = Path(__file__).with_name("mcp_old_server.py")
 RAW_SERVER = Path(__file__).with_name("mcp_raw_server.py")
 
 
@@ -58,3 +63,26 @@ async def opened(
 async def called(places: Places, folder: Path, tool: str, **arguments: Any) -> Any:
     """The value of a call."""
     return msgspec.json.decode(await places.tools.run(job(folder / "process", tool, arguments)))
+
+
+@contextmanager
+def serving(folder: Path, port: int = 0, server: Path = SDK_SERVER) -> Iterator[str]:
+    """A server of the official SDK over HTTP, in that folder: its URL."""
+    if not port:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = int(taken.getsockname()[1])
+    words = [sys.executable, str(server), "--http", str(port)]
+    process = subprocess.Popen(words, cwd=folder, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}/mcp"
+    finally:
+        process.kill()
+        process.wait()

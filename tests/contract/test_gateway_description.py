@@ -56,7 +56,7 @@ def test_whatever_a_request_has_it_is_understood_or_refused(path: str) -> None:
         for upstream in ("", "openai", "anthropic"):
             at = partial(Upstream, dialect=upstream)
             try:
-                DIALECTS[path].understand(body, at)
+                DIALECTS[path].understand(body, at).said.since()
             except SysError as error:
                 assert error.code is Code.INVALID  # noqa: PT017 - any other is a bug
 

@@ -113,7 +113,7 @@ async def test_the_list_of_tools_never_changes(url: str, world: Any, tmp_path: P
     """Whatever is mounted, and whether it was looked at or not."""
     script = [call("fs_list", path="/tools/many"), "done"]
     who = agent("read:/tools", "read:/tools/**")
-    ran = await run(url, world, tmp_path, who, script, many=sdk("189"), probe=raw())
+    ran = await run(url, world, tmp_path, who, script, many=sdk("188"), probe=raw())
     first, second = (msgspec.json.encode(r.tools) for r in ran.requests)
     assert first == second
     assert len(ran.values[0].splitlines()) == 200

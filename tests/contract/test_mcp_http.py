@@ -1,10 +1,7 @@
 """MCP over HTTP: both eras against the official server; sessions lost, tokens refused, redirects."""
 
 import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +10,13 @@ from typing import Any
 import anyio
 import msgspec
 import pytest
-from mounted import SDK_SERVER, called, job, opened
+from mounted import called, job, opened, serving
 
 from logos.abi.driver import Mode
 from logos.abi.errors import Code, SysError
 from logos.abi.tools import Place
 from logos.drivers.mcp import Server, over_http
+from logos.drivers.mcp.answer import value_of
 from logos.drivers.mcp.client import Client
 from logos.drivers.mcp.wire import Era
 from logos.drivers.sandbox import open_sandbox
@@ -30,27 +28,6 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 def port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return int(taken.getsockname()[1])
-
-
-@contextmanager
-def serving(port: int) -> Iterator[str]:
-    """The official server."""
-    process = subprocess.Popen(
-        [sys.executable, SDK_SERVER, "--http", str(port)], stderr=subprocess.DEVNULL
-    )
-    try:
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}/mcp"
-    finally:
-        process.kill()
-        process.wait()
 
 
 @contextmanager
@@ -74,7 +51,7 @@ def answering(answer: Callable[[bytes], bytes]) -> Iterator[str]:
 
 async def test_mounted_by_url(tmp_path: Path, port: int) -> None:
     box = open_sandbox(Mode.NONE, state=tmp_path / "state")
-    with serving(port) as url:
+    with serving(tmp_path, port) as url:
         async with opened(tmp_path, box, {"far": Place(url=url)}) as places:
             assert await called(places, tmp_path, "far/echo", text="hé") == "hé"
             assert await called(places, tmp_path, "far/add", a=1, b=2) == {"sum": 3}
@@ -86,8 +63,8 @@ async def test_mounted_by_url(tmp_path: Path, port: int) -> None:
 
 
 @pytest.mark.parametrize("era", Era)
-async def test_both_eras(port: int, era: Era) -> None:
-    with serving(port) as url:
+async def test_both_eras(tmp_path: Path, port: int, era: Era) -> None:
+    with serving(tmp_path, port) as url:
         async with over_http(url)() as wire:
             client = await Client.open(wire, era)
             assert client.era is era
@@ -96,7 +73,8 @@ async def test_both_eras(port: int, era: Era) -> None:
 
             async def one(n: int) -> None:
                 text = msgspec.Raw(msgspec.json.encode({"text": str(n)}))
-                values.append(msgspec.json.decode(await client.call("echo", text, {})))
+                found = value_of(await client.call("echo", text), "echo")
+                values.append(msgspec.json.decode(found))
 
             async with anyio.create_task_group() as tasks:
                 for n in range(10):
@@ -107,11 +85,11 @@ async def test_both_eras(port: int, era: Era) -> None:
 async def test_a_lost_session_is_begun_anew(tmp_path: Path, port: int) -> None:
     """A server of the first era forgets: what it did not take is asked again."""
     async with anyio.create_task_group() as tasks:
-        with serving(port) as url:
+        with serving(tmp_path, port) as url:
             server = Server("far", over_http(url), tasks)
             server.prefer(Era.HANDSHAKE)
             await server.offers()
-        with serving(port):
+        with serving(tmp_path, port):
             arguments = msgspec.Raw(b'{"text":"again"}')
             value = await server.call(job(tmp_path, "x"), "echo", arguments)
             assert bytes(value) == b'"again"'

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from mounted import called, opened
+from mcp_kernel import Booted, asked, outcome
+from mounted import OLD_SERVER, called, opened
 
+from logos.abi.approval import Answer
 from logos.abi.driver import Mode
 from logos.abi.errors import SysError
+from logos.abi.events import Returned
 from logos.abi.tools import Place
 from logos.drivers.sandbox import LocalSandbox, open_sandbox
 
@@ -154,3 +157,33 @@ async def test_a_server_people_use(
             assert real.says[1:] in str(failed.value)
         else:
             assert real.says in str(await call())
+
+
+OLD = SERVERS / "mcp-server-sqlite/bin/python"
+"""It brings the SDK of before, which has tasks and questions of the first eras."""
+
+
+@pytest.mark.skipif(not OLD.exists(), reason="the SDK of before is not installed")
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("book", "tea", "booked 3"),
+        ("work", "quick", "worked on quick"),
+        ("work", "asks", "accept {'many': 3}"),
+    ],
+)
+async def test_questions_and_tasks_of_the_sdk_of_before(
+    url: str, world: Any, tmp_path: Path, sandbox: LocalSandbox, call: tuple[str, str, str]
+) -> None:
+    tool, thing, says = call
+    place = Place(command=(str(OLD), str(OLD_SERVER)), readable=(str(OLD_SERVER.parent),))
+    booted = Booted(url, world, tmp_path, sandbox)
+    async with booted.node({"old": place}) as kernel:
+        pid = await booted.begun(kernel, f"old/{tool}", thing=thing)
+        if thing != "quick":
+            question = await asked(kernel, pid)
+            assert f"How many of {thing}?" in question.question
+            await kernel.approvals.decide(question.id, Answer.ALLOW, word="3")
+        found = await outcome(kernel, pid)
+    assert isinstance(found, Returned)
+    assert says in bytes(found.value).decode()

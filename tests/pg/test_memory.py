@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from logos.abi.agent import Agent
+from logos.abi.agent import Agent, Recalls
 from logos.abi.calls import Read
 from logos.abi.driver import Job, Profile
-from logos.abi.events import Returned
+from logos.abi.events import PagedIn, Returned
 from logos.abi.ids import CallId
 from logos.abi.messages import ToolCall
 from logos.abi.rights import parse
@@ -104,3 +104,38 @@ async def test_an_index_catches_up_and_does_not_find_itself(node: Any, world: An
         for row, event in events:
             recall.add(row.seq, row.at, event)
         assert await kernel.records.spaces.pages(pid) == len(recall)
+
+
+@pytest.mark.parametrize("recalls", list(Recalls))
+async def test_what_a_result_names_is_brought_back_where_an_agent_wants_it(
+    node: Any, world: Any, recalls: Recalls
+) -> None:
+    class Log:
+        async def run(self, job: Job) -> str:
+            return "copied 14 files, the last of them to kestrel-2 at noon"
+
+    world.drivers[Read] = Log()
+    crews = ("heron-1", "kestrel-2", "gannet-3", "plover-4", "dunlin-5")
+    keeps = [
+        called("memory_remember", text=f"The pump of {name} is off at night.") for name in crews
+    ]
+    world.models["m"] = model = Scripted(
+        [*keeps, called("memory_compress"), called("fs_read", path="log"), "done"]
+    )
+    tools = ("fs.read", "memory.remember", "memory.compress")
+    async with node() as kernel:
+        one = msgspec.structs.replace(agent(), recalls=recalls, tools=tools)
+        pid = await kernel.spawn(one, "Read the log.")
+        assert (await kernel.records.wait(pid)).status == 0
+        brought = [
+            told.event
+            async for told in kernel.records.events(pid)
+            if isinstance(told.event, PagedIn) and told.event.pages
+        ]
+    if recalls is Recalls.SAID:
+        assert not brought
+        return
+    [event] = brought
+    assert event.question == "kestrel-2"
+    assert {"kestrel-2" in one.text for one in event.pages} == {True}
+    assert "pump of kestrel-2" in str(model.requests[-1].messages[-1])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logos.abi.agent import Agent, Approvals, InDoubt, Limits
+from logos.abi.agent import Agent, Approvals, InDoubt, Limits, Recalls
 from logos.abi.errors import Code, SysError
 from logos.abi.rights import Cap, allows
 from logos.programs import find_agent, parse_agent
@@ -35,6 +35,7 @@ def test_a_whole_file() -> None:
             "resident: yes",
             "in_doubt: ask",
             "approvals: deny",
+            "recalls: results",
             "max_output: 2k",
             "color: red",
         )
@@ -51,6 +52,7 @@ def test_a_whole_file() -> None:
         ),
         in_doubt=InDoubt.ASK,
         approvals=Approvals.DENY,
+        recalls=Recalls.RESULTS,
         resident=True,
         max_output=2000,
     )

@@ -51,6 +51,13 @@ class Approvals(StrEnum):
     DENY = "deny"  # it fails with `unconfirmed`
 
 
+class Recalls(StrEnum):
+    """What asks memory before a thought."""
+
+    SAID = "said"  # what people and other processes say
+    RESULTS = "results"  # that, and what calls have returned
+
+
 class Agent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`tools` names system calls (`fs.read`) and registered functions the model is shown;
     `allow` is what it may do with them.  A `resident` agent waits for the next message after an
@@ -68,3 +75,4 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     program: str = "agent"
     resident: bool = False
     max_output: int = 4096
+    recalls: Recalls = Recalls.SAID

@@ -7,6 +7,8 @@
     WayOut      carries what such code sends to the hosts it was granted
     Clock       tells the time
     Wanted      what a tool raises that must ask a person first
+    Later       what a tool raises whose call goes on by itself, elsewhere
+    Waited      a tool with which something goes on after it has raised one of them
 
 A driver maps its library's errors to SysError at its own edge, and lets nothing else out.
 It is cancelled by cancelling its task, and then leaves nothing behind.  Whoever writes a
@@ -123,6 +125,15 @@ class Wanted(SysError):  # noqa: N818 - a question, not a mistake
         self.question, self.form, self.state = question, form, state
 
 
+class Later(SysError):  # noqa: N818 - no mistake either
+    """The call goes on elsewhere, whatever becomes of us.  It is run again at once, with the `ticket`,
+    and after a restart too: who has a ticket follows the call and begins none."""
+
+    def __init__(self, ticket: str) -> None:
+        super().__init__(Code.UNAVAILABLE, "it goes on as a task elsewhere")
+        self.ticket = ticket
+
+
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """What a person answered to `Wanted`, and the state that came with the question."""
 
@@ -134,7 +145,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One call for a tool.  `workspace` is the process's own folder; `hosts` the names it may
     reach over the network; `caps` all it may, for a tool whose calls reach things that have rights of
     their own; `deadline_s` how long the call may take, in seconds; `reply` answers what the
-    tool asked when it was called before."""
+    tool asked when it was called before; `ticket` is what it said then about a call that goes on."""
 
     id: CallId
     pid: Pid
@@ -144,6 +155,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     caps: frozenset[Cap] = frozenset()
     deadline_s: float = 60.0
     reply: Reply | None = None
+    ticket: str = ""
 
 
 class Tool(Protocol):
@@ -168,6 +180,16 @@ class Reconciler(Protocol):
 
     async def reconcile(self, job: Job, prepared: bytes) -> tuple[Verdict, Any]:
         """Did it happen?  With DONE, also what `run` would have returned."""
+        ...
+
+
+@runtime_checkable
+class Waited(Protocol):
+    """A tool that keeps something open while a person is asked, or while a call goes on elsewhere."""
+
+    async def forsake(self, job: Job, *, declined: bool) -> None:
+        """Nobody waits for this call any more; `declined`: because a person said no to what it
+        asked.  Also said of calls that keep nothing."""
         ...
 
 

@@ -53,8 +53,9 @@ class OpenCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A call that was let in and has no answer yet.
 
     `blocked`: it waits for something inside the kernel (a message, a child, a time), at the
-    latest until `until` (microseconds).  `prepared` is what its driver wanted remembered,
-    `decision` what was decided about a call that waits for a person, `word` what he said.
+    latest until `until` (microseconds).  `prepared` is what its driver wanted remembered, `ticket`
+    by what it finds a call that goes on elsewhere, `decision` what was decided about a call that
+    waits for a person, `word` what he said.
     """
 
     id: CallId
@@ -67,6 +68,7 @@ class OpenCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stage: Stage = Stage.MADE
     decision: dict[str, Any] = {}
     word: str = ""
+    ticket: str = ""
 
 
 class Reservation(msgspec.Struct, frozen=True, kw_only=True):

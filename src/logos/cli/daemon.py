@@ -29,7 +29,7 @@ from logos.abi.errors import Code, SysError
 from logos.boot import Machine, boot, home, load_settings, settle
 from logos.cli import wire
 from logos.cli.client import socket_path
-from logos.cli.out import Out
+from logos.cli.out import COLUMNS, Out
 from logos.cli.registry import Asked
 from logos.cli.running import carry_out, first_of, own_words
 from logos.config import Loaded
@@ -150,6 +150,10 @@ class Daemon:
                     await connection.serve()
                 except* SysError as group:
                     await stream.send(refusal(first_of(group)))
+                except* LEFT:
+                    log.debug("a client left")
+                except* Exception:  # why: a client must not take the daemon down, whatever it sends
+                    log.exception("a client's connection ended badly")
 
 
 class _Connection:
@@ -204,7 +208,7 @@ class _Connection:
                 lambda fd, data: self._put(wire.OUT if fd == 1 else wire.ERR, data),
                 json=not terminal or "--json" in own_words(words),
                 colour=terminal and not plain,
-                width=int(columns),
+                width=(int(columns) or COLUMNS) if terminal else 0,
             ),
             cwd=Path(cwd),
             machine=self._machine,

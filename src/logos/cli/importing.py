@@ -64,7 +64,9 @@ def plan(paths: Sequence[str], cwd: Path) -> tuple[list[Found], list[Path]]:
         elif path.is_file():
             found.append(Found(path, f"{ROOT}/{path.name}"))
         else:
-            raise SysError(Code.NOT_FOUND, f"there is no file {given}")
+            raise SysError(
+                Code.NOT_FOUND, f"there is no file {given}", hint="name files or folders"
+            )
     return found, folders
 
 

@@ -10,7 +10,7 @@ import anyio
 from logos.abi.errors import Code, SysError
 from logos.boot import load_settings
 from logos.cli.client import show
-from logos.cli.out import Out
+from logos.cli.out import COLUMNS, Out
 from logos.cli.registry import Asked
 from logos.cli.running import carry_out
 
@@ -22,7 +22,7 @@ def main() -> int:
     words = sys.argv[1:]
     terminal = sys.stdout.isatty()
     colour = terminal and not os.environ.get("NO_COLOR")
-    columns = os.get_terminal_size().columns if terminal else 0
+    columns = (os.get_terminal_size().columns or COLUMNS) if terminal else 0
     out = Out(show, json=not terminal or "--json" in words, colour=colour, width=columns)
     try:
         here = Path.cwd()

@@ -7,8 +7,12 @@
     Out.error(error)         code, message, hint; returns the exit status
 
 JSON is what a pipe gets unless it asks for `--plain`; colour only a terminal gets.
+
+Invariant: a text of a model, a tool or a file colours a terminal at the most: whatever else would move its
+cursor, set its title or hide what stands there is shown, not obeyed.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,6 +21,9 @@ import msgspec
 from logos.abi.errors import SysError
 
 VERSION = 1
+
+COLUMNS = 100
+"""Of a terminal that does not say, and of no terminal."""
 
 STYLES = {
     "dim": "2",
@@ -38,8 +45,18 @@ STATUS_STYLE = {
 }
 
 
+_ORDERS = re.compile(
+    r"\x1b(?!\[[\d;]*m)|\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+)
+"""What a terminal obeys: control characters, save ends of lines and colours, and turns of direction."""
+
+
+def harmless(text: str) -> str:
+    return _ORDERS.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
 class Out:
-    """`write` takes a file descriptor (1 or 2) and bytes.  `width` is 0 when unknown."""
+    """`write` takes a file descriptor (1 or 2) and bytes.  `width` is 0 when it is no terminal."""
 
     def __init__(
         self, write: Callable[[int, bytes], None], *, json: bool, colour: bool, width: int = 0
@@ -47,7 +64,8 @@ class Out:
         self._write = write
         self.json = json
         self.colour = colour
-        self.width = width or 100
+        self.width = width or COLUMNS
+        self._terminal = width > 0
 
     def style(self, text: str, name: str) -> str:
         return f"\x1b[{STYLES[name]}m{text}\x1b[0m" if self.colour and name in STYLES else text
@@ -65,7 +83,8 @@ class Out:
             self.text(text + "\n")
 
     def text(self, text: str) -> None:
-        self._write(1, text.encode("utf-8", "replace"))
+        shown = harmless(text) if self._terminal else text
+        self._write(1, shown.encode("utf-8", "replace"))
 
     def raw(self, stream: int, data: bytes) -> None:
         """What a program wrote to 1 or 2, as it did."""
@@ -73,7 +92,7 @@ class Out:
 
     def note(self, text: str) -> None:
         if not self.json:
-            self._write(2, f"{text}\n".encode())
+            self._say(text)
 
     def progress(self, done: int, total: int, name: str) -> None:
         """A line that is written over, where there is a terminal."""
@@ -88,9 +107,9 @@ class Out:
         status = error.meaning.exit_status
         if self.json:
             self._line({"v": VERSION, "ok": False, "error": error_data(error)})
-        self._write(2, f"logos: {error.code}: {error.message}\n".encode())
+        self._say(f"logos: {error.code}: {error.message}".replace("\x1b", "\\x1b"))
         if error.hint:
-            self._write(2, f"hint: {error.hint}\n".encode())
+            self._say(f"hint: {error.hint}".replace("\x1b", "\\x1b"))
         return status
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]], data: Any) -> None:
@@ -113,6 +132,9 @@ class Out:
                     line = line.replace(word, self.style(word, STATUS_STYLE[word]), 1)
             self.text(line + "\n")
 
+    def _say(self, line: str) -> None:
+        self._write(2, f"{harmless(line)}\n".encode("utf-8", "replace"))
+
     def _line(self, value: Any) -> None:
         self._write(1, msgspec.json.encode(value) + b"\n")
 
@@ -122,11 +144,16 @@ def error_data(error: SysError) -> dict[str, Any]:
     return {
         "code": error.code,
         "exit": meaning.exit_status,
-        "message": error.message,
-        "hint": error.hint,
+        "message": _sayable(error.message),
+        "hint": _sayable(error.hint),
         "retryable": meaning.retryable,
         "retry_after_ms": None if error.retry_after_s is None else int(error.retry_after_s * 1000),
     }
+
+
+def _sayable(text: str) -> str:
+    """A message may quote what is no text, such as the name of a file."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _cell(value: Any) -> str:

@@ -8,6 +8,7 @@ describe(...)         the JSON Schema of one command, or of all
 
 import argparse
 import difflib
+import math
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,9 @@ from logos.cli.contract import contract
 from logos.cli.out import Out
 from logos.config import Loaded
 
+LARGEST = 2**63
+"""No number that a database keeps is as large."""
+
 
 @dataclass(frozen=True, slots=True)
 class Argument:
@@ -34,6 +38,7 @@ class Argument:
     choices: tuple[str, ...] = ()
     many: bool = False
     short: str = ""
+    least: int | None = None
 
     @property
     def key(self) -> str:
@@ -53,7 +58,14 @@ class Argument:
             extra["nargs"] = self._number()
         elif self.many:
             extra |= {"action": "append", "default": []}
-        parser.add_argument(*names, type=self.kind, help=self.help, **extra)
+        parser.add_argument(*names, type=self._read, help=self.help, **extra)
+
+    def _read(self, text: str) -> Any:
+        """Raise what argparse shows."""
+        value = _READ[self.kind](text)
+        if self.least is not None and value < self.least:
+            raise argparse.ArgumentTypeError(f"{text} is less than {self.least}")
+        return value
 
     def _number(self) -> str | None:
         if self.many:
@@ -65,9 +77,34 @@ class Argument:
         one: dict[str, Any] = {"type": names[self.kind]}
         if self.choices:
             one["enum"] = list(self.choices)
+        if self.least is not None:
+            one["minimum"] = self.least
         whole = {"type": "array", "items": one} if self.many else one
         spelt = {"x-option": self.name} if self.name.startswith("-") else {}
         return whole | {"description": self.help} | spelt
+
+
+def _whole(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    if abs(number) >= LARGEST:
+        raise argparse.ArgumentTypeError(f"{text} is too large")
+    return number
+
+
+def _real(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
+    return number
+
+
+_READ: dict[type, Callable[[str], Any]] = {str: str, int: _whole, float: _real}
 
 
 async def _none() -> AsyncIterator[int]:
@@ -126,7 +163,7 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class Command:
     """`effect` is read or write; an `idempotent` one may be repeated; a `stream` answers line by
-    line."""
+    line.  One that `leaves` ends by itself when the person presses Ctrl-C; any other is stopped."""
 
     name: str
     summary: str
@@ -135,6 +172,7 @@ class Command:
     effect: str = "read"
     idempotent: bool = True
     stream: bool = False
+    leaves: bool = False
     details: str = ""
 
     @property
@@ -211,6 +249,8 @@ def parsed(command: Command, words: Sequence[str]) -> argparse.Namespace:
     if "--" in own:
         cut = own.index("--")
         own, tail = own[:cut], own[cut + 1 :]
+    # argparse takes every `--` for its own, also one that is a value
+    own = [word.removesuffix("--") + _DASHES if word.endswith("=--") else word for word in own]
     options, places = _Parser(prog=f"logos {command.name}", add_help=False), parser(command)
     for argument in command.options:
         if argument.name.startswith("-"):
@@ -218,16 +258,14 @@ def parsed(command: Command, words: Sequence[str]) -> argparse.Namespace:
     found, rest = options.parse_known_args(own)
     if unknown := [word for word in rest if _OPTION.match(word)]:
         places.error(f"unrecognized arguments: {' '.join(unknown)}")
-    # argparse takes every `--` for its own, also one that is somebody else's
     kept = [_DASHES if word == "--" else word for word in tail]
     words = [*rest, *kept]
     given = places.parse_args(["--", *words] if words else [])
     for argument in command.arguments:
-        if not argument.name.startswith("-"):
-            value = getattr(given, argument.key)
-            if isinstance(value, list):
-                value = ["--" if word == _DASHES else word for word in value]
-            setattr(found, argument.key, value)
+        value = getattr(found if argument.name.startswith("-") else given, argument.key)
+        if isinstance(value, list):
+            value = ["--" if word == _DASHES else word for word in value]
+        setattr(found, argument.key, "--" if value == _DASHES else value)
     return found
 
 

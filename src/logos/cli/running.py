@@ -10,6 +10,8 @@ from argparse import Namespace
 from collections.abc import Sequence
 from importlib.metadata import version
 
+import anyio
+
 from logos.abi.errors import Code, SysError
 from logos.cli.commands import COMMANDS, GROUPS
 from logos.cli.contract import plan
@@ -22,18 +24,47 @@ async def carry_out(words: Sequence[str], asked: Asked) -> int:
     """This is where a command's exception becomes an exit status."""
     try:
         return await _dispatch(list(words), asked)
-    except SysError as error:
-        return asked.out.error(error)
     except Exception as error:  # why: a bug in one command must not take the daemon down
-        if isinstance(error, ExceptionGroup) and (known := error.split(SysError)[0]):
-            return asked.out.error(first_of(known))
-        log.exception("bug in a command: %s", words)
-        bug = SysError(
-            Code.INTERNAL,
-            f"a bug: {type(error).__name__}: {error}",
-            hint="daemon.log in the home has the trace; please report it",
-        )
-        return asked.out.error(bug)
+        if (told := _known(error)) is None:
+            log.exception("bug in a command: %s", words)
+            told = SysError(
+                Code.INTERNAL,
+                f"a bug: {type(error).__name__}: {error}",
+                hint="daemon.log in the home has the trace; please report it",
+            )
+        return asked.out.error(_with_hint(told, words))
+
+
+def _known(error: Exception) -> SysError | None:
+    """What went wrong, of all that did, as a person is told it; None: we do not know."""
+    while isinstance(error, ExceptionGroup):
+        known, others = error.split(SysError)
+        error = first_of(known) if known else (others or error).exceptions[0]
+    if isinstance(error, SysError):
+        return error
+    if isinstance(error, OSError) and error.filename is not None:
+        return _of_a_file(error)
+    return None
+
+
+def _with_hint(error: SysError, words: Sequence[str]) -> SysError:
+    """Nobody is left without something to try."""
+    if not error.hint:
+        named = " ".join(words[:2]) if " ".join(words[:2]) in COMMANDS else " ".join(words[:1])
+        error.hint = f"logos {named} --help" if named in COMMANDS else "logos --help"
+    return error
+
+
+def _of_a_file(error: OSError) -> SysError:
+    """What the system says of a file that was named."""
+    name, why = error.filename, error.strerror
+    match error:
+        case FileNotFoundError():
+            return SysError(Code.NOT_FOUND, f"there is no {name}", hint="look at how it is spelt")
+        case PermissionError():
+            return SysError(Code.DENIED, f"{name}: {why}", hint="take one this user may use")
+        case _:
+            return SysError(Code.INVALID, f"{name}: {why}", hint="take another file")
 
 
 def first_of(group: BaseExceptionGroup[SysError]) -> SysError:
@@ -46,6 +77,13 @@ def first_of(group: BaseExceptionGroup[SysError]) -> SysError:
 
 async def _dispatch(words: list[str], asked: Asked) -> int:
     out = asked.out
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise SysError(
+                Code.INVALID, f"{word!r} is not text", hint="names and texts are in UTF-8"
+            ) from None
     match [word for word in own_words(words) if word not in ("--json", "--plain")]:
         case [] | ["--help"] | ["-h"] | ["help"]:
             out.text(usage())
@@ -84,7 +122,26 @@ async def _run(command: Command, words: list[str], arguments: Namespace, asked: 
         said = plan(command.schema(), vars(arguments))
         out.data(said, f"would do: {command.summary}; nothing but the arguments was looked at")
         return 0
-    return await command.run(asked)
+    return await (command.run(asked) if command.leaves else _until_interrupted(command, asked))
+
+
+async def _until_interrupted(command: Command, asked: Asked) -> int:
+    """Raise `cancelled` when the person presses Ctrl-C: what has been done by then stays."""
+    status: int | None = None
+    async with anyio.create_task_group() as tasks:
+
+        async def stop() -> None:
+            await asked.interrupted.wait()
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(stop)
+        status = await command.run(asked)
+        tasks.cancel_scope.cancel()
+    if status is None:
+        raise SysError(
+            Code.CANCELLED, "stopped", hint="what was done by then stays: see `logos ps -a`"
+        )
+    return status
 
 
 def own_words(words: list[str]) -> list[str]:

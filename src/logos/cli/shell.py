@@ -24,7 +24,7 @@ from logos.abi.errors import Code, SysError
 from logos.abi.events import AnyEvent
 from logos.cli.client import home, show
 from logos.cli.commands import COMMANDS
-from logos.cli.out import Out
+from logos.cli.out import COLUMNS, Out
 from logos.cli.registry import parsed
 from logos.cli.shown import line
 
@@ -189,7 +189,8 @@ def main() -> int:
     terminal = sys.stdout.isatty()
     words = sys.argv[1:]
     colour = terminal and not os.environ.get("NO_COLOR")
-    out = Out(show, json=not terminal or "--json" in words, colour=colour)
+    columns = (os.get_terminal_size().columns or COLUMNS) if terminal else 0
+    out = Out(show, json=not terminal or "--json" in words, colour=colour, width=columns)
     try:
         arguments = parsed(COMMANDS["sh"], words)
     except SysError as error:

@@ -12,6 +12,7 @@ anywhere could make it ask.
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 
 from msgspec.structs import replace
@@ -103,6 +104,7 @@ def _secret(headers: Mapping[str, str]) -> str:
     return bearer or headers.get("x-api-key", "") or headers.get("api-key", "")
 
 
+@lru_cache(maxsize=256)
 def _loopback(host: str) -> bool:
     try:
         return not host or ip_address(host).is_loopback

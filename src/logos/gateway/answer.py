@@ -10,7 +10,6 @@ goes out, and again every few seconds, until there is something to say.
 import hashlib
 from collections.abc import Callable
 
-import anyio
 from msgspec.structs import replace
 
 from logos.abi.errors import Code, SysError
@@ -50,20 +49,18 @@ class Talking:
         understood = dialect.understand(await ask.body(), self._resolve)
         after = await self._stored.after(client.name, understood.given)
         wanted = self._wanted(ask, client, understood, after)
-        if not wanted.messages:
+        if not (wanted.before or wanted.said):
             raise SysError(Code.INVALID, "there is nothing to answer", hint="send a message")
         async with self._turns.begin(client, wanted) as exchange:
             ask.extra.append((b"x-logos-pid", str(exchange.pid).encode()))
             answer = _Answer(ask, dialect, understood, exchange, self._every)
             answer.created = self._now() // MICRO
             failure: SysError | None = None
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(_until_left, ask, tasks.cancel_scope)
+            async with ask.while_there():
                 try:
                     await answer.give()
                 except SysError as error:
                     failure = error
-                tasks.cancel_scope.cancel()
         if failure is not None:
             raise failure
 
@@ -75,17 +72,13 @@ class Talking:
         if ask.headers.get(SESSIONS[0]) == OFF:
             options = replace(options, bare=True)
         return Wanted(
-            (*after.before, *understood.messages),
+            understood.said,
             options,
             after.seed or _seed(ask, client),
             again=ask.headers.get("x-stainless-retry-count", "0") != "0",
             named=after.named,
+            before=after.before,
         )
-
-
-async def _until_left(ask: Ask, scope: anyio.CancelScope) -> None:
-    await ask.left()
-    scope.cancel()
 
 
 def _seed(ask: Ask, client: Client) -> bytes:

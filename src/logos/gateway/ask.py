@@ -1,7 +1,7 @@
 """One HTTP request, and its answer.
 
     Ask.body()            all of it, bounded in size and in time
-    Ask.left()            return when the client has hung up
+    Ask.while_there()     what is done meanwhile is cancelled when the client hangs up
     Ask.reply(...)        a whole answer
     Ask.begin, Ask.send   an answer in pieces
     Gone                  nobody is left to be told anything
@@ -9,7 +9,15 @@
 A client that stops reading is given up after a while, so that it holds nothing for ever.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    MutableMapping,
+)
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeAlias
 
 import anyio
@@ -35,11 +43,39 @@ JSON = b"application/json"
 PROGRAM = "logos.program"
 """In a scope that no socket made: the process whose program asks."""
 
+PEER = "logos.peer"
+"""In the scope of a request that came over a socket: who is at its other end."""
+
 SSE = b"text/event-stream; charset=utf-8"
 
 
 class Gone(Exception):  # noqa: N818 - a state of the world, not a mistake
     """The client has hung up."""
+
+
+class Peer:
+    """The other end of a connection.  `stalled` says whether what is sent would have to wait."""
+
+    def __init__(self, stalled: Callable[[], bool]) -> None:
+        self.stalled = stalled
+        self._gone = False
+        self._leaving: set[Callable[[], None]] = set()
+
+    @contextmanager
+    def there(self, left: Callable[[], None]) -> Iterator[None]:
+        """`left` is called when it hangs up before this is left, or has hung up."""
+        self._leaving.add(left)
+        try:
+            if self._gone:
+                left()
+            yield
+        finally:
+            self._leaving.discard(left)
+
+    def hang_up(self) -> None:
+        self._gone = True
+        for left in tuple(self._leaving):
+            left()
 
 
 class Ask:
@@ -55,6 +91,7 @@ class Ask:
         self.extra: list[Header] = []
         self._receive = receive
         self._send = send
+        self._peer: Peer | None = scope.get(PEER)
 
     async def body(self) -> bytes:
         """Raise `invalid` when it is too long, `timeout` when it does not come, Gone."""
@@ -74,9 +111,21 @@ class Ask:
                     return b"".join(pieces)
         raise SysError(Code.TIMEOUT, f"the body did not come within {BODY_S:.0f} s")
 
-    async def left(self) -> None:
+    @asynccontextmanager
+    async def while_there(self) -> AsyncGenerator[None]:
+        if self._peer is not None:
+            with anyio.CancelScope() as scope, self._peer.there(scope.cancel):
+                yield
+            return
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._until_left, tasks.cancel_scope)
+            yield
+            tasks.cancel_scope.cancel()
+
+    async def _until_left(self, scope: anyio.CancelScope) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
+        scope.cancel()
 
     async def reply(
         self, status: int, body: bytes, kind: bytes = JSON, headers: Iterable[Header] = ()
@@ -102,6 +151,9 @@ class Ask:
 
     async def _put(self, message: dict[str, Any]) -> None:
         try:
+            if self._peer is not None and not self._peer.stalled():
+                await self._send(message)  # it has room for this: nothing is waited for
+                return
             with anyio.fail_after(STALL_S):
                 await self._send(message)
         except (TimeoutError, OSError):

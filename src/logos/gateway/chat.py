@@ -1,5 +1,6 @@
 """OpenAI's Chat Completions.  Satisfies Dialect."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -40,7 +41,16 @@ from logos.gateway.dialect import (
     whole,
 )
 from logos.gateway.faults import openai_error
-from logos.gateway.shapes import Call, ChatRequest, ChatSaid, Function, PieceRead, ToolRead
+from logos.gateway.prefix import Read, Said
+from logos.gateway.shapes import (
+    Call,
+    ChatRead,
+    ChatRequest,
+    ChatSaid,
+    Function,
+    PieceRead,
+    ToolRead,
+)
 from logos.gateway.translate import chat_extra
 
 ROLES = {
@@ -76,13 +86,13 @@ class Chat:
 
     def understand(self, body: bytes, resolve: Resolve) -> Understood:
         found = fields(body)
-        asked = typed(body, ChatRequest, "the body")
+        asked = typed(body, ChatRead, "the body")
         refuse(found, REFUSED)
         if asked.n not in (None, 1):
             raise SysError(Code.INVALID, "n: a conversation has one answer", hint="ask n times")
         model = asked.model
         upstream = resolve(model)
-        system, messages = split_system([_message(one) for one in asked.messages])
+        system, said = instructed((), asked.messages, _read)
         tools, plain = _tools(asked.tools or [])
         extra = chat_extra(rest(found, KNOWN), upstream.dialect)
         if not plain and upstream.dialect == self.name:
@@ -100,7 +110,7 @@ class Chat:
         also = asked.stream_options
         return Understood(
             model=model,
-            messages=messages,
+            said=said,
             options=options,
             stream=bool(asked.stream),
             usage=bool(also and also.include_usage),
@@ -224,6 +234,24 @@ def split_system(
         if message.role is not Role.SYSTEM:
             return tuple(said[:at]), tuple(said[at:])
     return tuple(said[:-1]), tuple(said[-1:])
+
+
+def instructed(
+    system: Sequence[Message], raws: Sequence[msgspec.Raw], read: Read
+) -> tuple[tuple[Message, ...], Said]:
+    """The same where not all is read."""
+    front = list(system)
+    for place, raw in enumerate(raws):
+        found = read(place, raw)
+        if any(message.role is not Role.SYSTEM for message in found):
+            return tuple(front), Said(raws[place:], read, place)
+        front += found
+    before, last = split_system(front)
+    return before, Said.of(last)
+
+
+def _read(place: int, raw: msgspec.Raw) -> tuple[Message]:
+    return (_message(typed(raw, ChatSaid, f"messages[{place}]")),)
 
 
 def _message(said: ChatSaid) -> Message:

@@ -20,6 +20,7 @@ from msgspec import Meta
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Thought
 from logos.abi.messages import AnyDelta, Image, Message, Opaque, Options, Text, Usage
+from logos.gateway.prefix import Said
 
 T = TypeVar("T")
 
@@ -41,12 +42,12 @@ Resolve: TypeAlias = Callable[[str], Upstream]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Understood:
-    """`messages` are without the instructions in front, which are in `options`.  `usage`: a stream
+    """`said` is without the instructions in front, which are in `options`.  `usage`: a stream
     is to end with what it cost.  `given`: fields that an answer repeats.  `forward`: the
     model's provider speaks this dialect, too."""
 
     model: str
-    messages: tuple[Message, ...]
+    said: Said
     options: Options
     stream: bool = False
     usage: bool = False

@@ -19,6 +19,9 @@ from logos.abi.ids import Pid, Seq
 from logos.abi.messages import AnyDelta
 from logos.kernel import Kernel
 
+KINDS = ("asked", "thought", "interrupted", "exited")
+"""What is listened for: the beginning of an answer, and its end."""
+
 LOOK_S = 1.0
 """How often the journal is looked at when nothing is heard."""
 
@@ -41,7 +44,7 @@ class Line:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._queue: deque[Heard | Happened] = deque()
-        self._more = anyio.Event()
+        self._more: anyio.Event | None = None
         self._stops: list[Callable[[], None]] = []
         self._pid = Pid(0)
         self.seen = Seq(0)
@@ -49,7 +52,7 @@ class Line:
     def meet(self, pid: Pid, after: Seq = Seq(0)) -> None:  # noqa: B008 - a number
         self._pid, self.seen = pid, after
         self._stops.append(self._kernel.listen(pid, self._hear))
-        self._stops.append(self._kernel.attend(pid, self._witness))
+        self._stops.append(self._kernel.attend(pid, self._witness, KINDS))
 
     async def join(self, pid: Pid) -> bool:
         """Whether it still is at what it was told last, or has answered it."""
@@ -64,19 +67,23 @@ class Line:
                 since.append(Happened(told.row.seq, told.event))
         finally:
             early()
-        self._stops.append(self._kernel.attend(pid, self._witness))
+        self._stops.append(self._kernel.attend(pid, self._witness, KINDS))
         for seq, event in (*since, *heard):
             self._witness(seq, event)
         return not any(map(_gave_up, self._queue))
 
     def _hear(self, began: Seq, delta: AnyDelta) -> None:
         self._queue.append(Heard(began, delta))
-        self._more.set()
+        self._wake()
 
     def _witness(self, seq: Seq, event: AnyEvent) -> None:
         if seq > self.seen:
             self.seen = seq
             self._queue.append(Happened(seq, event))
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._more is not None:
             self._more.set()
 
     @property
@@ -86,6 +93,8 @@ class Line:
 
     async def next(self, within: float) -> Heard | Happened | None:
         """Seconds."""
+        if self._queue:
+            return self._queue.popleft()
         until = anyio.current_time() + within
         while not self._queue:
             rest = until - anyio.current_time()

@@ -22,7 +22,7 @@ from logos.abi.messages import (
     ToolSpec,
     Usage,
 )
-from logos.gateway.chat import split_system
+from logos.gateway.chat import instructed
 from logos.gateway.dialect import (
     NULL,
     Answering,
@@ -139,11 +139,8 @@ class _Metadata(msgspec.Struct):
     user_id: str | None = None
 
 
-class MessagesRequest(msgspec.Struct):
-    """What is looked at.  Anything else is the provider's."""
-
+class _Fields(msgspec.Struct, kw_only=True):
     model: str
-    messages: Annotated[list[_Said], Meta(min_length=1)]
     system: str | list[_Words] | None = None
     stream: bool | None = None
     tools: list[Tool] | None = None
@@ -155,6 +152,18 @@ class MessagesRequest(msgspec.Struct):
     metadata: _Metadata | None = None
 
 
+class MessagesRequest(_Fields, kw_only=True):
+    """What is looked at.  Anything else is the provider's."""
+
+    messages: Annotated[list[_Said], Meta(min_length=1)]
+
+
+class _Read(_Fields, kw_only=True):
+    """The same; messages are read one by one, where they are new."""
+
+    messages: Annotated[list[msgspec.Raw], Meta(min_length=1)]
+
+
 KNOWN = known(MessagesRequest, "tool_choice", "output_config", "metadata")
 
 
@@ -164,13 +173,10 @@ class Messages:
 
     def understand(self, body: bytes, resolve: Resolve) -> Understood:
         found = fields(body)
-        asked = typed(body, MessagesRequest, "the body")
+        asked = typed(body, _Read, "the body")
         model = asked.model
         upstream = resolve(model)
-        said: list[Message] = _system(asked.system)
-        for one in asked.messages:
-            said += _messages(one)
-        system, messages = split_system(said)
+        system, said = instructed(_system(asked.system), asked.messages, _read)
         extra = messages_extra(rest(found, KNOWN), upstream.dialect)
         if upstream.dialect == PROVIDER:
             extra |= _as_written(found)
@@ -185,7 +191,7 @@ class Messages:
         )
         return Understood(
             model=model,
-            messages=messages,
+            said=said,
             options=options,
             stream=bool(asked.stream),
             forward=upstream.dialect == PROVIDER,
@@ -289,6 +295,10 @@ def _system(content: str | list[_Words] | None) -> list[Message]:
         return [Message(role=Role.SYSTEM, content=(Text(text=content),))] if content else []
     parts = tuple(Text(text=block.text) for block in content if block.text)
     return [Message(role=Role.SYSTEM, content=parts)] if parts else []
+
+
+def _read(place: int, raw: msgspec.Raw) -> list[Message]:
+    return _messages(typed(raw, _Said, f"messages[{place}]"))
 
 
 def _messages(said: _Said) -> list[Message]:

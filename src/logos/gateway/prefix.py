@@ -2,17 +2,106 @@
 
     chain(seed, messages)     a hash for each length of the conversation, the seed's first
     extend(head, message)     one message more
+    Said                      what a client says, read from where somebody asks for it
+    Heads                     where conversations stood that come again in the same bytes
 
 A client sends everything again with each turn.  What it sends is compared by what it says, not by
-its bytes: libraries leave out what is empty, join pieces of text and write JSON anew.
+its bytes: libraries leave out what is empty, join pieces of text and write JSON anew.  But most
+clients send the same bytes again, and what came in the same bytes says the same: then only what
+follows is read.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain as joined
+from typing import TypeAlias
 
 import msgspec
 
 from logos.abi.messages import AnyPart, Image, Message, Opaque, Role, Text, ToolCall, ToolResult
+
+MOST = 20_000
+"""Prefixes remembered: 150 bytes each."""
+
+Read: TypeAlias = Callable[[int, msgspec.Raw], Sequence[Message]]
+"""The messages of one, and its place.  Raise `invalid`."""
+
+
+class Said:
+    """`raws` are the messages as they came; one of them may be several of ours, or none.  `first` is
+    how many there were before them."""
+
+    def __init__(self, raws: Sequence[msgspec.Raw], read: Read, first: int = 0) -> None:
+        self._raws = raws
+        self._first = first
+        self._read = read
+        self._known: list[Sequence[Message] | None] = [None] * len(raws)
+
+    @classmethod
+    def of(cls, messages: Sequence[Message]) -> "Said":
+        """What was read before."""
+        said = cls((), lambda _, __: ())
+        said._known = [messages]
+        return said
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether its bytes are known."""
+        return bool(self._raws)
+
+    def __bool__(self) -> bool:
+        return any(self._at(place) for place in range(len(self._known)))
+
+    def since(self, place: int = 0) -> tuple[Message, ...]:
+        """The messages of what came there and later."""
+        return tuple(joined.from_iterable(map(self._at, range(place, len(self._known)))))
+
+    def answer(self) -> int:
+        """The place of the last answer that is repeated, or 0."""
+        for place in range(len(self._raws) - 1, 0, -1):
+            if any(message.role is Role.ASSISTANT for message in self._at(place)):
+                return place
+        return 0
+
+    def keys(self, seed: bytes, place: int) -> tuple[bytes, bytes]:
+        """The hash of the bytes of all that came before that place, and of all bytes."""
+        digest = hashlib.sha256(b"\0".join((seed, *self._raws[:place])))
+        before = digest.digest()
+        digest.update(b"\0".join((b"", *self._raws[place:])))
+        return before, digest.digest()
+
+    def _at(self, place: int) -> Sequence[Message]:
+        found = self._known[place]
+        if found is None:
+            found = self._known[place] = self._read(self._first + place, self._raws[place])
+        return found
+
+
+class Heads:
+    """A memory of `chain` and nothing else: what is not in it is computed."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._heads: OrderedDict[bytes, bytes] = OrderedDict()
+
+    def since_answer(self, seed: bytes, said: Said) -> tuple[list[bytes], Sequence[Message]] | None:
+        """The end of the chain from where it is remembered, and the messages that are hashed in it."""
+        place = said.answer()
+        if not place or (head := self._heads.get(said.keys(seed, place)[0])) is None:
+            return None
+        messages = said.since(place)
+        return chain(head, messages), messages
+
+    def keep(self, seed: bytes, said: Said, head: bytes) -> None:
+        """It is the end of the chain."""
+        if not said.repeatable:
+            return
+        key = said.keys(seed, 0)[1]
+        self._heads[key] = head
+        self._heads.move_to_end(key)
+        if len(self._heads) > self._most:
+            self._heads.popitem(last=False)
 
 
 def chain(seed: bytes, messages: Iterable[Message]) -> list[bytes]:

@@ -36,6 +36,7 @@ from logos.gateway.dialect import (
 )
 from logos.gateway.faults import openai_error
 from logos.gateway.items import ResponsesVoice, response
+from logos.gateway.prefix import Said
 from logos.gateway.shapes import No, Piece
 from logos.gateway.translate import chat_extra, json_schema
 
@@ -176,7 +177,7 @@ class Responses:
         given["_kinds"] = {spec.name: tool for spec, tool in tools}
         return Understood(
             model=model,
-            messages=messages,
+            said=Said.of(messages),
             options=options,
             stream=bool(asked.stream),
             given=given,

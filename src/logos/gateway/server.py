@@ -16,6 +16,8 @@ import anyio
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from logos.gateway.ask import PEER, Peer
+
 HEAD_BYTES = 64 << 10
 """The longest head of a request."""
 
@@ -29,6 +31,35 @@ TICK_S = 1.0
 """How often the server looks at its clock."""
 
 
+class _Joined:
+    """A transport that sends the head of an answer together with what follows at once."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._held = b""
+
+    def write(self, data: bytes) -> None:
+        if self._held:
+            data, self._held = self._held + data, b""
+        elif data.startswith(b"HTTP/1.1 "):
+            self._held = data
+            self._loop.call_soon(self._flush)
+            return
+        self._transport.write(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._held:
+            data, self._held = self._held, b""
+            self._transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 class _Protocol(HttpToolsProtocol):
     """Counts what comes before a request's body."""
 
@@ -36,7 +67,8 @@ class _Protocol(HttpToolsProtocol):
     _patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(_Joined(transport, self.loop))  # type: ignore[arg-type]
+        self._peer = Peer(lambda: self.flow.write_paused)
         self._wait()
 
     def data_received(self, data: bytes) -> None:
@@ -55,6 +87,7 @@ class _Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope[PEER] = self._peer  # type: ignore[literal-required]
         if self._patience is None:
             self._wait()
 
@@ -65,6 +98,7 @@ class _Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._rest()
         super().connection_lost(exc)
+        self._peer.hang_up()
 
     def _wait(self) -> None:
         self._head = 0

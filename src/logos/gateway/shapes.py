@@ -1,6 +1,6 @@
 """What is looked at of a request in OpenAI's words.  Pure.
 
-    ChatRequest          all of it, for Chat Completions
+    ChatRequest          all of it, for Chat Completions; ChatRead is how it is read
     Piece, Tool, ...     what is read again later, one by one, and how it must look
 
 These say what a request may look like, to whoever decodes it and to whoever describes the API.
@@ -113,11 +113,8 @@ One = Annotated[float, Meta(extra_json_schema={"minimum": 1, "maximum": 1})]
 No = Annotated[bool, Meta(extra_json_schema={"const": False})]
 
 
-class ChatRequest(msgspec.Struct):
-    """What is looked at.  Anything else is the provider's."""
-
+class _ChatFields(msgspec.Struct, kw_only=True):
     model: str
-    messages: Annotated[list[ChatSaid], Meta(min_length=1)]
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     tools: list[Tool] | None = None
@@ -132,6 +129,18 @@ class ChatRequest(msgspec.Struct):
     response_format: Format | None = None
     reasoning_effort: str | None = None
     user: str | None = None
+
+
+class ChatRequest(_ChatFields, kw_only=True):
+    """What is looked at.  Anything else is the provider's."""
+
+    messages: Annotated[list[ChatSaid], Meta(min_length=1)]
+
+
+class ChatRead(_ChatFields, kw_only=True):
+    """The same; messages are read one by one, where they are new."""
+
+    messages: Annotated[list[msgspec.Raw], Meta(min_length=1)]
 
 
 class EmbeddingsRequest(msgspec.Struct):

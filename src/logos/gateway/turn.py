@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import anyio
 
@@ -36,7 +37,7 @@ from logos.gateway.access import Client, agent_name
 from logos.gateway.dialect import encode
 from logos.gateway.line import Happened, Heard, Line
 from logos.gateway.past import Past
-from logos.gateway.prefix import chain, extend
+from logos.gateway.prefix import Heads, Said, chain, extend
 from logos.gateway.talks import Talk, Talks
 from logos.kernel import Kernel, Payer, Turn
 
@@ -47,13 +48,26 @@ SETTLE_S = 10.0
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """`seed` keeps conversations apart that must not meet, or is where one stands.  `again`: a
-    client library repeats what it got no answer to.  `named`: only what is new is said."""
+    client library repeats what it got no answer to.  `named`: only what is new is said.  `before`
+    is what another response was about, which this one goes on with."""
 
-    messages: Sequence[Message]
+    said: Said
     options: Options
     seed: bytes
     again: bool = False
     named: bool = False
+    before: Sequence[Message] = ()
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        return (*self.before, *self.said.since())
+
+
+class Found(NamedTuple):
+    """A conversation, and what it has not heard yet."""
+
+    talk: Talk
+    rest: Sequence[Message]
 
 
 class Exchange:
@@ -129,6 +143,7 @@ class Turns:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self.talks = Talks()
+        self._heads = Heads()
         self.past = Past(kernel)
         self._known: set[str] = set()
         self._looking = anyio.Lock()
@@ -136,18 +151,16 @@ class Turns:
     @asynccontextmanager
     async def begin(self, client: Client, wanted: Wanted) -> AsyncGenerator[Exchange]:
         await self._remember(client, wanted)
-        named = self.talks.named(wanted.seed) if wanted.named else None
-        heads = chain(named.head if named else wanted.seed, wanted.messages)
-        if wanted.again and (talk := self.talks.answered(heads[-1])) and talk.answer:
+        head, found = self._found(wanted)
+        if wanted.again and (talk := self.talks.answered(head)) and talk.answer:
             yield Exchange(Line(self._kernel), talk)
             return
-        talk, length = self.talks.find(heads) if not wanted.options.bare else (None, 0)
         line = Line(self._kernel)
         try:
-            under_way = await self._under_way(heads[-1], line) if wanted.again else None
-            talk = under_way or await self._tell(client, wanted, (talk, length), line)
+            under_way = await self._under_way(head, line) if wanted.again else None
+            talk = under_way or await self._tell(client, wanted, found, line)
             talk.owner, talk.busy = client.name, True
-            self._stands(talk, heads[-1])
+            self._stands(talk, head)
             exchange = Exchange(line, talk)
             try:
                 yield exchange
@@ -155,6 +168,23 @@ class Turns:
                 await self._end(exchange, talk, line)
         finally:
             line.close()
+
+    def _found(self, wanted: Wanted) -> tuple[bytes, Found | None]:
+        """The hash of all that was said, and the conversation that has heard the most of it."""
+        seed, said = wanted.seed, wanted.said
+        plain = not (wanted.named or wanted.before or wanted.options.bare)
+        if plain and (known := self._heads.since_answer(seed, said)) is not None:
+            heads, messages = known
+            talk, length = self.talks.find(heads)
+            if talk is not None:
+                self._heads.keep(seed, said, heads[-1])
+                return heads[-1], Found(talk, messages[length:])
+        named = self.talks.named(seed) if wanted.named else None
+        heads = chain(named.head if named else seed, wanted.messages)
+        if plain:
+            self._heads.keep(seed, said, heads[-1])
+        talk, length = self.talks.find(heads) if not wanted.options.bare else (None, 0)
+        return heads[-1], None if talk is None else Found(talk, wanted.messages[length:])
 
     async def _under_way(self, head: bytes, line: Line) -> Talk | None:
         """A node died when it was asked this, and it is being asked again: that is the answer."""
@@ -188,8 +218,7 @@ class Turns:
         """After a restart a client that comes back is found in the journals, once."""
         if client.name in self._known:
             return
-        spoken = any(message.role is Role.ASSISTANT for message in wanted.messages)
-        if spoken or wanted.named or wanted.again:
+        if wanted.named or wanted.again or any(map(_answered, wanted.messages)):
             await self.remember(client)
 
     async def remember(self, client: Client) -> None:
@@ -203,15 +232,13 @@ class Turns:
                     self.talks.stands(talk, talk.head)
             self._known.add(client.name)
 
-    async def _tell(
-        self, client: Client, wanted: Wanted, found: tuple[Talk | None, int], line: Line
-    ) -> Talk:
-        talk, length = found
+    async def _tell(self, client: Client, wanted: Wanted, found: Found | None, line: Line) -> Talk:
         before: list[Message] = []
         digest = hashlib.sha256(encode(wanted.options)).digest()
-        if talk is not None:
+        if found is not None:
+            talk = found.talk
             options = None if talk.options == digest else wanted.options
-            turn = Turn(tuple(wanted.messages[length:]), options)
+            turn = Turn(tuple(found.rest), options)
             line.meet(talk.pid, talk.seen)
             try:
                 await self._kernel.tell(talk.pid, turn)
@@ -266,6 +293,10 @@ class Turns:
         except SysError as error:
             if error.code not in (Code.STATE, Code.NOT_FOUND):
                 raise
+
+
+def _answered(message: Message) -> bool:
+    return message.role is Role.ASSISTANT
 
 
 def deltas(thought: Thought) -> list[AnyDelta]:

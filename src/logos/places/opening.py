@@ -251,6 +251,9 @@ class _Own:
     async def call(self, job: Job, tool: str, arguments: msgspec.Raw) -> msgspec.Raw:
         return await self._at(job.workspace).call(job, tool, arguments)
 
+    async def forsake(self, job: Job, *, declined: bool) -> None:
+        await self._at(job.workspace).forsake(job, declined=declined)
+
     async def stop(self) -> None:
         for server in self._servers.values():
             await server.stop()

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from logos.abi.agent import Agent, Approvals, InDoubt, Limits
+from logos.abi.agent import Agent, Approvals, InDoubt, Limits, Recalls
 from logos.abi.errors import Code, SysError
 from logos.abi.rights import Cap, attenuates, parse
 from logos.programs import quantities
@@ -24,7 +24,7 @@ from logos.programs.toolnames import calls_named, defaults, verb_of
 
 KEYS = (
     "name", "description", "model", "tools", "allow", "deny", "limits", "resident", "in_doubt",
-    "approvals", "max_output", "skills",
+    "approvals", "max_output", "skills", "recalls",
 )  # fmt: skip
 ALIASES = {"disallowedTools": "deny", "disallowed-tools": "deny", "allowed-tools": "tools"}
 IGNORED = frozenset(
@@ -84,6 +84,7 @@ def parse_agent(text: str, *, source: str = "agent.md") -> Agent:
         in_doubt=InDoubt(reader.choice("in_doubt", InDoubt.TELL, tuple(InDoubt))),
         approvals=Approvals(reader.choice("approvals", Approvals.ASK, tuple(Approvals))),
         resident=reader.flag("resident"),
+        recalls=Recalls(reader.choice("recalls", Recalls.SAID, tuple(Recalls))),
         max_output=int(reader.quantity("max_output", quantities.number, 4096)),
     )
 

@@ -135,7 +135,7 @@ class Store:
         self._settings = settings
         self._fault = fault
         self._free: list[Any] = []
-        self._slots = anyio.Semaphore(settings.pool)
+        self._slots = anyio.Semaphore(settings.pool, fast_acquire=True)
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Cursor]:

@@ -7,7 +7,9 @@ is a new event, and a change of shape is a new class with an upcaster
 
     Spawned                               the first event of every process
     Asked Thought Interrupted             a thought: begun, had, cut short
+    Vectored                              texts of a client's were made vectors
     Called Blocked Returned Failed        a system call: let in, waiting, answered, refused or failed
+    Deferred                              a call goes on by itself where it was made
     Reached                               the network, by the program of a call: allowed or refused
     Held Decided                          a call that waits for a person: asked about, answered
     Agreed                                at init: an answer that holds from now on
@@ -31,6 +33,7 @@ from logos.abi.events.calling import (
     Blocked,
     Called,
     Decided,
+    Deferred,
     Failed,
     Held,
     Reached,
@@ -51,19 +54,21 @@ from logos.abi.events.life import (
     Warned,
 )
 from logos.abi.events.memory import Compacted, Forgot, Linked, PagedIn, Pinned, Remembered
-from logos.abi.events.thinking import Asked, Interrupted, Thought
+from logos.abi.events.thinking import Asked, Interrupted, Thought, Vectored
 
 AnyEvent = (
     Spawned
     | Asked
     | Thought
     | Interrupted
+    | Vectored
     | Called
     | Held
     | Decided
     | Agreed
     | Revoked
     | Blocked
+    | Deferred
     | Reached
     | Returned
     | Failed
@@ -98,6 +103,7 @@ __all__ = [
     "Called",
     "Compacted",
     "Decided",
+    "Deferred",
     "Diverged",
     "Ended",
     "Event",
@@ -124,5 +130,6 @@ __all__ = [
     "Started",
     "Thought",
     "Told",
+    "Vectored",
     "Warned",
 ]

@@ -75,6 +75,13 @@ class Blocked(Event, frozen=True, kw_only=True):
     until: int | None = None
 
 
+class Deferred(Event, frozen=True, kw_only=True):
+    """The call goes on elsewhere by itself; by the `ticket` its driver asks for it, in each life."""
+
+    id: CallId
+    ticket: str
+
+
 class Returned(Event, frozen=True, kw_only=True):
     id: CallId
     value: msgspec.Raw

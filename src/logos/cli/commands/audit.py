@@ -15,6 +15,10 @@ async def verify(asked: Asked) -> int:
     began = anyio.current_time()
     if asked.arguments.export:
         found = await _offline(asked)
+    elif asked.arguments.key:
+        raise SysError(
+            Code.INVALID, "--key is for a file", hint="logos audit verify --export FILE --key KEY"
+        )
     else:
         found = await asked.node.kernel.notary.verify(since=asked.arguments.since)
     rate = found.events / max(anyio.current_time() - began, 1e-6)

@@ -84,8 +84,8 @@ KEY_CREATE = Command(
     create,
     (
         Argument("client", "whose; several keys may be one client's"),
-        Argument("--tokens", "limit for all its processes together", int),
-        Argument("--cost", "limit in dollars", float),
+        Argument("--tokens", "limit for all its processes together", int, least=1),
+        Argument("--cost", "limit in dollars", float, least=0),
     ),
     effect="write",
     idempotent=False,

@@ -63,7 +63,10 @@ async def execute(asked: Asked) -> int:
 async def _call(asked: Asked) -> Exec:
     args = asked.arguments
     program = _program(asked, args.command[0])
-    shown = [*homes(program), *map(asked.here, args.readable)]
+    readable = [asked.here(given) for given in args.readable]
+    if nowhere := [folder for folder in readable if not folder.exists()]:
+        raise SysError(Code.NOT_FOUND, f"there is no {nowhere[0]}", hint="--readable FOLDER")
+    shown = [*homes(program), *readable]
     inside = asked.workspace(args.workspace) == asked.cwd.resolve()
     if not inside:
         shown.append(asked.cwd)
@@ -106,7 +109,9 @@ def _hosts(asked: Asked) -> tuple[str, ...]:
             hint="write pypi.org, git.example.org:22 or [2001:db8::1]:443",
         ) from error
     if hosts and asked.arguments.network:
-        raise SysError(Code.INVALID, "--network is everything: --allow-net says nothing beside it")
+        raise SysError(
+            Code.INVALID, "--network is everything, --allow-net some of it", hint="give one of them"
+        )
     if hosts and not asked.node.programs.confined:
         raise SysError(
             Code.UNAVAILABLE,
@@ -119,7 +124,7 @@ def _hosts(asked: Asked) -> tuple[str, ...]:
 def _pair(text: str) -> tuple[str, str]:
     variable, equals, value = text.partition("=")
     if not equals or not variable:
-        raise SysError(Code.INVALID, f"{text!r} is not NAME=VALUE")
+        raise SysError(Code.INVALID, f"{text!r} is not NAME=VALUE", hint="--env NAME=VALUE")
     return variable, value
 
 
@@ -238,7 +243,7 @@ EXEC = Command(
             choices=("no", "on-failure"),
             default="no",
         ),
-        Argument("--restarts", "so often at most", int, default=RESTARTS),
+        Argument("--restarts", "so often at most", int, default=RESTARTS, least=0),
         Argument("--strict", "end it when, started again, it does not repeat itself", bool),
         Argument("--env", "NAME=VALUE it sees", many=True),
         Argument("--readable", "a folder it may read, besides this one", many=True),
@@ -248,7 +253,7 @@ EXEC = Command(
         Argument("--allow-net", "HOST or HOST:PORT it may connect to, and to no other", many=True),
         Argument("--network", "it may use the machine's network, all of it", bool),
         Argument("--stdin", "give it standard input, all of it", bool),
-        Argument("--memory", "megabytes it may use", int, default=2048),
+        Argument("--memory", "megabytes it may use", int, default=2048, least=64),
         Argument("--wall", "limit in seconds", float),
         Argument("--calls", "limit of system calls", int),
         Argument("--tokens", "limit, of all it asks models", int),
@@ -264,4 +269,5 @@ EXEC = Command(
     "its own interpreter, changes its workspace, and reaches no network but what --allow-net names\n"
     "(through a proxy: HTTP_PROXY and HTTPS_PROXY). Ctrl-C and TERM reach\n"
     "it; its exit status is this command's.",
+    leaves=True,
 )

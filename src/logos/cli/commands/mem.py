@@ -27,21 +27,32 @@ LABEL = Argument(
 )
 
 
-async def whose(asked: Asked, given: str = "") -> Pid:
-    """A space that is named begins here."""
-    of = given or asked.arguments.of
+async def whose(asked: Asked, given: str | None = None, *, begin: bool = False) -> Pid:
+    """Raise `not_found` for a space that there is not; `begin` says to start it instead."""
+    of = asked.arguments.of if given is None else given
+    if not of:
+        raise SysError(
+            Code.INVALID, "whose memory?", hint="the number of a process, or the name of a space"
+        )
     if of.isdecimal():
         await asked.node.kernel.records.process(Pid(int(of)))  # says so when there is none
         return Pid(int(of))
-    return await asked.node.kernel.space(of.removeprefix("/mem/"))
+    kernel, space = asked.node.kernel, of.removeprefix("/mem/")
+    if begin or space == HOME:
+        return await kernel.space(space)
+    if (found := await kernel.stores.find(space)) is None:
+        raise SysError(Code.NOT_FOUND, f"there is no space {space!r}", hint="see `logos mem space`")
+    return found
 
 
 async def _put(asked: Asked, *items: Remembered | Linked | Pinned) -> list[Seq]:
-    return await asked.node.kernel.remember(await whose(asked), items)
+    return await asked.node.kernel.remember(await whose(asked, begin=True), items)
 
 
 async def remember(asked: Asked) -> int:
     given = asked.arguments
+    if not given.text:
+        raise SysError(Code.INVALID, "there is no text", hint='logos mem remember "..."')
     path = given.at
     if not path:
         fact = given.subject and given.relation
@@ -199,10 +210,11 @@ def _data(version: Version) -> dict[str, Any]:
 
 async def core(asked: Asked) -> int:
     given = asked.arguments
-    pid = await whose(asked)
+    change = bool(given.undo or given.text or given.limit)
+    pid = await whose(asked, begin=change)
     shelf = await asked.node.kernel.stores.shelf(pid)
     path = f"{CORE}/{given.name}"
-    if given.undo or given.text or given.limit:
+    if change:
         await _put(asked, _block(shelf, path, asked))
         shelf = await asked.node.kernel.stores.shelf(pid)
     blocks = shelf.below(path if given.name else CORE)
@@ -222,7 +234,9 @@ def _block(shelf: Shelf, path: str, asked: Asked) -> Remembered:
     if given.undo:
         before = shelf.before(path)
         if before is None:
-            raise SysError(Code.NOT_FOUND, f"nothing stood at {path} before")
+            raise SysError(
+                Code.NOT_FOUND, f"nothing stood at {path} before", hint="see `logos mem core`"
+            )
         return Remembered(path=path, text=before.text or "", restores=before.seq)
     stands = shelf.one(path)
     text = given.text or ("" if stands is None else stands.text or "")

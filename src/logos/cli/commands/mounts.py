@@ -102,7 +102,11 @@ def _program(asked: Asked, word: str) -> str:
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise SysError(Code.INVALID, f"{text!r} is not NAME=VALUE")
+        raise SysError(
+            Code.INVALID,
+            f"{text!r} is not NAME=VALUE",
+            hint="NAME=VALUE, NAME=env:OTHER or NAME=file:/path",
+        )
     return name, value
 
 

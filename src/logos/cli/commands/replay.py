@@ -78,7 +78,7 @@ async def _policy(asked: Asked) -> Policy:
     try:
         return read_policy(await anyio.Path(file).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise SysError(Code.NOT_FOUND, f"there is no file {file}") from error
+        raise SysError(Code.NOT_FOUND, f"there is no file {file}", hint="--policy FILE") from error
     except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
         raise SysError(Code.INVALID, f"{file} is no policy: {error}") from error
     except SysError as error:

@@ -13,7 +13,7 @@ from logos.cli.registry import Argument, Asked, Command
 
 async def import_(asked: Asked) -> int:
     found, folders = plan(asked.arguments.path, asked.cwd)
-    pid = await whose(asked, asked.arguments.to)
+    pid = await whose(asked, asked.arguments.to, begin=True)
 
     def tell(done: int, name: str) -> None:
         asked.out.progress(done, len(found), name)
@@ -76,6 +76,7 @@ MEM_IMPORT = Command(
     ),
     effect="write",
     stream=True,
+    leaves=True,
 )
 MEM_EXPORT = Command(
     "mem export", "everything a memory was told, as lines of JSON", export, (OF,), stream=True

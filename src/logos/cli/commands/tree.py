@@ -27,8 +27,12 @@ GREP_S = 5.0
 async def _seen(asked: Asked) -> tuple[Pid, str, int | None]:
     """As whom, which path, as of when."""
     path = asked.arguments.path
+    if not path.startswith("/"):
+        raise SysError(Code.INVALID, f"{path!r} is no path of the tree", hint="see `logos ls /mem`")
     pid = Pid(asked.arguments.pid)
-    if not pid:
+    if pid:
+        await asked.node.kernel.records.process(pid)  # says so when there is none
+    else:
         name, _ = shared(path)
         pid = INIT if name or path.startswith(("/proc", "/mem")) else await whose(asked, HOME)
     return pid, path.rstrip("/") or "/", moment(asked.arguments.as_of)
@@ -73,7 +77,9 @@ def _pattern(pattern: str, *, plain: bool) -> Any:
     try:
         return regex.compile(regex.escape(pattern) if plain else pattern, regex.IGNORECASE)
     except regex.error as error:
-        raise SysError(Code.INVALID, f"not an expression: {error}") from error
+        raise SysError(
+            Code.INVALID, f"not an expression: {error}", hint="without --regex it is a text"
+        ) from error
 
 
 def _matches(wanted: Any, documents: Sequence[Document]) -> list[tuple[str, int, str]]:

@@ -29,12 +29,22 @@ class _Annotations(msgspec.Struct, frozen=True, rename="camel"):
     open_world_hint: bool | None = None
 
 
+class _Execution(msgspec.Struct, frozen=True, rename="camel"):
+    task_support: str = "forbidden"
+
+
 class _Tool(msgspec.Struct, frozen=True, rename="camel"):
     name: str
     description: str | None = ""
     input_schema: msgspec.Raw = msgspec.Raw(b'{"type":"object"}')
     output_schema: msgspec.Raw = msgspec.Raw(b"null")
     annotations: _Annotations | None = None
+    execution: _Execution | None = None
+
+    @property
+    def tasked(self) -> bool:
+        """It can be called as a task only."""
+        return self.execution is not None and self.execution.task_support == "required"
 
 
 class Listed(msgspec.Struct, frozen=True, rename="camel"):
@@ -52,16 +62,29 @@ class _Block(msgspec.Struct, frozen=True, rename="camel"):
     resource: Mapping[str, Any] = {}
 
 
+class _Task(msgspec.Struct, frozen=True, rename="camel"):
+    task_id: str = ""
+
+
 class Result(msgspec.Struct, frozen=True, rename="camel"):
-    """`result_type`: complete, task, or what the server wants to know first."""
+    """`result_type`: complete, task, or what the server wants to know first.  Of a task, the first
+    eras speak in `task`."""
 
     content: tuple[_Block, ...] = ()
     structured_content: msgspec.Raw = msgspec.Raw(b"")
     is_error: bool | None = None
     result_type: str = "complete"
-    task: Mapping[str, Any] = {}
+    task_id: str = ""
+    task: _Task | None = None
     input_requests: Mapping[str, msgspec.Raw] | None = None
     request_state: str | None = None
+
+    @property
+    def ticket(self) -> str:
+        """Of the task that the call has become."""
+        if self.task is not None:
+            return self.task.task_id
+        return self.task_id if self.result_type == "task" else ""
 
 
 def offers_of(tools: Sequence[_Tool]) -> tuple[Offer, ...]:

@@ -2,22 +2,21 @@
 
     await Client.open(wire, era)    find out which era the server is of, and shake hands if need be
     await client.offers()           its tools
-    await client.call(tool, ...)    one call, from the arguments to the value
+    await client.call(tool, ...)    one call, as the server answers it
+    await client.task(id)           how a call stands that has become a task; outcome, update, cancel
 
 Invariant: a request is sent in the words of the server's era.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 import anyio
 import msgspec
 
-from logos.abi.driver import Reply
 from logos.abi.errors import Code, SysError
 from logos.abi.tools import Offer
-from logos.drivers.mcp.answer import Listed, Result, offers_of, value_of
-from logos.drivers.mcp.asking import answered, wanted
+from logos.drivers.mcp.answer import Listed, Result, offers_of
 from logos.drivers.mcp.wire import (
     CAPABILITIES,
     CLIENT,
@@ -27,9 +26,11 @@ from logos.drivers.mcp.wire import (
     METHOD_NOT_FOUND,
     SHAKEN,
     STATELESS,
+    Asked,
     Era,
     Fault,
     Refused,
+    Sent,
     Wire,
 )
 
@@ -39,14 +40,38 @@ DISCOVER_S = 8.0
 PAGES = 100
 """Pages of a list of tools, at most."""
 
-POLL_S = 0.5
-"""Between two questions whether a task is done, where the server names no pause."""
+S = TypeVar("S")
+
+
+class _Stands(msgspec.Struct, frozen=True, rename="camel"):
+    status: str = ""
+    status_message: str | None = None
+    poll_interval_ms: float | None = None
+    poll_interval: float | None = None
+    result: Result | None = None
+    error: Fault | None = None
+    input_requests: dict[str, msgspec.Raw] | None = None
+
+
+class Task(NamedTuple):
+    """A call that became a task.  `result`, `requests`: of servers without a connection."""
+
+    status: str
+    said: str
+    pause_s: float | None
+    stateless: bool
+    result: Result
+    requests: Mapping[str, msgspec.Raw]
+
+
+Asks = Callable[["Client"], Awaitable[S]]
 
 
 class Client:
     def __init__(self, wire: Wire, era: Era) -> None:
         self.wire = wire
         self.era = era
+        self.tasked: frozenset[str] = frozenset()
 
     @classmethod
     async def open(cls, wire: Wire, era: Era | None = None) -> "Client":
@@ -107,9 +132,10 @@ class Client:
                 if refused.fault.code == METHOD_NOT_FOUND:
                     return ()
                 raise _failed("tools/list", refused.fault) from refused
-            listed = _converted(page, Listed)
+            listed = _as(page, Listed)
             tools += listed.tools
             if not (cursor := listed.next_cursor):
+                self.tasked = frozenset(tool.name for tool in tools if tool.tasked)
                 return offers_of(tools)
         raise SysError(Code.LIMIT, f"its list of tools has more than {PAGES} pages")
 
@@ -117,57 +143,63 @@ class Client:
         self,
         tool: str,
         arguments: msgspec.Raw,
-        headers: Mapping[str, str],
-        reply: Reply | None = None,
-    ) -> msgspec.Raw:
-        """Raise Wanted when the server asks a person something; `reply` is what he said."""
-        params: dict[str, Any] = {"name": tool, "arguments": arguments or msgspec.Raw(b"{}")}
-        if reply is not None:
-            params |= answered(reply)
-        try:
-            result = _converted(await self._ask("tools/call", params, headers), Result)
-            if result.result_type == "task":
-                result = await self._done(result.task)
-        except Refused as refused:
-            raise _failed(tool, refused.fault) from refused
-        if result.result_type == "input_required" and result.input_requests is not None:
-            raise wanted(tool, result.input_requests, result.request_state)
-        if result.result_type != "complete":
-            raise SysError(
-                Code.UNAVAILABLE,
-                f"{tool} wants to ask a person something first ({result.result_type})",
-                hint="give it everything it needs as arguments",
-            )
-        return value_of(result, tool)
+        headers: Mapping[str, str] = {},
+        also: Mapping[str, Any] = {},
+        asked: Asked | None = None,
+    ) -> Result:
+        """As the server answered.  `also` goes with the call; `asked` takes what a server of the first
+        eras wants to know before it answers."""
+        params = {"name": tool, "arguments": arguments or msgspec.Raw(b"{}"), **also}
+        if self.era is Era.HANDSHAKE and tool in self.tasked:
+            params["task"] = {}
+        found = await self._made(tool, "tools/call", params, Sent(self.era, headers, asked))
+        return _as(found, Result)
 
-    async def _done(self, task: Mapping[str, Any]) -> Result:
-        """A call that became a task, followed to its end; stopped when we are."""
-        id_ = {"taskId": task.get("taskId")}
+    async def task(self, id_: str) -> Task:
+        """How it stands.  Raise `tool` when nobody there knows it any more."""
+        found = await self._made("the task", "tasks/get", {"taskId": id_}, Sent(self.era))
+        stands = _as(found, _Stands)
+        pause = (
+            stands.poll_interval_ms if stands.poll_interval_ms is not None else stands.poll_interval
+        )
+        return Task(
+            stands.status,
+            stands.status_message or (stands.error.message if stands.error else ""),
+            None if pause is None else pause / 1000,
+            self.era is Era.STATELESS,
+            stands.result or Result(),
+            stands.input_requests or {},
+        )
+
+    async def outcome(self, id_: str, asked: Asked) -> Result:
+        """Of a task of the first eras; waits for it, and takes what it asks meanwhile."""
+        sent = Sent(self.era, {}, asked)
+        return _as(await self._made("the task", "tasks/result", {"taskId": id_}, sent), Result)
+
+    async def update(self, id_: str, responses: Mapping[str, Any]) -> None:
+        params = {"taskId": id_, "inputResponses": responses}
+        await self._made("the task", "tasks/update", params, Sent(self.era))
+
+    async def cancel(self, id_: str) -> None:
+        await self._made("the task", "tasks/cancel", {"taskId": id_}, Sent(self.era))
+
+    async def _made(
+        self, what: str, method: str, params: Mapping[str, Any], sent: Sent
+    ) -> msgspec.Raw:
         try:
-            while True:
-                pause = task.get("pollIntervalMs")
-                await anyio.sleep(pause / 1000 if isinstance(pause, int | float) else POLL_S)
-                task = msgspec.json.decode(await self._ask("tasks/get", id_))
-                status = task.get("status")
-                if status == "completed":
-                    return msgspec.convert(task.get("result") or {}, Result)
-                if status in ("failed", "cancelled", "input_required"):
-                    said = task.get("statusMessage") or task.get("error") or status
-                    raise SysError(Code.TOOL, f"the task ended: {said}")
-        except anyio.get_cancelled_exc_class():
-            with anyio.move_on_after(2, shield=True):
-                await self._ask("tasks/cancel", id_)
-            raise
+            return await self._ask(method, params, sent)
+        except Refused as refused:
+            raise _failed(what, refused.fault) from refused
 
     async def _ask(
-        self, method: str, params: Mapping[str, Any], headers: Mapping[str, str] = {}
+        self, method: str, params: Mapping[str, Any], sent: Sent | None = None
     ) -> msgspec.Raw:
         if self.era is Era.STATELESS:
             params = {**params, "_meta": ENVELOPE}
-        return await self.wire.request(method, params, era=self.era, headers=headers)
+        return await self.wire.request(method, params, sent or Sent(self.era))
 
 
-def _converted(raw: msgspec.Raw, kind: Any) -> Any:
+def _as(raw: msgspec.Raw, kind: type[S]) -> S:
     try:
         return msgspec.json.decode(raw, type=kind)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:

@@ -10,7 +10,7 @@ Invariant: what a stream of events may hold in memory is bounded.
 """
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import count
 from typing import Any
 
@@ -21,11 +21,14 @@ import msgspec
 from logos.abi.errors import Code, SysError
 from logos.drivers.mcp.lines import LONGEST, Reach
 from logos.drivers.mcp.wire import (
+    ELICIT,
     HANDSHAKE,
     METHOD_NOT_FOUND,
     STATELESS,
     Era,
     Message,
+    Question,
+    Sent,
     Stale,
     Wire,
     decoded,
@@ -34,7 +37,13 @@ from logos.drivers.mcp.wire import (
 )
 
 CONNECT_S = 10.0
-_NAMED = {"tools/call": "name", "tasks/get": "taskId", "tasks/cancel": "taskId"}
+_NAMED = {
+    "tools/call": "name",
+    "resources/read": "uri",
+    "tasks/get": "taskId",
+    "tasks/update": "taskId",
+    "tasks/cancel": "taskId",
+}
 """Methods that name their object in a header, too."""
 
 
@@ -49,18 +58,19 @@ class Http:
         self.left = anyio.Event()
         self.changed = False
 
-    async def request(
-        self, method: str, params: Mapping[str, Any], *, era: Era, headers: Mapping[str, str] = {}
-    ) -> msgspec.Raw:
+    async def request(self, method: str, params: Mapping[str, Any], sent: Sent) -> msgspec.Raw:
         id_ = next(self._numbers)
-        sent = self._headers(method, params, era) | dict(headers)
+        headers = self._headers(method, params, sent.era) | dict(sent.headers)
         try:
             async with self._client.stream(
-                "POST", self._url, content=encoded(method, params, id_), headers=sent
+                "POST", self._url, content=encoded(method, params, id_), headers=headers
             ) as response:
                 refusal = await _refusal(response)
                 self._check(response, refusal)
-                answer = refusal or await self._answer(response, id_)
+                answer = refusal or await self._answer(response, id_, sent)
+        except anyio.get_cancelled_exc_class():
+            await self._give_up(method, id_, sent.era)
+            raise
         except httpx2.HTTPError as error:
             why = str(error) or type(error).__name__
             raise SysError(
@@ -74,6 +84,15 @@ class Http:
                 said = msgspec.json.decode(answer.result).get("protocolVersion")
                 self._version = said if isinstance(said, str) else HANDSHAKE
         return outcome(answer)
+
+    async def _give_up(self, method: str, id_: int, era: Era) -> None:
+        """To servers of the first eras a connection that closes says nothing."""
+        if era is Era.STATELESS or method == "initialize":
+            return
+        params = {"requestId": id_, "reason": "the caller was stopped"}
+        body = encoded("notifications/cancelled", params)
+        with suppress(SysError), anyio.move_on_after(1, shield=True):
+            await self._post(body, self._headers("", {}, era))
 
     async def notify(self, method: str) -> None:
         await self._post(encoded(method, None), self._headers(method, {}, Era.HANDSHAKE))
@@ -136,7 +155,7 @@ class Http:
             retry_after_s=float(retry) if retry.isdigit() else None,
         )
 
-    async def _answer(self, response: httpx2.Response, id_: int) -> Message:
+    async def _answer(self, response: httpx2.Response, id_: int, sent: Sent) -> Message:
         if "text/event-stream" not in response.headers.get("content-type", ""):
             return decoded(await _body(response))
         async for event in httpx2.EventSource(response, max_event_size=LONGEST):
@@ -144,7 +163,7 @@ class Http:
                 continue
             message = decoded(event.data)
             if message.method:
-                await self._asked(message)
+                await self._asked(message, sent)
             elif message.id == id_ or message.error is not None:
                 return message
         raise SysError(
@@ -153,15 +172,24 @@ class Http:
             hint="look whether the call had an effect before you try again",
         )
 
-    async def _asked(self, message: Message) -> None:
-        """What the server wants of us while it works: we offer it nothing."""
+    async def _asked(self, message: Message, sent: Sent) -> None:
+        """What the server wants while it works: something of a person, or what we do not offer."""
         if message.method == "notifications/tools/list_changed":
             self.changed = True
         if message.id is None:
             return
+        if message.method == ELICIT and sent.asked is not None:
+
+            async def answer(said: Mapping[str, Any]) -> None:
+                await self._say(message, result=said)
+
+            sent.asked(Question(message.params, answer))
+            return
         why = f"this client does not offer {message.method}"
-        fault = {"code": METHOD_NOT_FOUND, "message": why}
-        body = msgspec.json.encode({"jsonrpc": "2.0", "id": message.id, "error": fault})
+        await self._say(message, error={"code": METHOD_NOT_FOUND, "message": why})
+
+    async def _say(self, message: Message, **said: Any) -> None:
+        body = msgspec.json.encode({"jsonrpc": "2.0", "id": message.id, **said})
         await self._post(body, self._headers("", {}, Era.HANDSHAKE))
 
 

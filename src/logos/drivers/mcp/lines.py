@@ -19,7 +19,18 @@ import msgspec
 
 from logos.abi.driver import Command, Program, Sandbox
 from logos.abi.errors import Code, SysError
-from logos.drivers.mcp.wire import METHOD_NOT_FOUND, Era, Message, Wire, decoded, encoded, outcome
+from logos.drivers.mcp.floor import Floor
+from logos.drivers.mcp.wire import (
+    ELICIT,
+    METHOD_NOT_FOUND,
+    Message,
+    Question,
+    Sent,
+    Wire,
+    decoded,
+    encoded,
+    outcome,
+)
 
 LONGEST = 32 << 20
 """Bytes of one message."""
@@ -38,15 +49,17 @@ class Lines:
         self._program = program
         self._numbers = count(1)
         self._waiting: dict[int, _Waiting] = {}
+        self._floor = Floor()
         self.ended = False
         self.left = anyio.Event()
         self.changed = False
         self._why = ""
 
-    async def request(
-        self, method: str, params: Mapping[str, Any], *, era: Era, headers: Mapping[str, str] = {}
-    ) -> msgspec.Raw:
-        del era, headers  # streams have none
+    async def request(self, method: str, params: Mapping[str, Any], sent: Sent) -> msgspec.Raw:
+        async with self._floor.speaking(sent.asked):
+            return await self._request(method, params)
+
+    async def _request(self, method: str, params: Mapping[str, Any]) -> msgspec.Raw:
         self._check()
         id_ = next(self._numbers)
         waiting = self._waiting[id_] = _Waiting()
@@ -106,18 +119,26 @@ class Lines:
             waiting.came.set()
 
     async def _asked(self, message: Message) -> None:
-        """What the server wants of us: we offer it nothing but to say that we are here."""
+        """What the server wants of us: to know that we are here, or something of a person."""
         if message.method == "notifications/tools/list_changed":
             self.changed = True
         if message.id is None:
             return
-        answer: dict[str, Any] = {"jsonrpc": "2.0", "id": message.id}
         if message.method == "ping":
-            answer["result"] = {}
+            await self._answer(message, result={})
+        elif message.method == ELICIT:
+
+            async def answer(said: Mapping[str, Any]) -> None:
+                await self._answer(message, result=said)
+
+            await self._floor.put(Question(message.params, answer))
         else:
             why = f"this client does not offer {message.method}"
-            answer["error"] = {"code": METHOD_NOT_FOUND, "message": why}
-        await self._program.send(msgspec.json.encode(answer) + b"\n")
+            await self._answer(message, error={"code": METHOD_NOT_FOUND, "message": why})
+
+    async def _answer(self, message: Message, **said: Any) -> None:
+        whole = {"jsonrpc": "2.0", "id": message.id, **said}
+        await self._program.send(msgspec.json.encode(whole) + b"\n")
 
     async def _give_up(self, method: str, id_: int) -> None:
         if self.ended or method in ("initialize", "server/discover"):

@@ -11,19 +11,22 @@ Invariant: at most one connection at a time, owned by one task.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import anyio
 import anyio.abc
 import msgspec
 
-from logos.abi.driver import Job, Reply
+from logos.abi.driver import Job
 from logos.abi.errors import Code, SysError
 from logos.abi.tools import Offer
-from logos.drivers.mcp.client import Client
+from logos.drivers.mcp.answer import Result
+from logos.drivers.mcp.calls import Calls
+from logos.drivers.mcp.client import Asks, Client
 from logos.drivers.mcp.lines import Reach
-from logos.drivers.mcp.wire import Era, Stale
+from logos.drivers.mcp.wire import Asked, Era, Stale
 
 log = logging.getLogger("logos.mcp")
 
@@ -72,6 +75,7 @@ class Server:
         self._rested = 0.0
         self._busy = 0
         self._used = 0.0
+        self._calls = Calls(self, tasks)
         self.starts = 0
 
     @property
@@ -86,32 +90,45 @@ class Server:
         return self._offers or ()
 
     async def offers(self) -> tuple[Offer, ...]:
-        client = await self._connected()
+        client = await self.connected()
         if self._offers is None or client.wire.changed:
             with self._working():
                 self._listed(await client.offers())
         return self._offers or ()
 
     async def call(self, job: Job, tool: str, arguments: msgspec.Raw) -> msgspec.Raw:
+        limit = job.deadline_s if job.ticket else min(self._times.timeout_s, job.deadline_s)
         try:
-            with anyio.fail_after(min(self._times.timeout_s, job.deadline_s)):
-                value = await self._called(tool, arguments, job.reply)
+            with anyio.fail_after(limit):
+                value = await self._calls.made(job, tool, arguments)
         except TimeoutError:
             raise SysError(
                 Code.TIMEOUT,
-                f"{self._name}/{tool} took longer than {self._times.timeout_s:g} s",
+                f"{self._name}/{tool} took longer than {limit:g} s",
                 hint="look whether it happened all the same",
             ) from None
         self._failures = 0
         return value
 
-    async def _called(self, tool: str, arguments: msgspec.Raw, reply: Reply | None) -> msgspec.Raw:
+    async def forsake(self, job: Job, *, declined: bool) -> None:
+        await self._calls.forsake(job, declined=declined)
+
+    async def begin(
+        self, tool: str, arguments: msgspec.Raw, also: Any, asked: Asked | None
+    ) -> Result:
+        headers = self._mirrored(tool, arguments)
+        found: Result = await self.ask(
+            lambda client: client.call(tool, arguments, headers, also, asked)
+        )
+        return found
+
+    async def ask(self, do: Asks[Any]) -> Any:
+        """What a server did not take because it has forgotten us is asked once more."""
         for last in (False, True):
-            client = await self._connected()
+            client = await self.connected()
             with self._working():
                 try:
-                    mirrored = self._mirrored(tool, arguments)
-                    return await client.call(tool, arguments, mirrored, reply)
+                    return await do(client)
                 except Stale:
                     if last:
                         break
@@ -125,7 +142,7 @@ class Server:
 
     # -- its life --------------------------------------------------------------------------
 
-    async def _connected(self) -> Client:
+    async def connected(self) -> Client:
         async with self._turn:
             if self._client is not None and not self._client.wire.ended:
                 return self._client
@@ -209,15 +226,15 @@ class Server:
         self._rested = self._clock() + pause
         log.info("server %s rests %.1f s: %s", self._name, pause, failure.message)
 
-    def _working(self) -> "_Working":
-        return _Working(self)
-
-    def begin(self) -> None:
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        """None is stopped under a call."""
         self._busy += 1
-
-    def end(self) -> None:
-        self._busy -= 1
-        self._used = self._clock()
+        try:
+            yield
+        finally:
+            self._busy -= 1
+            self._used = self._clock()
 
     # -- what it offers --------------------------------------------------------------------
 
@@ -236,19 +253,6 @@ class Server:
             for name, header in names.items()
             if isinstance(given.get(name), str | int | bool)
         }
-
-
-class _Working:
-    """Counts who uses a server, so that none is stopped under a call."""
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-
-    def __enter__(self) -> None:
-        self._server.begin()
-
-    def __exit__(self, *_: object) -> None:
-        self._server.end()
 
 
 def _header_names(offer: Offer) -> dict[str, str]:

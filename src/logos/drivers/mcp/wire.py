@@ -3,14 +3,15 @@
     Era          2026-07-28 carries its envelope in each request; before it there was a handshake
     Message      whatever comes from the other side
     encoded      a request or notification, as bytes
+    Question     what a server asks in the middle of a request; Asked takes it
     Wire         what carries requests: a program's streams, or HTTP
 
 Invariant: nothing here knows how the bytes travel.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import anyio
 import msgspec
@@ -26,15 +27,16 @@ METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 
 CLIENT: Mapping[str, str] = {"name": "logos", "version": "1"}
-CAPABILITIES: Mapping[str, Any] = {"extensions": {"io.modelcontextprotocol/tasks": {}}}
-"""A call may become a task.  We do not think for a server."""
+TASKS = "io.modelcontextprotocol/tasks"
+SKILLS = "io.modelcontextprotocol/skills"
+CAPABILITIES: Mapping[str, Any] = {"elicitation": {"form": {}}, "extensions": {TASKS: {}}}
+"""A server may ask a person, and a call may become a task.  We do not think for a server."""
 
-ASKING: Mapping[str, Any] = {**CAPABILITIES, "elicitation": {"form": {}}}
-"""A server without a connection may ask a person: its question waits in the journal."""
+ELICIT = "elicitation/create"
 
 ENVELOPE = {
     "io.modelcontextprotocol/protocolVersion": STATELESS,
-    "io.modelcontextprotocol/clientCapabilities": ASKING,
+    "io.modelcontextprotocol/clientCapabilities": CAPABILITIES,
     "io.modelcontextprotocol/clientInfo": CLIENT,
 }
 
@@ -72,6 +74,25 @@ class Stale(Exception):  # noqa: N818 - ended where it is caught
     """The connection is of no use any more, and the request was not taken."""
 
 
+class Question(NamedTuple):
+    """Of the first eras: the server waits for its answer."""
+
+    params: msgspec.Raw
+    answer: Callable[[Mapping[str, Any]], Awaitable[None]]
+
+
+Asked = Callable[[Question], None]
+
+
+class Sent(NamedTuple):
+    """How a request goes: `headers` repeat arguments, where requests have headers; `asked` takes what
+    the server wants to know before it answers."""
+
+    era: Era
+    headers: Mapping[str, str] = {}
+    asked: Asked | None = None
+
+
 class Wire(Protocol):
     """One connection.  `ended`: it is of no use any more.  `changed`: the server says that its
     tools are others now."""
@@ -86,11 +107,8 @@ class Wire(Protocol):
         """Set when it has ended."""
         ...
 
-    async def request(
-        self, method: str, params: Mapping[str, Any], *, era: Era, headers: Mapping[str, str] = {}
-    ) -> msgspec.Raw:
-        """The result.  `headers` repeat arguments, where requests have headers.  Raise Refused,
-        Stale, or SysError `unavailable` when the other side is gone."""
+    async def request(self, method: str, params: Mapping[str, Any], sent: Sent) -> msgspec.Raw:
+        """The result.  Raise Refused, Stale, or SysError `unavailable` when the other side is gone."""
         ...
 
     async def notify(self, method: str) -> None: ...

@@ -11,6 +11,8 @@ it towards what this model's provider reports: up at once, down slowly, within b
 
 import math
 import string
+from collections.abc import Callable
+from typing import NamedTuple
 
 from logos.abi.messages import (
     AnyPart,
@@ -23,6 +25,7 @@ from logos.abi.messages import (
     ToolResult,
     ToolSpec,
 )
+from logos.drivers.model.kept import Kept
 
 LETTERS_A_TOKEN = 3.2
 SIGNS_A_TOKEN = 1.3
@@ -44,28 +47,44 @@ _PLAIN = (string.ascii_lowercase + " \n").encode()
 _ASCII = bytes(range(128))
 
 
-def measure(request: Request) -> int:
+class Look(NamedTuple):
+    """Characters of each kind, in bytes, and tokens beside them."""
+
+    plain: int
+    signs: int
+    wide: int
+    tokens: int
+
+
+def measure(request: Request, look: Callable[[Message], Look] | None = None) -> int:
     """Tokens of the request by the look of its characters."""
-    texts: list[str] = []
-    tokens = REQUEST_TOKENS + MESSAGE_TOKENS * len(request.messages)
-    for message in request.messages:
-        tokens += _parts(message, texts)
-    for tool in request.tools:
-        tokens += _tool(tool, texts)
-    return tokens + text_tokens("".join(texts))
+    looks = [*map(look or look_of, request.messages), *map(_tool, request.tools)]
+    if not looks:
+        return REQUEST_TOKENS
+    plain, signs, wide, tokens = map(sum, zip(*looks, strict=True))
+    return REQUEST_TOKENS + tokens + _tokens(plain, signs, wide)
 
 
 def text_tokens(text: str) -> int:
     """Tokens of a text by the look of its characters."""
-    data = text.encode("utf-8", "replace")
-    rest = data.translate(None, _PLAIN)
-    wide = 0 if text.isascii() else len(rest.translate(None, _ASCII))
-    plain, signs = len(data) - len(rest), len(rest) - wide
+    return _tokens(*_look(text, 0)[:3])
+
+
+def _tokens(plain: int, signs: int, wide: int) -> int:
     return math.ceil(plain / LETTERS_A_TOKEN + signs / SIGNS_A_TOKEN + wide / BYTES_A_TOKEN)
 
 
-def _parts(message: Message, texts: list[str]) -> int:
-    return sum(_part(part, texts) for part in message.content)
+def _look(text: str, tokens: int) -> Look:
+    data = text.encode("utf-8", "replace")
+    rest = data.translate(None, _PLAIN)
+    wide = 0 if text.isascii() else len(rest.translate(None, _ASCII))
+    return Look(len(data) - len(rest), len(rest) - wide, wide, tokens)
+
+
+def look_of(message: Message) -> Look:
+    texts: list[str] = []
+    tokens = MESSAGE_TOKENS + sum(_part(part, texts) for part in message.content)
+    return _look("".join(texts), tokens)
 
 
 def _part(part: AnyPart, texts: list[str]) -> int:
@@ -85,9 +104,9 @@ def _part(part: AnyPart, texts: list[str]) -> int:
     return 0
 
 
-def _tool(tool: ToolSpec, texts: list[str]) -> int:
-    texts += (tool.name, tool.description, bytes(tool.schema).decode("utf-8", "replace"))
-    return TOOL_TOKENS
+def _tool(tool: ToolSpec) -> Look:
+    schema = bytes(tool.schema).decode("utf-8", "replace")
+    return _look(tool.name + tool.description + schema, TOOL_TOKENS)
 
 
 def learned(ratio: float, measured: int, reported: int) -> float:
@@ -104,6 +123,7 @@ class Counter:
     def __init__(self) -> None:
         self.ratio = 1.0
         self._last: tuple[Request, int] | None = None
+        self._looks = Kept(look_of)
 
     def count(self, request: Request) -> int:
         return math.ceil(self._measured(request) * self.ratio * MARGIN)
@@ -119,5 +139,5 @@ class Counter:
             or last[0].messages is not request.messages
             or last[0].tools is not request.tools
         ):
-            self._last = last = (request, measure(request))
+            self._last = last = (request, measure(request, self._looks))
         return last[1]

@@ -32,6 +32,7 @@ from logos.abi.messages import (
 )
 from logos.drivers.model.endpoint import Endpoint
 from logos.drivers.model.hosted import DONE, Trouble, joined
+from logos.drivers.model.kept import Kept
 
 OPENAI_HOST = "api.openai.com"
 
@@ -229,18 +230,26 @@ class Chat:
         # OpenAI's newer models refuse `max_tokens`; most others know nothing else.
         own = OPENAI_HOST in endpoint.url
         self._limit = "max_completion_tokens" if own else "max_tokens"
+        self._said = Kept(self._encoded)
 
     def headers(self, endpoint: Endpoint) -> Mapping[str, str]:
         return {"authorization": f"Bearer {endpoint.key}"} if endpoint.key else {}
 
     def body(self, request: Request, *, stream: bool) -> bytes:
-        return _encoder.encode(self.fields(request, stream=stream))
+        fields = self._fields(request, stream=stream)
+        fields["messages"] = [said for m in request.messages for said in self._said(m)]
+        return _encoder.encode(fields | request.extra)
 
     def assembly(self) -> ChatAnswer:
         return ChatAnswer(self._provider)
 
     def fields(self, request: Request, *, stream: bool) -> dict[str, Any]:
         """The request, in an order that keeps what is stable in front."""
+        fields = self._fields(request, stream=stream)
+        fields["messages"] = [said for m in request.messages for said in self._messages(m)]
+        return fields | request.extra
+
+    def _fields(self, request: Request, *, stream: bool) -> dict[str, Any]:
         fields: dict[str, Any] = {"model": self._model}
         if request.tools:
             fields["tools"] = [
@@ -254,7 +263,7 @@ class Chat:
                 }
                 for tool in request.tools
             ]
-        fields["messages"] = [said for m in request.messages for said in self._messages(m)]
+        fields["messages"] = None  # its place
         fields[self._limit] = request.max_output
         if request.temperature is not None:
             fields["temperature"] = request.temperature
@@ -263,7 +272,10 @@ class Chat:
         if stream:
             fields["stream"] = True
             fields["stream_options"] = {"include_usage": True}
-        return fields | request.extra
+        return fields
+
+    def _encoded(self, message: Message) -> list[msgspec.Raw]:
+        return [msgspec.Raw(_encoder.encode(said)) for said in self._messages(message)]
 
     def _messages(self, message: Message) -> list[dict[str, Any]]:
         if message.role is Role.ASSISTANT:

@@ -18,7 +18,7 @@ from pathlib import Path
 import anyio.to_thread
 import msgspec
 
-from logos.abi.driver import Job
+from logos.abi.driver import Job, Waited
 from logos.abi.errors import Code, SysError
 from logos.abi.tools import Offer, Provider
 
@@ -71,6 +71,10 @@ class Pinned:
                 hint=f"a person: logos mount --accept {self._name}",
             )
         return await self._place.call(job, tool, arguments)
+
+    async def forsake(self, job: Job, *, declined: bool) -> None:
+        if isinstance(self._place, Waited):
+            await self._place.forsake(job, declined=declined)
 
     async def drift(self) -> Mapping[str, str]:
         await self._look()

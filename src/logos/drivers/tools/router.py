@@ -2,6 +2,7 @@
 
     Tools.put, take      a place under its name; a name that is taken is refused
     Tools.run            carries a CallTool out
+    Tools.forsake        nobody waits for a call any more
     Tools.effect         what may be done about a call after a crash
     Tools.specs          every tool that is known, by its full name
     Tools.annotations    what they say of themselves, for who decides about calls
@@ -21,7 +22,7 @@ from typing import Any, Protocol
 import msgspec
 
 from logos.abi.calls import CallTool
-from logos.abi.driver import Effect, Job
+from logos.abi.driver import Effect, Job, Waited
 from logos.abi.errors import Code, SysError
 from logos.abi.messages import ToolSpec
 from logos.abi.tools import Offer, Provider
@@ -122,6 +123,12 @@ class Tools:
         elif known:
             await self._fresh(place, provider, tool)
         return await provider.call(job, tool, call.arguments)
+
+    async def forsake(self, job: Job, *, declined: bool) -> None:
+        place, slash, _ = job.call.tool.partition("/")
+        provider = self._places.get(place) if slash else None
+        if isinstance(provider, Waited):
+            await provider.forsake(job, declined=declined)
 
     async def _fresh(self, place: str, provider: Provider, tool: str) -> None:
         """A name nobody knows may be a new one; else say what there is."""

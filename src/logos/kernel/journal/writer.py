@@ -111,6 +111,21 @@ class Batch:
             raise Fenced(pid)
 
 
+class _Bell:
+    """Wakes one task, which has looked at everything before it waits."""
+
+    def __init__(self) -> None:
+        self._rung = anyio.Event()
+
+    def ring(self) -> None:
+        self._rung.set()
+
+    async def wait(self) -> None:
+        if self._rung.is_set():
+            self._rung = anyio.Event()
+        await self._rung.wait()
+
+
 class Writer:
     """`_open` gathers; `_full` waits its turn; the processes of what is being committed are in
     `_busy`, because two batches under way must not touch the same one."""
@@ -130,7 +145,8 @@ class Writer:
         self._full: list[Batch] = []
         self._cut: list[Batch] = []
         self._busy: set[Pid] = set()
-        self._work = anyio.Event()
+        self._work = _Bell()
+        self._much = _Bell()
         self._pids: list[Pid] = []
         self._block = 1
         self._counting = anyio.Lock(fast_acquire=True)  # guards _pids while a block is fetched
@@ -143,7 +159,7 @@ class Writer:
         if batch.events >= BATCH_EVENTS:
             self._full.append(batch)
             self._open = Batch()
-        self._work.set()
+        self._ring()
         return batch
 
     async def new_pid(self) -> Pid:
@@ -163,8 +179,8 @@ class Writer:
     async def run(self) -> None:
         """Return only by cancellation, or by SysError when the database stays away."""
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._lane, 1)
-            tasks.start_soon(self._lane, SECOND_LANE_EVENTS)
+            tasks.start_soon(self._lane, 1, self._work)
+            tasks.start_soon(self._lane, SECOND_LANE_EVENTS, self._much)
 
     async def drain(self) -> None:
         """After `run` was cancelled: write what was on its way and what was queued, in order.  Nobody is
@@ -176,13 +192,16 @@ class Writer:
                 await self._store.persist(lambda batch=batch: self._commit(batch))  # type: ignore[misc]
                 batch.done.set()
 
-    async def _lane(self, least: int) -> None:
+    def _ring(self) -> None:
+        self._work.ring()
+        if self._full or self._open.events >= SECOND_LANE_EVENTS:
+            self._much.ring()
+
+    async def _lane(self, least: int, bell: "_Bell") -> None:
         while True:
             batch = self._take(least)
             if batch is None:
-                if self._work.is_set():
-                    self._work = anyio.Event()
-                await self._work.wait()
+                await bell.wait()
                 continue
             pids = {entry.head.pid for entry in batch.entries}
             self._busy |= pids
@@ -196,11 +215,14 @@ class Writer:
                 self._cut.append(batch)
                 raise
             self._busy -= pids
-            self._work.set()
+            self._ring()
             self._committed([e for e in batch.entries if e.head.pid not in batch.refused])
             self.batches += 1
             batch.done.set()
-            await anyio.lowlevel.checkpoint()  # those just released ride in the next batch
+            if pids != {
+                entry.head.pid for entry in self._open.entries
+            }:  # those have gone on already
+                await anyio.lowlevel.checkpoint()  # those just released ride in the next batch
 
     def _take(self, least: int) -> Batch | None:
         """The next batch, if it is worth a lane and its processes are free."""

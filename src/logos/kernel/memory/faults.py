@@ -1,6 +1,7 @@
 """Between a search and the window.  Pure.
 
-    ask_for(window, room)     what to ask memory before a thought; None: nothing
+    ask_for(window, room)     what to ask memory before a thought; None: nothing.  With `results`, what
+                              calls have returned may ask, too
     paged_in(window, ...)     what a fault says -> the event that says what enters the window
     news(window)              what has come since the last thought
     holds(window, piece)      is this piece in the window already?
@@ -10,6 +11,7 @@ amount that is right for a question includes it.  That is why the search is not 
 but for the question itself, which would be the best answer to it.
 """
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,12 +19,13 @@ from msgspec.structs import replace
 
 from logos.abi.events import PagedIn
 from logos.abi.ids import Seq
-from logos.abi.messages import Role
+from logos.abi.messages import Message, Role
 from logos.abi.paging import Place, Refused, Shown
 from logos.kernel.memory.gate import Rules
 from logos.kernel.memory.later import Statement, overtaken
 from logos.kernel.memory.page import Page
 from logos.kernel.memory.pager import Ask, Fault, Why
+from logos.kernel.memory.returned import Asked, asked_by
 from logos.kernel.memory.telling import LEAD
 from logos.kernel.memory.tokens import estimate
 from logos.kernel.memory.window import Turn, Window
@@ -36,6 +39,9 @@ MOST = 16_000
 TERSE = 64
 """Tokens of a question that needs all of that.  Who says more says himself what it is about, and has his
 window turned over sooner: he is reminded of so much less as his words are more."""
+
+RESULTS_SHARE = 0.25
+"""Of that, for what results of calls ask."""
 
 LEAST = 64
 """Tokens: below that nothing is worth a search."""
@@ -52,20 +58,32 @@ FOREVER = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class Question:
+    """With `by`, it was asked by results of calls, and only what is about their names comes in."""
+
     text: str
     ask: Ask
+    by: Asked | None = None
+
+    def fitting(self, fault: Fault) -> Fault:
+        if self.by is None:
+            return fault
+        pages = tuple(page for page in fault.pages if self.by.about(page.text))
+        return fault if pages == fault.pages else dataclasses.replace(fault, pages=pages)
 
 
-def ask_for(window: Window, room: int) -> Question | None:
+def ask_for(window: Window, room: int, *, results: bool = False) -> Question | None:
     if not window.fresh or not (window.out or window.stored):
         return None
-    text = news(window)
+    text, by = news(window), None
     asking = frozenset(page for turn in since_thought(window) for page in turn.pages)
-    terse = TERSE / max(estimate(text), TERSE)
-    budget = int(min(room * ASKED_SHARE, MOST) * terse)
+    share = TERSE / max(estimate(text), TERSE)
+    if not text.strip() and results:
+        by = asked_by(last_thought(window))
+        text, share = (by.text, RESULTS_SHARE) if by else ("", 0.0)
+    budget = int(min(room * ASKED_SHARE, MOST) * share)
     if not text.strip() or budget < LEAST:
         return None
-    return Question(text, Ask(budget=budget, rules=Rules(events=asking)))
+    return Question(text, Ask(budget=budget, rules=Rules(events=asking)), by)
 
 
 def paged_in(window: Window, question: str, fault: Fault) -> PagedIn | None:
@@ -138,6 +156,13 @@ def since_thought(window: Window) -> Iterator[Turn]:
         if turn.message.role is Role.ASSISTANT:
             return
         yield turn
+
+
+def last_thought(window: Window) -> list[Message]:
+    """It, and what has come since."""
+    turns = window.body
+    at = max((n for n, turn in enumerate(turns) if turn.message.role is Role.ASSISTANT), default=0)
+    return [turn.message for turn in turns[at:]]
 
 
 def news(window: Window) -> str:

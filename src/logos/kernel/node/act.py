@@ -14,24 +14,22 @@ is in doubt, and only a call that may run twice is ever run twice.
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import anyio
 import msgspec
-from anyio.abc import TaskGroup
 
 from logos.abi.agent import InDoubt
 from logos.abi.calls import BY_NAME, Call, Send, Spawn
-from logos.abi.driver import Effect, Graded, Job, Reconciler, Tool, Verdict, Wanted
+from logos.abi.driver import Effect, Graded, Job, Reconciler, Tool, Verdict
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Blocked, Called, Failed, Held, Returned
 from logos.abi.ids import CallId
 from logos.abi.messages import ToolCall
 from logos.abi.process import OpenCall, Process, Stage, Status
 from logos.kernel import caps
-from logos.kernel.journal import Batch, Fenced
 from logos.kernel.node.ask import Asker, encoded, reply_to
 from logos.kernel.node.resident import Resident
+from logos.kernel.node.running import Runner, bug, failed, followed, is_open, returned
 from logos.kernel.process import overdrawn
 from logos.kernel.syscall import Context, Effects, Services, Table
 
@@ -39,16 +37,6 @@ log = logging.getLogger("logos.kernel")
 
 DEADLINE_S = 120.0
 """For a call that names no time of its own."""
-
-STALE_PAUSE_S = 0.05
-"""A node that was stopped must not act before it knows that nobody has taken its place."""
-
-
-class Hold(NamedTuple):
-    """The node's hold on what it drives: whether it is sure now, and whom to tell of its loss."""
-
-    sure: Callable[[], bool]
-    lost: Callable[[Fenced], None]
 
 
 class Actor:
@@ -59,15 +47,13 @@ class Actor:
         table: Table,
         driver: Callable[[Call[Any]], Tool | None],
         services: Services,
-        tasks: TaskGroup,
-        hold: Hold,
+        runner: Runner,
     ) -> None:
         self._asker = asker
         self._table = table
         self._find = driver
         self._services = services
-        self._tasks = tasks
-        self._hold = hold
+        self._runner = runner
 
     async def act(self, resident: Resident) -> None:
         """What must wait for another of these calls stays proposed, and its turn comes."""
@@ -78,7 +64,7 @@ class Actor:
                 failure = failed(proposal.id, error)
             except Exception as error:  # why: a call that trips over a bug must not stop the node
                 log.exception("bug in %s", proposal.name)
-                failure = _bug(proposal.id, error)
+                failure = bug(proposal.id, error)
             else:
                 continue
             if _may_act(resident):
@@ -131,7 +117,7 @@ class Actor:
         before = _decision(resident, called)
         batch = resident.append(called)
         intent = None if called.effect is Effect.PURE else batch
-        self._start(resident, tool, job, intent, before)
+        self._runner.start(resident, tool, job, intent, before)
 
     async def _kernel_call(self, resident: Resident, called: Called, call: Call[Any]) -> None:
         said = call.task if isinstance(call, Spawn) else call.text if isinstance(call, Send) else ""
@@ -192,10 +178,10 @@ class Actor:
             failure = failed(asked.id, error)
         except Exception as error:  # why: a call that trips over a bug must not stop the node
             log.exception("bug in %s", asked.name)
-            failure = _bug(asked.id, error)
+            failure = bug(asked.id, error)
         else:
             return resident.head != before
-        if _may_act(resident) and _is_open(resident, asked.id):
+        if _may_act(resident) and is_open(resident, asked.id):
             resident.append(failure)
         return True
 
@@ -207,15 +193,17 @@ class Actor:
             verdict, outcome = Verdict.DONE, failed(open_call.id, error)
         except Exception as error:  # why: else it would stop every node that takes the process
             log.exception("bug in the driver of %s", open_call.name)
-            verdict, outcome = Verdict.DONE, _bug(open_call.id, error)
-        if not _may_act(resident) or not _is_open(resident, open_call.id):
+            verdict, outcome = Verdict.DONE, bug(open_call.id, error)
+        if not _may_act(resident) or not is_open(resident, open_call.id):
             return False
         if outcome is not None:
             resident.append(outcome)
         elif verdict is Verdict.NOT_DONE:
             call = _decoded(open_call)
             job = _job(resident, open_call.id, call)
-            self._start(resident, self._driver(call), job, None, open_call.decision)
+            if open_call.ticket:
+                job = followed(job, open_call.ticket)
+            self._runner.start(resident, self._driver(call), job, None, open_call.decision)
         else:
             _in_doubt(resident, open_call)
         return True
@@ -226,7 +214,7 @@ class Actor:
         """Did it happen?  What may run twice is taken not to have."""
         call = _decoded(open_call)
         tool, job = self._driver(call), _job(resident, open_call.id, call)
-        if open_call.effect is not Effect.EFFECT:
+        if open_call.ticket or open_call.effect is not Effect.EFFECT:
             return Verdict.NOT_DONE, None
         if not isinstance(tool, Reconciler) or not open_call.prepared:
             return Verdict.UNKNOWN, None
@@ -240,40 +228,6 @@ class Actor:
                 Code.UNAVAILABLE, "this node has no driver for it", hint="see `logos doctor`"
             )
         return tool
-
-    def _start(
-        self,
-        resident: Resident,
-        tool: Tool,
-        job: Job,
-        intent: Batch | None,
-        decision: dict[str, Any],
-    ) -> None:
-        id_ = CallId(job.id.partition("-")[2])
-        scope = resident.running[id_] = anyio.CancelScope()
-
-        async def run() -> None:
-            """Wait for the intent to be durable, act, journal the outcome."""
-            try:
-                with scope:
-                    if intent is not None:
-                        await intent.durable(resident.pid)
-                    while not self._hold.sure():  # noqa: ASYNC110 - until the next heartbeat, or our end
-                        await anyio.sleep(STALE_PAUSE_S)
-                    outcome = await _outcome(tool, job, id_)
-                if not scope.cancelled_caught and _is_open(resident, id_):
-                    resident.append(
-                        self._asker.wanted(resident, id_, outcome, decision)
-                        if isinstance(outcome, Wanted)
-                        else outcome
-                    )
-            except Fenced as fenced:
-                self._hold.lost(fenced)
-            finally:
-                resident.running.pop(id_, None)
-                resident.changed.set()
-
-        self._tasks.start_soon(run)
 
 
 def _decision(resident: Resident, called: Called) -> dict[str, Any]:
@@ -301,29 +255,6 @@ def _in_the_way(other: OpenCall, called: Called) -> bool:
 def only_asked(process: Process) -> bool:
     """Nothing is open but what waits for a person."""
     return all(call.stage in (Stage.ASKED, Stage.DOUBT) for call in process.open)
-
-
-def _is_open(resident: Resident, id_: CallId) -> bool:
-    """A signal may have answered it meanwhile."""
-    return any(call.id == id_ for call in resident.process.open)
-
-
-async def _outcome(tool: Tool, job: Job, id_: CallId) -> Returned | Failed | Wanted:
-    """This is where a driver's failure becomes data."""
-    try:
-        with anyio.fail_after(job.deadline_s):
-            return returned(id_, await tool.run(job))
-    except Wanted as wanted:
-        return wanted
-    except SysError as error:
-        return failed(id_, error)
-    except TimeoutError:
-        unsure = "" if job.call.effect is Effect.PURE else "look whether it happened all the same"
-        message = f"no answer within {job.deadline_s:.0f} s"
-        return Failed(id=id_, code=Code.TIMEOUT, message=message, hint=unsure)
-    except Exception as error:  # why: a bug in one driver must not take the node down
-        log.exception("bug in the driver of %s", job.call.__struct_config__.tag)
-        return _bug(id_, error)
 
 
 def _job(resident: Resident, id_: CallId, call: Call[Any]) -> Job:
@@ -378,16 +309,3 @@ def unknown(id_: CallId) -> Failed:
         message="outcome unknown: the node went away while it ran",
         hint="look whether it happened before you try again",
     )
-
-
-def returned(id_: CallId, value: Any) -> Returned:
-    return Returned(id=id_, value=msgspec.Raw(msgspec.json.encode(value)))
-
-
-def _bug(id_: CallId, error: Exception) -> Failed:
-    message = f"a bug of ours: {type(error).__name__}: {error}"
-    return Failed(id=id_, code=Code.INTERNAL, message=message)
-
-
-def failed(id_: CallId, error: SysError) -> Failed:
-    return Failed(id=id_, code=error.code, message=error.message, hint=error.hint)

@@ -53,7 +53,7 @@ class Births:
         now = self._clock.now()
         limits, deadline = grant(owner, terms.limits, now)
         pid = terms.pid or await self._writer.new_pid()
-        folder = str(terms.workspace or owner.workspace or self._workspaces / str(pid))
+        folder = str(terms.workspace or owner.workspace or f"{self._workspaces}/{pid}")
         event = Spawned(
             agent=agent,
             task=task,

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import anyio.to_thread
 import msgspec
 
+from logos.abi.agent import Recalls
 from logos.abi.driver import Model, Price, Profile
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Compacted
@@ -87,13 +88,14 @@ class Fitter:
 
     async def _page_in(self, resident: Resident, room: int) -> bool:
         process = resident.process
-        question = ask_for(resident.window, room)
+        results = process.agent.recalls is Recalls.RESULTS
+        question = ask_for(resident.window, room, results=results)
         if question is None:
             return True
         fault = await self._faults(resident.pid, question.text, question.ask)
         if resident.process is not process:
             return False
-        event = paged_in(resident.window, question.text, fault)
+        event = paged_in(resident.window, question.text, question.fitting(fault))
         if event is not None:
             resident.append(event)
         return True

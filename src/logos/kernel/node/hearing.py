@@ -1,14 +1,14 @@
 """Who listens to which process.
 
     Hearing.listen(pid, ear)       each delta, with the event that began the thought
-    Hearing.attend(pid, witness)   each event, once it is on disk
+    Hearing.attend(pid, witness)   each event, or those of some kinds, once it is on disk
     Hearing.heard, committed       what the thinker and the writer tell
     Cleaned(vault, ear)            the deltas of one thought, with no secret in them or across them
 
 Deltas are not certain; events are.  Nothing is kept for who comes later.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -32,8 +32,8 @@ class Hearing:
     def listen(self, pid: Pid, ear: Ear) -> Callable[[], None]:
         return _kept(self._ears, pid, ear)
 
-    def attend(self, pid: Pid, witness: Witness) -> Callable[[], None]:
-        return _kept(self._witnesses, pid, witness)
+    def attend(self, pid: Pid, witness: Witness, kinds: Collection[str] = ()) -> Callable[[], None]:
+        return _kept(self._witnesses, pid, (witness, kinds))
 
     def heard(self, pid: Pid, began: Seq, delta: AnyDelta) -> None:
         for ear in tuple(self._ears.get(pid, ())):
@@ -45,8 +45,9 @@ class Hearing:
         for entry in entries:
             if witnesses := tuple(self._witnesses.get(entry.head.pid, ())):
                 for row in entry.rows:
-                    event = journal.decode(row)
-                    for witness in witnesses:
+                    told = [who for who, kinds in witnesses if not kinds or row.kind in kinds]
+                    event = journal.decode(row) if told else None
+                    for witness in told:
                         witness(row.seq, event)
 
 

@@ -17,7 +17,7 @@ the process it concerns.
 """
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -27,7 +27,7 @@ import anyio.abc
 from logos.abi.agent import Agent, Limits
 from logos.abi.calls import SearchMemory
 from logos.abi.errors import Code, SysError
-from logos.abi.events import Answered, Compacted, Diverged, Proposed, Reached, Spawned
+from logos.abi.events import Compacted, Proposed, Spawned
 from logos.abi.ids import INIT, MailId, Pid, Seq
 from logos.abi.messages import ToolSpec
 from logos.abi.mount import Mount
@@ -40,7 +40,7 @@ from logos.kernel.journal import Entry, Writer
 from logos.kernel.memory import Ask, Fault, Sought, found_text
 from logos.kernel.mounts import Mounts
 from logos.kernel.node.accounts import Accounts
-from logos.kernel.node.act import Actor, Hold
+from logos.kernel.node.act import Actor
 from logos.kernel.node.approvals import Approvals
 from logos.kernel.node.ask import Asker
 from logos.kernel.node.births import OUTSIDE, Births
@@ -54,8 +54,9 @@ from logos.kernel.node.letters import posted
 from logos.kernel.node.meter import Meter
 from logos.kernel.node.node import Node
 from logos.kernel.node.once import Once
-from logos.kernel.node.parts import Parts, Payer, Terms, payer_of
+from logos.kernel.node.parts import Noted, Parts, Payer, Terms, payer_of
 from logos.kernel.node.records import Records
+from logos.kernel.node.running import Hold, Runner
 from logos.kernel.node.spaces import weights_in
 from logos.kernel.node.stores import Hooks, Item, Stores
 from logos.kernel.node.sweep import sweeping
@@ -115,8 +116,7 @@ class Kernel:
             table=TABLE,
             driver=Mounts(self._mounts(), self._parts.drivers).tool,
             services=self,
-            tasks=tasks,
-            hold=Hold(lambda: self._lease.fresh, self._node.lost),
+            runner=Runner(self.asker, tasks, Hold(lambda: self._lease.fresh, self._node.lost)),
         )
         digester = Digester(self._parts.models, self.slots, self.accounts, self._parts.memory)
         self._compactor = Compactor(self.records.fault, digester)
@@ -247,7 +247,7 @@ class Kernel:
         if not self._node.tell(pid, told(turn)):
             await self._post(pid, turn)
 
-    async def note(self, pid: Pid, *events: Proposed | Answered | Diverged | Reached) -> None:
+    async def note(self, pid: Pid, *events: Noted) -> None:
         """What the program of a process does beside its calls.  Durable when this returns.
 
         Raise `unavailable` where another node drives it, `state` when it has ended.
@@ -323,10 +323,10 @@ class Kernel:
         the thought.  Returns how to stop.  Nothing heard is certain."""
         return self._hearing.listen(pid, ear)
 
-    def attend(self, pid: Pid, witness: Witness) -> Callable[[], None]:
-        """Be told each event of a process that this node drives, once it is on disk.  Returns how
-        to stop."""
-        return self._hearing.attend(pid, witness)
+    def attend(self, pid: Pid, witness: Witness, kinds: Collection[str] = ()) -> Callable[[], None]:
+        """Be told each event (of these kinds) of a process that this node drives, once it is on disk.
+        Returns how to stop."""
+        return self._hearing.attend(pid, witness, kinds)
 
     # -- for handlers ----------------------------------------------------------------------
 

@@ -146,6 +146,7 @@ class Node:
             for scope in (*resident.running.values(), resident.thought):
                 if scope is not None:
                     scope.cancel()
+            resident.settled(lost=True)
             resident.changed.set()
 
     # -- processes come in -----------------------------------------------------------------
@@ -298,7 +299,7 @@ class Node:
             resident.append(last)
 
     def _may_leave(self, resident: Resident) -> bool:
-        if resident.posting or resident.running:
+        if resident.posting or resident.running or resident.asking:
             return False
         exited = resident.process.status is Status.EXITED
         return exited or len(self._residents) > self._settings.resident

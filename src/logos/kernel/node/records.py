@@ -73,7 +73,7 @@ class Records:
         self._store = store
         self.spaces = Spaces(store, weights, most=most)
         self._changed: dict[Pid, anyio.Event] = {}
-        self._any = anyio.Event()
+        self._any: anyio.Event | None = None
 
     async def list(self, *, everyone: bool = False) -> list[Listed]:
         """The process table, by pid."""
@@ -137,7 +137,7 @@ class Records:
         start = await journal.last_id(self._store) if after is None else after
         feed = journal.Feed(self._store, start)
         while True:
-            changed = self._any
+            changed = self._any = self._any or anyio.Event()
             rows = await feed.advance()
             for row in rows:
                 yield Told(row, journal.decode(row))
@@ -224,5 +224,6 @@ class Records:
         for entry in entries:
             if (changed := self._changed.pop(entry.head.pid, None)) is not None:
                 changed.set()
-        self._any.set()
-        self._any = anyio.Event()
+        if self._any is not None:
+            self._any.set()
+            self._any = None

@@ -15,10 +15,11 @@ import anyio
 import msgspec
 
 from logos.abi.driver import Clock
-from logos.abi.events import AnyEvent, Exited, Forgot
+from logos.abi.errors import Code
+from logos.abi.events import AnyEvent, Exited, Failed, Forgot
 from logos.abi.ids import INIT, CallId, MailId, NodeId, Pid, Seq
 from logos.abi.limits import SNAPSHOT_EVENTS
-from logos.abi.process import Process
+from logos.abi.process import Process, Stage
 from logos.kernel import journal
 from logos.kernel.journal import Entry, Head, Letter, Projection, Row, Snapshot, Writer
 from logos.kernel.memory import Window
@@ -29,7 +30,7 @@ from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "node.sql")
 
-FOLD_VERSION = 13
+FOLD_VERSION = 14
 """Raise it when Process, Window or what their folds do changes: old snapshots are not read."""
 
 
@@ -38,6 +39,14 @@ class Saved(msgspec.Struct):
 
     process: Process
     window: Window
+
+
+@dataclass(slots=True)
+class Asking:
+    """A question of a tool that keeps something open for its answer."""
+
+    settled: anyio.Event = field(default_factory=anyio.Event)
+    declined: bool = False
 
 
 @dataclass(slots=True)
@@ -51,6 +60,7 @@ class Resident:
     changed: anyio.Event = field(default_factory=anyio.Event)
     thought: anyio.CancelScope | None = None
     running: dict[CallId, anyio.CancelScope] = field(default_factory=dict)
+    asking: dict[CallId, Asking] = field(default_factory=dict)
     posting: bool = False
     more_mail: bool = False
     unread: bool = False
@@ -85,6 +95,8 @@ class Resident:
         self.unsaved += len(rows)
         self.stale |= any(isinstance(event, Forgot) for event in events)
         self.changed.set()
+        if self.asking:
+            self.settled(events)
         self.last = self.writer.append(
             Entry(
                 before=before.seq,
@@ -104,6 +116,16 @@ class Resident:
             )
         )
         return self.last
+
+    def settled(self, events: Sequence[AnyEvent] = (), *, lost: bool = False) -> None:
+        """Whoever keeps something open for an answer hears that there is one, or none."""
+        waits = {c.id for c in self.process.open if c.stage in (Stage.ASKED, Stage.AGREED)}
+        for id_ in [one for one in self.asking if lost or one not in waits]:
+            asking = self.asking.pop(id_)
+            asking.declined = any(
+                isinstance(e, Failed) and e.id == id_ and e.code is Code.DENIED for e in events
+            )
+            asking.settled.set()
 
     async def durable(self) -> None:
         """Return when everything appended so far is on disk.  Raise Fenced."""

@@ -159,7 +159,7 @@ class Consolidator:
 
         row = await self._store.persist(look)
         if row["exited"]:
-            raise SysError(Code.STATE, f"process {pid} has exited")
+            raise SysError(Code.STATE, f"process {pid} has exited", hint=f"see `logos show {pid}`")
         return bool(row["letters"])
 
     async def run(self, node: NodeId) -> None:

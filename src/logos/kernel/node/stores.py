@@ -50,6 +50,9 @@ log = logging.getLogger("logos.kernel")
 
 Item: TypeAlias = Remembered | Linked | Pinned
 
+NAME_CHARS = 64
+"""Of the name of a space."""
+
 BATCH_ITEMS = 500
 BATCH_CHARS = 1 << 20
 """What one letter carries at most."""
@@ -121,7 +124,9 @@ class Stores:
                 first = int(row["taken"])
                 return [Seq(n) for n in range(first, first + events)]
             if row["exit_status"] is not None:
-                raise SysError(Code.STATE, f"process {pid} has exited")
+                raise SysError(
+                    Code.STATE, f"process {pid} has exited", hint=f"see `logos show {pid}`"
+                )
             with anyio.move_on_after(POLL_S):
                 await changed.wait()
 
@@ -282,9 +287,11 @@ class Stores:
 
 def _agent(space: str) -> Agent:
     """Raise `invalid` for a name that no space can have."""
-    if f"/mem/{space}" in OWN or not space.isidentifier():
+    if f"/mem/{space}" in OWN or not space.isidentifier() or len(space) > NAME_CHARS:
         raise SysError(
-            Code.INVALID, f"{space!r} is not a name for a space", hint="use letters, digits and _"
+            Code.INVALID,
+            f"{space!r} is not a name for a space",
+            hint=f"use at most {NAME_CHARS} letters, digits and _",
         )
     return Agent(name=f"/mem/{space}", description="a space", program="archive")
 

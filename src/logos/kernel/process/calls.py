@@ -1,6 +1,6 @@
 """How a process changes by its system calls.  Pure; a part of the fold in state.py.
 
-    called, held, decided, blocked, returned, failed     (process, event) -> process
+    called, held, decided, blocked, deferred, returned, failed     (process, event) -> process
 
 Invariant: an answer to a call that is not open is refused, so no call is answered twice.
 """
@@ -93,6 +93,14 @@ def blocked(p: Process, event: e.Blocked) -> Process:
         open=tuple(
             replace(c, blocked=True, until=event.until) if c.id == event.id else c for c in p.open
         ),
+    )
+
+
+def deferred(p: Process, event: e.Deferred) -> Process:
+    _open_call(p, event.id)
+    return replace(
+        p,
+        open=tuple(replace(c, ticket=event.ticket) if c.id == event.id else c for c in p.open),
     )
 
 

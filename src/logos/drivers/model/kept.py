@@ -1,0 +1,53 @@
+"""What was made of a message before.
+
+Kept(make)     make(message), once while the same object comes again
+
+A conversation's messages come again with each of its thoughts, and they never change.  What is kept
+is bounded by the size of its messages; what came first goes first.
+"""
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from logos.abi.messages import Image, Message, Opaque, Text, ToolCall, ToolResult
+
+T = TypeVar("T")
+
+MOST_BYTES = 32 << 20
+
+OVERHEAD = 500
+"""Bytes of keeping anything."""
+
+
+class Kept(Generic[T]):
+    def __init__(self, make: Callable[[Message], T], most: int = MOST_BYTES) -> None:
+        self._make = make
+        self._most = most
+        self._taken = 0
+        self._made: dict[int, tuple[Message, T, int]] = {}
+
+    def __call__(self, message: Message) -> T:
+        found = self._made.get(id(message))
+        if found is not None:  # the message lives as long as this does, so its id is no other's
+            return found[1]
+        made, size = self._make(message), _size(message) + OVERHEAD
+        if size > self._most:
+            return made
+        self._made[id(message)] = (message, made, size)
+        self._taken += size
+        while self._taken > self._most:
+            self._taken -= self._made.pop(next(iter(self._made)))[2]
+        return made
+
+
+def _size(message: Message) -> int:
+    size = 0
+    for part in message.content:
+        match part:
+            case Text(text=text) | ToolResult(content=text) | ToolCall(arguments=text):
+                size += len(text)
+            case Image(data=data):
+                size += len(data)
+            case Opaque(raw=raw):
+                size += len(bytes(raw))
+    return size
