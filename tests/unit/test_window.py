@@ -35,7 +35,7 @@ from logos.abi.messages import (
 from logos.abi.paging import Place, Shown, Skeleton
 from logos.abi.process import Signal
 from logos.kernel.memory import Window, number, page_text, plan, render_result
-from logos.kernel.memory.faults import holds
+from logos.kernel.memory.faults import held
 from logos.kernel.memory.tokens import CHARS_A_TOKEN
 from logos.kernel.memory.turns import Turn, bundles
 
@@ -287,13 +287,13 @@ def test_a_piece_that_is_there_is_not_brought_in_again() -> None:
     log = Log()
     log.add(SPAWNED, e.Received(mail=MailId(1), text="hello there"))
     there = Shown(page=Seq(2), text="hello there")
-    assert holds(log.window, there)
+    assert held(log.window, [there]) == [True]
     piece = Shown(page=Seq(40), start=10, end=15, text="12345")
-    assert not holds(log.window, piece)
+    assert held(log.window, [piece]) == [False]
     log.add(e.PagedIn(question="q", pages=(piece,)))
     assert holds(log.window, piece)
     log.add(e.Compacted(unpaged=(piece.place,)))
-    assert not holds(log.window, piece)
+    assert held(log.window, [piece]) == [False]
     assert len(log.window.messages()) == 3
 
 

@@ -95,7 +95,8 @@ class Scorer:
         weights[0] = self._by_stream[there]
         weights[1][:, list(part)] = weights[0][:, list(part)]
         centred = (values - self._mean) / self._scale
-        of_all: Floats = centred @ weights.reshape(-1, values.shape[1]).T
+        both = weights.reshape(-1, values.shape[1])
+        of_all = np.asarray(centred @ both.T, dtype=np.float32)
         column = np.searchsorted(there, streams)
         row = np.arange(len(values))
         return of_all[row, column], of_all[row, column + len(there)]
