@@ -163,7 +163,7 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class Command:
     """`effect` is read or write; an `idempotent` one may be repeated; a `stream` answers line by
-    line."""
+    line.  One that `leaves` ends by itself when the person presses Ctrl-C; any other is stopped."""
 
     name: str
     summary: str
@@ -172,6 +172,7 @@ class Command:
     effect: str = "read"
     idempotent: bool = True
     stream: bool = False
+    leaves: bool = False
     details: str = ""
 
     @property

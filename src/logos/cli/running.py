@@ -10,6 +10,8 @@ from argparse import Namespace
 from collections.abc import Sequence
 from importlib.metadata import version
 
+import anyio
+
 from logos.abi.errors import Code, SysError
 from logos.cli.commands import COMMANDS, GROUPS
 from logos.cli.contract import plan
@@ -22,20 +24,27 @@ async def carry_out(words: Sequence[str], asked: Asked) -> int:
     """This is where a command's exception becomes an exit status."""
     try:
         return await _dispatch(list(words), asked)
-    except SysError as error:
-        return asked.out.error(_with_hint(error, words))
     except Exception as error:  # why: a bug in one command must not take the daemon down
-        if isinstance(error, ExceptionGroup) and (known := error.split(SysError)[0]):
-            return asked.out.error(_with_hint(first_of(known), words))
-        if isinstance(error, OSError) and error.filename is not None:
-            return asked.out.error(_of_a_file(error))
-        log.exception("bug in a command: %s", words)
-        bug = SysError(
-            Code.INTERNAL,
-            f"a bug: {type(error).__name__}: {error}",
-            hint="daemon.log in the home has the trace; please report it",
-        )
-        return asked.out.error(bug)
+        if (told := _known(error)) is None:
+            log.exception("bug in a command: %s", words)
+            told = SysError(
+                Code.INTERNAL,
+                f"a bug: {type(error).__name__}: {error}",
+                hint="daemon.log in the home has the trace; please report it",
+            )
+        return asked.out.error(_with_hint(told, words))
+
+
+def _known(error: Exception) -> SysError | None:
+    """What went wrong, of all that did, as a person is told it; None: we do not know."""
+    while isinstance(error, ExceptionGroup):
+        known, others = error.split(SysError)
+        error = first_of(known) if known else (others or error).exceptions[0]
+    if isinstance(error, SysError):
+        return error
+    if isinstance(error, OSError) and error.filename is not None:
+        return _of_a_file(error)
+    return None
 
 
 def _with_hint(error: SysError, words: Sequence[str]) -> SysError:
@@ -113,7 +122,26 @@ async def _run(command: Command, words: list[str], arguments: Namespace, asked: 
         said = plan(command.schema(), vars(arguments))
         out.data(said, f"would do: {command.summary}; nothing but the arguments was looked at")
         return 0
-    return await command.run(asked)
+    return await (command.run(asked) if command.leaves else _until_interrupted(command, asked))
+
+
+async def _until_interrupted(command: Command, asked: Asked) -> int:
+    """Raise `cancelled` when the person presses Ctrl-C: what has been done by then stays."""
+    status: int | None = None
+    async with anyio.create_task_group() as tasks:
+
+        async def stop() -> None:
+            await asked.interrupted.wait()
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(stop)
+        status = await command.run(asked)
+        tasks.cancel_scope.cancel()
+    if status is None:
+        raise SysError(
+            Code.CANCELLED, "stopped", hint="what was done by then stays: see `logos ps -a`"
+        )
+    return status
 
 
 def own_words(words: list[str]) -> list[str]:

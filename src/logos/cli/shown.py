@@ -30,6 +30,7 @@ from logos.abi.events import (
     Spawned,
     Started,
     Thought,
+    Vectored,
     Warned,
 )
 from logos.abi.events import Told as ToldByClient
@@ -106,6 +107,7 @@ _LINES: dict[type, Callable[[Any], tuple[str, str]]] = {
     Decided: lambda e: ("cyan", f"{e.answer} by {e.by or 'a person'}: {', '.join(e.ids)} {e.word}"),
     Revoked: lambda e: ("yellow", f"! taken back: {', '.join(map(str, e.caps))}"),
     Interrupted: lambda e: ("yellow", f"… interrupted: {e.message}"),
+    Vectored: lambda e: ("dim", f"⇢ vectors by {e.model}: {e.usage.tokens} tokens"),
     Received: lambda e: ("cyan", f"✉ message{_from(e)}: {e.text}"),
     ToldByClient: lambda e: ("cyan", _client(e)),
     Proposed: lambda e: ("dim", "? " + ", ".join(call.name for call in e.calls)),

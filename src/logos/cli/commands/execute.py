@@ -269,4 +269,5 @@ EXEC = Command(
     "its own interpreter, changes its workspace, and reaches no network but what --allow-net names\n"
     "(through a proxy: HTTP_PROXY and HTTPS_PROXY). Ctrl-C and TERM reach\n"
     "it; its exit status is this command's.",
+    leaves=True,
 )

@@ -256,4 +256,5 @@ LOGS = Command(
         Argument("--follow", "go on until it exits", bool, short="-f"),
     ),
     stream=True,
+    leaves=True,
 )

@@ -38,7 +38,7 @@ from logos.kernel.node.asked import Models
 from logos.kernel.node.fit import Fitted, Fitter
 from logos.kernel.node.hearing import Cleaned
 from logos.kernel.node.meter import Meter
-from logos.kernel.node.request import kept, prompt_digest, tools_of
+from logos.kernel.node.request import kept, keyed, prompt_digest, tools_of
 from logos.kernel.node.resident import Resident
 from logos.kernel.process import SECOND, affordable, exit_for, left
 from logos.kernel.sched import Slots
@@ -105,6 +105,7 @@ class Thinker:
     async def _ask(self, resident: Resident, model: Model, request: Request, asked: Asked) -> None:
         process = resident.process
         self._record(asked, request, resident)
+        request = keyed(request, asked.prompt, resident.pid, process)
         began = resident.head.seq
         heard: list[AnyDelta] = []
         numbers = _Numbers(resident.pid, process)
