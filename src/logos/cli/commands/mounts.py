@@ -5,7 +5,7 @@ from typing import Any
 
 from logos.abi.errors import Code, SysError
 from logos.abi.tools import Place
-from logos.cli.registry import Argument, Asked, Command
+from logos.cli.registry import Argument, Asked, Command, pair
 
 OPTIONS = (
     Argument("--accept", "take the tools as they are now, changed or not", bool),
@@ -46,8 +46,8 @@ async def mount(asked: Asked) -> int:
 def _place(asked: Asked) -> Place:
     args = asked.arguments
     common: dict[str, Any] = {
-        "env": dict(map(_pair, args.env)),
-        "headers": dict(map(_pair, args.header)),
+        "env": dict(map(pair, args.env)),
+        "headers": dict(map(pair, args.header)),
         "network": args.network,
         "own": args.own,
         "readable": tuple(str(asked.cwd / Path(r).expanduser()) for r in args.readable),
@@ -97,17 +97,6 @@ def _module(asked: Asked, name: str) -> dict[str, Any]:
 def _program(asked: Asked, word: str) -> str:
     """A path is one of the folder where the person is."""
     return str(asked.cwd / word) if "/" in word else word
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise SysError(
-            Code.INVALID,
-            f"{text!r} is not NAME=VALUE",
-            hint="NAME=VALUE, NAME=env:OTHER or NAME=file:/path",
-        )
-    return name, value
 
 
 async def login(asked: Asked) -> int:
