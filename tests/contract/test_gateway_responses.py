@@ -237,6 +237,14 @@ async def test_input_tokens(url: str, tmp_path: Path) -> None:
         assert counted.input_tokens > 0
 
 
+async def test_an_item_that_is_none_is_refused(url: str, tmp_path: Path) -> None:
+    """Also where nobody would have looked at it."""
+    async with rig(url, tmp_path, []) as one, AsyncOpenAI(**one.openai) as client:
+        item: Any = {"type": "reasoning", "output": [{"type": ["not", "a", "word"]}]}
+        with pytest.raises(openai.BadRequestError):
+            await client.conversations.create(items=[item])
+
+
 async def test_embeddings_are_passed_on(url: str, tmp_path: Path) -> None:
     answer = {
         "object": "list",
