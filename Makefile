@@ -35,7 +35,7 @@ imports: setup  ## the architecture: who may import whom
 shape: setup  ## sizes and cycles, as gates
 	@$(BIN)/python tools/metrics.py src/logos --tests tests --json .venv/metrics.json $(SHAPE) >.venv/metrics.txt
 unit: setup  ## the tests that need no database
-	@$(BIN)/pytest -q --basetemp=$(TMP) tests/unit tests/arch && rm -rf $(TMP)
+	@$(BIN)/pytest -q -n 2 --dist loadfile --basetemp=$(TMP) tests/unit tests/arch && rm -rf $(TMP)
 
 bench: setup  ## measurements
 	@$(BIN)/python -m bench

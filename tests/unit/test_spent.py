@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logos.abi.messages import Usage
@@ -22,7 +22,7 @@ MOVES = st.tuples(
     st.just("move"), st.one_of(st.integers(-2, 5), st.integers(-90, 90), st.integers(-DAY, 2 * DAY))
 )
 ACTS = st.lists(
-    st.one_of(BILLS, BILLS, MOVES, st.tuples(st.sampled_from(["ask", "prune"]))), max_size=60
+    st.one_of(BILLS, BILLS, MOVES, st.tuples(st.sampled_from(["ask", "prune"]))), max_size=30
 )
 
 
@@ -53,9 +53,10 @@ def test_a_span_is_the_plain_sum_of_its_bills(acts: list[tuple[Any, ...]]) -> No
 
 
 @given(
-    bills=st.lists(st.tuples(st.integers(0, DAY - 1), st.integers(1, 9)), min_size=1),
+    bills=st.lists(st.tuples(st.integers(0, DAY - 1), st.integers(1, 9)), min_size=1, max_size=12),
     limit=st.integers(1, 60),
 )
+@settings(max_examples=40)
 def test_when_it_is_free_no_more_than_the_limit_is_in_the_span(
     bills: list[tuple[int, int]], limit: int
 ) -> None:

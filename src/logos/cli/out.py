@@ -117,6 +117,9 @@ class Out:
         if self.json:
             self.data(data, "")
             return
+        if not rows and self._terminal:
+            self.note("nothing there")
+            return
         cells = [[_cell(value) for value in row] for row in rows]
         widths = [
             max([len(name), *(len(row[i]) for row in cells)]) for i, name in enumerate(columns)

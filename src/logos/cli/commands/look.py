@@ -59,7 +59,8 @@ async def tree(asked: Asked) -> int:
 
     def draw(one: Listed, lead: str, tail: str) -> None:
         status = one.status if one.exit_status is None else f"exited({one.exit_status})"
-        lines.append(f"{lead}{one.pid} {one.agent} [{status}] {' '.join(one.task.split())[:60]}")
+        task = " ".join(one.task.split())[:60]
+        lines.append(f"{lead}{one.pid} {one.agent} [{status}] {task}".rstrip())
         below = children.get(one.pid, [])
         for n, child in enumerate(below):
             last = n == len(below) - 1
