@@ -9,6 +9,7 @@ import pytest
 
 from logos.abi.agent import Agent
 from logos.abi.calls import CALLS, name
+from logos.abi.errors import Code, SysError
 from logos.abi.events import Failed, Remembered, Returned
 from logos.abi.ids import CallId, Pid
 from logos.abi.messages import ToolCall
@@ -225,5 +226,18 @@ async def test_another_process_is_given_memory_and_reads_it(node: Any, world: An
     world.models["m"] = Scripted([])
     async with node() as kernel:
         pid = await kernel.space("notes")
+        await kernel.remember(pid, [Remembered(path="/mem/core/who", text="an archivist")])
+        assert await kernel.tree.read(Pid(pid), "/mem/core/who") == "an archivist"
+
+
+async def test_what_nobody_could_read_is_not_sent(node: Any, world: Any) -> None:
+    """A node would end by it, and the next one, too."""
+    world.models["m"] = Scripted([])
+    wrong: Any = ["a list"]
+    async with node() as kernel:
+        pid = await kernel.space("notes")
+        with pytest.raises(SysError) as caught:
+            await kernel.remember(pid, [Remembered(path="/mem/core/who", text="x", subject=wrong)])
+        assert caught.value.code is Code.INVALID
         await kernel.remember(pid, [Remembered(path="/mem/core/who", text="an archivist")])
         assert await kernel.tree.read(Pid(pid), "/mem/core/who") == "an archivist"

@@ -6,9 +6,11 @@ letter_number(store)              a number for one that may have to be posted ag
 
 from typing import Any
 
+import msgspec
+
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import MailId, Pid
-from logos.kernel.process.mail import AnyMail, encode
+from logos.kernel.process.mail import AnyMail, encode, is_note
 from logos.store import Queries, Store
 from logos.vault import Vault
 
@@ -27,8 +29,14 @@ async def posted(
     store: Store, pid: Pid, mail: AnyMail, vault: Vault, number: MailId | None = None
 ) -> MailId:
     """Posted again with its number, it is the same letter.  Raise `not_found` or `state` when nobody can
-    get it."""
+    get it, and `invalid` for one that nobody could read: the node that takes it would end, again and again."""
     body = vault.clean(encode(mail))
+    try:
+        is_note(body)
+    except msgspec.ValidationError as error:
+        raise SysError(
+            Code.INVALID, f"this is no letter: {error}", hint="look at its types"
+        ) from error
     id_ = number or await letter_number(store)
 
     async def write() -> Any:
