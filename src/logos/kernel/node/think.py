@@ -272,10 +272,10 @@ def _at_least(thought: Thought, asked: Asked, price: Price) -> Thought:
 
 
 async def _settle(resident: Resident, thought: Thought) -> None:
-    """No call is made before the thought that proposed it is on disk; what else follows rides with it.
+    """What follows rides in the same commit: the calls it proposes wait for it before they are made.
     What others may use of a sum is theirs when it is known what this thought has used."""
     batch = resident.append(thought)
-    if thought.message.calls or resident.process.accounts:
+    if resident.process.accounts:
         await batch.durable(resident.pid)
 
 
