@@ -26,6 +26,7 @@ from logos.drivers.mcp.answer import Result
 from logos.drivers.mcp.calls import Calls
 from logos.drivers.mcp.client import Asks, Client
 from logos.drivers.mcp.lines import Reach
+from logos.drivers.mcp.skills import Skill
 from logos.drivers.mcp.wire import Asked, Era, Stale
 
 log = logging.getLogger("logos.mcp")
@@ -133,6 +134,16 @@ class Server:
                     if last:
                         break
         raise SysError(Code.UNAVAILABLE, f"{self._name} forgets its sessions at once")
+
+    async def skills(self) -> dict[str, Skill]:
+        """Those it offers now."""
+        found: dict[str, Skill] = await self.ask(lambda client: client.skills())
+        return found
+
+    async def resource(self, uri: str) -> bytes:
+        with anyio.fail_after(self._times.timeout_s):
+            found: bytes = await self.ask(lambda client: client.resource(uri))
+        return found
 
     async def stop(self) -> None:
         async with self._turn:
