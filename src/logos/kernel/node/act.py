@@ -115,9 +115,8 @@ class Actor:
             if not _may_act(resident):
                 return
         before = _decision(resident, called)
-        proposed, batch = resident.last, resident.append(called)
-        # of what only looks, no more than what led to it has to be on disk
-        intent = proposed if called.effect is Effect.PURE else batch
+        batch = resident.append(called)
+        intent = None if called.effect is Effect.PURE else batch
         self._runner.start(resident, tool, job, intent, before)
 
     async def _kernel_call(self, resident: Resident, called: Called, call: Call[Any]) -> None:

@@ -38,7 +38,7 @@ from logos.kernel.node.asked import Models
 from logos.kernel.node.fit import Fitted, Fitter
 from logos.kernel.node.hearing import Cleaned
 from logos.kernel.node.meter import Meter
-from logos.kernel.node.request import kept, prompt_digest, tools_of
+from logos.kernel.node.request import kept, keyed, prompt_digest, tools_of
 from logos.kernel.node.resident import Resident
 from logos.kernel.process import SECOND, affordable, exit_for, left
 from logos.kernel.sched import Slots
@@ -105,6 +105,7 @@ class Thinker:
     async def _ask(self, resident: Resident, model: Model, request: Request, asked: Asked) -> None:
         process = resident.process
         self._record(asked, request, resident)
+        request = keyed(request, asked.prompt, resident.pid, process)
         began = resident.head.seq
         heard: list[AnyDelta] = []
         numbers = _Numbers(resident.pid, process)
@@ -272,10 +273,10 @@ def _at_least(thought: Thought, asked: Asked, price: Price) -> Thought:
 
 
 async def _settle(resident: Resident, thought: Thought) -> None:
-    """What follows rides in the same commit: the calls it proposes wait for it before they are made.
+    """No call is made before the thought that proposed it is on disk; what else follows rides with it.
     What others may use of a sum is theirs when it is known what this thought has used."""
     batch = resident.append(thought)
-    if resident.process.accounts:
+    if thought.message.calls or resident.process.accounts:
         await batch.durable(resident.pid)
 
 
