@@ -5,7 +5,7 @@
     added_ms_p50               one client, one request after the other, each a conversation of its own: the
                                median of a request through the gateway less that of a direct one to the same
                                upstream, alternating
-    commit_ms                  a commit of the same database in the same run; a conversation has two
+    commit_ms                  a commit of the same database, alternating with the requests; a conversation has two
     continued_added_ms_p50     the same for the next turns of one conversation
     cpu_ms                     processor time of the daemon for a streamed request with many clients
     db_cpu_ms                  and of its database
@@ -27,7 +27,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -179,18 +179,24 @@ def _same_home(one: psutil.Process, process: psutil.Process) -> bool:
         return False
 
 
-async def alternating(direct: int, gateway: int, count: int) -> dict[str, float]:
-    """Milliseconds of each side, and of further turns of one conversation."""
+async def alternating(direct: int, gateway: int, url: str, count: int) -> dict[str, float]:
+    """Milliseconds of each side, of a commit, and of further turns of one conversation."""
     bare, ours = Line(direct), Line(gateway)
     there: list[float] = []
     here: list[float] = []
-    for number in range(-20, count):
-        for line, times in ((bare, there), (ours, here)):
+    commits: list[float] = []
+    async with committing(url) as commit:
+        for number in range(-20, count):
             content = body(f"question {number}", stream=False)
-            began = time.perf_counter()
-            await line.ask(content)
-            if number >= 0:
-                times.append((time.perf_counter() - began) * 1e3)
+            for once, times in (
+                (bare.ask(content), there),
+                (ours.ask(content), here),
+                (commit(number), commits),
+            ):
+                began = time.perf_counter()
+                await once
+                if number >= 0:
+                    times.append((time.perf_counter() - began) * 1e3)
     said = [{"role": "user", "content": "one conversation"}]
     further: list[float] = []
     for number in range(count // 2):
@@ -206,6 +212,7 @@ async def alternating(direct: int, gateway: int, count: int) -> dict[str, float]
         "direct_ms_p50": direct_p50,
         "gateway_ms_p50": percentile(here, 0.5),
         "added_ms_p50": percentile(here, 0.5) - direct_p50,
+        "commit_ms": percentile(commits, 0.5),
         "continued_added_ms_p50": percentile(further, 0.5) - direct_p50,
     }
 
@@ -235,18 +242,14 @@ async def streams(port: int, clients: int, seconds: float, model: str) -> float:
     return done / (time.monotonic() - began)
 
 
-async def commits(url: str) -> float:
-    """Milliseconds of a small commit, median."""
+@asynccontextmanager
+async def committing(url: str) -> AsyncGenerator[Callable[[int], Awaitable[object]]]:
+    """A small commit each time."""
     db = await asyncpg.connect(url)
     try:
-        await db.execute("CREATE TABLE IF NOT EXISTS bench_commit (n integer)")
-        times = []
-        for number in range(60):
-            began = time.perf_counter()
-            await db.execute(f"INSERT INTO bench_commit VALUES ({number})")
-            times.append((time.perf_counter() - began) * 1e3)
+        await db.execute("CREATE TABLE bench_commit (n integer)")
+        yield lambda number: db.execute(f"INSERT INTO bench_commit VALUES ({number})")
         await db.execute("DROP TABLE bench_commit")
-        return percentile(times, 0.5)
     finally:
         await db.close()
 
@@ -263,8 +266,7 @@ async def main(args: argparse.Namespace) -> None:
     result: dict[str, float | None] = {}
     with folder() as place, upstream() as port:
         with daemon(place, port) as (gateway, process):
-            result |= await alternating(port, gateway, args.requests)
-            result["commit_ms"] = await commits(_url(place))
+            result |= await alternating(port, gateway, _url(place), args.requests)
             counted: dict[str, float] = {}
             async with measured(process, counted):
                 ours = await streams(gateway, args.clients, args.seconds, "vllm/bench")

@@ -6,9 +6,11 @@
 The gate is fitted on scores of a scorer that has not seen the conversation, as it will meet them.
 """
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lib_memory import gating, ranking
 from lib_memory.data import Conversation, Question
@@ -17,24 +19,27 @@ from logos.kernel.memory.features import NAMES, Measured, measure
 from logos.kernel.memory.page import Kind
 from logos.kernel.memory.pager import DEFAULT_MASS
 from logos.kernel.memory.policy import TRAITS_KEPT, memorable_inputs
-from logos.kernel.memory.query import read
+from logos.kernel.memory.query import Query, read
 from logos.kernel.memory.scorer import Scorer, Weights
 from logos.kernel.memory.space import Space
 from logos.kernel.memory.table import STREAMS
 
+MOST = 4096
+"""Tokens of a fault that the temperature is fitted to."""
 _NEAR, _FAR = 120, 80
 _FOLDS = 3
 KEEP = 0.95
 """The share of answerable questions the gate must let through."""
-FLOOR = 0.993
+FLOOR = 0.995
 """The share of them that a search on purpose must answer."""
-FOUND = 0.952
-"""The share of answerable questions for which the default mass must bring in some evidence."""
+FOUND = 0.95
+"""The share of answerable questions for which a fault that brings what is worth it must bring some evidence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     question: Question
+    query: Query
     measured: Measured
     turns: list[str]
     example: ranking.Example | None
@@ -61,7 +66,7 @@ def _prepare(conversation: Conversation, seed: int) -> Prepared:
         cols = space.table.columns()
         turns = [conversation.turn(seq) for seq in cols.seq[measured.rows].tolist()]
         example = _example(turns, question, measured, cols.stream[measured.rows], random)
-        asked.append(Asked(question, measured, turns, example))
+        asked.append(Asked(question, query, measured, turns, example))
     return Prepared(conversation, space, asked)
 
 
@@ -105,48 +110,53 @@ def fit(prepared: list[Prepared], *, note: str = "") -> Weights:
         for each in (each for i, each in enumerate(prepared) if i % _FOLDS == fold):
             for asked in each.asked:
                 if each.conversation.kind is Kind.PEOPLE:
-                    rows.append(evidence(scorer, asked.measured, each.space))
+                    rows.append(evidence(scorer, asked, each.space))
                     answers.append(bool(asked.question.evidence))
                     if asked.question.evidence:
-                        ranked.append(_ordered(scorer, asked, each))
+                        ranked.append(_open(scorer, asked, each))
     weights = replace(weights, temperature=_temperature(ranked))
     return _remember(_gate(weights, np.array(rows), np.array(answers)), prepared)
 
 
-def _ordered(scorer: Scorer, asked: Asked, prepared: Prepared) -> tuple[np.ndarray, int]:
-    """Scores of the pages that may come in, the best first, and where the first evidence stands."""
+def _open(
+    scorer: Scorer, asked: Asked, prepared: Prepared
+) -> tuple[gate.Candidates, NDArray[np.bool_]]:
+    """The pages that may come in, and which of them are evidence."""
     cols, measured = prepared.space.table.columns(), asked.measured
     scores, _ = scorer.score(measured.values, cols.stream[measured.rows])
     open_ = np.flatnonzero(gate.refusals(prepared.space.table, measured, gate.Rules()) == 0)
-    order = open_[np.argsort(-scores[open_], kind="stable")]
-    wanted = asked.question.evidence
-    first = next((i for i, at in enumerate(order) if asked.turns[at] in wanted), len(order))
-    return scores[order], first
+    rows = measured.rows[open_]
+    found = gate.Candidates(
+        scores[open_], scores[open_], cols.cost[rows], cols.turn[rows], cols.group[rows]
+    )
+    return found, np.array([asked.turns[at] in asked.question.evidence for at in open_])
 
 
-def _temperature(ranked: list[tuple[np.ndarray, int]]) -> float:
-    """The smallest with which the default mass brings a page of evidence in FOUND of the questions."""
+def _temperature(asked: list[tuple[gate.Candidates, NDArray[np.bool_]]]) -> float:
+    """The smallest with which what is worth it has a page of evidence for FOUND of the questions."""
 
     def found(temperature: float) -> float:
-        hits = (
-            first < len(scores)
-            and float(gate.probabilities(scores, temperature)[:first].sum()) < DEFAULT_MASS
-            for scores, first in ranked
-        )
-        return float(np.mean(list(hits)))
+        hits = []
+        for pages, wanted in asked:
+            likely = gate.probabilities(pages.scores, temperature)
+            chosen, _ = gate.choose(
+                dataclasses.replace(pages, likely=likely), budget=MOST, mass=DEFAULT_MASS
+            )
+            hits.append(wanted[chosen].any())
+        return float(np.mean(hits))
 
     low, high = 0.3, 2.0
     for _ in range(8):
         middle = (low + high) / 2
         low, high = (low, middle) if found(middle) >= FOUND else (middle, high)
-    return round(high, 3) if ranked else 1.0
+    return round(high, 3) if asked else 1.0
 
 
-def evidence(scorer: Scorer, measured: Measured, space: Space) -> np.ndarray:
+def evidence(scorer: Scorer, asked: Asked, space: Space) -> np.ndarray:
+    measured = asked.measured
     streams = space.table.columns().stream[measured.rows]
     scores, by_subject = scorer.score(measured.values, streams, gate.BLIND)
-    blind = scores - by_subject
-    return gate.evidence(measured, scores, blind)
+    return gate.evidence(space, asked.query, measured, scores, scores - by_subject)
 
 
 def _rank(prepared: list[Prepared]) -> ranking.Linear:

@@ -69,8 +69,8 @@ def _bad(argument: dict[str, Any]) -> tuple[str, ...]:
     return ("xyzzy",) if "enum" in one else TEXTS if one["type"] == "string" else NUMBERS
 
 
-def ask(place: Place, *words: str) -> tuple[int, str, str]:
-    """Its exit status and what it writes, from the daemon itself."""
+def ask(place: Place, *words: str, enough: bool = False) -> tuple[int, str, str]:
+    """Its exit status and what it writes, from the daemon itself; `enough`: Ctrl-C once it has begun."""
     status, wrote, buffer = None, {wire.OUT: b"", wire.ERR: b""}, b""
     with socket.socket(socket.AF_UNIX) as daemon:
         daemon.settimeout(PATIENCE_S)
@@ -88,6 +88,8 @@ def ask(place: Place, *words: str) -> tuple[int, str, str]:
                 kind, payload, buffer = buffer[:1], buffer[wire.HEADER_BYTES : end], buffer[end:]
                 if kind == wire.EXIT:
                     status = int(payload)
+                elif kind == wire.TAKEN and enough:
+                    daemon.sendall(wire.frame(wire.INTERRUPT, b""))
                 elif kind == wire.INPUT:
                     daemon.sendall(wire.frame(wire.INPUT, b"\xff\0"))
                 elif kind in wrote:
@@ -114,6 +116,29 @@ def test_no_input_is_answered_with_a_trace_or_without_a_hint(place: Place, name:
         assert (error["code"], error["exit"]) == (code, status), said
         assert error["message"] in message or "\n" in error["message"], said
         assert hint, said
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["mount", "slow", "sleep", "600"], 130),  # no server of tools: it never answers
+        (["logs"], 0),
+    ],
+)
+def test_what_takes_long_ends_when_the_person_has_had_enough(
+    place: Place, words: list[str], status: int
+) -> None:
+    place.data("up")
+    ended, out, err = ask(place, *words, enough=True)
+    assert ended == status, err
+    if status:
+        assert _told(err) == (
+            "cancelled",
+            "stopped",
+            "what was done by then stays: see `logos ps -a`",
+        )
+        assert json.loads(out)["error"]["code"] == "cancelled"
+    assert "slow" not in {one["name"] for one in place.data("mounts")}
 
 
 def _told(err: str) -> tuple[str, str, str]:

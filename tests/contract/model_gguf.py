@@ -18,8 +18,12 @@ _NORMAL, _UNKNOWN, _CONTROL, _BYTE = 1, 2, 3, 6
 TEMPLATE = "{% for m in messages %}[{{ m['role'] }}] {{ m['content'] }}\n{% endfor %}[assistant] "
 
 
-def write_gguf(path: Path) -> None:
-    """A llama of two layers and a vocabulary of single bytes."""
+MEAN = 1
+"""How llama.cpp calls it when the vector of a text is the mean of those of its tokens."""
+
+
+def write_gguf(path: Path, *, pooling: int | None = None) -> None:
+    """A llama of two layers and a vocabulary of single bytes.  With `pooling` it gives vectors."""
     tokens = [b"<unk>", b"<s>", b"</s>", *(b"<0x%02X>" % byte for byte in range(256))]
     kinds = [_UNKNOWN, _CONTROL, _CONTROL] + [_BYTE] * 256
     fields = [
@@ -43,6 +47,8 @@ def write_gguf(path: Path) -> None:
         _field("tokenizer.ggml.add_space_prefix", _BOOL, False),
         _field("tokenizer.chat_template", _STRING, TEMPLATE.encode()),
     ]
+    if pooling is not None:
+        fields.append(_field("llama.pooling_type", _U32, pooling))
     infos, data = _tensors(len(tokens))
     head = struct.pack("<4sIQQ", b"GGUF", 3, len(infos), len(fields))
     head += b"".join(fields) + b"".join(infos)

@@ -20,6 +20,8 @@ from logos.drivers.sandbox import LocalSandbox
 from logos.drivers.tools import Tools
 from logos.places import Places, open_places
 
+PATIENCE_S = 60
+
 SDK_SERVER = Path(__file__).with_name("mcp_sdk_server.py")
 EXTENDED_SERVER = Path(__file__).with_name("mcp_extended_server.py")
 OLD_SERVER = Path(__file__).with_name("mcp_old_server.py")
@@ -73,15 +75,17 @@ async def called(places: Places, folder: Path, tool: str, **arguments: Any) -> A
 
 
 @contextmanager
-def serving(folder: Path, port: int = 0, server: Path = SDK_SERVER) -> Iterator[str]:
-    """A server of the official SDK over HTTP, in that folder: its URL."""
+def serving(
+    folder: Path, port: int = 0, server: Path = SDK_SERVER, words: tuple[str, ...] = ("--http",)
+) -> Iterator[str]:
+    """A server of the official SDK over HTTP, in that folder: its URL.  The port comes after `words`."""
     if not port:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = int(taken.getsockname()[1])
-    words = [sys.executable, str(server), "--http", str(port)]
-    process = subprocess.Popen(words, cwd=folder, stderr=subprocess.DEVNULL)
+    command = [sys.executable, str(server), *words, str(port)]
+    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()

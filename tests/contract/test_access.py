@@ -15,16 +15,13 @@ from typing import Any, NamedTuple
 import anyio
 import httpx2
 import pytest
+from office_rig import office, settled
 
-from logos import Functions, a2a, config
+from logos import a2a
 from logos.abi.agent import Limits
-from logos.abi.driver import Mode
 from logos.abi.events import Held
-from logos.abi.ids import CallId, Pid
-from logos.abi.messages import Request, Role, ToolCall
-from logos.boot import Machine, boot
-from logos.cli.daemon import surfaces
-from logos.drivers.model import Say, Scripted
+from logos.abi.ids import Pid
+from logos.boot import Machine
 from logos.gateway import App
 from logos.gateway.opening import Shared
 from logos.mcpserver.desk import OWNER, Desk
@@ -37,17 +34,6 @@ WORD = "plover"
 
 ELSEWHERE = ("203.0.113.9", 4000)
 HERE = ("127.0.0.1", 4000)
-AGENT = "---\nname: {0}\nmodel: m\ntools: send_mail, contacts\napprovals: ask\n---\nHelp.\n"
-MAIL = {"impact": "egress_people", "arguments": {"to": "address", "body": "content"}}
-PEOPLE = {
-    "impact": "read",
-    "result": {
-        "type": "contact",
-        "keys": ["name"],
-        "fields": {"name": "name", "email": {"kind": "address", "directory": True}},
-    },
-}
-ZOE = "zoe@firm.example"
 HELLO = {"role": "user", "content": "hello"}
 
 
@@ -186,48 +172,10 @@ class There:
         return await http.request(method, self.filled(row.path), headers=headers, **given)
 
 
-def step(request: Request) -> Say:
-    """Writes to somebody where its task says so, and else says the word back if it was told it."""
-    last = request.messages[-1]
-    if last.role is Role.TOOL and ZOE in str(last):
-        wanted = ("send_mail", {"to": ZOE, "body": f"the {WORD} fair is on Monday"})
-    elif "somebody" in str(last):
-        wanted = ("contacts", {})
-    else:
-        return Say(f"done {WORD}" if WORD in str(request.messages) else "done")
-    return Say("", (ToolCall(id=CallId("x"), name=wanted[0], arguments=json.dumps(wanted[1])),))
-
-
 @asynccontextmanager
 async def there(url: str, tmp_path: Path) -> AsyncIterator[There]:
-    home = tmp_path / "home"
-    (home / "agents").mkdir(parents=True)
-    for name in ("helper", "own"):
-        (home / "agents" / f"{name}.md").write_text(AGENT.format(name))
-    functions = Functions()
-
-    @functions.register(manifest=MAIL)
-    def send_mail(to: str, body: str) -> str:
-        """Send mail."""
-        return f"sent to {to}: {body}"
-
-    @functions.register(manifest=PEOPLE)
-    def contacts() -> list[dict[str, str]]:
-        """People."""
-        return [{"name": n, "email": f"{n.lower()}@firm.example"} for n in ("Zoe", "Yan")]
-
-    settled = config.Config(
-        home=str(home),
-        model="m",
-        store=config.Store(url=url),
-        sandbox=config.Sandbox(mode=Mode.NONE),
-        a2a=config.A2a(publish=("helper",), push=("hooks.example.org",)),
-    )
-    loaded = config.Loaded(settled, {})
-    async with (
-        boot(loaded, functions=functions, models={"m": Scripted(step)}) as machine,
-        surfaces(machine, loaded) as also,
-    ):
+    settings = settled(url, tmp_path, push=("hooks.example.org",))
+    async with office(settings, WORD) as (machine, also):
         yield There(machine, Shared(App(machine, 15.0), also))
 
 

@@ -1,5 +1,6 @@
 """OpenAI's Responses and embeddings, by its own client."""
 
+import hashlib
 import json
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -13,6 +14,8 @@ from openai import AsyncOpenAI
 from pydantic import BaseModel
 
 from logos import config
+from logos.abi.events import Vectored
+from logos.abi.ids import Pid
 from logos.abi.messages import Role, Usage
 from logos.abi.process import Signal
 from logos.drivers.model import Say
@@ -234,6 +237,14 @@ async def test_input_tokens(url: str, tmp_path: Path) -> None:
         assert counted.input_tokens > 0
 
 
+async def test_an_item_that_is_none_is_refused(url: str, tmp_path: Path) -> None:
+    """Also where nobody would have looked at it."""
+    async with rig(url, tmp_path, []) as one, AsyncOpenAI(**one.openai) as client:
+        item: Any = {"type": "reasoning", "output": [{"type": ["not", "a", "word"]}]}
+        with pytest.raises(openai.BadRequestError):
+            await client.conversations.create(items=[item])
+
+
 async def test_embeddings_are_passed_on(url: str, tmp_path: Path) -> None:
     answer = {
         "object": "list",
@@ -254,8 +265,49 @@ async def test_embeddings_are_passed_on(url: str, tmp_path: Path) -> None:
             assert found.data[0].embedding == [0.5, 0.25]
             sent = json.loads(upstream.seen[0].body)
             assert sent == {"model": "e-1", "input": "hello", "encoding_format": "float"}
+            (pid,) = await one.conversations()
+            kernel = one.machine.kernel
+            said = [told.event async for told in kernel.records.events(pid)]
+            (event,) = (event for event in said if isinstance(event, Vectored))
+            assert event.usage.input == 1
+            assert event.model == "vecs"
+            assert event.input == hashlib.sha256(b'"hello"').digest()
+            assert "hello" not in str(said)  # neither what was embedded nor what came of it
+            assert "0.25" not in str(said)
+            assert (await kernel.records.replay(pid)).equal
+            spent = {
+                one.principal: one.tokens_hour for one in await kernel.meter.spending(kernel.now())
+            }
+            assert spent == {"local": 1}
             with pytest.raises(openai.NotFoundError):
                 await client.embeddings.create(model="m", input="hello")
+
+
+async def test_embeddings_are_journaled_when_their_process_has_ended(
+    url: str, tmp_path: Path
+) -> None:
+    answer = whole(b'{"data":[],"usage":{"prompt_tokens":3}}')
+    async with loopback() as upstream:
+        upstream.replies += [answer] * 3
+        models = {"vecs": config.Endpoint(url=f"{upstream.url}/v1", model="e-1")}
+        async with (
+            rig(url, tmp_path, [], endpoints=models) as one,
+            AsyncOpenAI(**one.openai) as client,
+        ):
+
+            async def embed() -> Pid:
+                made = client.embeddings.with_raw_response
+                raw = await made.create(model="vecs", input="x", encoding_format="float")
+                return Pid(int(raw.headers["x-logos-pid"]))
+
+            first = await embed()
+            assert await embed() == first
+            kernel = one.machine.kernel
+            await kernel.signal(first, Signal.KILL)
+            await kernel.records.wait(first)
+            second = await embed()
+            assert second != first
+            assert [(await one.kinds(p)).count("vectored") for p in (first, second)] == [2, 1]
 
 
 async def test_off(url: str, tmp_path: Path) -> None:

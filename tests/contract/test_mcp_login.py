@@ -1,12 +1,8 @@
 """Servers that ask who we are: OAuth against the official server, and against liars."""
 
 import json
-import socket
 import stat
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +11,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from mounted import called
+from mounted import called, serving
 
 from logos.abi.driver import Mode
 from logos.abi.errors import Code, SysError
@@ -33,26 +29,6 @@ pytestmark = pytest.mark.anyio
 SERVER = Path(__file__).with_name("mcp_oauth_server.py")
 
 
-@contextmanager
-def serving() -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    process = subprocess.Popen([sys.executable, SERVER, str(port)], stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}/mcp"
-    finally:
-        process.kill()
-        process.wait()
-
-
 def browse(url: str) -> None:
     """A person who says yes."""
 
@@ -68,7 +44,7 @@ async def test_a_login_and_what_becomes_of_it(tmp_path: Path) -> None:
     box = open_sandbox(Mode.NONE, state=tmp_path / "state")
     vault = Vault({})
     home = tmp_path / "mounts"
-    with serving() as url:
+    with serving(tmp_path, server=SERVER, words=()) as url:
         async with open_places(home, Tools(Functions()), box, {}, vault) as places:
             with pytest.raises(SysError) as caught:
                 await places.add("closed", Place(url=url))

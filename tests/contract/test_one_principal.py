@@ -9,43 +9,15 @@ from typing import Any, NamedTuple
 import anyio
 import httpx2
 import pytest
+from office_rig import office, settled
 
-from logos import Functions, config
 from logos.abi.agent import Limits
-from logos.abi.driver import Mode
 from logos.abi.events import Held
-from logos.abi.ids import CallId, Pid
-from logos.abi.messages import Request, Role, ToolCall
-from logos.boot import Machine, boot
-from logos.cli.daemon import surfaces
-from logos.drivers.model import Say, Scripted
+from logos.abi.ids import Pid
+from logos.boot import Machine
 from logos.gateway import open_gateway
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
-
-AGENT = "---\nname: {0}\nmodel: m\ntools: send_mail, contacts\napprovals: ask\n---\nHelp.\n"
-MAIL = {"impact": "egress_people", "arguments": {"to": "address", "body": "content"}}
-PEOPLE = {
-    "impact": "read",
-    "result": {
-        "type": "contact",
-        "keys": ["name"],
-        "fields": {"name": "name", "email": {"kind": "address", "directory": True}},
-    },
-}
-ZOE = "zoe@firm.example"
-
-
-def step(request: Request) -> Say:
-    """Writes to somebody where its task says so, and else answers."""
-    last = request.messages[-1]
-    if last.role is Role.TOOL and ZOE in str(last):
-        wanted = ("send_mail", {"to": ZOE, "body": "the fair is on Monday"})
-    elif "somebody" in str(last):
-        wanted = ("contacts", {})
-    else:
-        return Say("done")
-    return Say("", (ToolCall(id=CallId("x"), name=wanted[0], arguments=json.dumps(wanted[1])),))
 
 
 class Here(NamedTuple):
@@ -86,34 +58,10 @@ class Client(NamedTuple):
 
 @asynccontextmanager
 async def here(url: str, tmp_path: Path) -> AsyncIterator[Here]:
-    home = tmp_path / "home"
-    (home / "agents").mkdir(parents=True)
-    for name in ("helper", "own"):
-        (home / "agents" / f"{name}.md").write_text(AGENT.format(name))
-    functions = Functions()
-
-    @functions.register(manifest=MAIL)
-    def send_mail(to: str, body: str) -> str:
-        """Send mail."""
-        return f"sent to {to}: {body}"
-
-    @functions.register(manifest=PEOPLE)
-    def contacts() -> list[dict[str, str]]:
-        """People."""
-        return [{"name": n, "email": f"{n.lower()}@firm.example"} for n in ("Zoe", "Yan")]
-
-    settled = config.Config(
-        home=str(home),
-        model="m",
-        store=config.Store(url=url),
-        sandbox=config.Sandbox(mode=Mode.NONE),
-        a2a=config.A2a(publish=("helper",)),
-    )
-    loaded = config.Loaded(settled, {})
+    settings = settled(url, tmp_path)
     async with (
-        boot(loaded, functions=functions, models={"m": Scripted(step)}) as machine,
-        surfaces(machine, loaded) as also,
-        open_gateway(machine, settled.gateway, home, also) as opened,
+        office(settings) as (machine, also),
+        open_gateway(machine, settings.gateway, tmp_path / "home", also) as opened,
     ):
         yield Here(machine, opened.url)
 

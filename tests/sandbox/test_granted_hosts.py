@@ -6,11 +6,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-import anyio
-import anyio.abc
 import pytest
 from msgspec.structs import replace
 from tests.pg.acting import calls, ended, events, until
+from tests.sandbox.answering import answering
 
 from logos import config
 from logos.abi.agent import Agent
@@ -37,20 +36,6 @@ GET = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=5).
 def get(url: str, *hosts: str) -> tuple[str, dict[str, Any]]:
     argv = ["/usr/bin/python3", "-I", "-c", GET, url]
     return "command_run", {"argv": argv, "hosts": list(hosts)}
-
-
-@asynccontextmanager
-async def server() -> AsyncIterator[int]:
-    async def answer(stream: anyio.abc.SocketStream) -> None:
-        async with stream:
-            await stream.receive()
-            await stream.send(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello")
-
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-    async with listener, anyio.create_task_group() as tasks:
-        tasks.start_soon(listener.serve, answer)
-        yield int(listener.extra(anyio.abc.SocketAttribute.local_port))
-        tasks.cancel_scope.cancel()
 
 
 class Desk:
@@ -108,7 +93,7 @@ def of(kind: type, found: list[AnyEvent]) -> list[Any]:
 async def test_a_granted_host_is_reached_and_the_journal_says_so(
     opened: Opened, world: Any
 ) -> None:
-    async with server() as port, opened() as kernel:
+    async with answering() as port, opened() as kernel:
         host, other = f"localhost:{port}", f"http://localhost:{port + 1}/"
         wanted = [get(f"http://{host}/", host), get(other, host), get(f"http://{host}/")]
         world.models["m"] = Scripted([*map(calls, wanted), "done"])
@@ -159,7 +144,7 @@ async def test_what_was_read_in_confidence_leaves_with_no_command_unasked(
     opened: Opened, world: Any
 ) -> None:
     """What a program sends cannot be seen: it may send all that its process knows."""
-    async with server() as port, opened() as kernel:
+    async with answering() as port, opened() as kernel:
         host = f"localhost:{port}"
         one = get(f"http://{host}/", host)
         world.models["m"] = Scripted([calls(one), calls(("card", {})), calls(one), "done"])

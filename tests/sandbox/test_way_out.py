@@ -2,14 +2,15 @@
 
 import json
 import textwrap
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.abc
 import pytest
+from tests.sandbox.answering import answering
 
 from logos.abi.calls import Run
 from logos.abi.driver import Job, Mode
@@ -19,6 +20,8 @@ from logos.abi.ids import CallId, Pid
 from logos.drivers.command import Commands
 from logos.drivers.http import Proxy
 from logos.drivers.sandbox import LocalSandbox
+
+METADATA = "http://169.254.169.254/"
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -73,26 +76,6 @@ TRIES = textwrap.dedent("""
 """)
 
 
-@asynccontextmanager
-async def world() -> AsyncIterator[int]:
-    """What listens on this machine, and is granted by name only."""
-
-    async def answer(stream: anyio.abc.SocketStream) -> None:
-        async with stream:
-            asked = await stream.receive()
-            if b"/redirect" in asked:
-                to = b"location: http://169.254.169.254/\r\n"
-                await stream.send(b"HTTP/1.1 302 Found\r\n" + to + b"content-length: 0\r\n\r\n")
-            else:
-                await stream.send(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello")
-
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-    async with listener, anyio.create_task_group() as tasks:
-        tasks.start_soon(listener.serve, answer)
-        yield int(listener.extra(anyio.abc.SocketAttribute.local_port))
-        tasks.cancel_scope.cancel()
-
-
 class Rig:
     def __init__(self, box: LocalSandbox) -> None:
         self.events: list[Reached] = []
@@ -120,7 +103,7 @@ async def test_a_granted_host_is_reached_and_nothing_else_is(
     workspace: Path, open_box: Open, pool: int
 ) -> None:
     async with AsyncExitStack() as held:
-        port = await held.enter_async_context(world())
+        port = await held.enter_async_context(answering(METADATA))
         box = open_box(Mode.FULL, pool=pool)
         held.push_async_callback(box.aclose)
         rig = Rig(box)
@@ -150,7 +133,7 @@ def _reached(found: dict[str, Any], said: str) -> None:
 
 
 async def test_without_hosts_there_is_no_way_out(workspace: Path, open_box: Open) -> None:
-    async with world() as port:
+    async with answering(METADATA) as port:
         rig = Rig(open_box(Mode.FULL))
         said = await rig.run(workspace, TRIES, str(port), hosts=())
     found = json.loads(said.splitlines()[0])

@@ -74,52 +74,71 @@ class Client:
         return [Message(role=role, content=(Text(text=self.texts[place]),))]
 
     @property
-    def head(self) -> bytes:
-        return chain(SEED, self.said.since())[-1]
+    def heads(self) -> list[bytes]:
+        return chain(SEED, self.said.since())
+
+
+def talk(turns: int) -> list[str]:
+    return [word.format(n) for n in range(turns) for word in ("question {}", "answer {}")]
 
 
 def test_what_comes_again_in_the_same_bytes_is_not_read_again() -> None:
     heads = Heads()
-    first = Client("one", "answer to none", "two")
-    heads.keep(SEED, first.said, first.head)
-    again = Client("one", "answer to none", "two", "answer", "three", "four")
-    found = heads.since_answer(SEED, again.said)
+    first = Client(*talk(20), "more")
+    heads.keep(SEED, first.said, first.heads)
+    again = Client(*talk(20), "more", "answer", "and more")
+    found = heads.known(SEED, again.said)
     assert found is not None
-    assert set(again.read) == {"answer", "three", "four"}
+    assert not {f"question {n}" for n in range(17)} & set(again.read)
     chained, messages = found
-    assert [message.text for message in messages] == ["answer", "three", "four"]
-    assert chained[0] == first.head
-    assert chained[-1] == again.head
+    assert [message.text for message in messages] == ["answer", "and more"]
+    assert chained[0] == first.heads[-1]
+    assert chained[-1] == again.heads[-1]
 
 
-@pytest.mark.parametrize(
-    "texts",
-    [
-        ("One", "answer to none", "two", "answer", "three"),
-        ("one", "answer to none", "two", "more", "answer", "three"),
-        ("one", "answer to none", "two", "three"),
-        ("one",),
-    ],
-)
-def test_other_bytes_are_read(texts: tuple[str, ...]) -> None:
+def test_a_mark_that_moves_hides_only_the_last_turns() -> None:
     heads = Heads()
-    first = Client("one", "answer to none", "two")
-    heads.keep(SEED, first.said, first.head)
-    assert heads.since_answer(SEED, Client(*texts).said) is None
+    texts: list[str] = []
+    for turn in range(6):
+        texts += [f"question {turn}"]
+        # the last two questions have a mark
+        marked = Client(*texts[:-3], *(f"{one} *" if one[0] == "q" else one for one in texts[-3:]))
+        found = heads.known(SEED, marked.said)
+        if turn >= 4:
+            assert found is not None
+            assert found[0][-1] == marked.heads[-1]
+        heads.keep(SEED, marked.said, found[0] if found else marked.heads)
+        texts += [f"answer {turn}"]
+
+
+@pytest.mark.parametrize("place", range(9))
+def test_other_bytes_are_read(place: int) -> None:
+    """Wherever they are, what is found is what the whole chain says."""
+    heads = Heads()
+    first = Client(*talk(4), "more")
+    heads.keep(SEED, first.said, first.heads)
+    texts = [*talk(4), "more", "answer", "and more"]
+    texts[place] += "!"
+    for changed in (texts, [*texts[:place], *texts[place + 1 :]]):
+        client = Client(*changed)
+        found = heads.known(SEED, client.said)
+        assert found is None or found[0][-1] == client.heads[-1]
+        assert found is None or place > 4
+        assert found is not None or place < 8
 
 
 def test_nobody_finds_what_another_said() -> None:
     heads = Heads()
     first = Client("one")
-    heads.keep(SEED, first.said, first.head)
-    assert heads.since_answer(SEED, Client("one", "answer", "two").said)
-    assert heads.since_answer(bytes(32), Client("one", "answer", "two").said) is None
+    heads.keep(SEED, first.said, first.heads)
+    assert heads.known(SEED, Client("one", "answer", "two").said)
+    assert heads.known(bytes(32), Client("one", "answer", "two").said) is None
 
 
 def test_what_is_remembered_is_bounded() -> None:
     heads = Heads(most=1)
     for text in ("one", "two"):
         client = Client(text)
-        heads.keep(SEED, client.said, client.head)
-    assert heads.since_answer(SEED, Client("one", "answer", "x").said) is None
-    assert heads.since_answer(SEED, Client("two", "answer", "x").said)
+        heads.keep(SEED, client.said, client.heads)
+    assert heads.known(SEED, Client("one", "answer", "x").said) is None
+    assert heads.known(SEED, Client("two", "answer", "x").said)

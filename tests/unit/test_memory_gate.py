@@ -51,10 +51,14 @@ def test_everything_comes_in_when_there_is_room(pages: list[tuple[float, int, in
     assert sorted(rows) == list(range(len(pages)))
 
 
-def test_it_stops_at_the_mass() -> None:
+def test_it_stops_at_the_mass_or_where_more_is_not_worth_it() -> None:
     found = candidates([(5.0, 20, 1, 0), (0.0, 20, 2, 0), (0.0, 20, 3, 0)])
     assert choose(found, budget=1000, mass=0.9)[0] == [0]
-    assert len(choose(found, budget=1000, mass=0.999)[0]) == 3
+    unsure = candidates([(0.2, 20, 1, 0), (0.1, 20, 2, 0), (0.0, 20, 3, 0)])
+    assert len(choose(unsure, budget=1000, mass=0.999)[0]) == 3
+    assert len(choose(unsure, budget=1000, mass=0.5)[0]) == 2
+    long = candidates([(4.0, 20, 1, 0), (0.0, 2000, 2, 0), (0.0, 2000, 3, 0)])
+    assert choose(long, budget=9000, mass=0.999)[0] == [0]
 
 
 def test_a_turn_comes_in_whole_unless_it_is_too_long() -> None:

@@ -13,7 +13,7 @@ def test_the_same_message_is_looked_at_once() -> None:
 
     kept = Kept(look)
     one, like_it = said(Role.USER, "hello"), said(Role.USER, "hello")
-    assert [kept(one), kept(like_it), kept(one)] == ["hello"] * 3
+    assert kept([one, like_it, one]) == ["hello"] * 3
     assert len(seen) == 2
 
 
@@ -22,6 +22,5 @@ def test_what_is_kept_is_bounded_by_its_size() -> None:
     kept = Kept(lambda one: seen.append(one.text), most=2 * OVERHEAD + 10)
     few = [said(Role.USER, text) for text in ("a", "b", "c")]
     large = said(Role.USER, "x" * 10_000)
-    for one in (*few, few[2], few[1], few[0], large, large):
-        kept(one)
+    kept([*few, few[2], few[1], few[0], large, large])
     assert seen == ["a", "b", "c", "a", large.text, large.text]

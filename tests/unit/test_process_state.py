@@ -72,6 +72,7 @@ MAKE: dict[type, Callable[[Process, int], AnyEvent]] = {
     e.Asked: lambda p, n: e.Asked(model="m", tokens=n, cost=n),
     e.Thought: lambda p, n: thought(*(f"{p.seq}.{i}" for i in range(n % 3))),
     e.Interrupted: lambda p, n: e.Interrupted(code=list(Code)[n % len(Code)], message="cut"),
+    e.Vectored: lambda p, n: e.Vectored(model="m", input=bytes(32), usage=Usage(input=n)),
     e.Called: lambda p, n: called(f"{p.seq}.new" if n % 2 else _known_call(p, n)),
     e.Held: lambda p, n: held(_known_call(p, n), until=n or None, doubt=n % 3 == 1),
     e.Decided: lambda p, n: decided(_known_call(p, n), Answer.ALLOW if n % 2 else Answer.DENY),

@@ -8,7 +8,16 @@ from logos.abi.driver import Embedder, Model
 from logos.abi.errors import Code, SysError
 from logos.abi.messages import Message, Options, Request
 from logos.config import Config, filled, secret
-from logos.drivers.model import Driver, Embeddings, Endpoint, dialect_of, is_known, open_model
+from logos.drivers.model import (
+    Driver,
+    Embeddings,
+    Endpoint,
+    LocalEmbeddings,
+    dialect_of,
+    is_known,
+    open_embedder,
+    open_model,
+)
 
 VENDORS = {"claude": "anthropic", "gpt-": "openai", "o1": "openai", "o3": "openai", "o4": "openai"}
 """Who has the models that clients name without a vendor."""
@@ -24,7 +33,7 @@ class ModelNames:
         self._environ = environ
         self._brought = brought
         self._opened: dict[str, Driver] = {}
-        self._embeddings: dict[str, Embeddings] = {}
+        self._embeddings: dict[str, Embeddings | LocalEmbeddings] = {}
 
     async def open(self, name: str) -> Model:
         name = name or self._config.model
@@ -75,13 +84,13 @@ class ModelNames:
         """What memory finds pages by.  Raise `not_found` for a model that has no embeddings."""
         return self._embedding(name)
 
-    def _embedding(self, name: str) -> Embeddings:
+    def _embedding(self, name: str) -> Embeddings | LocalEmbeddings:
         if name not in self._embeddings:
             if name in self._brought:
                 raise SysError(Code.NOT_FOUND, f"{name!r} has no embeddings")
             setting = self._config.models.get(name)
             endpoint = self._implied(name) if setting is None else self._endpoint(setting)
-            self._embeddings[name] = Embeddings(name, endpoint)
+            self._embeddings[name] = open_embedder(name, endpoint)
         return self._embeddings[name]
 
     def _endpoint(self, setting: object) -> Endpoint:

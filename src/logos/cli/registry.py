@@ -3,6 +3,7 @@
 Command, Argument     a declaration: parser, help and JSON Schema all come from it
 Asked                 what a command is run with
 parsed(command, words)   what the words after it mean, or SysError with a hint
+pair(text)            what NAME=VALUE means
 describe(...)         the JSON Schema of one command, or of all
 """
 
@@ -163,7 +164,7 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class Command:
     """`effect` is read or write; an `idempotent` one may be repeated; a `stream` answers line by
-    line."""
+    line.  One that `leaves` ends by itself when the person presses Ctrl-C; any other is stopped."""
 
     name: str
     summary: str
@@ -172,6 +173,7 @@ class Command:
     effect: str = "read"
     idempotent: bool = True
     stream: bool = False
+    leaves: bool = False
     details: str = ""
 
     @property
@@ -262,10 +264,23 @@ def parsed(command: Command, words: Sequence[str]) -> argparse.Namespace:
     given = places.parse_args(["--", *words] if words else [])
     for argument in command.arguments:
         value = getattr(found if argument.name.startswith("-") else given, argument.key)
-        if isinstance(value, list):
-            value = ["--" if word == _DASHES else word for word in value]
-        setattr(found, argument.key, "--" if value == _DASHES else value)
+        setattr(found, argument.key, _dashes(value))
     return found
+
+
+def _dashes(value: Any) -> Any:
+    """With `--` where it was hidden from argparse."""
+    if isinstance(value, list):
+        return [_dashes(one) for one in value]
+    return "--" if value == _DASHES else value
+
+
+def pair(text: str) -> tuple[str, str]:
+    """NAME=VALUE.  Raise `invalid`."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise SysError(Code.INVALID, f"{text!r} is not NAME=VALUE", hint="write NAME=VALUE")
+    return name, value
 
 
 _OPTION = re.compile(r"--?[A-Za-z]")
@@ -285,7 +300,8 @@ def find(commands: Mapping[str, Command], words: Sequence[str]) -> tuple[Command
     hint = f"there are: {', '.join(subs)}" if subs else ""
     if near and not subs:
         hint = f"did you mean {' or '.join(near)}?"
-    raise SysError(Code.INVALID, f"there is no command {said!r}", hint=hint or "logos --help")
+    wrong = f"{said!r} is half a command" if subs else f"there is no command {said!r}"
+    raise SysError(Code.INVALID, wrong, hint=hint or "logos --help")
 
 
 def describe(commands: Mapping[str, Command]) -> dict[str, Any]:

@@ -7,8 +7,10 @@ usage()                    the page `logos --help` shows
 
 import logging
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
+
+import anyio
 
 from logos.abi.errors import Code, SysError
 from logos.cli.commands import COMMANDS, GROUPS
@@ -22,20 +24,27 @@ async def carry_out(words: Sequence[str], asked: Asked) -> int:
     """This is where a command's exception becomes an exit status."""
     try:
         return await _dispatch(list(words), asked)
-    except SysError as error:
-        return asked.out.error(_with_hint(error, words))
     except Exception as error:  # why: a bug in one command must not take the daemon down
-        if isinstance(error, ExceptionGroup) and (known := error.split(SysError)[0]):
-            return asked.out.error(_with_hint(first_of(known), words))
-        if isinstance(error, OSError) and error.filename is not None:
-            return asked.out.error(_of_a_file(error))
-        log.exception("bug in a command: %s", words)
-        bug = SysError(
-            Code.INTERNAL,
-            f"a bug: {type(error).__name__}: {error}",
-            hint="daemon.log in the home has the trace; please report it",
-        )
-        return asked.out.error(bug)
+        if (told := _known(error)) is None:
+            log.exception("bug in a command: %s", words)
+            told = SysError(
+                Code.INTERNAL,
+                f"a bug: {type(error).__name__}: {error}",
+                hint="daemon.log in the home has the trace; please report it",
+            )
+        return asked.out.error(_with_hint(told, words))
+
+
+def _known(error: Exception) -> SysError | None:
+    """What went wrong, of all that did, as a person is told it; None: we do not know."""
+    while isinstance(error, ExceptionGroup):
+        known, others = error.split(SysError)
+        error = first_of(known) if known else (others or error).exceptions[0]
+    if isinstance(error, SysError):
+        return error
+    if isinstance(error, OSError) and error.filename is not None:
+        return _of_a_file(error)
+    return None
 
 
 def _with_hint(error: SysError, words: Sequence[str]) -> SysError:
@@ -68,17 +77,14 @@ def first_of(group: BaseExceptionGroup[SysError]) -> SysError:
 
 async def _dispatch(words: list[str], asked: Asked) -> int:
     out = asked.out
-    for word in words:
-        try:
-            word.encode()
-        except UnicodeEncodeError:
-            raise SysError(
-                Code.INVALID, f"{word!r} is not text", hint="names and texts are in UTF-8"
-            ) from None
-    match [word for word in own_words(words) if word not in ("--json", "--plain")]:
-        case [] | ["--help"] | ["-h"] | ["help"]:
-            out.text(usage())
-            return 0
+    _all_text(words)
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
+    bare = [word for word in own_words(words) if word not in ("--json", "--plain")]
+    if page := _page(bare):
+        out.text(page)
+        return 0
+    match bare:
         case ["--version"]:
             out.data({"version": version("logos")}, f"logos {version('logos')}")
             return 0
@@ -86,8 +92,6 @@ async def _dispatch(words: list[str], asked: Asked) -> int:
             out.json = True
             out.data(describe(COMMANDS), "")
             return 0
-        case ["help", *rest]:
-            words = [*rest, "--help"]
         case _:
             pass
     command, rest = find(COMMANDS, words)
@@ -103,6 +107,16 @@ async def _dispatch(words: list[str], asked: Asked) -> int:
     return await _run(command, words, parsed(command, rest), asked)
 
 
+def _all_text(words: Iterable[str]) -> None:
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise SysError(
+                Code.INVALID, f"{word!r} is not text", hint="names and texts are in UTF-8"
+            ) from None
+
+
 async def _run(command: Command, words: list[str], arguments: Namespace, asked: Asked) -> int:
     out = asked.out
     asked.arguments = arguments
@@ -113,7 +127,26 @@ async def _run(command: Command, words: list[str], arguments: Namespace, asked: 
         said = plan(command.schema(), vars(arguments))
         out.data(said, f"would do: {command.summary}; nothing but the arguments was looked at")
         return 0
-    return await command.run(asked)
+    return await (command.run(asked) if command.leaves else _until_interrupted(command, asked))
+
+
+async def _until_interrupted(command: Command, asked: Asked) -> int:
+    """Raise `cancelled` when the person presses Ctrl-C: what has been done by then stays."""
+    status: int | None = None
+    async with anyio.create_task_group() as tasks:
+
+        async def stop() -> None:
+            await asked.interrupted.wait()
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(stop)
+        status = await command.run(asked)
+        tasks.cancel_scope.cancel()
+    if status is None:
+        raise SysError(
+            Code.CANCELLED, "stopped", hint="what was done by then stays: see `logos ps -a`"
+        )
+    return status
 
 
 def own_words(words: list[str]) -> list[str]:
@@ -121,11 +154,33 @@ def own_words(words: list[str]) -> list[str]:
     return words[: words.index("--")] if "--" in words else words
 
 
+def _lines(commands: Iterable[Command]) -> list[str]:
+    widest = max(map(len, COMMANDS))
+    return [f"  {command.name:{widest}} {command.summary}" for command in commands]
+
+
+def _page(words: Sequence[str]) -> str:
+    """Of all commands, or of those that begin with a word; nothing if that is not what is asked for."""
+    match words:
+        case [] | ["--help" | "-h"]:
+            return usage()
+        case [first, "--help" | "-h"] if first not in COMMANDS:
+            return _group(first)
+        case _:
+            return ""
+
+
+def _group(first: str) -> str:
+    """The commands that begin with this word, as a page; nothing if there are none."""
+    found = [command for name, command in COMMANDS.items() if name.startswith(f"{first} ")]
+    return "\n".join([f"usage: logos {first} COMMAND", "", *_lines(found), ""]) if found else ""
+
+
 def usage() -> str:
     lines = ["logos: an operating system for LLM agents", "", "usage: logos COMMAND [ARGUMENTS]"]
     for title, commands in GROUPS.items():
         lines += ["", f"{title}:"]
-        lines += (f"  {command.name:14} {command.summary}" for command in commands)
+        lines += _lines(commands)
     lines += [
         "",
         "logos COMMAND --help explains one; --json answers in JSON; --describe gives its schema.",

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from typing import Any
 
 import msgspec
@@ -30,6 +30,7 @@ from logos.abi.events import (
     Spawned,
     Started,
     Thought,
+    Vectored,
     Warned,
 )
 from logos.abi.events import Told as ToldByClient
@@ -46,6 +47,10 @@ ARGUMENT_CHARS = 60
 def plain(value: Any) -> Any:
     """Dicts, lists and scalars; unlike msgspec.to_builtins, raw JSON inside is decoded too."""
     return msgspec.json.decode(msgspec.json.encode(value))
+
+
+def counted(many: Sized, what: str) -> str:
+    return f"{len(many)} {what}{'' if len(many) == 1 else 's'}"
 
 
 def told_data(told: Told) -> dict[str, Any]:
@@ -106,6 +111,7 @@ _LINES: dict[type, Callable[[Any], tuple[str, str]]] = {
     Decided: lambda e: ("cyan", f"{e.answer} by {e.by or 'a person'}: {', '.join(e.ids)} {e.word}"),
     Revoked: lambda e: ("yellow", f"! taken back: {', '.join(map(str, e.caps))}"),
     Interrupted: lambda e: ("yellow", f"… interrupted: {e.message}"),
+    Vectored: lambda e: ("dim", f"⇢ vectors by {e.model}: {e.usage.tokens} tokens"),
     Received: lambda e: ("cyan", f"✉ message{_from(e)}: {e.text}"),
     ToldByClient: lambda e: ("cyan", _client(e)),
     Proposed: lambda e: ("dim", "? " + ", ".join(call.name for call in e.calls)),

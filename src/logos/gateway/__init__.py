@@ -17,6 +17,7 @@
     prefix.py      what a request goes on with, by what was said
     talks.py       the conversations at hand
     turn.py        one turn of one; line.py hears its process
+    vectors.py     embeddings
 
 A surface: it tells processes what clients say and passes on what they answer.  What a model
 proposes is the client's to carry out.

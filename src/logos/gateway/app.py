@@ -11,11 +11,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 from typing import Any
 
-import msgspec
-
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import INIT
-from logos.abi.messages import Usage
 from logos.boot import Machine
 from logos.gateway import faults
 from logos.gateway.access import Access, Client
@@ -23,12 +20,12 @@ from logos.gateway.answer import Talking
 from logos.gateway.ask import Ask, Gone, Receive, Scope, Send
 from logos.gateway.chat import Chat
 from logos.gateway.description import document
-from logos.gateway.dialect import Dialect, Upstream, encode, typed
+from logos.gateway.dialect import Dialect, Upstream, encode
 from logos.gateway.messages import Messages
 from logos.gateway.responses import Responses
-from logos.gateway.shapes import EmbeddingsRequest
 from logos.gateway.stored import Stored
 from logos.gateway.turn import Turns
+from logos.gateway.vectors import Vectors
 
 log = logging.getLogger("logos.gateway")
 
@@ -62,7 +59,7 @@ class App:
             ("POST", "conversations"): stored.create,
             ("GET", "conversations", "*"): stored.conversation,
             ("GET", "conversations", "*", "items"): stored.items,
-            ("POST", "embeddings"): self._embed,
+            ("POST", "embeddings"): Vectors(kernel, machine.models).embed,
             ("GET", "models"): self._list_models,
             ("GET", "models", "*"): self._one_model,
             ("GET", "openapi.json"): _described,
@@ -168,15 +165,6 @@ class App:
 
         return counted
 
-    async def _embed(self, ask: Ask, client: Client, _: str) -> None:
-        body = await ask.body()
-        asked = typed(body, EmbeddingsRequest, "the body")
-        name = self._models.resolve(asked.model)[0]
-        found = await self._models.embed(name, body)
-        for account in client.accounts:
-            await self._kernel.accounts.charge(account.name, Usage(input=_tokens(found)))
-        await ask.reply(200, found)
-
     async def _list_models(self, ask: Ask, client: Client, _: str) -> None:
         del client
         theirs = "anthropic-version" in ask.headers
@@ -198,21 +186,6 @@ class App:
 async def _described(ask: Ask, client: Client, _: str) -> None:
     del client
     await ask.reply(200, document())
-
-
-class _Used(msgspec.Struct, frozen=True):
-    prompt_tokens: int = 0
-
-
-class _Embedded(msgspec.Struct):
-    usage: _Used = _Used()
-
-
-def _tokens(embedded: bytes) -> int:
-    try:
-        return msgspec.json.decode(embedded, type=_Embedded).usage.prompt_tokens
-    except msgspec.DecodeError:
-        return 0  # its provider does not say
 
 
 async def _hello(ask: Ask, client: Client, _: str) -> None:

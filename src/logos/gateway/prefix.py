@@ -24,6 +24,10 @@ from logos.abi.messages import AnyPart, Image, Message, Opaque, Role, Text, Tool
 MOST = 20_000
 """Prefixes remembered: 150 bytes each."""
 
+MARKED = 3
+"""Answers back that the same bytes are looked for: marks for a provider's cache move with each turn, and
+what stands before the last few of them has none."""
+
 Read: TypeAlias = Callable[[int, msgspec.Raw], Sequence[Message]]
 """The messages of one, and its place.  Raise `invalid`."""
 
@@ -37,6 +41,7 @@ class Said:
         self._first = first
         self._read = read
         self._known: list[Sequence[Message] | None] = [None] * len(raws)
+        self._keys: dict[int, bytes] = {}
 
     @classmethod
     def of(cls, messages: Sequence[Message]) -> "Said":
@@ -57,19 +62,24 @@ class Said:
         """The messages of what came there and later."""
         return tuple(joined.from_iterable(map(self._at, range(place, len(self._known)))))
 
-    def answer(self) -> int:
-        """The place of the last answer that is repeated, or 0."""
+    def answers(self) -> list[int]:
+        """The places of the last answers that are repeated, the first of them first."""
+        found: list[int] = []
         for place in range(len(self._raws) - 1, 0, -1):
             if any(message.role is Role.ASSISTANT for message in self._at(place)):
-                return place
-        return 0
+                found.insert(0, place)
+                if len(found) == MARKED:
+                    break
+        return found
 
-    def keys(self, seed: bytes, place: int) -> tuple[bytes, bytes]:
-        """The hash of the bytes of all that came before that place, and of all bytes."""
-        digest = hashlib.sha256(b"\0".join((seed, *self._raws[:place])))
-        before = digest.digest()
-        digest.update(b"\0".join((b"", *self._raws[place:])))
-        return before, digest.digest()
+    def keys(self, seed: bytes) -> dict[int, bytes]:
+        """The hash of the bytes of all that came before each of those places, and of all bytes."""
+        if not self._keys:
+            digest, done = hashlib.sha256(seed), 0
+            for place in (*self.answers(), len(self._raws)):
+                digest.update(b"\0".join((b"", *self._raws[done:place])))
+                self._keys[place], done = digest.digest(), place
+        return self._keys
 
     def _at(self, place: int) -> Sequence[Message]:
         found = self._known[place]
@@ -85,22 +95,23 @@ class Heads:
         self._most = most
         self._heads: OrderedDict[bytes, bytes] = OrderedDict()
 
-    def since_answer(self, seed: bytes, said: Said) -> tuple[list[bytes], Sequence[Message]] | None:
+    def known(self, seed: bytes, said: Said) -> tuple[list[bytes], Sequence[Message]] | None:
         """The end of the chain from where it is remembered, and the messages that are hashed in it."""
-        place = said.answer()
-        if not place or (head := self._heads.get(said.keys(seed, place)[0])) is None:
-            return None
-        messages = said.since(place)
-        return chain(head, messages), messages
+        keys = said.keys(seed) if said.repeatable else {}
+        for place in reversed(list(keys)[:-1]):
+            if (head := self._heads.get(keys[place])) is not None:
+                messages = said.since(place)
+                return chain(head, messages), messages
+        return None
 
-    def keep(self, seed: bytes, said: Said, head: bytes) -> None:
-        """It is the end of the chain."""
-        if not said.repeatable:
-            return
-        key = said.keys(seed, 0)[1]
-        self._heads[key] = head
-        self._heads.move_to_end(key)
-        if len(self._heads) > self._most:
+    def keep(self, seed: bytes, said: Said, heads: Sequence[bytes]) -> None:
+        """They are the end of the chain."""
+        keys = said.keys(seed) if said.repeatable else {}
+        for place, key in keys.items():
+            if (later := len(said.since(place))) < len(heads):
+                self._heads[key] = heads[-1 - later]
+                self._heads.move_to_end(key)
+        while len(self._heads) > self._most:
             self._heads.popitem(last=False)
 
 

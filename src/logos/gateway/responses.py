@@ -215,9 +215,10 @@ def messages_of(said: str | list[_Item] | None) -> list[Message]:
 
 def _message(item: _Item) -> Message | None:
     content: tuple[AnyPart, ...]
+    said, output = parts(item.content), parts(item.output)  # refused where they are none
     match item.type:
         case "message":
-            return Message(role=ROLES[item.role], content=tuple(parts(item.content)))
+            return Message(role=ROLES[item.role], content=tuple(said))
         case "function_call":
             call = ToolCall(id=CallId(item.call_id), name=item.name, arguments=item.arguments)
             return Message(role=Role.ASSISTANT, content=(call,))
@@ -226,9 +227,8 @@ def _message(item: _Item) -> Message | None:
             call = ToolCall(id=CallId(item.call_id), name=item.name, arguments=arguments)
             return Message(role=Role.ASSISTANT, content=(call,))
         case "function_call_output" | "custom_tool_call_output":
-            pieces = parts(item.output)
-            text = "".join(part.text for part in pieces if isinstance(part, Text))
-            rest = tuple(part for part in pieces if not isinstance(part, Text))
+            text = "".join(part.text for part in output if isinstance(part, Text))
+            rest = tuple(part for part in output if not isinstance(part, Text))
             content = (ToolResult(id=CallId(item.call_id), content=text), *rest)
             return Message(role=Role.TOOL, content=content)
         case _:

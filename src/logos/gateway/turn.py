@@ -173,16 +173,16 @@ class Turns:
         """The hash of all that was said, and the conversation that has heard the most of it."""
         seed, said = wanted.seed, wanted.said
         plain = not (wanted.named or wanted.before or wanted.options.bare)
-        if plain and (known := self._heads.since_answer(seed, said)) is not None:
+        if plain and (known := self._heads.known(seed, said)) is not None:
             heads, messages = known
             talk, length = self.talks.find(heads)
             if talk is not None:
-                self._heads.keep(seed, said, heads[-1])
+                self._heads.keep(seed, said, heads)
                 return heads[-1], Found(talk, messages[length:])
         named = self.talks.named(seed) if wanted.named else None
         heads = chain(named.head if named else seed, wanted.messages)
         if plain:
-            self._heads.keep(seed, said, heads[-1])
+            self._heads.keep(seed, said, heads)
         talk, length = self.talks.find(heads) if not wanted.options.bare else (None, 0)
         return heads[-1], None if talk is None else Found(talk, wanted.messages[length:])
 

@@ -244,8 +244,8 @@ ALTER TABLE ONLY public.snapshot
 ALTER TABLE ONLY public.space
     ADD CONSTRAINT space_pkey PRIMARY KEY (pid);
 CREATE INDEX journal_apart ON ONLY public.journal USING btree (digest) WHERE (body IS NULL);
-CREATE INDEX journal_spent ON ONLY public.journal USING btree (at, pid, seq) WHERE (kind = ANY (ARRAY['thought'::text, 'interrupted'::text, 'compacted'::text]));
-CREATE INDEX journal_default_at_pid_seq_idx ON public.journal_default USING btree (at, pid, seq) WHERE (kind = ANY (ARRAY['thought'::text, 'interrupted'::text, 'compacted'::text]));
+CREATE INDEX journal_spent ON ONLY public.journal USING btree (at, pid, seq) WHERE (kind = ANY (ARRAY['thought'::text, 'interrupted'::text, 'compacted'::text, 'vectored'::text]));
+CREATE INDEX journal_default_at_pid_seq_idx ON public.journal_default USING btree (at, pid, seq) WHERE (kind = ANY (ARRAY['thought'::text, 'interrupted'::text, 'compacted'::text, 'vectored'::text]));
 CREATE INDEX journal_default_digest_idx ON public.journal_default USING btree (digest) WHERE (body IS NULL);
 CREATE INDEX journal_feed ON ONLY public.journal USING btree (id);
 CREATE INDEX journal_default_id_idx ON public.journal_default USING btree (id);

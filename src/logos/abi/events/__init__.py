@@ -7,6 +7,7 @@ is a new event, and a change of shape is a new class with an upcaster
 
     Spawned                               the first event of every process
     Asked Thought Interrupted             a thought: begun, had, cut short
+    Vectored                              texts of a client's were made vectors
     Called Blocked Returned Failed        a system call: let in, waiting, answered, refused or failed
     Deferred                              a call goes on by itself where it was made
     Reached                               the network, by the program of a call: allowed or refused
@@ -53,13 +54,14 @@ from logos.abi.events.life import (
     Warned,
 )
 from logos.abi.events.memory import Compacted, Forgot, Linked, PagedIn, Pinned, Remembered
-from logos.abi.events.thinking import Asked, Interrupted, Thought
+from logos.abi.events.thinking import Asked, Interrupted, Thought, Vectored
 
 AnyEvent = (
     Spawned
     | Asked
     | Thought
     | Interrupted
+    | Vectored
     | Called
     | Held
     | Decided
@@ -128,5 +130,6 @@ __all__ = [
     "Started",
     "Thought",
     "Told",
+    "Vectored",
     "Warned",
 ]

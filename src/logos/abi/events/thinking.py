@@ -1,7 +1,8 @@
-"""A thought: begun, had, cut short."""
+"""A thought: begun, had, cut short; and what else a model was asked for."""
 
 from logos.abi.errors import Code
 from logos.abi.events.base import Event
+from logos.abi.ids import Pid
 from logos.abi.messages import Finish, Message, Usage
 
 
@@ -38,3 +39,13 @@ class Interrupted(Event, frozen=True, kw_only=True):
     message: str
     charged: Usage = Usage()
     lost: bool = False
+
+
+class Vectored(Event, frozen=True, kw_only=True):
+    """A model made vectors of texts for a client.  Neither is kept: `input` is the SHA-256 of what was
+    asked for, as the client wrote it, and `asked` the one whose program asked, if one did."""
+
+    model: str
+    input: bytes
+    usage: Usage = Usage()
+    asked: Pid | None = None

@@ -17,7 +17,7 @@ from logos.abi.ids import CallId, Pid, Seq
 from logos.abi.messages import ToolCall
 from logos.abi.process import Signal
 from logos.abi.rights import Cap
-from logos.cli.registry import DRY_RUN, Argument, Asked, Command
+from logos.cli.registry import DRY_RUN, Argument, Asked, Command, pair
 from logos.cli.shown import line, nano, told_data
 from logos.kernel import Told
 from logos.places import homes
@@ -77,7 +77,7 @@ async def _call(asked: Asked) -> Exec:
     return Exec(
         argv=(str(program), *args.command[1:]),
         stdin=text,
-        env=dict(map(_pair, args.env)),
+        env=dict(map(pair, args.env)),
         folder="" if inside else str(asked.cwd.resolve()),
         readable=tuple(dict.fromkeys(str(folder.resolve()) for folder in shown)),
         network=Network.HOST if args.network else Network.NONE,
@@ -119,13 +119,6 @@ def _hosts(asked: Asked) -> tuple[str, ...]:
             hint='see `logos doctor`; sandbox.mode = "full" can',
         )
     return hosts
-
-
-def _pair(text: str) -> tuple[str, str]:
-    variable, equals, value = text.partition("=")
-    if not equals or not variable:
-        raise SysError(Code.INVALID, f"{text!r} is not NAME=VALUE", hint="--env NAME=VALUE")
-    return variable, value
 
 
 def _agent(asked: Asked, call: Exec) -> Agent:
@@ -269,4 +262,5 @@ EXEC = Command(
     "its own interpreter, changes its workspace, and reaches no network but what --allow-net names\n"
     "(through a proxy: HTTP_PROXY and HTTPS_PROXY). Ctrl-C and TERM reach\n"
     "it; its exit status is this command's.",
+    leaves=True,
 )

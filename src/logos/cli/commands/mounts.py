@@ -5,7 +5,8 @@ from typing import Any
 
 from logos.abi.errors import Code, SysError
 from logos.abi.tools import Place
-from logos.cli.registry import Argument, Asked, Command
+from logos.cli.registry import Argument, Asked, Command, pair
+from logos.cli.shown import counted
 
 OPTIONS = (
     Argument("--accept", "take the tools as they are now, changed or not", bool),
@@ -36,7 +37,7 @@ async def mount(asked: Asked) -> int:
         return 0
     offers = await places.add(args.name, _place(asked), by=asked.by)
     data = {"name": args.name, "tools": [offer.name for offer in offers]}
-    text = f"/tools/{args.name}: {len(offers)} tools\n" + "".join(
+    text = f"/tools/{args.name}: {counted(offers, 'tool')}\n" + "".join(
         f"  {offer.name}\n" for offer in offers
     )
     asked.out.data(data, text.rstrip())
@@ -46,8 +47,8 @@ async def mount(asked: Asked) -> int:
 def _place(asked: Asked) -> Place:
     args = asked.arguments
     common: dict[str, Any] = {
-        "env": dict(map(_pair, args.env)),
-        "headers": dict(map(_pair, args.header)),
+        "env": dict(map(pair, args.env)),
+        "headers": dict(map(pair, args.header)),
         "network": args.network,
         "own": args.own,
         "readable": tuple(str(asked.cwd / Path(r).expanduser()) for r in args.readable),
@@ -99,17 +100,6 @@ def _program(asked: Asked, word: str) -> str:
     return str(asked.cwd / word) if "/" in word else word
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise SysError(
-            Code.INVALID,
-            f"{text!r} is not NAME=VALUE",
-            hint="NAME=VALUE, NAME=env:OTHER or NAME=file:/path",
-        )
-    return name, value
-
-
 async def login(asked: Asked) -> int:
     name = asked.arguments.name
 
@@ -118,7 +108,7 @@ async def login(asked: Asked) -> int:
 
     offers = await asked.node.places.login(name, tell)
     data = {"name": name, "tools": [offer.name for offer in offers]}
-    asked.out.data(data, f"/tools/{name}: {len(offers)} tools")
+    asked.out.data(data, f"/tools/{name}: {counted(offers, 'tool')}")
     return 0
 
 

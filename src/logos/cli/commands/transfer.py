@@ -76,6 +76,7 @@ MEM_IMPORT = Command(
     ),
     effect="write",
     stream=True,
+    leaves=True,
 )
 MEM_EXPORT = Command(
     "mem export", "everything a memory was told, as lines of JSON", export, (OF,), stream=True

@@ -99,6 +99,7 @@ async def consolidate(asked: Asked) -> int:
     data = {
         "closed": [one._asdict() for one in report.closed],
         "facts": [{"path": one.path, "text": one.text} for one in report.facts],
+        "digest": list(report.digest),
         "pages": report.pages,
         "tokens": report.tokens,
         "dry": given.dry_run,
@@ -106,6 +107,7 @@ async def consolidate(asked: Asked) -> int:
     }
     lines = [f"{one.path} {one.why} {one.kept}" for one in report.closed]
     lines += [f"{one.path}: {one.text}" for one in report.facts]
+    lines += [f"digest: {line}" for line in report.digest]
     read = "to read" if given.dry_run else "read"
     lines.append(
         f"{len(report.closed)} entries closed, {len(report.facts)} facts, {report.pages} pages {read}"

@@ -211,6 +211,7 @@ RUN = Command(
     effect="write",
     idempotent=False,
     stream=True,
+    leaves=True,
 )
 ATTACH = Command(
     "attach",
@@ -218,6 +219,7 @@ ATTACH = Command(
     attach,
     (PID, FROM),
     stream=True,
+    leaves=True,
 )
 SEND = Command(
     "send",
@@ -248,4 +250,5 @@ WAIT = Command(
     "wait until processes exit; the exit status is the first that is not 0",
     wait,
     (Argument("pid", "processes", int, many=True),),
+    leaves=True,
 )

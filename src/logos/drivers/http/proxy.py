@@ -19,7 +19,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import anyio
 import anyio.abc
@@ -355,10 +355,7 @@ def _asked(request: h11.Request) -> _Asked:
         host = (parts.hostname or "").lower().rstrip(".")
     except ValueError as error:
         raise Shut(400, f"{target!r} is no address: {error}") from error
-    if connect and (parts.path or parts.query or parts.port is None):
-        raise Shut(400, "CONNECT takes HOST:PORT")
-    if not connect and parts.scheme != "http":
-        raise Shut(400, "this is a proxy: ask for http://HOST/, or CONNECT to HOST:PORT")
+    _of_its_kind(parts, connect=connect)
     if parts.username is not None or not host or not host.isascii() or not host.isprintable():
         raise Shut(400, f"{target!r} names no host")
     if ":" in host:
@@ -366,6 +363,13 @@ def _asked(request: h11.Request) -> _Asked:
     path = parts.path or "/"
     rest = f"{path}?{parts.query}" if parts.query else path
     return _Asked(host, port, rest.encode())
+
+
+def _of_its_kind(parts: SplitResult, *, connect: bool) -> None:
+    if connect and (parts.path or parts.query or parts.port is None):
+        raise Shut(400, "CONNECT takes HOST:PORT")
+    if not connect and parts.scheme != "http":
+        raise Shut(400, "this is a proxy: ask for http://HOST/, or CONNECT to HOST:PORT")
 
 
 def _onward(asked: _Asked, request: h11.Request) -> h11.Request:

@@ -8,7 +8,7 @@ one shared suite, tests/contract/test_model_driver.py: what passes is a driver.
     open_model          a name and an Endpoint -> a Driver
     is_known, dialect_of   what a name says
     Endpoint            where it is and what is known about it
-    Embeddings          vectors of texts, passed through
+    Embeddings, LocalEmbeddings   vectors of texts, passed through or made here; open_embedder
     Driver              a Model that can be closed
     Retry, Patience     asks again when that can help
     Scripted            with its steps Say, Fail, Cut, After
@@ -20,6 +20,7 @@ from logos.drivers.model.count import Counter, measure
 from logos.drivers.model.driver import Driver
 from logos.drivers.model.embedding import Embeddings
 from logos.drivers.model.endpoint import Endpoint
+from logos.drivers.model.local_embedding import LocalEmbeddings, open_embedder
 from logos.drivers.model.opening import PROVIDERS, dialect_of, is_known, open_model
 from logos.drivers.model.prices import cost
 from logos.drivers.model.prices import find as find_price
@@ -35,6 +36,7 @@ __all__ = [
     "Embeddings",
     "Endpoint",
     "Fail",
+    "LocalEmbeddings",
     "Patience",
     "Retry",
     "Say",
@@ -45,5 +47,6 @@ __all__ = [
     "find_price",
     "is_known",
     "measure",
+    "open_embedder",
     "open_model",
 ]

@@ -11,7 +11,7 @@ it towards what this model's provider reports: up at once, down slowly, within b
 
 import math
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from logos.abi.messages import (
@@ -56,9 +56,13 @@ class Look(NamedTuple):
     tokens: int
 
 
-def measure(request: Request, look: Callable[[Message], Look] | None = None) -> int:
+def measure(
+    request: Request, looks_of: Callable[[Iterable[Message]], Iterable[Look]] | None = None
+) -> int:
     """Tokens of the request by the look of its characters."""
-    looks = [*map(look or look_of, request.messages), *map(_tool, request.tools)]
+    messages = request.messages
+    looks = [*(map(look_of, messages) if looks_of is None else looks_of(messages))]
+    looks += map(_tool, request.tools)
     if not looks:
         return REQUEST_TOKENS
     plain, signs, wide, tokens = map(sum, zip(*looks, strict=True))

@@ -2,6 +2,7 @@
 
 Embeddings(name, endpoint).post(body)   the provider's answer, byte for byte
 Embeddings.embed(texts)                 the vectors of these texts, checked
+answered(said, wanted)                  an answer as vectors
 """
 
 import math
@@ -56,16 +57,21 @@ class Embeddings:
     async def embed(self, texts: Sequence[str]) -> Embedded:
         body = {"model": self._model, "input": list(texts), "encoding_format": "float"}
         said = await self.post(msgspec.json.encode(body))
-        try:
-            answer = msgspec.json.decode(said, type=_Answer)
-        except msgspec.DecodeError as error:
-            raise SysError(Code.MODEL, f"no embeddings came: {error}") from error
-        made = Embedded(_in_order(answer.data, len(texts)), _tokens(answer))
+        made = answered(said, len(texts))
         self.dimension = len(made.vectors[0]) if made.vectors else self.dimension
         return made
 
     async def aclose(self) -> None:
         await self._wire.aclose()
+
+
+def answered(said: bytes, wanted: int) -> Embedded:
+    """An answer of this dialect, checked.  Raise `model`."""
+    try:
+        answer = msgspec.json.decode(said, type=_Answer)
+    except msgspec.DecodeError as error:
+        raise SysError(Code.MODEL, f"no embeddings came: {error}") from error
+    return Embedded(_in_order(answer.data, wanted), _tokens(answer))
 
 
 def _tokens(answer: _Answer) -> int:

@@ -1,12 +1,12 @@
 """What was made of a message before.
 
-Kept(make)     make(message), once while the same object comes again
+Kept(make)     make(message) of each, once while the same object comes again
 
 A conversation's messages come again with each of its thoughts, and they never change.  What is kept
 is bounded by the size of its messages; what came first goes first.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 from logos.abi.messages import Image, Message, Opaque, Text, ToolCall, ToolResult
@@ -26,10 +26,16 @@ class Kept(Generic[T]):
         self._taken = 0
         self._made: dict[int, tuple[Message, T, int]] = {}
 
-    def __call__(self, message: Message) -> T:
-        found = self._made.get(id(message))
-        if found is not None:  # the message lives as long as this does, so its id is no other's
-            return found[1]
+    def __call__(self, messages: Iterable[Message]) -> list[T]:
+        known = (
+            self._made.get
+        )  # a message lives as long as what is kept of it: its id is no other's
+        return [
+            found[1] if (found := known(id(message))) is not None else self._first(message)
+            for message in messages
+        ]
+
+    def _first(self, message: Message) -> T:
         made, size = self._make(message), _size(message) + OVERHEAD
         if size > self._most:
             return made

@@ -11,13 +11,11 @@ key, and serves us to count tokens, exactly.
 
 import asyncio
 import http.client
-import os
 import secrets
 import threading
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +26,7 @@ from logos.abi.driver import Price, Profile
 from logos.abi.errors import Code, SysError
 from logos.abi.messages import AnyDelta, Finish, Finished, Request, Usage
 from logos.drivers.model.endpoint import Endpoint
+from logos.drivers.model.engine import loaded, there
 from logos.drivers.model.faults import broken
 from logos.drivers.model.hosted import Trouble
 from logos.drivers.model.openai import Chat, ChatAnswer
@@ -49,8 +48,7 @@ class Local:
     """Satisfies Model.  Loads the file when made, which takes from 20 ms to many seconds."""
 
     def __init__(self, name: str, path: Path, endpoint: Endpoint) -> None:
-        if not path.is_file():
-            raise SysError(Code.NOT_FOUND, f"no file {path}", hint="local/path/to/model.gguf")
+        there(path)
         slots = endpoint.concurrency or SLOTS
         window = endpoint.window or WINDOW
         self._profile = Profile(
@@ -63,7 +61,7 @@ class Local:
         )
         self._key = secrets.token_hex(16)
         self._chat = Chat(msgspec.structs.replace(endpoint, model=path.name))
-        self._server: Any = _loaded(path, slots=slots, window=window, key=self._key)
+        self._server: Any = loaded(path, slots=slots, window=window, key=self._key)
         self._threads = ThreadPoolExecutor(slots, thread_name_prefix=f"logos {path.stem}")
 
     @property
@@ -146,33 +144,3 @@ def _check(error: BaseException | None) -> None:
         return
     code = Code.INVALID if isinstance(error, ValueError | TypeError) else Code.MODEL
     raise SysError(code, f"the local engine failed: {error}") from error
-
-
-def _loaded(path: Path, *, slots: int, window: int, key: str) -> Any:
-    try:
-        xllamacpp: Any = import_module("xllamacpp")  # 100 MB that only this driver needs
-    except ImportError as error:
-        raise SysError(
-            Code.UNAVAILABLE,
-            "local models need the package xllamacpp",
-            hint="pip install 'logos[local]'",
-        ) from error
-    params = xllamacpp.CommonParams()
-    params.model.path = str(path.resolve())
-    params.n_ctx = window * slots  # the engine shares it out among its slots
-    params.n_parallel = slots
-    params.warmup = False
-    params.verbosity = -1
-    params.ui = False
-    params.api_keys = [key]
-    # Threads that spin on cores somebody else needs cost a hundred times what they win.
-    threads = max(1, (os.cpu_count() or 2) // 2)
-    for cpu in (params.cpuparams, params.cpuparams_batch):
-        cpu.n_threads = threads
-        cpu.poll = 0
-    try:
-        return xllamacpp.Server(params)
-    except RuntimeError as error:
-        raise SysError(
-            Code.INVALID, f"{path.name} cannot be loaded: {error}", hint="is it a whole GGUF file?"
-        ) from error

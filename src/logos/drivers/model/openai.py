@@ -11,6 +11,7 @@ with: models that reason between calls need it, and templates drop it elsewhere.
 """
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -237,7 +238,7 @@ class Chat:
 
     def body(self, request: Request, *, stream: bool) -> bytes:
         fields = self._fields(request, stream=stream)
-        fields["messages"] = [said for m in request.messages for said in self._said(m)]
+        fields["messages"] = list(chain.from_iterable(self._said(request.messages)))
         return _encoder.encode(fields | request.extra)
 
     def assembly(self) -> ChatAnswer:

@@ -115,7 +115,7 @@ class Wire:
     async def post(self, body: bytes, more: Mapping[str, str] = {}) -> AsyncIterator[Answer]:
         """Send the body, with headers of this request's own.  Raise SysError unless the answer is a
         stream of events or JSON."""
-        lines = _lines(self._headers | _encoded(more)) if more else self._lines
+        lines = self._with(_encoded(more)) if more else self._lines
         start = b"POST %b HTTP/1.1\r\n%bcontent-length: %d\r\n\r\n"
         head = start % (self._path, lines, len(body))
         await self._place_for_one()
@@ -131,6 +131,11 @@ class Wire:
                 if connection.rests:
                     self._resting.append(connection)
             self._places.release()
+
+    def _with(self, more: dict[bytes, bytes]) -> bytes:
+        if self._headers.keys().isdisjoint(more):
+            return self._lines + _lines(more)
+        return _lines(self._headers | more)
 
     async def _place_for_one(self) -> None:
         try:

@@ -92,19 +92,17 @@ def _operation(root: Json, method: str, path: str, item: Json) -> Iterator[Opera
         return
     properties: dict[str, Any] = {}
     required: list[str] = []
-    parameters: list[Parameter] = []
+    parameters: dict[str, Parameter] = {}
     for one in [*_dicts(item.get("parameters")), *_dicts(said.get("parameters"))]:
         given = _followed(root, one)
-        name, where = str(given.get("name", "")), str(given.get("in", ""))
-        if where not in ("path", "query", "header") or name.lower() in NOT_OURS or not name:
+        if (parameter := _parameter(given)) is None:
             continue
-        about = (
-            {"description": visible(str(given["description"]))} if "description" in given else {}
-        )
-        properties[name] = _whole(root, given.get("schema") or {}) | about
-        parameters = [p for p in parameters if p.name != name] + [Parameter(name, where)]
-        if (where == "path" or given.get("required") is True) and name not in required:
-            required.append(name)
+        name = parameter.name
+        properties[name] = _schema(root, given)
+        parameters.pop(name, None)  # what an operation says goes before what its path says
+        parameters[name] = parameter
+        needed = parameter.where == "path" or given.get("required") is True
+        required += [name] if needed and name not in required else []
     if takes:
         properties["body"] = _whole(root, schema)
         required += ["body"] if body.get("required") is True else []
@@ -116,7 +114,21 @@ def _operation(root: Json, method: str, path: str, item: Json) -> Iterator[Opera
         schema=msgspec.Raw(msgspec.json.encode(arguments, order="deterministic")),
         hints=LOOKS if method in ("get", "head") else CHANGES,
     )
-    yield Operation(method.upper(), path, parameters, takes, offer)
+    yield Operation(method.upper(), path, list(parameters.values()), takes, offer)
+
+
+def _parameter(given: Json) -> Parameter | None:
+    """None where it is not a model's to fill in."""
+    name, where = str(given.get("name", "")), str(given.get("in", ""))
+    ours = where in ("path", "query", "header") and name and name.lower() not in NOT_OURS
+    return Parameter(name, where) if ours else None
+
+
+def _schema(root: Json, given: Json) -> dict[str, Any]:
+    schema = dict(_whole(root, given.get("schema") or {}))
+    if "description" in given:
+        schema["description"] = visible(str(given["description"]))
+    return schema
 
 
 def _name(said: Json, method: str, path: str) -> str:

@@ -323,6 +323,20 @@ def _reachable(path: str) -> bool:
 
 def _view(command: Command) -> View:
     """Refuse what makes no sense, before anything is started."""
+    _makes_sense(command)
+    workspace, *readable = _folders(command)
+    # A workspace is given away to a uid, file by file: never a part of the system.
+    if len(workspace.parts) < _LEAST_DEPTH or workspace.parts[1] in _SYSTEM:
+        raise SysError(Code.INVALID, f"{workspace} cannot be a workspace")
+    if any(len(folder.parts) == 1 for folder in readable):
+        raise SysError(Code.INVALID, "the root cannot be a readable folder")
+    if command.start is not None and not any(map(command.start.is_relative_to, command.readable)):
+        raise SysError(Code.INVALID, f"it cannot start in {command.start}, which it cannot read")
+    return View(workspace, tuple(readable), command.network, command.doors)
+
+
+def _makes_sense(command: Command) -> None:
+    """Its words and its limits."""
     if not command.argv or not command.argv[0]:
         raise SysError(Code.INVALID, "no program to run")
     words = (*command.argv, *command.env.keys(), *command.env.values())
@@ -332,21 +346,17 @@ def _view(command: Command) -> View:
         raise SysError(Code.INVALID, f"memory_bytes is below {_LEAST_MEMORY}")
     if min(command.timeout_s, command.processes, command.file_bytes + 1) <= 0:
         raise SysError(Code.INVALID, "a limit is not positive")
+
+
+def _folders(command: Command) -> list[Path]:
+    """The workspace and what it may read, without links."""
     folders = (command.workspace, *command.readable)
     if not all(folder.is_absolute() for folder in folders):
         raise SysError(Code.INVALID, "workspace and readable folders need absolute paths")
     try:
-        workspace, *readable = (folder.resolve(strict=True) for folder in folders)
+        return [folder.resolve(strict=True) for folder in folders]
     except OSError as error:
         raise SysError(Code.NOT_FOUND, f"no such folder: {error.filename}") from error
-    # A workspace is given away to a uid, file by file: never a part of the system.
-    if len(workspace.parts) < _LEAST_DEPTH or workspace.parts[1] in _SYSTEM:
-        raise SysError(Code.INVALID, f"{workspace} cannot be a workspace")
-    if any(len(folder.parts) == 1 for folder in readable):
-        raise SysError(Code.INVALID, "the root cannot be a readable folder")
-    if command.start is not None and not any(map(command.start.is_relative_to, command.readable)):
-        raise SysError(Code.INVALID, f"it cannot start in {command.start}, which it cannot read")
-    return View(workspace, tuple(readable), command.network, command.doors)
 
 
 def _open(workspace: Path) -> int:

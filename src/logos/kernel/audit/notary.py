@@ -107,11 +107,9 @@ class Notary:
             raise _refuse(min(gone), "is gone")
         if before is not None and not changed:
             return None
-        fresh = [
-            m
-            for n in range(0, len(changed), PIDS)
-            for m in await self._marks(db, changed[n : n + PIDS], marks)
-        ]
+        fresh: list[Mark] = []
+        for n in range(0, len(changed), PIDS):
+            fresh += await self._marks(db, changed[n : n + PIDS], marks)
         marks |= {mark.pid: mark for mark in fresh}
         ordered = [marks[pid] for pid in sorted(marks)]
         checkpoint = Checkpoint(
@@ -122,6 +120,10 @@ class Notary:
             root=await anyio.to_thread.run_sync(root_of, ordered),
             before=NOWHERE if before is None else before[1].digest,
         )
+        await self._keep(db, checkpoint, fresh)
+        return checkpoint
+
+    async def _keep(self, db: Cursor, checkpoint: Checkpoint, fresh: Sequence[Mark]) -> None:
         signed = sign(checkpoint, self._seal.key)
         await db.run(_SQL.keep, number=checkpoint.number, **signed._asdict())
         await db.run(
@@ -131,7 +133,6 @@ class Notary:
             hashes=[mark.hash for mark in fresh],
             places=[mark.places for mark in fresh],
         )
-        return checkpoint
 
     async def _newest(self, db: Cursor) -> tuple[int, Signed] | None:
         row = await db.one(_SQL.newest)

@@ -36,18 +36,19 @@ def check(process: Process, call: Call[Any], now: int = 0) -> Cap | None:
         return None
     if (cap := next((c for c in sorted(fitting) if _left(process, c, now)), None)) is not None:
         return cap
+    raise _denied(process, call, there)
+
+
+def _denied(process: Process, call: Call[Any], there: list[Cap]) -> SysError:
+    """With what is held: to the very target, if only a condition is not met, else with that verb."""
+    verb, target = call.verb, call.target()
     if there:
-        raise SysError(
-            Code.DENIED,
-            f"{name(type(call))} on {target} does not meet the conditions of your right to it",
-            hint=f"you hold {', '.join(sorted(map(str, there)))}",
-        )
-    held = ", ".join(sorted(str(cap) for cap in process.caps if cap.verb == verb))
-    raise SysError(
-        Code.DENIED,
-        f"{name(type(call))} needs the capability {verb}:{target}",
-        hint=f"you hold {held}" if held else f"you hold none to {verb}",
-    )
+        said = f"on {target} does not meet the conditions of your right to it"
+    else:
+        said = f"needs the capability {verb}:{target}"
+    held = there or [cap for cap in process.caps if cap.verb == verb]
+    hint = f"you hold {', '.join(sorted(map(str, held)))}" if held else f"you hold none to {verb}"
+    return SysError(Code.DENIED, f"{name(type(call))} {said}", hint=hint)
 
 
 def _not_revoked(process: Process, call: Call[Any], verb: str, names: list[str]) -> None:

@@ -172,21 +172,25 @@ class _Draft:
         if found.kind is Kind.AMOUNT and not normal(Kind.AMOUNT, raw):
             self.texts.append(flat(raw))
         for value in _each(raw):
-            spelt = normal(found.kind, value) or _first_number(found.kind, value)
-            if found.own and spelt:
-                self.mine.append((found.kind, spelt))
-            if spelt:
-                self.values.append(
-                    Value(
-                        name=found.name or name,
-                        kind=found.kind,
-                        of=found.of,
-                        normal=spelt,
-                        shown=plain_string(value),
-                        directory=found.directory,
-                        key=name in self.keys,
-                    )
-                )
+            self._value(name, found, value)
+
+    def _value(self, name: str, found: Field, value: object) -> None:
+        spelt = normal(found.kind, value) or _first_number(found.kind, value)
+        if not spelt:
+            return
+        if found.own:
+            self.mine.append((found.kind, spelt))
+        self.values.append(
+            Value(
+                name=found.name or name,
+                kind=found.kind,
+                of=found.of,
+                normal=spelt,
+                shown=plain_string(value),
+                directory=found.directory,
+                key=name in self.keys,
+            )
+        )
 
 
 def _parsed(result: object) -> object:

@@ -117,12 +117,13 @@ SELECT j.id, j.pid, j.seq, j.epoch, j.at, j.kind, coalesce(j.body, b.body) AS bo
  ORDER BY j.seq LIMIT :most;
 
 -- name: thoughts_since
--- How thoughts ended and windows were written about, oldest first; the kinds are written out for the sake of the index.
+-- How thoughts ended, windows were written about and vectors made, oldest first; the kinds are written out for the sake
+-- of the index.
 SELECT j.id, j.pid, j.seq, j.epoch, j.at, j.kind, coalesce(j.body, b.body) AS body, j.digest,
        j.prev, j.hash
   FROM journal j LEFT JOIN blob b ON j.body IS NULL AND b.digest = j.digest
        AND NOT EXISTS (SELECT FROM forgotten f WHERE f.pid = j.pid AND f.seq = j.seq)
- WHERE j.kind IN ('thought', 'interrupted', 'compacted') AND j.at >= :at
+ WHERE j.kind IN ('thought', 'interrupted', 'compacted', 'vectored') AND j.at >= :at
    AND (j.at, j.pid, j.seq) > (:at, :pid, :seq)
  ORDER BY j.at, j.pid, j.seq LIMIT :most;
 

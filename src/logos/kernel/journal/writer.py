@@ -304,23 +304,23 @@ async def _append(db: Cursor, node: NodeId, entries: Sequence[Entry]) -> set[Pid
         _SQL.append_born if births else _SQL.append,
         **births,
         node=node,
-        pids=_literal(pids),
-        epochs=_literal(head["epoch"]),
-        befores=_literal(first[pid] for pid in pids),
-        afters=_literal(head["seq"]),
+        pids=_plain(pids),
+        epochs=_plain(head["epoch"]),
+        befores=_plain(first[pid] for pid in pids),
+        afters=_plain(head["seq"]),
         hashes=head["hash"],
-        statuses=_literal(shown["status"]),
+        statuses=_plain(shown["status"]),
         wakes=_literal(shown["wake_at"]),
-        thoughts=_literal(shown["thoughts"]),
-        calls=_literal(shown["calls"]),
-        tokens=_literal(shown["tokens"]),
-        costs=_literal(shown["cost"]),
+        thoughts=_plain(shown["thoughts"]),
+        calls=_plain(shown["calls"]),
+        tokens=_plain(shown["tokens"]),
+        costs=_plain(shown["cost"]),
         exits=_literal(shown["exit_status"]),
-        row_pids=_literal(rows["pid"]),
-        row_seqs=_literal(rows["seq"]),
-        row_epochs=_literal(rows["epoch"]),
-        row_ats=_literal(rows["at"]),
-        row_kinds=_literal(rows["kind"]),
+        row_pids=_plain(rows["pid"]),
+        row_seqs=_plain(rows["seq"]),
+        row_epochs=_plain(rows["epoch"]),
+        row_ats=_plain(rows["at"]),
+        row_kinds=_plain(rows["kind"]),
         row_bodies=[
             body if _inline(kind, body) else None
             for kind, body in zip(rows["kind"], rows["body"], strict=True)
@@ -334,6 +334,11 @@ async def _append(db: Cursor, node: NodeId, entries: Sequence[Entry]) -> set[Pid
 
 def _columns(names: Sequence[str], records: Iterable[Sequence[Any]]) -> dict[str, Sequence[Any]]:
     return dict(zip(names, zip(*records, strict=True), strict=True))
+
+
+def _plain(values: Iterable[int | str]) -> str:
+    """The same where nothing is missing."""
+    return "{" + ",".join(map(str, values)) + "}"
 
 
 def _literal(values: Iterable[int | str | None]) -> str:

@@ -18,7 +18,7 @@ pure policy says which pages leave the window and what a compaction keeps.
     Resident, marks, victims           replacement
     memorability, keep, survivors      what a compaction keeps
     ask_for, paged_in                  before a thought: what to ask memory, and what its answer means
-    leaving, retold, accepted, told_in   a digest that a model writes
+    leaving, retold, accepted, told_in   a digest that a model writes; relined, ranges: of what has left
     plan                               what leaves the window, and the digest that stands for it
     tail                               what is recited at the end of a prompt
     view                               a window as people look at it
@@ -32,7 +32,7 @@ Nothing here reads a clock, a store, or anything but the table of weights that s
 """
 
 from logos.kernel.memory.compaction import digest_bound, leaving, plan, retold
-from logos.kernel.memory.digest import Leaving, accepted, told_in
+from logos.kernel.memory.digest import Leaving, accepted, ranges, relined, told_in
 from logos.kernel.memory.faults import Question, ask_for, paged_in
 from logos.kernel.memory.forget import forgotten
 from logos.kernel.memory.gate import Rules
@@ -133,6 +133,8 @@ __all__ = [
     "parse",
     "place",
     "plan",
+    "ranges",
+    "relined",
     "render",
     "render_result",
     "retold",

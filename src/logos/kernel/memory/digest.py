@@ -5,6 +5,8 @@
     told_in     what a model wrote in a digest
     untold      a digest without what a model wrote of some pages
     rewritten   a digest with other lines of a model
+    relined     the same, at most so many tokens long
+    ranges      the runs of pages that its lines stand for
     accepted    of what a model wrote, the lines that name pages, as far as they fit
     HEAD        how a digest begins
 
@@ -94,6 +96,14 @@ def told_in(text: str) -> list[str]:
 
 def rewritten(old: str, told: Sequence[str]) -> str:
     return "\n".join([*told, *map(str, _read(old)[0])])
+
+
+def relined(old: str, told: Sequence[str], *, bound: int) -> str:
+    return digest(rewritten(old, told), (), bound=bound)
+
+
+def ranges(text: str) -> list[tuple[int, int]]:
+    return [(line.first, line.last) for line in _read(text)[0]]
 
 
 def untold(text: str, pages: frozenset[Seq]) -> str:

@@ -5,7 +5,7 @@
     inside     the pages that were asked for
     refusals   the candidates that may not come in, whatever their score, and by which rule
     own_first  who the question is about comes before anybody else
-    choose     the best of the rest, until the probability mass or the budget is reached
+    choose     the best of the rest, as many as are worth their tokens, or as the budget holds
 
 Wrong context is worse than missing context: what somebody else said about the same thing looks
 exactly like an answer.  So a question that names a known subject is answered from that subject's
@@ -16,7 +16,7 @@ Invariant: what is chosen never costs more than the budget.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,17 +25,21 @@ from numpy.typing import NDArray
 from logos.kernel.memory.features import NAMES, Measured
 from logos.kernel.memory.index import Floats
 from logos.kernel.memory.layout import HEADER_COST
+from logos.kernel.memory.missing import missing
+from logos.kernel.memory.query import Query
 from logos.kernel.memory.scorer import Weights
+from logos.kernel.memory.space import Space
 from logos.kernel.memory.table import KINDS, ROLES, Columns, Table
 
 GATE = (
     "own_gap", "window_gap", "hit_gap", "score_gap",
     "own_top", "window_top", "hit_top", "likely", "spread", "lead", "named",
-    "heard", "said",
+    "heard", "said", "top", "terms", "unheard", "absent", "swapped",
 )  # fmt: skip
 """What the gate looks at: three gaps of attribution in words and one in scores, how well the best
-page matches, how the probability is spread, whether a subject was named, and how much of the question
-was ever spoken of, by anybody and by the subject."""
+page matches, how the probability is spread, whether a subject was named, how much of the question
+was ever spoken of, by anybody and by the subject, how long it is, and what of it is missing around the
+best page (missing.py)."""
 
 BLIND = tuple(
     NAMES.index(name) for name in ("subject", "subject_window", "subject_own", "mentioned")
@@ -44,6 +48,10 @@ BLIND = tuple(
 _MARGIN = 10
 DENSITY = 0.5
 """How much a page's cost counts against it: probability / cost ** DENSITY."""
+COVERED = 5.0
+"""What it is worth that what was wanted is there, in shares of what comes in that are wanted."""
+PRICE = 0.15 / 1000
+"""Of a token, in the same.  Both: docs/design/0023-where-weights-come-from.md."""
 OWN_FIRST = 1500
 """Tokens that a budget spends on the subject asked about before anybody else's pages come in."""
 _AHEAD = 50.0
@@ -58,14 +66,19 @@ def probabilities(scores: Floats, temperature: float) -> Floats:
     return np.asarray(scaled / scaled.sum(), dtype=np.float32)
 
 
-def evidence(measured: Measured, scores: Floats, blind: Floats) -> Floats:
+def evidence(
+    space: Space, query: Query, measured: Measured, scores: Floats, blind: Floats
+) -> Floats:
     """The GATE features of a question.  `blind` are scores that ignore who spoke."""
     mine, others = measured.subject >= 0, measured.subject < 0
     named = bool(others.any()) and bool((measured.subject > 0).any())
     if named:
         mine = measured.subject > 0
+    elif not mine.any():
+        mine, others = others, mine
     likely = probabilities(np.where(mine, scores, -np.inf).astype(np.float32), 1.0)
-    ranked = np.sort(scores[mine])[::-1] if mine.any() else np.zeros(1, dtype=np.float32)
+    ranked = np.sort(scores[mine])[::-1]
+    best = int(measured.rows[np.argmax(likely)])
 
     def gap(values: Floats) -> float:
         return _top(values[mine]) - _top(values[others]) if named else 0.0
@@ -77,7 +90,8 @@ def evidence(measured: Measured, scores: Floats, blind: Floats) -> Floats:
             _top(measured.own[mine]), _top(measured.window[mine]), _top(measured.hit[mine]),
             float(likely.max(initial=0.0)), spread,
             float(ranked[0] - ranked[min(_MARGIN, len(ranked) - 1)]), float(named),
-            measured.heard, measured.said,
+            measured.heard, measured.said, float(ranked[0]), len(set(query.terms)),
+            *missing(space, query, best),
         ],
         dtype=np.float32,
     )  # fmt: skip
@@ -88,7 +102,8 @@ def judge(found: Floats, weights: Weights, close: float = 0.0) -> float:
     out by its vector."""
     if not weights.gate:
         return 1.0
-    by_words = float(found @ np.array(weights.gate)) + weights.gate_bias
+    known = found[[GATE.index(name) for name in weights.gate_names]]
+    by_words = float(known @ np.array(weights.gate)) + weights.gate_bias
     return float(1 / (1 + np.exp(-(by_words + weights.meaning_gate * close))))
 
 
@@ -202,6 +217,10 @@ def own_first(
 def _older(copies: NDArray[np.int64], open_: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """All but the last of those among `open_` that are copies of one another."""
     out = open_.copy()
+    ordered = np.sort(copies[open_])
+    if not (ordered[1:] == ordered[:-1]).any():
+        out[:] = False
+        return out
     here = np.flatnonzero(open_)[::-1]
     out[here[np.unique(copies[here], return_index=True)[1]]] = False
     return out
@@ -219,8 +238,9 @@ class Candidates:
 
 
 def choose(found: Candidates, *, budget: int, mass: float) -> tuple[list[int], int]:
-    """Which come in, in order of likelihood (for their cost, where the budget is spent), and the tokens they take.  A turn comes in
-    whole unless it costs more than WHOLE of the budget; then its pieces stand for themselves."""
+    """Which come in, and the tokens they take: in order of likelihood as many as are worth it, no more than
+    reach the `mass`; with a mass of 1 or more whatever fits, in order of likelihood for its cost.  A turn
+    comes in whole unless it costs more than WHOLE of the budget; then its pieces stand for themselves."""
     unit = _units(found, budget * WHOLE)
     number = int(unit.max(initial=-1)) + 1
     cost = np.bincount(unit, weights=found.costs, minlength=number)
@@ -231,31 +251,61 @@ def choose(found: Candidates, *, budget: int, mass: float) -> tuple[list[int], i
     group[unit] = found.groups
     dense = DENSITY if mass >= 1 else 0.0
     order = np.argsort(dense * np.log(cost + 1) - score, kind="stable")
-    chosen: list[int] = []
-    seen: set[int] = set()
-    used, reached = 0, 0.0
-    for i, price, of, chance, least in zip(
-        order.tolist(),
-        cost[order].tolist(),
-        group[order].tolist(),
-        likely[order].tolist(),
-        np.minimum.accumulate(cost[order][::-1])[::-1].tolist(),
-        strict=True,
-    ):
-        if used + least > budget:
-            break  # nothing that is left fits
-        total = int(price) + (0 if of in seen else HEADER_COST)
-        if used + total <= budget:
-            chosen.append(i)
-            seen.add(of)
-            used += total
-            reached += chance
-            if reached >= mass:
-                break
+    least = np.minimum.accumulate(cost[order][::-1])[::-1]
+    listed = zip(
+        order.tolist(), cost[order].tolist(), group[order].tolist(), likely[order].tolist(),
+        least.tolist(), strict=True,
+    )  # fmt: skip
+    chosen, used = _fitting(listed, budget) if mass >= 1 else _worth_it(listed, budget, mass)
     rows = np.argsort(unit, kind="stable")
     starts = np.searchsorted(unit[rows], chosen).tolist()
     ends = np.searchsorted(unit[rows], chosen, side="right").tolist()
     return [int(row) for a, b in zip(starts, ends, strict=True) for row in rows[a:b]], used
+
+
+_Listed = Iterable[tuple[int, float, int, float, float]]
+"""In order: unit, cost, group, likelihood, and the least that this one or any behind it costs."""
+
+
+def _fitting(listed: _Listed, budget: int) -> tuple[list[int], int]:
+    chosen: list[int] = []
+    seen: set[int] = set()
+    used = 0
+    for i, cost, group, _, least in listed:
+        if used + least > budget:
+            break  # nothing that is left fits
+        total = int(cost) + (0 if group in seen else HEADER_COST)
+        if used + total <= budget:
+            chosen.append(i)
+            seen.add(group)
+            used += total
+    return chosen, used
+
+
+def _worth_it(listed: _Listed, budget: int, mass: float) -> tuple[list[int], int]:
+    """It is worth what share of it is evidence, what is likely to be there, and what it costs less."""
+    chosen: list[int] = []
+    seen: set[int] = set()
+    used, reached, good = 0, 0.0, 0.0
+    best, kept = -math.inf, (0, 0)
+    for i, cost, group, likely, least in listed:
+        if used + least > budget or reached >= mass:
+            break
+        total = int(cost) + (0 if group in seen else HEADER_COST)
+        if used + total > budget:
+            continue
+        chosen.append(i)
+        seen.add(group)
+        used += total
+        reached += likely
+        good += likely * cost
+        share = good / used - PRICE * used
+        if share + COVERED * reached > best:
+            best, kept = share + COVERED * reached, (len(chosen), used)
+        elif share + COVERED < best:
+            break  # nothing that is left is worth its price
+    number, used = kept
+    return chosen[:number], used
 
 
 def _units(found: Candidates, cap: float) -> NDArray[np.int64]:

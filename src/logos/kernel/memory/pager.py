@@ -137,7 +137,7 @@ class Pager:
             return Fault((), 0, abstained=True, confidence=0.0, mass=0.0, subjects=query.subjects)
         streams = self.space.table.columns().stream[measured.rows]
         scores, blind = self._scorer.score(measured.values, streams, gate.BLIND)
-        confidence = self._confidence(measured, scores, scores - blind)
+        confidence = self._confidence(query, measured, scores, scores - blind)
         scores = scores + np.float32(self._scorer.weights.meaning) * measured.close
         named = bool((measured.subject > 0).any())
         if confidence < self._least(ask, named=named):
@@ -152,8 +152,8 @@ class Pager:
         alone = named and ask.rules.subject and not _shared(ask)
         return weights.floor if alone else 0.0
 
-    def _confidence(self, measured: Measured, scores: Floats, blind: Floats) -> float:
-        found = gate.evidence(measured, scores, blind)
+    def _confidence(self, query: Query, measured: Measured, scores: Floats, blind: Floats) -> float:
+        found = gate.evidence(self.space, query, measured, scores, blind)
         return gate.judge(found, self._scorer.weights, float(measured.close.max(initial=0.0)))
 
     def _choose(

@@ -104,7 +104,7 @@ class Window(msgspec.Struct):
     def messages(self, tail: str = "") -> tuple[Message, ...]:
         out = [turn.message for turn in self.head]
         out += filter(None, (self.core_message(), self.digest_message()))
-        out += (turn.message for turn in self.body)
+        out += [turn.message for turn in self.body]
         if self.calls:
             out.append(self._unanswered())
         if tail:

@@ -76,12 +76,12 @@ class Births:
     def birth(
         self, pid: Pid, event: Spawned, more: Sequence[AnyEvent] = ()
     ) -> tuple[Entry, Resident]:
-        events, _ = journal.without_secrets(self._vault, [event, *more])
+        events, bodies = journal.without_secrets(self._vault, [event, *more])
         event = events[0]  # type: ignore[assignment]  # still a Spawned
         agent = event.agent
         task = event.task[:SUMMARY_CHARS].replace("\0", "")  # which a text column cannot hold
         birth = Birth(event.parent, agent.name, task, agent.model)
-        head, rows, window, process = born(pid, events, event.at)
+        head, rows, window, process = born(pid, events, event.at, bodies)
         entry = Entry(
             before=journal.START, head=head, rows=rows, projection=project(process), birth=birth
         )

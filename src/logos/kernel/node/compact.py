@@ -3,6 +3,7 @@
     Compactor.compressed(resident, squeeze)   the Compacted to be appended at once; None: nothing leaves
     Compactor.obey(resident, letter)          if the letter asks for it
     Compactor.told(...)                       a planned Compacted, with its digest by a model
+    rebuilt_bound(window)                     how long a digest that is written anew may be
 
 Invariant: what is planned is planned on the window it is appended to.
 """
@@ -18,7 +19,16 @@ from logos.abi.events import Compacted
 from logos.abi.ids import Pid, Seq
 from logos.abi.process import Status
 from logos.kernel.journal import Pending
-from logos.kernel.memory import Ask, Fault, Window, estimate, leaving, plan
+from logos.kernel.memory import (
+    Ask,
+    Fault,
+    Window,
+    digest_bound,
+    estimate,
+    leaving,
+    plan,
+    relined,
+)
 from logos.kernel.node.digester import Digester
 from logos.kernel.node.resident import Resident
 from logos.kernel.process.mail import Squeeze, squeeze
@@ -76,7 +86,11 @@ class Compactor:
         if wanted is None or _gone(resident):
             return
         try:
-            event = await self.compressed(resident, wanted, model=False)  # a signal must not wait
+            event = (
+                _rewritten(resident.window, wanted)
+                if wanted.told
+                else await self.compressed(resident, wanted, model=False)  # a signal must not wait
+            )
         except SysError:
             event = None  # a page that is nowhere: there is nobody to tell
         if not _gone(resident):
@@ -86,6 +100,19 @@ class Compactor:
 
 def _gone(resident: Resident) -> bool:
     return resident.process.status is Status.EXITED
+
+
+def _rewritten(window: Window, wanted: Squeeze) -> Compacted | None:
+    """None: it was compacted meanwhile, and what is told is not about all that has left."""
+    if window.compacted != wanted.base:
+        return None
+    text = relined(window.digest, wanted.told, bound=rebuilt_bound(window))
+    return Compacted(digest=text, model=wanted.model)
+
+
+def rebuilt_bound(window: Window) -> int:
+    """Tokens of a digest that is written anew: no more than it has, but for one that is very short."""
+    return max(digest_bound(window.total), estimate(window.digest))
 
 
 def _planned(window: Window) -> Compacted | None:

@@ -1,6 +1,7 @@
 """The digest of what leaves a window, by a model: when one is configured, in time, and if it will do.
 
     Digester.told(resident, event, room)   the planned Compacted, with lines of the model if it can be
+    digest_request, digest_lines           what a model is asked for, and what of its answer counts
 
 The model is shown what leaves and the numbers of its pages, and says in a few lines what there was.  A
 line counts if it names pages that are there.  Too late, refused, out of budget, or nothing that
@@ -75,11 +76,12 @@ class Digester:
         usage = Usage()
         try:
             model = await self._models(self._settings.digester)
-            request = _request(model, window, gone, room)
+            bound = digest_bound(room)
+            request = digest_request(model, window.digest, gone, bound)
             await self._paid_for(resident, model, request)
             with anyio.fail_after(self._settings.digest_wait_s):
                 text, usage = await answered(model, self._slots, request)
-            lines = _lines(text, gone, window, room)
+            lines = digest_lines(text, gone, window.digest, bound)
             written = retold(window, event, lines, room=room)
         except (SysError, TimeoutError) as error:
             log.info("process %d: its digest is extracted: %s", resident.pid, error)
@@ -100,16 +102,17 @@ class Digester:
             raise SysError(Code.BUDGET, "a sum that it shares does not pay for a digest now")
 
 
-def _lines(text: str, gone: Iterable[Leaving], window: Window, room: int) -> list[str]:
+def digest_lines(text: str, gone: Iterable[Leaving], old: str, bound: int) -> list[str]:
+    """What of an answer counts.  Raise `model` for nothing."""
     pages = [page for one in gone for page in one.pages]
-    lines = accepted(text, pages, window.digest, bound=digest_bound(room))
+    lines = accepted(text, pages, old, bound=bound)
     if not lines:
         raise SysError(Code.MODEL, "no line of it names a page")
     return lines
 
 
-def _request(model: Model, window: Window, gone: Iterable[Leaving], room: int) -> Request:
-    output = digest_bound(room)
+def digest_request(model: Model, old: str, gone: Iterable[Leaving], output: int) -> Request:
+    """For notes of so many tokens on what leaves, beside the digest so far."""
     most = int(model.profile.window * model.profile.effective) - output - estimate(INSTRUCTIONS)
     shown: list[str] = []
     spent = 0
@@ -120,7 +123,7 @@ def _request(model: Model, window: Window, gone: Iterable[Leaving], room: int) -
         if spent > min(most, MOST_TOKENS):
             break
         shown.append(part)
-    before = "\n".join(told_in(window.digest)) or "(none)"
+    before = "\n".join(told_in(old)) or "(none)"
     asked = (
         f"Notes so far, to be kept as far as they matter:\n<<<\n{before}\n>>>\n\n"
         f"What leaves:\n<<<\n{chr(10).join(shown)}\n>>>\n\n"

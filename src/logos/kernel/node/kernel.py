@@ -27,7 +27,7 @@ import anyio.abc
 from logos.abi.agent import Agent, Limits
 from logos.abi.calls import SearchMemory
 from logos.abi.errors import Code, SysError
-from logos.abi.events import Answered, Compacted, Diverged, Proposed, Reached, Spawned
+from logos.abi.events import Compacted, Proposed, Spawned
 from logos.abi.ids import INIT, MailId, Pid, Seq
 from logos.abi.messages import ToolSpec
 from logos.abi.mount import Mount
@@ -54,7 +54,7 @@ from logos.kernel.node.letters import posted
 from logos.kernel.node.meter import Meter
 from logos.kernel.node.node import Node
 from logos.kernel.node.once import Once
-from logos.kernel.node.parts import Parts, Payer, Terms, payer_of
+from logos.kernel.node.parts import Noted, Parts, Payer, Terms, payer_of
 from logos.kernel.node.records import Records
 from logos.kernel.node.running import Hold, Runner
 from logos.kernel.node.spaces import weights_in
@@ -247,7 +247,7 @@ class Kernel:
         if not self._node.tell(pid, told(turn)):
             await self._post(pid, turn)
 
-    async def note(self, pid: Pid, *events: Proposed | Answered | Diverged | Reached) -> None:
+    async def note(self, pid: Pid, *events: Noted) -> None:
         """What the program of a process does beside its calls.  Durable when this returns.
 
         Raise `unavailable` where another node drives it, `state` when it has ended.

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import anyio
 
 from logos import config
-from logos.abi.events import Asked, Compacted, Interrupted, Spawned, Thought
+from logos.abi.events import Asked, Compacted, Interrupted, Spawned, Thought, Vectored
 from logos.abi.ids import INIT, Pid, Seq
 from logos.abi.messages import Usage
 from logos.kernel import journal
@@ -37,7 +37,7 @@ LATE = 10
 EVERYBODY = "\0"
 """The key of the sum over all principals: no name has this character."""
 
-_KINDS = frozenset({"asked", "thought", "interrupted", "compacted"})
+_KINDS = frozenset({"asked", "thought", "interrupted", "compacted", "vectored"})
 
 
 class Paid(NamedTuple):
@@ -152,7 +152,7 @@ class Meter:
             aside = Usage(input=event.tokens, cost=event.cost)
             self._hold(await self._principal(row.pid), row.pid, aside)
             return
-        if not isinstance(event, Compacted):
+        if not isinstance(event, Compacted | Vectored):
             self._hold(await self._principal(row.pid), row.pid, None)
         if (usage := _billed(event)) is not None:
             await self._pay(Paid(row.pid, row.seq, row.at, usage))
@@ -198,7 +198,7 @@ class Meter:
 
 def _billed(event: object) -> Usage | None:
     match event:
-        case Thought(usage=usage) | Interrupted(charged=usage):
+        case Thought(usage=usage) | Interrupted(charged=usage) | Vectored(usage=usage):
             return usage
         case Compacted(usage=usage) if usage != Usage():
             return usage

@@ -3,17 +3,18 @@
 Parts    what boot hands to the kernel
 Payer    who starts a process
 Terms    on which a process starts
+Noted    what a surface may journal at a process
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from logos import config
 from logos.abi.agent import Account, Agent, Limits
 from logos.abi.driver import Clock, Embedder
 from logos.abi.errors import Code, SysError
-from logos.abi.events import AnyEvent
+from logos.abi.events import Answered, AnyEvent, Diverged, Proposed, Reached, Vectored
 from logos.abi.ids import Pid
 from logos.abi.messages import ToolSpec
 from logos.abi.mount import Mount
@@ -25,6 +26,8 @@ from logos.kernel.node.asked import Models
 from logos.kernel.syscall import Declared
 from logos.store import Store
 from logos.vault import Vault
+
+Noted: TypeAlias = Proposed | Answered | Diverged | Reached | Vectored
 
 
 async def no_embedder(name: str) -> Embedder:

@@ -2,6 +2,7 @@
 
     assemble(process, window, tools, output, tail)   the request
     prompt_digest(request)                           SHA-256 of its canonical bytes, as in `Asked.prompt`
+    keyed(request, digest, pid, process)             with the key by which its provider knows it again
     kept(tools), tools_of(bytes)                     the tools as they are kept beside the journal
 
 Whoever thinks and whoever replays call the same function: that is why the bytes are equal.
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from logos.abi.ids import Pid
 from logos.abi.messages import Request, ToolSpec
 from logos.abi.process import Process
 from logos.kernel.memory import Window
@@ -43,6 +45,18 @@ def assemble(
 
 def prompt_digest(request: Request) -> bytes:
     return hashlib.sha256(_ENCODE(request)).digest()
+
+
+IDEMPOTENT = "idempotency-key"
+"""The header of the vendors' own clients.  Who knows it not, passes over it."""
+
+
+def keyed(request: Request, digest: bytes, pid: Pid, process: Process) -> Request:
+    """The same thought asked again, after a crash or a failure, has the same key: it follows from the
+    process, when that was born, which of its thoughts this is, and the prompt."""
+    which = b"%d %d %d " % (pid, process.started, process.thoughts + 1)
+    key = hashlib.sha256(which + digest).hexdigest()[:32]
+    return msgspec.structs.replace(request, headers={**request.headers, IDEMPOTENT: key})
 
 
 def kept(tools: Sequence[ToolSpec]) -> bytes:

@@ -176,11 +176,11 @@ def project(process: Process) -> Projection:
 
 
 def born(
-    pid: Pid, events: Sequence[AnyEvent], at: int
+    pid: Pid, events: Sequence[AnyEvent], at: int, bodies: Sequence[bytes] | None = None
 ) -> tuple[Head, Sequence[Row], Window, Process]:
     """A process that begins with these events."""
     process, window = Process(), Window()
-    head, rows = journal.seal(journal.before_birth(pid), at, events)
+    head, rows = journal.seal(journal.before_birth(pid), at, events, bodies)
     for row, said in zip(rows, events, strict=True):
         process = apply(process, said)
         window.apply(row.seq, said)

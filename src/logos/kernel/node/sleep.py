@@ -1,10 +1,12 @@
-"""What a memory does while nobody needs it: say nothing twice, and keep what was said as facts.
+"""What a memory does while nobody needs it: say nothing twice, keep what was said as facts, and have what left
+the window told better.
 
     Consolidator.consolidate(pid, dry=)   one memory, once -> Report
     Consolidator.run(node)                those that are idle, until cancelled
 
 What needs no model (kernel/memory/tidy.py) is always done; episodes become facts only where a model is
-named, as long as the day's tokens last.  Everything is a `remembered` or `linked` of the memory's own
+named, as long as the day's tokens last; a digest is written anew where `memory.digester` names one and none
+has written it.  Everything is a `remembered`, `linked` or `compacted` of the memory's own
 journal.  How far its episodes are read stands in its memory, too (MARK), in the same letter as the facts
 of them: so a node that dies in between does all of it again, or none.
 
@@ -23,6 +25,7 @@ from logos.abi.driver import Model
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Remembered
 from logos.abi.ids import INIT, NodeId, Pid, Seq
+from logos.abi.messages import Request
 from logos.kernel.memory import ARCHIVE, FACTS, Closed, Kind, Page, tidied
 from logos.kernel.node import episodes
 from logos.kernel.node.accounts import Accounts
@@ -30,6 +33,7 @@ from logos.kernel.node.asked import Models, answered
 from logos.kernel.node.parts import Parts
 from logos.kernel.node.private import Privacy
 from logos.kernel.node.records import Records
+from logos.kernel.node.retelling import Retelling
 from logos.kernel.node.stores import Item, Stores
 from logos.kernel.process import SECOND
 from logos.kernel.sched import Slots
@@ -46,20 +50,27 @@ PAGES = 64
 TOKENS = 6000
 """Of one question to the model."""
 
+CONFIDENTIAL = "it holds what not everybody may read"
+
 PATIENCE_S = 120.0
 LOOK_S = 60.0
 """How often it looks for who is idle, at most."""
 
 
 class Report(NamedTuple):
-    """`facts` were written, `closed` entries closed, `pages` read for `tokens`.  `why`: what kept it from
-    reading more."""
+    """`facts` were written, `closed` entries closed, `pages` read, `digest` are its new lines; for `tokens`.
+    `why`: what kept it from reading more."""
 
     closed: Sequence[Closed]
     facts: Sequence[Remembered] = ()
     pages: int = 0
     tokens: int = 0
     why: str = ""
+    digest: Sequence[str] = ()
+
+    def but(self, why: str) -> "Report":
+        both = [self.why, why] if self.why and why != self.why else [why]
+        return self._replace(why="; ".join(both))
 
 
 class Around(NamedTuple):
@@ -80,6 +91,7 @@ class Consolidator:
         self._memory: config.Memory = parts.memory
         self._settings = parts.memory.consolidate
         self._around = around
+        self._retelling = Retelling(parts.store, around.stores)
         self._lock = anyio.Lock()
         self._done: dict[Pid, int] = {}
 
@@ -92,18 +104,44 @@ class Consolidator:
             if closed and not dry:
                 items: list[Item] = [event for one in closed for event in one.events]
                 await self._around.stores.remember(pid, items)
-            return await self._episodes(pid, Report(closed), dry=dry)
+            report = await self._digest(pid, Report(closed), dry=dry)
+            return await self._episodes(pid, report, dry=dry)
 
     async def _tidied(self, pid: Pid) -> list[Closed]:
         shelf = await self._around.stores.shelf(pid)
         standing = [*shelf.below(ARCHIVE), *shelf.below(FACTS)]
         return tidied(standing, await self._around.stores.texts(pid, standing))
 
+    async def _digest(self, pid: Pid, report: Report, *, dry: bool) -> Report:
+        """What no model was there for when it left the window."""
+        name = self._memory.digester
+        draft = await self._retelling.wanted(pid) if name else None
+        if draft is None:
+            return report
+        if await self._held_back(pid):
+            return report.but(CONFIDENTIAL)
+        if dry:
+            return report._replace(digest=[f"{len(draft.gone)} pages to tell of"])
+        tokens = 0
+        try:
+            model = await self._around.models(name)
+            text, tokens = await self._asked(model, draft.request(model))
+            letter = draft.letter(text, name)
+        except (SysError, TimeoutError) as error:
+            return report._replace(tokens=tokens).but(str(error) or "too late")
+        event = await self._around.stores.compacted(pid, letter)
+        told = letter.told if event.model else ()
+        return report._replace(tokens=tokens, digest=told)
+
+    async def _held_back(self, pid: Pid) -> bool:
+        """It holds what no model here may read."""
+        return not self._memory.embed_confidential and await self._around.privacy.holds(pid)
+
     async def _episodes(self, pid: Pid, report: Report, *, dry: bool) -> Report:
         if not self._settings.model:
-            return report._replace(why="no model: memory.consolidate.model")
-        if not self._memory.embed_confidential and await self._around.privacy.holds(pid):
-            return report._replace(why="it holds what not everybody may read")
+            return report.but("no model: memory.consolidate.model")
+        if await self._held_back(pid):
+            return report.but(CONFIDENTIAL)
         pages, mark = await self._unread(pid)
         if dry or not mark:
             return report._replace(pages=len(pages))
@@ -112,13 +150,14 @@ class Consolidator:
         if pages:
             model = await self._around.models(self._settings.model)
             try:
-                text, tokens = await self._asked(model, pages)
+                text, tokens = await self._asked(model, episodes.request(model, pages))
                 found = [*episodes.facts(text, pages)]
             except (SysError, TimeoutError) as error:
-                return report._replace(tokens=tokens, why=str(error) or "too late")
+                spent = report._replace(tokens=report.tokens + tokens)
+                return spent.but(str(error) or "too late")
         await self._around.stores.remember(pid, [Remembered(path=MARK, text=mark), *found])
         facts = [one for one in found if isinstance(one, Remembered)]
-        return report._replace(facts=facts, pages=len(pages), tokens=tokens)
+        return report._replace(facts=facts, pages=len(pages), tokens=report.tokens + tokens)
 
     async def _unread(self, pid: Pid) -> tuple[list[Page], str]:
         """The next pages of what was said, and the mark behind them; no mark: there is nothing."""
@@ -137,9 +176,8 @@ class Consolidator:
             last = page
         return said, "" if last is None else f"{last.source.seq}:{last.source.start}"
 
-    async def _asked(self, model: Model, pages: Sequence[Page]) -> tuple[str, int]:
+    async def _asked(self, model: Model, request: Request) -> tuple[str, int]:
         """Raise `budget` where the day's tokens are used up."""
-        request = episodes.request(model, pages)
         day = datetime.fromtimestamp(self._clock.now() / SECOND, UTC).date()
         name = f"consolidation {day}"
         used = (await self._around.accounts.used(name)).tokens
@@ -168,7 +206,7 @@ class Consolidator:
             try:
                 for pid, head in await self._idle(node):
                     report = await self.consolidate(pid)
-                    read = report.closed or report.pages
+                    read = report.closed or report.pages or report.digest
                     if not read or report.why:
                         self._done[pid] = head  # nothing is to be done until it grows
             except SysError as error:

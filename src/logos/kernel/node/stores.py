@@ -32,6 +32,7 @@ from logos.kernel.memory import (
     Shelf,
     Sought,
     Version,
+    Window,
     abroad,
     joined,
     linked,
@@ -263,6 +264,11 @@ class Stores:
         event = journal.decode(row)
         assert isinstance(event, Compacted), event
         return event
+
+    async def window(self, pid: Pid) -> Window:
+        """As it is now, or as its journal has it."""
+        resident = self._hooks.resident(pid)
+        return await self._records.window(pid) if resident is None else resident.window
 
     def drop(self, pid: Pid) -> None:
         """Something was forgotten."""

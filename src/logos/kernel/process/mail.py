@@ -6,7 +6,7 @@
     handed_on(process, ...)  what its children are told because of these events
     told(turn, mail)         the events of a client's turn, one for each of its messages
     Deposit, Erase           something for the space of the receiver; what it is to forget
-    Squeeze                  its window is to be compacted
+    Squeeze                  its window is to be compacted, or its digest written anew
     deliver(process, ...)    the events by which a process takes one piece of mail
     listening(process)       whether it takes messages now
     expire(process, now)     the events of what has come due
@@ -110,26 +110,20 @@ class Erase(msgspec.Struct, frozen=True, tag="erase"):
 
 
 class Squeeze(msgspec.Struct, frozen=True, tag="squeeze", omit_defaults=True):
-    """Most of the window is to leave, but these pages and what it has about something."""
+    """Most of the window is to leave, but these pages and what it has about something.  With `told`
+    nothing leaves: these lines of `model` go into the digest that the compaction `base` has left."""
 
     keep: tuple[Seq, ...] = ()
     about: str = ""
+    told: tuple[str, ...] = ()
+    model: str = ""
+    base: Seq = Seq(0)
 
 
 _BROUGHT = (
-    Agreed
-    | Revoked
-    | Received
-    | Told
-    | Signalled
-    | Ended
-    | Decided
-    | Remembered
-    | Linked
-    | Pinned
-    | Forgot
-    | Compacted
-)
+    Agreed | Revoked | Received | Told | Signalled | Ended | Decided | Remembered | Linked | Pinned
+    | Forgot | Compacted
+)  # fmt: skip
 """What a letter may become, at least its first event."""
 
 

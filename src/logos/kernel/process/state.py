@@ -69,6 +69,7 @@ def _live(here: Status) -> dict[type[Any], set[Status]]:
         e.Answered: stays,
         e.Diverged: stays,
         e.Reached: stays,
+        e.Vectored: stays,
         e.Exited: {EXITED},
     }
 
@@ -293,8 +294,8 @@ def _windowed(p: Process, event: AnyEvent) -> Process:
     return p
 
 
-def _compacted(p: Process, event: e.Compacted) -> Process:
-    """A model may have written the digest."""
+def _charged(p: Process, event: e.Compacted | e.Vectored) -> Process:
+    """Of a digest, where a model wrote it; of vectors."""
     return replace(p, spent=p.spent + event.usage, own=p.own + event.usage)
 
 
@@ -316,6 +317,7 @@ _APPLY: dict[type[Any], Callable[[Process, Any], Process]] = {
     e.Asked: _asked,
     e.Thought: _thought,
     e.Interrupted: _interrupted,
+    e.Vectored: _charged,
     e.Called: calls.called,
     e.Held: calls.held,
     e.Decided: calls.decided,
@@ -340,7 +342,7 @@ _APPLY: dict[type[Any], Callable[[Process, Any], Process]] = {
     e.Warned: _warned,
     e.Paced: _paced,
     e.PagedIn: _windowed,
-    e.Compacted: _compacted,
+    e.Compacted: _charged,
     e.Pinned: _windowed,
     e.Remembered: _windowed,
     e.Linked: _windowed,

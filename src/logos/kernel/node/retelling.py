@@ -1,0 +1,79 @@
+"""The digest of a process that is idle, written anew by a model: what it is shown, and what is sent.
+
+    Retelling.wanted(pid)          -> Draft: what there is to tell of; None: nothing, or a model has told it
+    Draft.request(model)           what the model is asked
+    Draft.letter(text, name)       what of its answer counts, for the process; raise `model` for nothing
+
+A digest that no model was there for names what has left by its words.  In idle time there is one.  Of each
+run of pages that a line stands for, as much is shown as of the others, from its beginning.
+
+Invariant: every page stays in the range of some line, and what is told names pages that have left.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from logos.abi.driver import Model
+from logos.abi.events import Compacted
+from logos.abi.ids import Pid, Seq
+from logos.abi.messages import Request
+from logos.kernel import journal
+from logos.kernel.memory import Leaving, estimate, page_text, ranges
+from logos.kernel.node.compact import rebuilt_bound
+from logos.kernel.node.digester import MOST_TOKENS, PAGE_CHARS, digest_lines, digest_request
+from logos.kernel.node.stores import Stores
+from logos.kernel.process.mail import Squeeze
+from logos.store import Store
+
+PAGES = 400
+"""Events looked at for one digest."""
+
+
+class Draft(NamedTuple):
+    old: str
+    base: Seq
+    bound: int
+    gone: Sequence[Leaving]
+
+    def request(self, model: Model) -> Request:
+        return digest_request(model, self.old, self.gone, self.bound)
+
+    def letter(self, text: str, name: str) -> Squeeze:
+        told = digest_lines(text, self.gone, self.old, self.bound)
+        return Squeeze(told=tuple(told), model=name, base=self.base)
+
+
+class Retelling:
+    def __init__(self, store: Store, stores: Stores) -> None:
+        self._store = store
+        self._stores = stores
+
+    async def wanted(self, pid: Pid) -> Draft | None:
+        window = await self._stores.window(pid)
+        runs = ranges(window.digest)
+        old, base, bound = window.digest, window.compacted, rebuilt_bound(window)
+        if not runs or await self._by_model(pid, base):
+            return None
+        gone = await self._gone(pid, runs)
+        return Draft(old, base, bound, gone) if gone else None
+
+    async def _by_model(self, pid: Pid, compacted: Seq) -> bool:
+        rows = await journal.read_some(self._store, pid, [compacted])
+        events = [journal.decode(row) for row in rows]
+        return any(isinstance(event, Compacted) and event.model for event in events)
+
+    async def _gone(self, pid: Pid, runs: Sequence[tuple[int, int]]) -> list[Leaving]:
+        """The beginning of each run, no more of one than of another."""
+        most, tokens = max(PAGES // len(runs), 1), MOST_TOKENS // len(runs)
+        found: list[Leaving] = []
+        for first, last in runs:
+            seqs = [Seq(n) for n in range(first, min(last + 1, first + most))]
+            left = tokens
+            for row in await journal.read_some(self._store, pid, seqs):
+                text = page_text(journal.decode(row))[:PAGE_CHARS]
+                if not text or left <= 0:
+                    continue
+                cost = estimate(text)
+                left -= cost
+                found.append(Leaving(pages=(row.seq,), tokens=cost, text=text))
+        return found
