@@ -199,7 +199,7 @@ class Places:
         blocked: Mapping[str, str] = {}
         if pinned is not None and (look or provider.alive):
             try:
-                blocked = {**await pinned.drift(), **await self._look(name)}
+                blocked = {**await pinned.drift(), **(await self._look(name) if look else {})}
                 state = "running"
             except SysError as error:
                 state = error.message
