@@ -168,6 +168,7 @@ class Index:
             if number is None or not self._df[number]:
                 continue
             rows, tf = self._postings(number)
+            rows = rows.astype(np.intp)  # once, and not at every use
             own[rows] += weight * count * tf * (_OWN[0] + 1) / (tf + norm[rows])
             hit[rows] += weight
             rare[rows] = np.maximum(rare[rows], weight)
