@@ -28,7 +28,7 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     for the names in `gate_names`; `threshold` is the confidence below which nothing is paged in, `floor` that below which even a search for what
     a known subject said finds nothing.
     `meaning` is what each deviation by which a page's vector stands out (near.py) adds to its score, and
-    `meaning_gate` what the best of them adds to the gate: guesses, until fitted on vectors of one's own model.
+    `meaning_gate` what the best of them adds to the gate: guesses, until fitted on vectors of one's own model (`bench/fit_pager.py --embedder`).
     `memorable` are by kind of stream, the bias last, for any other kind under ""; `temperature` flattens
     the softmax."""
 
