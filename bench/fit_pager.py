@@ -1,6 +1,6 @@
 """Fit the weights of the pager on conversations whose evidence is known.
 
-    fit_pager.py HISTORY... [--out FILE] [--note TEXT]
+    fit_pager.py HISTORY... [--out FILE] [--note TEXT] [--embedder NAME [--settings FILE]]
 
 HISTORY is a folder of conversations with questions whose evidence is known (the format:
 lib_memory/data.py), or several.  A few hundred questions are enough to tell; --out FILE and
@@ -10,15 +10,23 @@ lib_memory/data.py), or several.  A few hundred questions are enough to tell; --
 
 in the settings let a node answer with them.  Without --out the weights that ship are replaced.  What they
 are worth on conversations they have not seen says `residency.py --split HISTORY`, which fits by folds.
+
+--embedder NAME also fits what vectors of that model weigh beside words (`meaning`, `meaning_gate`): every page
+and question of HISTORY is sent to it.  NAME is a model as in `memory.embedder`; --settings is the file
+of settings that says where it is.
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
+import anyio
 import msgspec
 
-from lib_memory import data, fitting
+from lib_memory import data, fitting, meaning
+from logos import config
+from logos.boot.models import ModelNames
 
 SHIPPED = Path(__file__).parents[1] / "src/logos/kernel/memory/weights.json"
 
@@ -30,6 +38,8 @@ def main() -> None:
     parser.add_argument("history", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, default=SHIPPED)
     parser.add_argument("--note", default="")
+    parser.add_argument("--embedder", default="")
+    parser.add_argument("--settings", type=Path)
     args = parser.parse_args()
     conversations = [each for folder in args.history for each in data.load(folder)]
     asked = sum(len(each.questions) for each in conversations)
@@ -37,12 +47,31 @@ def main() -> None:
         f"listwise linear fit (bench/fit_pager.py) on {len(conversations)} conversations,"
         f" {asked} questions: {', '.join(each.name for each in conversations)}. {args.note}"
     ).strip()
-    weights = fitting.fit(fitting.prepare(conversations), note=note)
+    prepared = fitting.prepare(conversations)
+    meant = anyio.run(_meant, prepared, args.embedder, args.settings) if args.embedder else None
+    weights = fitting.fit(prepared, note=note, meant=meant)
     args.out.write_bytes(msgspec.json.format(msgspec.json.encode(weights), indent=1) + b"\n")
     print(
         f"{args.out}: threshold {weights.threshold}, temperature {weights.temperature}",
         file=sys.stderr,
     )
+    if meant is not None:
+        found = {weight: round(meant.loss(weight), 4) for weight in (0.0, 0.6, weights.meaning)}
+        print(
+            f"meaning {weights.meaning}, meaning_gate {weights.meaning_gate}; loss by weight: {found}",
+            file=sys.stderr,
+        )
+
+
+async def _meant(
+    prepared: list[fitting.Prepared], name: str, settings: Path | None
+) -> meaning.Meant:
+    models = ModelNames(config.load(settings, os.environ).config, os.environ, {})
+    try:
+        talks = [(each.conversation, each.space) for each in prepared]
+        return meaning.Meant(await meaning.embedded(talks, await models.embedder(name)))
+    finally:
+        await models.close()
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ import argparse
 import json
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,8 @@ import numpy as np
 from common import CONVERSATIONS, database, folder, note
 from lib_memory import baseline, data, fitting, gating, journaled
 from lib_memory.data import Conversation, Question
+from lib_memory.spread import spread
+from lib_memory.surviving import survive
 from logos.abi.ids import Seq
 from logos.abi.paging import Shown
 from logos.kernel.memory import (
@@ -58,13 +60,17 @@ from logos.kernel.memory import (
     Window,
     load,
     paged_in,
-    policy,
 )
 from logos.kernel.memory.layout import HEADER_COST, line_cost
 from logos.kernel.memory.space import Space
 from logos.kernel.node.records import Records
 
 BUDGETS = (512, 1024, 2048, 4096)
+KEYS = {
+    "locomo_all_1024", "locomo_all_4096", "locomo_fraction_1024", "beam_all_2048", "trap_1024", "gate_auroc",
+    "gate_abstain_at_95", "stale_only", "both_marked", "marked_else", "precision_mass", "any_mass",
+}  # fmt: skip
+"""Figures whose standard error over conversations is told beside them, in `se`."""
 UNSERVED = {"event_ordering", "summarization"}
 """Kinds that need what no page says."""
 LEAST = "summarization"
@@ -238,23 +244,6 @@ def marked_else(rows: list[Row]) -> float:
     return mean(turn in each.marked for each in others for turn in each.touched)
 
 
-def survive(
-    conversations: Sequence[tuple[Conversation, Space]], weights: dict[str, Weights], share: float
-) -> float:
-    """Questions whose evidence a compaction to `share` of the tokens keeps word for word."""
-    kept = []
-    for each, space in conversations:
-        cols = space.table.columns()
-        worth = policy.memorability(cols, weights[each.name])
-        tokens = dict(zip(cols.id.tolist(), cols.tokens.tolist(), strict=True))
-        values = dict(zip(cols.id.tolist(), worth.tolist(), strict=True))
-        left = policy.keep(tokens, values, budget=int(sum(tokens.values()) * share))
-        pages = (space.table.page(space.table.row(id_)) for id_ in left)
-        there = each.resident(page.source for page in pages)
-        kept += [question.evidence <= there for question in each.questions if question.evidence]
-    return mean(kept)
-
-
 def summary(rows: list[Row]) -> dict[str, Any]:
     def of(mode: str, budget: int, source: str = "") -> list[Row]:
         return [
@@ -344,6 +333,7 @@ async def run(args: argparse.Namespace) -> tuple[dict[str, Any], list[Row]]:
     out: dict[str, Any] = summary(rows)
     out["survive_30"] = survive([s for s in spaces if s[0].source == "locomo"], weights, 0.3)
     out |= beside(asked)
+    out["se"] = spread(rows, summary, sorted(KEYS))
     out["weights"] = "shipped" if args.shipped else f"{args.folds} folds"
     return out, rows
 

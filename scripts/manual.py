@@ -256,7 +256,9 @@ def _usage(argument: Argument) -> str:
 def _argument(argument: Argument) -> str:
     names = ", ".join(f"`{n}`" for n in (argument.short, argument.name) if n)
     choices = f" ({', '.join(argument.choices)})" if argument.choices else ""
-    default = f"; {argument.default} when left out" if argument.default not in (None, "", 0) else ""
+    default = (
+        f"; {argument.default} when left out" if argument.default not in (None, "", 0, ()) else ""
+    )
     return f"* {names}: {argument.help}{choices}{default}\n"
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lib_memory import gating, ranking
 from lib_memory.data import Conversation, Question
+from lib_memory.meaning import Meant
 from logos.kernel.memory import gate
 from logos.kernel.memory.features import NAMES, Measured, measure
 from logos.kernel.memory.page import Kind
@@ -30,7 +31,7 @@ _NEAR, _FAR = 120, 80
 _FOLDS = 3
 KEEP = 0.95
 """The share of answerable questions the gate must let through."""
-FLOOR = 0.993
+FLOOR = 0.995
 """The share of them that a search on purpose must answer."""
 FOUND = 0.95
 """The share of answerable questions for which a fault that brings what is worth it must bring some evidence."""
@@ -101,7 +102,8 @@ def _example(
     )
 
 
-def fit(prepared: list[Prepared], *, note: str = "") -> Weights:
+def fit(prepared: list[Prepared], *, note: str = "", meant: Meant | None = None) -> Weights:
+    """With `meant`, what vectors weigh, too."""
     weights = _table(_rank(prepared), note)
     rows, answers, ranked = [], [], []
     for fold in range(min(_FOLDS, len(prepared))):
@@ -109,13 +111,20 @@ def fit(prepared: list[Prepared], *, note: str = "") -> Weights:
         scorer = Scorer(_table(_rank(rest or prepared), note))
         for each in (each for i, each in enumerate(prepared) if i % _FOLDS == fold):
             for asked in each.asked:
+                if meant is not None:
+                    meant.hear(scorer, each.conversation, each.space, asked)
                 if each.conversation.kind is Kind.PEOPLE:
                     rows.append(evidence(scorer, asked, each.space))
                     answers.append(bool(asked.question.evidence))
+                    if meant is not None:
+                        meant.judge(each.conversation, each.space, asked)
                     if asked.question.evidence:
                         ranked.append(_open(scorer, asked, each))
     weights = replace(weights, temperature=_temperature(ranked))
-    return _remember(_gate(weights, np.array(rows), np.array(answers)), prepared)
+    weights = _gate(weights, np.array(rows), np.array(answers))
+    if meant is not None:
+        weights = replace(weights, **meant.fitted(weights, np.array(rows), np.array(answers)))
+    return _remember(weights, prepared)
 
 
 def _open(

@@ -43,6 +43,8 @@ CLOSED = 128 + 13
         (["show", "999"], 3, "there is no process 999"),
         (["wait", "2", "999"], 3, "there is no process 999"),
         (["audit"], 2, "there are: audit verify"),
+        (["mem", "serach", "x"], 2, "'mem' is half a command"),
+        (["ls", "/nowhere"], 3, "there is no /nowhere"),
         (["ls", "team"], 2, "is no path of the tree"),
         (["ls", "--pid", "999"], 3, "there is no process 999"),
         (["mem", "facts", "--of", "tema"], 3, "there is no space 'tema'"),
@@ -115,6 +117,22 @@ def test_homes_with_odd_names(place: Place, tmp_path: Path, name: str) -> None:
     odd = place.at(tmp_path / name, LOGOS_STORE_URL="postgresql://nobody@127.0.0.1:1/x")
     assert odd.run("up").returncode == 75
     assert (odd.home / "daemon.log").exists()
+
+
+def test_looking_changes_nothing(place: Place) -> None:
+    place.data("mem", "todo", "buy bread", "call Ann", "--of", "home")
+    place.data("mem", "remember", "The venue is booked.", "--at", "/mem/archive/venue")
+    for _ in range(2):
+        assert place.data("mem", "todo") == ["- [ ] buy bread", "- [ ] call Ann"]
+        assert place.data("cat", "/mem/archive/venue")["text"] == "The venue is booked."
+        assert "venue" in {entry["name"] for entry in place.data("ls", "/mem/archive")}
+        assert [entry["name"] for entry in place.data("ls", "/")] == ["kv", "mem", "proc"]
+
+
+def test_half_a_command_has_a_page(place: Place) -> None:
+    done = place.run("audit", "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith("usage: logos audit COMMAND\n\n  audit verify ")
 
 
 def test_up_twice_is_one_daemon(place: Place) -> None:

@@ -35,7 +35,7 @@ from logos.abi.messages import (
 from logos.abi.paging import Place, Shown, Skeleton
 from logos.abi.process import Signal
 from logos.kernel.memory import Window, number, page_text, plan, render_result
-from logos.kernel.memory.faults import holds
+from logos.kernel.memory.faults import held
 from logos.kernel.memory.tokens import CHARS_A_TOKEN
 from logos.kernel.memory.turns import Turn, bundles
 
@@ -287,13 +287,13 @@ def test_a_piece_that_is_there_is_not_brought_in_again() -> None:
     log = Log()
     log.add(SPAWNED, e.Received(mail=MailId(1), text="hello there"))
     there = Shown(page=Seq(2), text="hello there")
-    assert holds(log.window, there)
+    assert held(log.window, [there]) == [True]
     piece = Shown(page=Seq(40), start=10, end=15, text="12345")
-    assert not holds(log.window, piece)
+    assert held(log.window, [piece]) == [False]
     log.add(e.PagedIn(question="q", pages=(piece,)))
-    assert holds(log.window, piece)
+    assert held(log.window, [piece]) == [True]
     log.add(e.Compacted(unpaged=(piece.place,)))
-    assert not holds(log.window, piece)
+    assert held(log.window, [piece]) == [False]
     assert len(log.window.messages()) == 3
 
 
@@ -307,8 +307,8 @@ def test_what_memory_read_showed_is_there_too() -> None:
         effect=Effect.KERNEL,
     )
     log.add(SPAWNED, thought("", "r"), reading, answer("r", "x" * 500))
-    assert holds(log.window, Shown(page=Seq(7), start=200, end=300, text="x" * 100))
-    assert not holds(log.window, Shown(page=Seq(7), start=0, end=100, text="x" * 100))
+    assert held(log.window, [Shown(page=Seq(7), start=200, end=300, text="x" * 100)]) == [True]
+    assert held(log.window, [Shown(page=Seq(7), start=0, end=100, text="x" * 100)]) == [False]
 
 
 def test_one_giant_page_is_shown_by_its_head() -> None:
@@ -389,8 +389,8 @@ def test_a_long_answer_says_where_the_rest_is() -> None:
     kept = RESULT_TOKENS * CHARS_A_TOKEN
     assert part.content.startswith(text[:kept] + "\n[page 4:")
     assert f"memory_read(page=4, offset={kept})" in part.content
-    assert holds(window, Shown(page=Seq(4), start=0, end=100, text="x"))
-    assert not holds(window, Shown(page=Seq(4), start=kept, end=kept + 100, text="x"))
+    assert held(window, [Shown(page=Seq(4), start=0, end=100, text="x")]) == [True]
+    assert held(window, [Shown(page=Seq(4), start=kept, end=kept + 100, text="x")]) == [False]
 
 
 def test_the_estimate_learns_from_what_the_model_counted() -> None:

@@ -14,6 +14,8 @@ from typing import IO
 from logos.abi.errors import Code, SysError
 from logos.store import Embedded, migrate
 
+FIRST = "0001"
+
 
 class only_node:  # noqa: N801 - used as a function
     """The lock of a home.  The operating system lets go of it when we die, so whoever gets it
@@ -55,7 +57,7 @@ async def migrated(url: str, tell: Callable[[str], None]) -> None:
             f"the database does not answer: {error}",
             hint="check store.url; without one LogOS starts its own",
         ) from error
-    if applied:
+    if applied and not applied[0].startswith(FIRST):  # of a database that was there before
         tell(f"the database was brought up to date: {', '.join(applied)}")
 
 

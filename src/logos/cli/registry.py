@@ -300,7 +300,8 @@ def find(commands: Mapping[str, Command], words: Sequence[str]) -> tuple[Command
     hint = f"there are: {', '.join(subs)}" if subs else ""
     if near and not subs:
         hint = f"did you mean {' or '.join(near)}?"
-    raise SysError(Code.INVALID, f"there is no command {said!r}", hint=hint or "logos --help")
+    wrong = f"{said!r} is half a command" if subs else f"there is no command {said!r}"
+    raise SysError(Code.INVALID, wrong, hint=hint or "logos --help")
 
 
 def describe(commands: Mapping[str, Command]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ usage()                    the page `logos --help` shows
 
 import logging
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 
 import anyio
@@ -77,17 +77,14 @@ def first_of(group: BaseExceptionGroup[SysError]) -> SysError:
 
 async def _dispatch(words: list[str], asked: Asked) -> int:
     out = asked.out
-    for word in words:
-        try:
-            word.encode()
-        except UnicodeEncodeError:
-            raise SysError(
-                Code.INVALID, f"{word!r} is not text", hint="names and texts are in UTF-8"
-            ) from None
-    match [word for word in own_words(words) if word not in ("--json", "--plain")]:
-        case [] | ["--help"] | ["-h"] | ["help"]:
-            out.text(usage())
-            return 0
+    _all_text(words)
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
+    bare = [word for word in own_words(words) if word not in ("--json", "--plain")]
+    if page := _page(bare):
+        out.text(page)
+        return 0
+    match bare:
         case ["--version"]:
             out.data({"version": version("logos")}, f"logos {version('logos')}")
             return 0
@@ -95,8 +92,6 @@ async def _dispatch(words: list[str], asked: Asked) -> int:
             out.json = True
             out.data(describe(COMMANDS), "")
             return 0
-        case ["help", *rest]:
-            words = [*rest, "--help"]
         case _:
             pass
     command, rest = find(COMMANDS, words)
@@ -110,6 +105,16 @@ async def _dispatch(words: list[str], asked: Asked) -> int:
         out.data(command.schema(), "")
         return 0
     return await _run(command, words, parsed(command, rest), asked)
+
+
+def _all_text(words: Iterable[str]) -> None:
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise SysError(
+                Code.INVALID, f"{word!r} is not text", hint="names and texts are in UTF-8"
+            ) from None
 
 
 async def _run(command: Command, words: list[str], arguments: Namespace, asked: Asked) -> int:
@@ -149,11 +154,33 @@ def own_words(words: list[str]) -> list[str]:
     return words[: words.index("--")] if "--" in words else words
 
 
+def _lines(commands: Iterable[Command]) -> list[str]:
+    widest = max(map(len, COMMANDS))
+    return [f"  {command.name:{widest}} {command.summary}" for command in commands]
+
+
+def _page(words: Sequence[str]) -> str:
+    """Of all commands, or of those that begin with a word; nothing if that is not what is asked for."""
+    match words:
+        case [] | ["--help" | "-h"]:
+            return usage()
+        case [first, "--help" | "-h"] if first not in COMMANDS:
+            return _group(first)
+        case _:
+            return ""
+
+
+def _group(first: str) -> str:
+    """The commands that begin with this word, as a page; nothing if there are none."""
+    found = [command for name, command in COMMANDS.items() if name.startswith(f"{first} ")]
+    return "\n".join([f"usage: logos {first} COMMAND", "", *_lines(found), ""]) if found else ""
+
+
 def usage() -> str:
     lines = ["logos: an operating system for LLM agents", "", "usage: logos COMMAND [ARGUMENTS]"]
     for title, commands in GROUPS.items():
         lines += ["", f"{title}:"]
-        lines += (f"  {command.name:14} {command.summary}" for command in commands)
+        lines += _lines(commands)
     lines += [
         "",
         "logos COMMAND --help explains one; --json answers in JSON; --describe gives its schema.",

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from typing import Any
 
 import msgspec
@@ -47,6 +47,10 @@ ARGUMENT_CHARS = 60
 def plain(value: Any) -> Any:
     """Dicts, lists and scalars; unlike msgspec.to_builtins, raw JSON inside is decoded too."""
     return msgspec.json.decode(msgspec.json.encode(value))
+
+
+def counted(many: Sized, what: str) -> str:
+    return f"{len(many)} {what}{'' if len(many) == 1 else 's'}"
 
 
 def told_data(told: Told) -> dict[str, Any]:

@@ -141,7 +141,8 @@ def _parts(message: Any) -> str:
     lines = []
     for part in plain(message)["content"]:
         kind = part.pop("part")
-        lines.append(str(part.get("text") or part.get("content") or f"{kind} {part}"))
+        said = f"→ {part['name']}({part['arguments']})" if kind == "toolcall" else f"{kind} {part}"
+        lines.append(str(part.get("text") or part.get("content") or said))
     return "\n".join(lines)
 
 
@@ -151,7 +152,8 @@ def _facts(asked: Asked, pid: Pid, data: dict[str, Any]) -> str:
     data.pop("watch", None)  # hashes
     data.pop("said", None)  # the task again, and messages
     data["tools"] = agent.get("tools", ())
-    data["started"] = when(data["started"]) if data.get("started") else None
+    for time in ("started", "deadline"):
+        data[time] = when(data[time]) if data.get(time) else None
     data["caps"] = [f"{cap['verb']}:{cap['path']}" for cap in data.get("caps", ())]
     for key, value in data.items():
         if value not in ((), [], {}, "", None):

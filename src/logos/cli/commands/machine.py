@@ -98,15 +98,19 @@ def _basics(configured: Any) -> list[Layer]:
     place = home(configured)
     parent = next(p for p in (place, *place.parents) if p.exists())
     free = shutil.disk_usage(parent).free >> 20
-    bytecode = not sys.flags.dont_write_bytecode and "PYTHONDONTWRITEBYTECODE" not in os.environ
+    written = not sys.flags.dont_write_bytecode and "PYTHONDONTWRITEBYTECODE" not in os.environ
+    compiled = written or _compiled()
     return [
         Layer(name="python", available=True, detail=platform.python_version()),
         Layer(name="home", available=os.access(parent, os.W_OK), detail=str(place)),
         Layer(name="disk", available=free > LEAST_DISK_MB, detail=f"{free} MB free"),
         Layer(
             name="bytecode",
-            available=bytecode or _compiled(),
-            detail="compiled modules start faster; unset PYTHONDONTWRITEBYTECODE",
+            available=compiled,
+            detail="modules are compiled"
+            if compiled
+            else "nothing is compiled: starting takes long",
+            hint="" if compiled else "unset PYTHONDONTWRITEBYTECODE",
         ),
     ]
 

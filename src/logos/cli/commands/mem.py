@@ -12,7 +12,7 @@ from logos.abi.errors import Code, SysError
 from logos.abi.events import Linked, Pinned, Remembered
 from logos.abi.ids import Pid, Seq
 from logos.cli.registry import Argument, Asked, Command
-from logos.cli.shown import when
+from logos.cli.shown import counted, when
 from logos.kernel import CORE, FACTS, TODO, Shelf, Sought, Version, slug
 
 HOME = "home"
@@ -143,7 +143,9 @@ async def forget(asked: Asked) -> int:
     pages = await asked.node.kernel.forget(
         await whose(asked), [Seq(n) for n in given.page], path=given.path, reason=given.reason
     )
-    asked.out.data({"forgotten": pages}, f"the words of {len(pages)} events are gone for good")
+    asked.out.data(
+        {"forgotten": pages}, f"the words of {counted(pages, 'event')} are gone for good"
+    )
     return 0
 
 
@@ -156,7 +158,7 @@ async def pin(asked: Asked) -> int:
 
 
 async def todo(asked: Asked) -> int:
-    if asked.arguments.item != [""]:
+    if asked.arguments.item:
         lines = [
             f"- {item}" if item[:3] in ("[x]", "[ ]") else f"- [ ] {item}"
             for item in asked.arguments.item
@@ -342,7 +344,7 @@ TODO_ = _command(
     "mem todo",
     "the todo list; with items, a new one",
     todo,
-    (Argument("item", "what to do; [x] first: it is done", default="", many=True), OF),
+    (Argument("item", "what to do; [x] first: it is done", default=(), many=True), OF),
     effect="write",
 )
 FACTS_ = _command(

@@ -6,6 +6,7 @@ from typing import Any
 from logos.abi.errors import Code, SysError
 from logos.abi.tools import Place
 from logos.cli.registry import Argument, Asked, Command, pair
+from logos.cli.shown import counted
 
 OPTIONS = (
     Argument("--accept", "take the tools as they are now, changed or not", bool),
@@ -36,7 +37,7 @@ async def mount(asked: Asked) -> int:
         return 0
     offers = await places.add(args.name, _place(asked), by=asked.by)
     data = {"name": args.name, "tools": [offer.name for offer in offers]}
-    text = f"/tools/{args.name}: {len(offers)} tools\n" + "".join(
+    text = f"/tools/{args.name}: {counted(offers, 'tool')}\n" + "".join(
         f"  {offer.name}\n" for offer in offers
     )
     asked.out.data(data, text.rstrip())
@@ -107,7 +108,7 @@ async def login(asked: Asked) -> int:
 
     offers = await asked.node.places.login(name, tell)
     data = {"name": name, "tools": [offer.name for offer in offers]}
-    asked.out.data(data, f"/tools/{name}: {len(offers)} tools")
+    asked.out.data(data, f"/tools/{name}: {counted(offers, 'tool')}")
     return 0
 
 

@@ -16,7 +16,7 @@ from logos.abi.calls import moment
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import INIT, Pid
 from logos.abi.mount import Document
-from logos.cli.commands.mem import AS_OF, HOME, LABEL, whose
+from logos.cli.commands.mem import AS_OF, HOME, LABEL
 from logos.cli.registry import Argument, Asked, Command
 from logos.kernel import shared
 
@@ -32,10 +32,9 @@ async def _seen(asked: Asked) -> tuple[Pid, str, int | None]:
     pid = Pid(asked.arguments.pid)
     if pid:
         await asked.node.kernel.records.process(pid)  # says so when there is none
-    else:
-        name, _ = shared(path)
-        pid = INIT if name or path.startswith(("/proc", "/mem")) else await whose(asked, HOME)
-    return pid, path.rstrip("/") or "/", moment(asked.arguments.as_of)
+    elif not shared(path)[0] and not path.startswith("/proc"):
+        pid = await asked.node.kernel.stores.find(HOME) or INIT  # without one nothing is kept
+    return pid or INIT, path.rstrip("/") or "/", moment(asked.arguments.as_of)
 
 
 async def ls(asked: Asked) -> int:

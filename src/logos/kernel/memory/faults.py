@@ -4,7 +4,7 @@
                               calls have returned may ask, too
     paged_in(window, ...)     what a fault says -> the event that says what enters the window
     news(window)              what has come since the last thought
-    holds(window, piece)      is this piece in the window already?
+    held(window, pieces)      which of these pieces are in the window already?
 
 A page that fits and is in the window already is not brought in again, but counts as wanted: the
 amount that is right for a question includes it.  That is why the search is not told what is resident,
@@ -12,7 +12,7 @@ but for the question itself, which would be the best answer to it.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -90,8 +90,9 @@ def paged_in(window: Window, question: str, fault: Fault) -> PagedIn | None:
     """None: there is nothing to tell."""
     reasons = {why.page: why for why in fault.why}
     shown = marked([_shown(page, reasons.get(page.id)) for page in fault.pages], question)
-    fresh = tuple(one for one in shown if not holds(window, one))
-    used = tuple(one.place for one in shown if holds(window, one))
+    here = held(window, shown)
+    fresh = tuple(one for one, known in zip(shown, here, strict=True) if not known)
+    used = tuple(one.place for one, known in zip(shown, here, strict=True) if known)
     event = PagedIn(
         question=question,
         pages=fresh,
@@ -176,21 +177,30 @@ def news(window: Window) -> str:
     return "\n".join(reversed(words))[-QUESTION_CHARS:]
 
 
-def holds(window: Window, piece: Shown) -> bool:
-    end = piece.end or piece.start + len(piece.text)
-    return any(
-        start <= piece.start and end <= stop + SLACK for start, stop in _ranges(window, piece.place)
-    )
+def held(window: Window, shown: Iterable[Shown]) -> list[bool]:
+    """Which of them are here already."""
+    here = _ranges(window)
+    return [
+        any(
+            start <= one.start and (one.end or one.start + len(one.text)) <= stop + SLACK
+            for start, stop in here.get((one.pid, one.page), ())
+        )
+        for one in shown
+    ]
 
 
-def _ranges(window: Window, place: Place) -> Iterator[tuple[int, int]]:
-    """The parts of a page that are here."""
+def _ranges(window: Window) -> dict[tuple[int, Seq], list[tuple[int, int]]]:
+    """Of each page the parts that are here."""
+    out: dict[tuple[int, Seq], list[tuple[int, int]]] = {}
     for turn in (*window.head, *window.body):
         for piece in turn.pieces:
             shown = piece.shown
-            if (shown.pid, shown.page) == (place.pid, place.page):
-                yield shown.start, shown.end or FOREVER
-        if place.pid == 0 and not turn.pieces:
-            if (place.page, 0) in turn.keys:
-                yield 0, turn.heads.get(place.page, (FOREVER, 0))[0]
-            yield from ((a, b) for page, a, b in turn.ranges if page == place.page)
+            out.setdefault((shown.pid, shown.page), []).append((shown.start, shown.end or FOREVER))
+        if not turn.pieces:
+            for page, part in turn.keys:
+                if not part:
+                    end = turn.heads.get(page, (FOREVER, 0))[0]
+                    out.setdefault((0, page), []).append((0, end))
+            for page, start, end in turn.ranges:
+                out.setdefault((0, page), []).append((start, end))
+    return out

@@ -157,10 +157,12 @@ def _known(space: Space, cols: Columns, query: Query) -> tuple[float, float]:
     known = _numbers(space, query)
     total, heard, said = _SMALL, 0.0, 0.0
     for term in sorted(set(query.terms)):
-        weight, rows = space.words.idf(term), space.words.rows(term)
+        weight, held = space.words.idf(term), space.words.holds(term)
         total += weight
-        heard += weight * bool(len(rows))
-        said += weight * bool(np.isin(cols.subject[rows], known).any() if known else len(rows))
+        heard += weight * held
+        if held and known:
+            held = bool(np.isin(cols.subject[space.words.rows(term)], known).any())
+        said += weight * held
     return heard / total, said / total
 
 
@@ -175,18 +177,19 @@ def _lexical(space: Space, query: Query) -> _Lexical:
     asked = space.kinds.score(query.wanted)
     other = space.kinds.score(query.related, window=False)
     return _Lexical(
-        own=words.own / _full(words, _OWN_MOST),
-        window=words.window / _full(words, _WINDOW_MOST),
-        hit=words.hit / _full(words, 1.0),
+        own=_share(words.own, words, _OWN_MOST),
+        window=_share(words.window, words, _WINDOW_MOST),
+        hit=_share(words.hit, words, 1.0),
         rare=words.rare,
-        wanted=asked.own / _full(asked, _OWN_MOST),
-        wanted_window=asked.window / _full(asked, _WINDOW_MOST),
-        related=other.own / _full(other, _OWN_MOST),
+        wanted=_share(asked.own, asked, _OWN_MOST),
+        wanted_window=_share(asked.window, asked, _WINDOW_MOST),
+        related=_share(other.own, other, _OWN_MOST),
     )
 
 
-def _full(scores: Scores, most: float) -> np.float32:
-    return np.float32(max(scores.mass * most, _SMALL))
+def _share(values: Floats, scores: Scores, most: float) -> Floats:
+    """Of the most that a row could earn."""
+    return values / np.float32(max(scores.mass * most, _SMALL)) if scores.mass else values
 
 
 def _most(values: Floats) -> np.float32:
@@ -202,21 +205,25 @@ def _candidates(found: _Lexical, cols: Columns, live: NDArray[np.bool_]) -> NDAr
     quick += user * np.float32(0.05)
     among = quick if len(rows) == len(quick) else quick[rows]
     cut = rows[np.argpartition(-among, CANDIDATES)[:CANDIDATES]]
-    standing = np.flatnonzero(live & user & (cols.traits[:, _STANDING] > 0))
-    return siblings(rows, np.union1d(cut, standing[-WISHES:]), cols)
+    user &= live
+    mine = np.flatnonzero(user)
+    standing = mine[cols.traits[mine, _STANDING] > 0]
+    return siblings(rows, np.concatenate([cut, standing[-WISHES:]]), cols)
 
 
 _PIECES = 16
 
 
 def siblings(among: NDArray[np.int64], rows: NDArray[np.int64], cols: Columns) -> NDArray[np.int64]:
-    """`rows`, and those of `among` that are pieces of the same turns, unless a turn is very long."""
+    """`rows`, and those of `among` that are pieces of the same turns, unless a turn is very long; in order."""
+    out = np.zeros(len(cols.alive), dtype=np.bool_)
+    out[rows] = True
     pieces = np.bincount(cols.turn[among], minlength=cols.turns)
+    if not (pieces > 1).any():
+        return np.flatnonzero(out)
     picked = np.zeros(cols.turns, dtype=np.bool_)
     picked[cols.turn[rows]] = True
     picked &= pieces <= _PIECES
-    out = np.zeros(len(cols.alive), dtype=np.bool_)
-    out[rows] = True
     out[among[picked[cols.turn[among]]]] = True
     return np.flatnonzero(out)
 

@@ -217,6 +217,10 @@ def own_first(
 def _older(copies: NDArray[np.int64], open_: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """All but the last of those among `open_` that are copies of one another."""
     out = open_.copy()
+    ordered = np.sort(copies[open_])
+    if not (ordered[1:] == ordered[:-1]).any():
+        out[:] = False
+        return out
     here = np.flatnonzero(open_)[::-1]
     out[here[np.unique(copies[here], return_index=True)[1]]] = False
     return out

@@ -129,9 +129,16 @@ class Index:
         return fresh, total + fresh
 
     def rows(self, term: str) -> Ints:
-        """The rows that hold `term`."""
+        """The rows that hold `term`, in order."""
         number = self._terms.get(term)
-        return self._postings(number)[0] if number is not None else _NO_ROWS
+        if number is None:
+            return _NO_ROWS
+        rows = _NO_ROWS
+        if number + 1 < len(self._start):
+            rows = self._rows[self._start[number] : self._start[number + 1]]
+        if tail := self._tail.get(number):
+            rows = np.concatenate([rows, np.frombuffer(tail, dtype=np.int32)[::2]])
+        return rows
 
     def add(self, rows: Iterable[Row]) -> None:
         for row in rows:
@@ -161,6 +168,7 @@ class Index:
             if number is None or not self._df[number]:
                 continue
             rows, tf = self._postings(number)
+            rows = rows.astype(np.intp)  # once, and not at every use
             own[rows] += weight * count * tf * (_OWN[0] + 1) / (tf + norm[rows])
             hit[rows] += weight
             rare[rows] = np.maximum(rare[rows], weight)

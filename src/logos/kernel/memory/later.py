@@ -44,6 +44,8 @@ _TIE = 0.6
 """So much less clear than the clearest, and it is as good."""
 _NEXT = 4
 """Events behind a statement where its speaker goes on about it."""
+_LATELY = 1024
+"""Texts that need not be cut again."""
 _SAME = 2
 """Words of the question that tell that he does."""
 _COUNTS = {
@@ -94,16 +96,26 @@ class _Value:
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """`asked` are the words of the question that it speaks of, `share` how much of it they are."""
+class _Text:
+    """What a text says, whatever the question: its words, its values, and does it speak of a change?"""
 
-    number: int
-    of: Statement
-    asked: frozenset[str]
-    share: float
+    words: frozenset[str]
     values: tuple[_Value, ...]
     said: frozenset[tuple[str, str]]
     change: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """`asked` are the words of the question that it speaks of, `share` how much of it they are;
+    `near` how many stand around each of its values."""
+
+    number: int
+    of: Statement
+    text: _Text
+    asked: frozenset[str]
+    share: float
+    near: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +128,7 @@ class _Clash:
 def overtaken(statements: Sequence[Statement], question: str) -> dict[int, int]:
     """By their places in `statements`."""
     asked = frozenset(terms(question))
-    clashes = list(_clashes(_read(statements, asked), asked)) if asked else []
+    clashes = _clashes(_read(statements, asked), min(len(asked), _ASKED)) if asked else []
     clear: dict[int, float] = {}
     for one in clashes:
         clear[one.new.number] = max(clear.get(one.new.number, 0.0), one.clear)
@@ -133,59 +145,89 @@ def overtaken(statements: Sequence[Statement], question: str) -> dict[int, int]:
 
 def _read(statements: Sequence[Statement], asked: frozenset[str]) -> Iterator[_Read]:
     """Those with values, where their speaker has several."""
-    cut = [(at, one, _words(one.text)) for at, one in enumerate(statements)]
-    valued = [(at, one, words, values) for at, one, words in cut if (values := _values(words))]
-    speakers = Counter(one.speaker for _, one, _, _ in valued)
-    for at, one, words, values in valued:
+    texts = ((at, one, _text(one.text)) for at, one in enumerate(statements))
+    valued = [(at, one, text) for at, one, text in texts if text is not None]
+    speakers = Counter(one.speaker for _, one, _ in valued)
+    for at, one, text in valued:
         if speakers[one.speaker] > 1:
-            spoken = asked.intersection(terms(one.text))
+            spoken = asked & text.words
             yield _Read(
                 number=at,
                 of=one,
+                text=text,
                 asked=spoken,
                 share=len(spoken) / min(len(asked), _ASKED),
-                values=values,
-                said=frozenset((value.kind, value.what) for value in values),
-                change=any(map(_changes, words)),
+                near=tuple(len(value.about & asked) for value in text.values),
             )
 
 
-def _clashes(read: Iterable[_Read], asked: frozenset[str]) -> Iterator[_Clash]:
+@lru_cache(maxsize=_LATELY)
+def _text(text: str) -> _Text | None:
+    """None: there is no value in it.  A page is asked about again and again while it is in a window."""
+    words = _words(text)
+    values = _values(words)
+    if not values:
+        return None
+    said = frozenset((value.kind, value.what) for value in values)
+    return _Text(frozenset(terms(text)), values, said, any(map(_changes, words)))
+
+
+def _clashes(read: Iterable[_Read], whole: int) -> list[_Clash]:
+    """Those of the statements that clash as clearly as any, as good as; most are not looked at:
+    it is known before how clearly they may clash at most."""
     by_speaker: dict[tuple[int | str, ...], list[_Read]] = {}
     for one in read:
         by_speaker.setdefault(one.of.speaker, []).append(one)
+    pairs: list[tuple[float, _Read, _Read]] = []
     for spoken in by_speaker.values():
         spoken.sort(key=lambda one: one.of.order)
         for old, new in combinations(spoken, 2):
-            if new.of.order > old.of.order and _bound(old, new) >= CLASH:
-                clear = _clear(old, new, asked)
-                if clear >= CLASH:
-                    yield _Clash(clear, old, new)
+            if new.of.order > old.of.order and (most := _bound(old, new, whole)) >= CLASH:
+                pairs.append((most, old, new))
+    clearest = CLASH
+    likely: dict[int, float] = {}
+    for most, old, new in sorted(pairs, key=lambda pair: -pair[0]):
+        if most < clearest - _TIE:
+            break
+        clear = _clear(old, new, whole)
+        clearest = max(clearest, clear)
+        likely[new.number] = max(likely.get(new.number, 0.0), clear)
+    return [
+        _Clash(clear, old, new)
+        for _, old, new in pairs
+        if likely.get(new.number, 0.0) >= clearest - _TIE
+        and (clear := _clear(old, new, whole)) >= CLASH
+    ]
 
 
-def _bound(old: _Read, new: _Read) -> float:
+def _bound(old: _Read, new: _Read, whole: int) -> float:
     """How clearly they may clash at most."""
-    asked = (_OLD + _OLD_NEAR) * old.share + (_NEW + _NEW_NEAR) * new.share
-    return asked + _SHARED + _SAME_UNIT + _SAID_CHANGE * new.change
+    asked = _OLD * old.share + _NEW * new.share
+    near = (_OLD_NEAR * max(old.near) + _NEW_NEAR * max(new.near)) / whole
+    return asked + near + _SHARED + _SAME_UNIT + _SAID_CHANGE * new.text.change
 
 
-def _clear(old: _Read, new: _Read, asked: frozenset[str]) -> float:
+def _clear(old: _Read, new: _Read, whole: int) -> float:
     """How clearly the best two of their values clash."""
-    whole = min(len(asked), _ASKED)
     best = -1.0
-    for a, b in product(old.values, new.values):
+    olds, news = (
+        zip(old.text.values, old.near, strict=True),
+        zip(new.text.values, new.near, strict=True),
+    )
+    for (a, old_near), (b, new_near) in product(olds, news):
         if (
             a.kind == b.kind
-            and (a.kind, a.what) not in new.said
-            and (b.kind, b.what) not in old.said
+            and (a.kind, a.what) not in new.text.said
+            and (b.kind, b.what) not in old.text.said
         ):
-            near = _OLD_NEAR * len(a.about & asked) + _NEW_NEAR * len(b.about & asked)
-            shared = len(a.about & b.about) / max(len(a.about | b.about), 1)
+            near = (_OLD_NEAR * old_near + _NEW_NEAR * new_near) / whole
+            both = len(a.about & b.about)
+            shared = both / max(len(a.about) + len(b.about) - both, 1)
             unit = _SAME_UNIT * (not a.unit.isdisjoint(b.unit))
-            best = max(best, near / whole + _SHARED * shared + unit)
+            best = max(best, near + _SHARED * shared + unit)
     if best < 0:
         return 0.0
-    return best + _OLD * old.share + _NEW * new.share + _SAID_CHANGE * new.change
+    return best + _OLD * old.share + _NEW * new.share + _SAID_CHANGE * new.text.change
 
 
 def _went_on(statements: Sequence[Statement], clash: _Clash) -> Iterator[int]:

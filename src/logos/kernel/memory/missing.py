@@ -34,12 +34,16 @@ class Missing(NamedTuple):
 
 def missing(space: Space, query: Query, row: int) -> Missing:
     group = space.table.columns().group
+    here = group[row]
     most = total = _SMALL
     unheard = absent = swapped = 0.0
 
     def near(rows: Ints, reach: int) -> bool:
-        first, last = rows.searchsorted((row - reach, row + reach + 1))
-        return bool((group[rows[first:last]] == group[row]).any())
+        at = int(rows.searchsorted(row - reach))
+        for other in rows[at : at + 2 * reach + 1].tolist():
+            if other <= row + reach and group[other] == here:
+                return True
+        return False
 
     for term in set(query.terms):
         weight, rows = space.words.idf(term), space.words.rows(term)

@@ -28,7 +28,7 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     for the names in `gate_names`; `threshold` is the confidence below which nothing is paged in, `floor` that below which even a search for what
     a known subject said finds nothing.
     `meaning` is what each deviation by which a page's vector stands out (near.py) adds to its score, and
-    `meaning_gate` what the best of them adds to the gate: guesses, until fitted on vectors of one's own model.
+    `meaning_gate` what the best of them adds to the gate: guesses, until fitted on vectors of one's own model (`bench/fit_pager.py --embedder`).
     `memorable` are by kind of stream, the bias last, for any other kind under ""; `temperature` flattens
     the softmax."""
 
@@ -90,18 +90,16 @@ class Scorer:
     ) -> tuple[Floats, Floats]:
         """Of each page its score, and how much of that comes from the features `part`.  `streams`
         number each page's stream in the order of STREAMS."""
-        weights = np.zeros((*self._by_stream.shape, 2), dtype=np.float32)
-        weights[:, :, 0] = self._by_stream
-        weights[:, list(part), 1] = self._by_stream[:, list(part)]
-        centred = (values - self._mean) / self._scale
         there = np.flatnonzero(np.bincount(streams, minlength=1))
-        if len(there) == 1:
-            return tuple((centred @ weights[there[0]]).T)
-        out = np.zeros((len(values), 2), dtype=np.float32)
-        for stream in there:
-            here = streams == stream
-            out[here] = centred[here] @ weights[stream]
-        return out[:, 0], out[:, 1]
+        weights = np.zeros((2, len(there), values.shape[1]), dtype=np.float32)
+        weights[0] = self._by_stream[there]
+        weights[1][:, list(part)] = weights[0][:, list(part)]
+        centred = (values - self._mean) / self._scale
+        both = weights.reshape(-1, values.shape[1])
+        of_all = np.asarray(centred @ both.T, dtype=np.float32)
+        column = np.searchsorted(there, streams)
+        row = np.arange(len(values))
+        return of_all[row, column], of_all[row, column + len(there)]
 
     def reasons(
         self, values: Floats, streams: NDArray[np.int64], *, most: int = 3

@@ -23,6 +23,7 @@ from logos.kernel.node.stores import Stores
 MOST_DOCUMENTS = 20_000
 """Texts one search of memory looks into."""
 
+TOPS = ("kv", "mem", "proc")
 PARTS = ("status", "window", "journal", "children")
 
 
@@ -34,6 +35,12 @@ class Tree:
     async def entries(self, pid: Pid, path: str, as_of: int | None = None) -> Sequence[Entry]:
         if path == "/proc" or path.startswith("/proc/"):
             return await self._processes(pid, path)
+        if path == "/":
+            return [Entry(name=name, kind="folder") for name in TOPS]
+        if path.split("/")[1] not in TOPS:
+            raise SysError(
+                Code.NOT_FOUND, f"there is no {path}", hint=f"there are {', '.join(TOPS)}"
+            )
         shelf, _, inside = await self._shelf(pid, path)
         entries = list(folded(shelf.below(inside, as_of), inside))
         if path == "/mem":
