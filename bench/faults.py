@@ -34,6 +34,7 @@ from lib_memory.journaled import Journals
 from logos.abi.events import PagedIn, Remembered
 from logos.abi.ids import Pid
 from logos.abi.paging import Shown
+from logos.boot import settle
 from logos.kernel.memory import Ask, Fault
 from logos.kernel.memory.text import terms
 from logos.kernel.node.records import Records
@@ -283,6 +284,7 @@ async def main() -> None:
     size = min(args.space, args.pages)
     spaces = max(1, args.pages // size)
     written = min(spaces, max(1, args.written // size) if args.written else spaces)
+    settle()
     with folder() as place:
         async with database(place) as url, journaled.opened(url) as journals:
             memory = Memory(journals, Talk(1))

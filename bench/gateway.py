@@ -163,20 +163,18 @@ def processor(process: psutil.Process) -> float:
 
 def database_of(process: psutil.Process) -> float:
     """Of its database's processes, which are not its children for long."""
-    return sum(
-        processor(one)
-        for one in psutil.process_iter()
-        if "postgres" in (one.name() or "") and _same_home(one, process)
-    )
-
-
-def _same_home(one: psutil.Process, process: psutil.Process) -> bool:
     home = process.environ().get("LOGOS_HOME", "?")
+    found = psutil.process_iter(["name"])
+    return sum(_spent(one, home) for one in found if "postgres" in (one.info["name"] or ""))
+
+
+def _spent(one: psutil.Process, home: str) -> float:
+    """Nothing, if it is another's or has ended."""
     try:
-        ancestors = [one, *one.parents()]
-        return any(home in " ".join(each.cmdline()) for each in ancestors)
+        lines = [" ".join(each.cmdline()) for each in (one, *one.parents())]
+        return processor(one) if any(home in line for line in lines) else 0.0
     except psutil.Error:
-        return False
+        return 0.0
 
 
 async def alternating(direct: int, gateway: int, url: str, count: int) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """An MCP server of the first era in the standard library, which misbehaves as it is told.
 
-raw_server.py [drift|poison|twice|chatty|mute|old|deaf|asks]
+raw_server.py [drift|poison|twice|chatty|mute|old|deaf|asks|floods|garbage|endless]
 """
 
 import json
@@ -76,6 +76,20 @@ def order(thing: str) -> str:
     sys.exit(0)
 
 
+def misbehave(line: str) -> None:
+    """Beside its answer."""
+    if HOW == "floods":
+        sys.stderr.write("one line of a log\n" * 500_000)
+    if HOW == "garbage":
+        sys.stdout.buffer.write(
+            bytes(range(256)) * 1000 + b"\n[[[[{\n\0\0\n" + b"[" * 100_000 + b"\n"
+        )
+        sys.stdout.flush()
+    if HOW == "endless" and "tools/call" in line:
+        while True:
+            sys.stdout.write("x" * (1 << 20))
+
+
 def main() -> None:
     if HOW == "mute":
         sys.stdin.read()
@@ -84,6 +98,7 @@ def main() -> None:
         print("no licence found", file=sys.stderr)
         sys.exit(4)
     for line in sys.stdin:
+        misbehave(line)
         message = json.loads(line)
         if "id" not in message or "method" not in message:
             continue

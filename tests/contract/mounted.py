@@ -46,6 +46,13 @@ def raw(*arguments: str, **settings: Any) -> Place:
     )
 
 
+def extended() -> Place:
+    """The one with tasks and skills."""
+    return Place(
+        command=(sys.executable, str(EXTENDED_SERVER)), readable=(str(EXTENDED_SERVER.parent),)
+    )
+
+
 def job(folder: Path, tool: str, arguments: Mapping[str, Any] | None = None) -> Job:
     folder.mkdir(parents=True, exist_ok=True)
     call = CallTool(tool=tool, arguments=msgspec.Raw(msgspec.json.encode(arguments or {})))

@@ -8,8 +8,9 @@ import msgspec
 import pytest
 from mounted import called, job, opened, raw, sdk
 
-from logos.abi.driver import Mode, Reply, Wanted
+from logos.abi.driver import Command, Mode, Reply, Wanted
 from logos.abi.errors import Code, SysError
+from logos.drivers.mcp import Server, Times, over_stdio
 from logos.drivers.sandbox import LocalSandbox, open_sandbox
 
 pytestmark = pytest.mark.anyio
@@ -115,6 +116,34 @@ async def test_a_server_that_cannot_start_says_why_and_rests(
         assert failed.value.retry_after_s is not None
         with pytest.raises(SysError, match="speaks MCP '1999-01-01'"):
             await called(places, tmp_path, "absent/echo", text="a")
+
+
+async def test_one_that_never_answers_is_given_up(tmp_path: Path, sandbox: LocalSandbox) -> None:
+    place = raw("mute")
+    command = Command(argv=place.command, workspace=tmp_path / "work")
+    async with anyio.create_task_group() as tasks:
+        server = Server("raw", over_stdio(sandbox, command), tasks, Times(start_s=0.2))
+        with pytest.raises(SysError, match=r"does not answer in 0\.2 s") as failed:
+            await server.offers()
+        assert failed.value.code is Code.UNAVAILABLE
+        assert not server.alive
+
+
+@pytest.mark.parametrize("how", ["floods", "garbage"])
+async def test_what_it_writes_beside_its_answers_hinders_nobody(
+    tmp_path: Path, sandbox: LocalSandbox, how: str
+) -> None:
+    """Nine megabytes of log for each message, or bytes that are no text and no JSON."""
+    async with opened(tmp_path, sandbox, {"raw": raw(how)}) as places:
+        for text in "abc":
+            assert await called(places, tmp_path, "raw/echo", text=text) == text
+
+
+@pytest.mark.slow
+async def test_an_answer_without_an_end_is_given_up(tmp_path: Path, sandbox: LocalSandbox) -> None:
+    async with opened(tmp_path, sandbox, {"raw": raw("endless")}) as places:
+        with pytest.raises(SysError, match="sent more than 32 MiB at once"):
+            await called(places, tmp_path, "raw/echo", text="a")
 
 
 async def test_a_call_is_never_made_twice(tmp_path: Path, sandbox: LocalSandbox) -> None:

@@ -72,7 +72,7 @@ async def test_wherever_it_dies(url: str, tmp_path: Path) -> None:
     else:
         raise AssertionError("it never came through")
     calls = {"driver: before a call", "driver: after a call"}
-    assert {"BEGIN", "COMMIT", "append", "post"} | calls <= set(deaths)
+    assert {"BEGIN", "COMMIT", "append_one", "post"} | calls <= set(deaths)
 
 
 async def _check(url: str, folder: Path, pids: list[Pid]) -> None:

@@ -64,18 +64,23 @@ async def test_a_model_may_clear_its_window(node: Any, world: Any) -> None:
     assert event.out
 
 
-async def test_what_left_is_indexed_before_anybody_asks(node: Any, world: Any) -> None:
-    world.models["m"] = Scripted(
-        [*READS, calls(("memory_compress", {})), calls(("message_receive", {})), "done"]
-    )
+@pytest.mark.parametrize("resident", [True, False])
+async def test_what_left_is_indexed_before_anybody_asks(
+    node: Any, world: Any, *, resident: bool
+) -> None:
+    """Not where nobody will."""
+    world.models["m"] = Scripted([*READS, "done"], profile=SMALL)
     async with node() as kernel:
-        tools = ("fs.read", "memory.compress", "message.receive")
-        pid = await kernel.spawn(agent(*tools), "Read the notes.")
-        await status(kernel, pid, "waiting")
+        one = agent("fs.read", resident=resident, max_output=256)
+        pid = await kernel.spawn(one, "Read the notes.")
+        await status(kernel, pid, "waiting" if resident else "exited")
+        assert any(event.out for event in await compacted(kernel, pid))
+        if not resident:
+            assert not kernel.records.spaces.nbytes
+            return
         with anyio.fail_after(20):
             while not kernel.records.spaces.nbytes:  # noqa: ASYNC110 - a task of its own fills it
                 await anyio.sleep(0.005)
-        assert await compacted(kernel, pid)
 
 
 async def test_keeping_what_is_not_there_is_refused(node: Any, world: Any) -> None:

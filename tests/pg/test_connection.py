@@ -96,7 +96,7 @@ def losing(*when: str, times: int = 1) -> Fault:
     return fault
 
 
-@pytest.mark.parametrize("name", ["BEGIN", "append_born", "append", "post", "COMMIT"])
+@pytest.mark.parametrize("name", ["BEGIN", "append_one_born", "append_one", "post", "COMMIT"])
 async def test_an_attempt_that_is_lost_is_made_again(url: str, name: str) -> None:
     fault = losing(name, times=2)
     async with open_store(url, config.Store(), fault) as store, writing(store) as writer:
@@ -115,7 +115,7 @@ async def test_a_lost_answer_to_a_birth_bears_nobody_twice(url: str) -> None:
     class Deaf(Cursor):
         async def all(self, statement: Statement, **args: object) -> Sequence[Any]:
             rows = await super().all(statement, **args)
-            if statement.name == "append_born" and len(lost) < 2:
+            if statement.name == "append_one_born" and len(lost) < 2:
                 lost.append(statement.name)
                 raise Lost(statement.name)
             return rows

@@ -62,6 +62,15 @@ def test_nor_does_what_was_not_asked_for(asked: str) -> None:
     assert overtaken(said(OLD, NEW), asked) == {}
 
 
+def test_of_a_long_message_it_is_the_question_that_counts() -> None:
+    long = (
+        "The train was late, and the coast was grey. We walked all the same, and had soup later. "
+    )
+    assert overtaken(said(OLD, NEW), long + ASKED) == {0: 1}
+    trains = said("My train to the coast had 40 seats.", "My train to the coast had 30 seats now.")
+    assert overtaken(trains, long + ASKED) == {}
+
+
 def test_only_the_same_speaker_and_only_what_came_later() -> None:
     mine, other = said(OLD)[0], Statement((1,), ("somebody",), NEW)
     assert overtaken([mine, other], ASKED) == {}

@@ -71,7 +71,7 @@ class World:
         self.resident = Resident(head, process, window, writer, SystemClock())
         self.model = Exact()
         digester = Digester(self.models, Slots(), Accounts(store), config.Memory())
-        self.fitter = Fitter(self.fault, Compactor(self.fault, digester))
+        self.fitter = Fitter(self.fault, Compactor(self.fault, digester), lambda _: None)
         self.recall = Recall()
         self.pins: list[Seq] = []
         self.numbers = count(1)

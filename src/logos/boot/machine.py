@@ -104,7 +104,7 @@ async def boot(
             programs=PROGRAMS,
             models=opened.open,
             drivers=_drivers(config, vault, commands, tools, programs),
-            mounts={"/tools": tools.tree, "/net": places.net, "/skills": skills},
+            mounts={"/tools": tools.tree, "/net": places.net, "/skills": places.skills(skills)},
             functions=tools.specs,
             agents=lambda name: agents(name, None),
             workspaces=place / "workspaces",

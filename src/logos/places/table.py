@@ -4,7 +4,8 @@
     Places.serve       a place of ours (Own)
     Places.add         mount a place and keep it; Places.remove lets it go
     Places.login       to a server that asks who we are, with a person
-    Places.accept      take a server's tools as they are now
+    Places.accept      take a server's tools and skills as they are now
+    Places.skills      the Mount of /skills
     Places.shown       for `logos mounts`
 
 Invariant: a mount that is shown as kept is on disk.
@@ -24,10 +25,13 @@ import msgspec
 
 from logos.abi.driver import Sandbox
 from logos.abi.errors import Code, SysError
+from logos.abi.mount import Mount
 from logos.abi.tools import Offer, Place, Provider
+from logos.drivers.mcp import Server, Shelf
 from logos.drivers.remote import Net
 from logos.drivers.tools import Pinned, Pins, Tools
 from logos.places.opening import Broken, Opener, Stoppable, kind, said
+from logos.places.shelves import Shelves
 
 log = logging.getLogger("logos.places")
 
@@ -88,11 +92,16 @@ class Places:
         self._opener = opener
         self._mounted: dict[str, _Mounted] = {}
         self._said: dict[str, Any] = {}
+        self._shelves: dict[str, Shelf] = {}
         self.net = Net(self._agents)
 
     def manifests(self) -> dict[str, Any]:
         """What people wrote about the tools, by their full names."""
         return self._said
+
+    def skills(self, own: Mount) -> Shelves:
+        """/skills: `own` and what mounted servers offer."""
+        return Shelves(own, lambda: self._shelves)
 
     def put(self, name: str, place: Place, origin: str) -> None:
         """Mount it for this life of the node, also where its program is gone meanwhile."""
@@ -105,6 +114,8 @@ class Places:
             provider = Broken(error)
         pinned = Pinned(name, provider, Pins(self._folder / name / "pins.json"))
         self._keep(name, _Mounted(place, pinned, provider, origin, told, *_shown(place)))
+        if isinstance(provider, Server):
+            self._shelves[name] = Shelf(name, provider, self._folder / name / "skills.json")
 
     def serve(self, name: str, own: Own) -> None:
         """A place of ours that the settings ask for, unless a person gave its name to another.
@@ -132,6 +143,7 @@ class Places:
         closed: SysError | None = None
         try:
             offers = await self._mounted[name].offered.offers()
+            await self._look(name)
         except BaseException as error:
             if not isinstance(error, SysError) or not _wants_login(error, place):
                 await self._drop(name)
@@ -168,7 +180,13 @@ class Places:
     async def accept(self, name: str) -> Mapping[str, str]:
         if (pinned := self._at(name).pinned) is None:
             raise SysError(Code.INVALID, f"{name} is ours: there is nothing to accept")
-        return await pinned.accept()
+        shelf = self._shelves.get(name)
+        skills = await shelf.accept() if shelf else {}
+        return {**await pinned.accept(), **_as_skills(skills)}
+
+    async def _look(self, name: str) -> Mapping[str, str]:
+        shelf = self._shelves.get(name)
+        return _as_skills(await shelf.look()) if shelf else {}
 
     async def shown(self, *, look: bool = False) -> list[Shown]:
         """With `look` each server is asked; without, nothing is started."""
@@ -181,7 +199,7 @@ class Places:
         blocked: Mapping[str, str] = {}
         if pinned is not None and (look or provider.alive):
             try:
-                blocked = await pinned.drift()
+                blocked = {**await pinned.drift(), **(await self._look(name) if look else {})}
                 state = "running"
             except SysError as error:
                 state = error.message
@@ -206,6 +224,7 @@ class Places:
     async def _drop(self, name: str) -> None:
         with anyio.CancelScope(shield=True):
             mounted = self._mounted.pop(name)
+            self._shelves.pop(name, None)
             self._said = {t: m for t, m in self._said.items() if not t.startswith(f"{name}/")}
             self.tools.take(name)
             await mounted.provider.stop()
@@ -220,6 +239,10 @@ class Places:
                 Code.NOT_FOUND, f"nothing is mounted as {name}", hint=f"mounted: {there}"
             )
         return self._mounted[name]
+
+
+def _as_skills(paths: Mapping[str, str]) -> dict[str, str]:
+    return {f"the skill {path}": why for path, why in paths.items()}
 
 
 def _shown(place: Place) -> tuple[str, str]:

@@ -17,6 +17,8 @@ import msgspec
 from logos.abi.errors import Code, SysError
 from logos.abi.tools import Offer
 from logos.drivers.mcp.answer import Listed, Result, offers_of
+from logos.drivers.mcp.skills import Contents, Skill, entries_of
+from logos.drivers.mcp.skills import Listed as Skills
 from logos.drivers.mcp.wire import (
     CAPABILITIES,
     CLIENT,
@@ -25,6 +27,7 @@ from logos.drivers.mcp.wire import (
     INVALID_PARAMS,
     METHOD_NOT_FOUND,
     SHAKEN,
+    SKILLS,
     STATELESS,
     Asked,
     Era,
@@ -72,6 +75,7 @@ class Client:
         self.wire = wire
         self.era = era
         self.tasked: frozenset[str] = frozenset()
+        self.skilled = False
 
     @classmethod
     async def open(cls, wire: Wire, era: Era | None = None) -> "Client":
@@ -98,8 +102,16 @@ class Client:
                 return False
             said = msgspec.json.decode(found)
             versions = said.get("supportedVersions") if isinstance(said, dict) else None
-            return isinstance(versions, list) and STATELESS in versions
+            if not isinstance(versions, list) or STATELESS not in versions:
+                return False
+            self._offered(said)
+            return True
         return False
+
+    def _offered(self, said: Mapping[str, Any]) -> None:
+        capabilities = said.get("capabilities")
+        extensions = capabilities.get("extensions") if isinstance(capabilities, dict) else None
+        self.skilled = isinstance(extensions, dict) and SKILLS in extensions
 
     async def _shake(self) -> None:
         offer = {
@@ -118,6 +130,7 @@ class Client:
                 f"the server speaks MCP {version!r}",
                 hint=f"we speak {STATELESS} and {', '.join(SHAKEN)}",
             )
+        self._offered(said)
         await self.wire.notify("notifications/initialized")
 
     async def offers(self) -> tuple[Offer, ...]:
@@ -138,6 +151,24 @@ class Client:
                 self.tasked = frozenset(tool.name for tool in tools if tool.tasked)
                 return offers_of(tools)
         raise SysError(Code.LIMIT, f"its list of tools has more than {PAGES} pages")
+
+    async def skills(self) -> dict[str, Skill]:
+        """Those it offers, by path."""
+        if not self.skilled:
+            return {}
+        found: list[msgspec.Raw] = []
+        cursor: str | None = None
+        for _ in range(PAGES):
+            params = {} if cursor is None else {"cursor": cursor}
+            page = _as(await self._made("skills", "skills/list", params, Sent(self.era)), Skills)
+            found += page.skills
+            if not (cursor := page.next_cursor):
+                return entries_of(found)
+        raise SysError(Code.LIMIT, f"its list of skills has more than {PAGES} pages")
+
+    async def resource(self, uri: str) -> bytes:
+        found = await self._made(uri, "resources/read", {"uri": uri}, Sent(self.era))
+        return _as(found, Contents).data(uri)
 
     async def call(
         self,

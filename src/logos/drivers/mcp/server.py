@@ -26,12 +26,10 @@ from logos.drivers.mcp.answer import Result
 from logos.drivers.mcp.calls import Calls
 from logos.drivers.mcp.client import Asks, Client
 from logos.drivers.mcp.lines import Reach
+from logos.drivers.mcp.skills import Skill
 from logos.drivers.mcp.wire import Asked, Era, Stale
 
 log = logging.getLogger("logos.mcp")
-
-START_S = 60.0
-"""For a server to answer its first question: some fetch themselves first."""
 
 REST_S = 0.5
 SHORT_REST_S = 2.0
@@ -41,8 +39,11 @@ LONGEST_REST_S = 60.0
 
 
 class Times(NamedTuple):
+    """`start_s`: to answer the first question; some servers fetch themselves first."""
+
     idle_s: float = 300.0
     timeout_s: float = 60.0
+    start_s: float = 60.0
 
 
 STANDARD = Times()
@@ -134,6 +135,16 @@ class Server:
                         break
         raise SysError(Code.UNAVAILABLE, f"{self._name} forgets its sessions at once")
 
+    async def skills(self) -> dict[str, Skill]:
+        """Those it offers now."""
+        found: dict[str, Skill] = await self.ask(lambda client: client.skills())
+        return found
+
+    async def resource(self, uri: str) -> bytes:
+        with anyio.fail_after(self._times.timeout_s):
+            found: bytes = await self.ask(lambda client: client.resource(uri))
+        return found
+
     async def stop(self) -> None:
         async with self._turn:
             if self._scope is not None:
@@ -199,12 +210,14 @@ class Server:
     async def _begun(self, wire: Any) -> SysError | None:
         """An error is a value here: as an exception it would be wrapped on its way out."""
         try:
-            with anyio.fail_after(START_S):
+            with anyio.fail_after(self._times.start_s):
                 self._client = await Client.open(wire, self._era)
         except SysError as error:
             return error
         except TimeoutError:
-            return SysError(Code.UNAVAILABLE, f"{self._name} does not answer in {START_S:.0f} s")
+            return SysError(
+                Code.UNAVAILABLE, f"{self._name} does not answer in {self._times.start_s:g} s"
+            )
         self._era = self._client.era
         self._used = self._clock()
         self._offers = None

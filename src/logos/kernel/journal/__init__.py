@@ -25,6 +25,7 @@ from logos.kernel.journal.chain import (
     seal,
     verify,
 )
+from logos.kernel.journal.entry import Birth, Entry, Letter, Projection
 from logos.kernel.journal.reader import (
     FOREVER,
     START,
@@ -45,15 +46,7 @@ from logos.kernel.journal.reader import (
     thoughts_since,
 )
 from logos.kernel.journal.upcast import decode, without_secrets
-from logos.kernel.journal.writer import (
-    Batch,
-    Birth,
-    Entry,
-    Fenced,
-    Letter,
-    Projection,
-    Writer,
-)
+from logos.kernel.journal.writer import Batch, Fenced, Writer
 
 __all__ = [
     "FOREVER",

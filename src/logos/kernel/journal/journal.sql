@@ -31,6 +31,45 @@ WITH head AS (
 )
 SELECT pid FROM held;
 
+-- name: append_one
+-- The same for one process alone.
+WITH held AS (
+    UPDATE process
+       SET head_seq = :after, head_hash = :head_hash, status = :status, wake_at = :wake_at,
+           thoughts = :thoughts, calls = :calls, tokens = :tokens, cost = :cost, exit_status = :exit_status
+     WHERE pid = :pid AND epoch = :epoch AND head_seq = :before
+    RETURNING pid
+), added AS (
+    INSERT INTO journal (pid, seq, epoch, at, kind, body, digest, prev, hash)
+    SELECT :pid, r.seq, r.epoch, r.at, r.kind, r.body, r.digest, r.prev, r.hash FROM unnest(
+        :row_seqs::text::bigint[], :row_epochs::text::bigint[], :row_ats::text::bigint[],
+        :row_kinds::text::text[], :row_bodies::bytea[], :row_digests::bytea[], :row_prevs::bytea[],
+        :row_hashes::bytea[]
+    ) AS r (seq, epoch, at, kind, body, digest, prev, hash)
+    WHERE EXISTS (SELECT FROM held)
+)
+SELECT pid FROM held;
+
+-- name: append_one_born
+-- And for one that begins here.
+WITH born AS (
+    INSERT INTO process (pid, node, epoch, head_seq, head_hash, status, parent, agent, task, model,
+                         spawned_at, wake_at, thoughts, calls, tokens, cost, exit_status)
+    VALUES (:pid, :node, :epoch, :after, :head_hash, :status, :parent, :agent, :task, :model,
+            :born_at, :wake_at, :thoughts, :calls, :tokens, :cost, :exit_status)
+        ON CONFLICT DO NOTHING
+    RETURNING pid
+), added AS (
+    INSERT INTO journal (pid, seq, epoch, at, kind, body, digest, prev, hash)
+    SELECT :pid, r.seq, r.epoch, r.at, r.kind, r.body, r.digest, r.prev, r.hash FROM unnest(
+        :row_seqs::text::bigint[], :row_epochs::text::bigint[], :row_ats::text::bigint[],
+        :row_kinds::text::text[], :row_bodies::bytea[], :row_digests::bytea[], :row_prevs::bytea[],
+        :row_hashes::bytea[]
+    ) AS r (seq, epoch, at, kind, body, digest, prev, hash)
+    WHERE EXISTS (SELECT FROM born)
+)
+SELECT pid FROM born;
+
 -- name: append_born
 -- The same, with processes that begin here, driven by this node from their first event on.  Whose
 -- number, or name of a space, is taken is left out.

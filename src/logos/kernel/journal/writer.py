@@ -12,18 +12,18 @@ sent and those it took, because all of that follows in the same transaction.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any, NamedTuple
 
 import anyio
 import anyio.lowlevel
 
 from logos.abi.errors import SysError
-from logos.abi.ids import MailId, NodeId, Pid, Seq
-from logos.abi.limits import BATCH_EVENTS, BODY_INLINE_BYTES
-from logos.kernel.journal.chain import Head, Row
+from logos.abi.ids import NodeId, Pid, Seq
+from logos.abi.limits import BATCH_EVENTS
+from logos.kernel.journal.append import append
+from logos.kernel.journal.entry import Entry, inline
 from logos.store import Cursor, Queries, Store
 from logos.vault import Vault
 
@@ -34,54 +34,6 @@ SECOND_LANE_EVENTS = 256
 its price, and only a long queue is worth two at once."""
 
 _SQL = Queries("logos.kernel.journal", "journal.sql")
-
-
-class Projection(NamedTuple):
-    """What `ps` and the recovery want to know without folding."""
-
-    status: str
-    wake_at: int | None
-    thoughts: int
-    calls: int
-    tokens: int
-    cost: int
-    exit_status: int | None
-
-
-class Letter(NamedTuple):
-    """Mail to be posted together with the sender's events."""
-
-    to: Pid
-    sender: Pid | None
-    body: bytes
-
-
-class Birth(NamedTuple):
-    """What a new process's row says besides its projection."""
-
-    parent: Pid | None
-    agent: str
-    task: str
-    model: str
-
-
-class Entry(NamedTuple):
-    """Consecutive events of one process, and what must happen together with them.
-
-    `children` are entries of new processes (with a `birth`); `taken` letters are marked read;
-    `blobs` are what the events name by its SHA-256.
-    """
-
-    before: Seq
-    head: Head
-    rows: Sequence[Row]
-    projection: Projection
-    birth: Birth | None = None
-    children: Sequence["Entry"] = ()
-    letters: Sequence[Letter] = ()
-    taken: Sequence[tuple[MailId, Seq]] = ()
-    blobs: Sequence[bytes] = ()
-    erased: Sequence[Seq] = ()
 
 
 class Fenced(Exception):  # noqa: N818 - a state of the world, not a mistake
@@ -249,7 +201,7 @@ class Writer:
                 held = await self._with_effects(db, entries)
         else:
             async with self._store.connection() as db:
-                held = await _append(db, self._node, entries)
+                held = await append(db, self._node, entries)
         if again and len(held) < len({e.head.pid for e in entries}):
             held |= await self._went_in(entries)  # the earlier attempt was still under way
         batch.refused = {e.head.pid for e in entries} - held
@@ -257,10 +209,10 @@ class Writer:
             batch.refused -= await self._went_in(entries)
 
     async def _with_effects(self, db: Cursor, entries: Sequence[Entry]) -> set[Pid]:
-        held = await _append(db, self._node, entries)
+        held = await append(db, self._node, entries)
         hold = [e for e in entries if e.head.pid in held]
         if children := list(chain.from_iterable(e.children for e in hold)):
-            held |= await _append(db, self._node, children)
+            held |= await append(db, self._node, children)
         if letters := [letter for e in hold for letter in e.letters]:
             await db.run(
                 _SQL.post,
@@ -287,80 +239,6 @@ class Writer:
         }
 
 
-async def _append(db: Cursor, node: NodeId, entries: Sequence[Entry]) -> set[Pid]:
-    """One statement for all of them.  Entries of the same process are consecutive events, the first
-    of which may be its birth."""
-    first: dict[Pid, Seq] = {}
-    last: dict[Pid, Entry] = {}
-    for entry in entries:
-        first.setdefault(entry.head.pid, entry.before)
-        last[entry.head.pid] = entry
-    pids = sorted(last)  # one order for all nodes: no deadlock
-    head = _columns(Head._fields, (last[pid].head for pid in pids))
-    shown = _columns(Projection._fields, (last[pid].projection for pid in pids))
-    rows = _columns(Row._fields, chain.from_iterable(e.rows for e in entries))
-    births = _births(entries)
-    held = await db.all(
-        _SQL.append_born if births else _SQL.append,
-        **births,
-        node=node,
-        pids=_plain(pids),
-        epochs=_plain(head["epoch"]),
-        befores=_plain(first[pid] for pid in pids),
-        afters=_plain(head["seq"]),
-        hashes=head["hash"],
-        statuses=_plain(shown["status"]),
-        wakes=_literal(shown["wake_at"]),
-        thoughts=_plain(shown["thoughts"]),
-        calls=_plain(shown["calls"]),
-        tokens=_plain(shown["tokens"]),
-        costs=_plain(shown["cost"]),
-        exits=_literal(shown["exit_status"]),
-        row_pids=_plain(rows["pid"]),
-        row_seqs=_plain(rows["seq"]),
-        row_epochs=_plain(rows["epoch"]),
-        row_ats=_plain(rows["at"]),
-        row_kinds=_plain(rows["kind"]),
-        row_bodies=[
-            body if _inline(kind, body) else None
-            for kind, body in zip(rows["kind"], rows["body"], strict=True)
-        ],
-        row_digests=rows["digest"],
-        row_prevs=rows["prev"],
-        row_hashes=rows["hash"],
-    )
-    return {row["pid"] for row in held}
-
-
-def _columns(names: Sequence[str], records: Iterable[Sequence[Any]]) -> dict[str, Sequence[Any]]:
-    return dict(zip(names, zip(*records, strict=True), strict=True))
-
-
-def _plain(values: Iterable[int | str]) -> str:
-    """The same where nothing is missing."""
-    return "{" + ",".join(map(str, values)) + "}"
-
-
-def _literal(values: Iterable[int | str | None]) -> str:
-    """An array of numbers, or of plain words, as PostgreSQL writes it."""
-    return "{" + ",".join(["NULL" if v is None else str(v) for v in values]) + "}"
-
-
-def _births(entries: Sequence[Entry]) -> dict[str, Any]:
-    """What the rows of new processes say besides; empty when there are none."""
-    pairs = [(e, e.birth) for e in entries if e.birth is not None]
-    if not pairs:
-        return {}
-    return {
-        "born_pids": [e.head.pid for e, _ in pairs],
-        "parents": [b.parent for _, b in pairs],
-        "agents": [b.agent for _, b in pairs],
-        "tasks": [b.task for _, b in pairs],
-        "models": [b.model for _, b in pairs],
-        "born_ats": [e.rows[0].at for e, _ in pairs],
-    }
-
-
 async def _erase(db: Cursor, pid: Pid, seqs: Sequence[Seq]) -> None:
     """The bodies of these events, and whatever was made of them."""
     await db.run(_SQL.mark_forgotten, pid=pid, seqs=list(seqs))
@@ -374,10 +252,5 @@ async def _erase(db: Cursor, pid: Pid, seqs: Sequence[Seq]) -> None:
 def _blobs(entries: Sequence[Entry]) -> dict[bytes, bytes]:
     """Large bodies, which go first: a blob nobody points to is harmless, a pointer to none is not."""
     rows = chain.from_iterable(e.rows for e in chain(entries, *(e.children for e in entries)))
-    blobs = {r.digest: r.body for r in rows if r.body is not None and not _inline(r.kind, r.body)}
+    blobs = {r.digest: r.body for r in rows if r.body is not None and not inline(r.kind, r.body)}
     return blobs | {hashlib.sha256(body).digest(): body for e in entries for body in e.blobs}
-
-
-def _inline(kind: str, body: bytes | None) -> bool:
-    """What was forgotten is said in the journal itself: who checks it looks nowhere else."""
-    return body is not None and (kind == "forgot" or len(body) <= BODY_INLINE_BYTES)

@@ -32,8 +32,7 @@ _UNIT = 3
 """Words after it among which stands what is counted."""
 _MOST = 12
 """Values of a statement that are looked at: more make it a table, not a statement."""
-_ASKED = 12
-"""A question that has more words is no longer one question."""
+_SENTENCE = re.compile(r"(?<=[.!?\u3002\uff01\uff1f])\s+|\n+")
 CLASH = 6.7
 """What follows was fitted to annotated updates of eight conversations, and this set on those
 left out (docs/design/0023-where-weights-come-from.md)."""
@@ -127,8 +126,8 @@ class _Clash:
 
 def overtaken(statements: Sequence[Statement], question: str) -> dict[int, int]:
     """By their places in `statements`."""
-    asked = frozenset(terms(question))
-    clashes = _clashes(_read(statements, asked), min(len(asked), _ASKED)) if asked else []
+    asked = frozenset(terms(_asking(question)))
+    clashes = _clashes(_read(statements, asked), len(asked)) if asked else []
     clear: dict[int, float] = {}
     for one in clashes:
         clear[one.new.number] = max(clear.get(one.new.number, 0.0), one.clear)
@@ -141,6 +140,12 @@ def overtaken(statements: Sequence[Statement], question: str) -> dict[int, int]:
             out[one.old.number] = one
     went_on = {at: one.new.number for one in out.values() for at in _went_on(statements, one)}
     return went_on | {at: one.new.number for at, one in out.items()}
+
+
+def _asking(text: str) -> str:
+    """The sentences that ask, where there are any."""
+    sentences = _SENTENCE.split(text)
+    return " ".join(one for one in sentences if one.endswith(("?", "\uff1f"))) or text
 
 
 def _read(statements: Sequence[Statement], asked: frozenset[str]) -> Iterator[_Read]:
@@ -156,7 +161,7 @@ def _read(statements: Sequence[Statement], asked: frozenset[str]) -> Iterator[_R
                 of=one,
                 text=text,
                 asked=spoken,
-                share=len(spoken) / min(len(asked), _ASKED),
+                share=len(spoken) / len(asked),
                 near=tuple(len(value.about & asked) for value in text.values),
             )
 

@@ -7,8 +7,8 @@ here is paid for by the length of a history: a search reads its index, a compact
 """
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
 
 import anyio.to_thread
 import msgspec
@@ -17,7 +17,9 @@ from logos.abi.agent import Recalls
 from logos.abi.driver import Model, Price, Profile
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Compacted
+from logos.abi.ids import Pid
 from logos.abi.messages import Request, ToolSpec
+from logos.abi.process import Process
 from logos.kernel.memory import (
     Window,
     ask_for,
@@ -42,6 +44,10 @@ LEAST_GROWTH = 50
 """Tokens a request is taken to add, at least."""
 
 
+Expect: TypeAlias = Callable[[Pid], object]
+"""Memory of this process will be asked soon."""
+
+
 class Fitted(NamedTuple):
     """`prompt` is what the request is counted at, `estimated` what it was thought to have;
     `room` is what it may have."""
@@ -54,8 +60,9 @@ class Fitted(NamedTuple):
 
 
 class Fitter:
-    def __init__(self, faults: Faults, compactor: Compactor) -> None:
+    def __init__(self, faults: Faults, compactor: Compactor, expect: Expect) -> None:
         self._faults = faults
+        self._expect = expect
         self.compactor = compactor
         self._tools: tuple[Sequence[ToolSpec], int] = ((), 0)
 
@@ -142,9 +149,18 @@ class Fitter:
         if resident.process is not process:
             return False
         resident.append(event)
+        if _asks(process):
+            self._expect(resident.pid)  # while it thinks, what has left is made ready
         if event.usage.tokens:
             await self.compactor.settle(resident)
         return True
+
+
+def _asks(process: Process) -> bool:
+    """Will more be said to it, or do its results ask?  Else nobody needs an index of what has left."""
+    agent = process.agent
+    talks = process.options is not None or agent.resident or len(process.said) > 1
+    return talks or agent.recalls is Recalls.RESULTS
 
 
 def _too_long(fitted: Fitted, hint: str) -> SysError:

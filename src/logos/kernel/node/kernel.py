@@ -120,7 +120,7 @@ class Kernel:
         )
         digester = Digester(self._parts.models, self.slots, self.accounts, self._parts.memory)
         self._compactor = Compactor(self.records.fault, digester)
-        fitter = Fitter(self.records.fault, self._compactor)
+        fitter = Fitter(self.records.fault, self._compactor, self.records.spaces.expect)
         shared = Shared(self.slots, self.accounts, self.meter)
         thinker = Thinker(self._parts.models, shared, self._gate, fitter, self._hearing.heard)
         await self._node.run(thinker, actor, tasks)

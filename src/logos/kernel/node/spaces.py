@@ -29,7 +29,7 @@ import anyio.to_thread
 import msgspec
 
 from logos.abi.errors import Code, SysError
-from logos.abi.events import Compacted, Remembered
+from logos.abi.events import Remembered
 from logos.abi.ids import Pid, Seq
 from logos.kernel import journal
 from logos.kernel.journal import Entry, Row
@@ -70,8 +70,6 @@ SMALL_BYTES = 8_000
 """What takes less time than the way to a thread and back costs everybody: searching so many pages, taking in so much."""
 
 _ARCHIVED = Remembered.__name__.lower()
-_BEHIND = frozenset({_ARCHIVED, Compacted.__name__.lower()})
-"""From then on there is something behind a window, and the next thought will ask for it."""
 
 _LOCKS = 64
 
@@ -147,13 +145,12 @@ class Spaces:
         return sum(recall.nbytes for recall in (*self._held.values(), *self._leaving.values()))
 
     def written(self, entries: Iterable[Entry]) -> None:
-        """What is held is kept current; what has just been put behind a window, or into an archive, is
-        indexed before anybody asks for it."""
+        """What is held is kept current; an archive is indexed before anybody asks it."""
         for entry in entries:
             pid = entry.head.pid
             held = self._held.get(pid)
             late = held is not None and entry.rows and self._follows(pid, held, entry.rows)
-            if late or any(row.kind in _BEHIND for row in entry.rows):
+            if late or any(row.kind == _ARCHIVED for row in entry.rows):
                 self.expect(pid)
 
     def expect(self, pid: Pid) -> None:

@@ -41,8 +41,13 @@ SECOND = 1_000_000
 """Microseconds."""
 
 
+_NONE = Limits()
+
+
 def tighter(own: Limits, asked: Limits) -> Limits:
     """The smaller of each."""
+    if asked == _NONE:
+        return own
 
     def least(a: Any, b: Any) -> Any:
         return min((n for n in (a, b) if n is not None), default=None)
