@@ -1,5 +1,6 @@
 """Address spaces: the same answer from memory, from disk, and from the journal alone."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from logos import config
 from logos.abi.agent import Agent
 from logos.abi.errors import Code, SysError
-from logos.abi.events import Received
+from logos.abi.events import Received, Thought
 from logos.abi.ids import Pid, Seq
 from logos.abi.messages import Role
 from logos.drivers.model import Say, Scripted
@@ -181,6 +182,32 @@ async def test_the_answer_does_not_depend_on_what_it_was_told(
                 found = await reader.fault(pid, QUESTION, OPEN)
                 assert found == await Records(store).fault(pid, QUESTION, OPEN)
             assert "Oak Lane" in (await reader.fault(pid, QUESTION, OPEN)).text
+
+
+@pytest.mark.usefixtures("_answers")
+async def test_a_question_does_not_stand_in_its_own_way(node: Any, url: str) -> None:
+    """What is asked before a thought is asked of what was said before."""
+    async with node() as kernel, open_store(url, config.Store()) as store:
+        agent = Agent(name="a", model="m", max_output=64, resident=True)
+        pid = await kernel.spawn(agent, "\n\n".join(SAID))
+        reader, late = Records(store), Records(store)
+        asking = Seq(0)
+        async for _, event in kernel.records.follow(pid):
+            if isinstance(event, Thought):
+                break
+        before = await reader.fault(pid, QUESTION, OPEN)
+        await kernel.send(pid, QUESTION)
+        async for row, event in kernel.records.follow(pid):
+            if isinstance(event, Received):
+                asking = row.seq
+                break
+        ask = dataclasses.replace(OPEN, upto=Seq(asking - 1))
+        for records in (reader, late, kernel.records):
+            found = await records.fault(pid, QUESTION, ask)
+            assert [page.source for page in found.pages] == [page.source for page in before.pages]
+            assert found.confidence == before.confidence
+        known = await reader.fault(pid, QUESTION, OPEN)
+        assert asking in [page.source.seq for page in known.pages]
 
 
 async def test_a_process_without_a_journal_has_nothing(url: str) -> None:

@@ -83,7 +83,8 @@ def ask_for(window: Window, room: int, *, results: bool = False) -> Question | N
     budget = int(min(room * ASKED_SHARE, MOST) * share)
     if not text.strip() or budget < LEAST:
         return None
-    return Question(text, Ask(budget=budget, rules=Rules(events=asking)), by)
+    upto = Seq(min(asking) - 1) if asking else None
+    return Question(text, Ask(budget=budget, rules=Rules(events=asking), upto=upto), by)
 
 
 def paged_in(window: Window, question: str, fault: Fault) -> PagedIn | None:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logos.abi.errors import Code, SysError
+from logos.abi.ids import Seq
 from logos.kernel.memory import gate
 from logos.kernel.memory.features import Measured, measure
 from logos.kernel.memory.gate import Rules
@@ -82,13 +83,16 @@ class Fault:
 class Ask:
     """How to answer a fault.  `mass` 1 spends the whole budget.  With `gate` nothing comes in when it
     is doubtful that memory holds an answer: for faults the kernel predicts; who searches on purpose
-    wants to see what there is, unless it is as good as certain that the one asked about never spoke of it.  `subject` says whom the question is about."""
+    wants to see what there is, unless it is as good as certain that the one asked about never spoke of it.  `subject` says whom the question is about.
+    `upto`: what was said after that event is in the window, and is best not known yet: the question
+    itself would be the best match there is, and everything else poor beside it."""
 
     budget: int = DEFAULT_BUDGET
     mass: float = DEFAULT_MASS
     gate: bool = True
     subject: str | None = None
     rules: Rules = field(default_factory=Rules)
+    upto: Seq | None = None
 
 
 DEFAULT = Ask()
