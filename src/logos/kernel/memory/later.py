@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations, product
+from itertools import combinations
 
 from logos.kernel.memory.text import terms
 
@@ -39,6 +39,7 @@ left out (docs/design/0023-where-weights-come-from.md)."""
 _OLD, _NEW, _OLD_NEAR, _NEW_NEAR = 6.0, 1.5, 3.0, 1.0
 """For the share of the question that the older and the newer statement speak of, anywhere and near the value."""
 _SHARED, _SAME_UNIT, _SAID_CHANGE = 1.5, 1.0, 1.5
+_ROUNDING = 1e-9
 _TIE = 0.6
 """So much less clear than the clearest, and it is as good."""
 _NEXT = 4
@@ -191,18 +192,22 @@ def _clashes(read: Iterable[_Read], whole: int) -> list[_Clash]:
                 pairs.append((most, old, new))
     clearest = CLASH
     likely: dict[int, float] = {}
+    looked: dict[tuple[int, int], float] = {}
     for most, old, new in sorted(pairs, key=lambda pair: -pair[0]):
         if most < clearest - _TIE:
             break
-        clear = _clear(old, new, whole)
+        clear = looked[old.number, new.number] = _clear(old, new, whole)
         clearest = max(clearest, clear)
         likely[new.number] = max(likely.get(new.number, 0.0), clear)
-    return [
-        _Clash(clear, old, new)
-        for _, old, new in pairs
-        if likely.get(new.number, 0.0) >= clearest - _TIE
-        and (clear := _clear(old, new, whole)) >= CLASH
-    ]
+    enough = clearest - _TIE
+    found = []
+    for _, old, new in pairs:
+        if likely.get(new.number, 0.0) >= enough:
+            known = looked.get((old.number, new.number))
+            clear = _clear(old, new, whole) if known is None else known
+            if clear >= CLASH:
+                found.append(_Clash(clear, old, new))
+    return found
 
 
 def _bound(old: _Read, new: _Read, whole: int) -> float:
@@ -213,26 +218,27 @@ def _bound(old: _Read, new: _Read, whole: int) -> float:
 
 
 def _clear(old: _Read, new: _Read, whole: int) -> float:
-    """How clearly the best two of their values clash."""
-    best = -1.0
-    olds, news = (
-        zip(old.text.values, old.near, strict=True),
-        zip(new.text.values, new.near, strict=True),
-    )
-    for (a, old_near), (b, new_near) in product(olds, news):
-        if (
-            a.kind == b.kind
-            and (a.kind, a.what) not in new.text.said
-            and (b.kind, b.what) not in old.text.said
-        ):
-            near = (_OLD_NEAR * old_near + _NEW_NEAR * new_near) / whole
+    """How clearly the best two of their values clash; 0 where that is less than CLASH."""
+    anyway = _OLD * old.share + _NEW * new.share + _SAID_CHANGE * new.text.change
+    best = CLASH - anyway - _ROUNDING
+    news = [
+        (value, near)
+        for value, near in zip(new.text.values, new.near, strict=True)
+        if (value.kind, value.what) not in old.text.said
+    ]
+    for a, old_near in zip(old.text.values, old.near, strict=True):
+        if not news or (a.kind, a.what) in new.text.said:
+            continue
+        for b, new_near in news:
+            sure = (_OLD_NEAR * old_near + _NEW_NEAR * new_near) / whole
+            if a.kind != b.kind or sure + _SHARED + _SAME_UNIT < best:
+                continue
             both = len(a.about & b.about)
             shared = both / max(len(a.about) + len(b.about) - both, 1)
-            unit = _SAME_UNIT * (not a.unit.isdisjoint(b.unit))
-            best = max(best, near + _SHARED * shared + unit)
-    if best < 0:
-        return 0.0
-    return best + _OLD * old.share + _NEW * new.share + _SAID_CHANGE * new.text.change
+            clear = sure + _SHARED * shared + _SAME_UNIT * (not a.unit.isdisjoint(b.unit))
+            best = max(best, clear)
+    clear = best + _OLD * old.share + _NEW * new.share + _SAID_CHANGE * new.text.change
+    return clear if clear >= CLASH else 0.0
 
 
 def _went_on(statements: Sequence[Statement], clash: _Clash) -> Iterator[int]:
