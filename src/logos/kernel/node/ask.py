@@ -34,15 +34,18 @@ from logos.abi.messages import ToolCall
 from logos.abi.process import OpenCall, Process, Stage, Status
 from logos.abi.tools import visible
 from logos.kernel.flow import Decision, Task, Verdict, decide, thought_of, unread
-from logos.kernel.journal import FOREVER
+from logos.kernel.journal import FOREVER, pending
 from logos.kernel.node.approvals import questions, standing_of
 from logos.kernel.node.resident import Resident, fold_all
 from logos.kernel.node.trail import follow
 from logos.kernel.process import SECOND
+from logos.kernel.process.mail import Agreement, AnyMail
 from logos.kernel.syscall import Gate, Tools, tool_of
 from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "node.sql")
+
+_MAIL: msgspec.json.Decoder[AnyMail] = msgspec.json.Decoder(AnyMail)
 
 TIMES = 4
 """One call of a tool may ask."""
@@ -180,9 +183,18 @@ class Asker:
         return found
 
     async def _stands(self, resident: Resident, decision: Decision) -> bool:
-        """Has somebody said yes to the like of this for good?"""
-        init = (await fold_all(self._store, INIT)).process
-        return standing_of(resident.process.agent.name, encoded(decision)) in init.standing
+        """Has somebody said yes to the like of this for good?  Also where init has not read it yet."""
+        letters = await pending(self._store, [INIT])
+        standing = set((await fold_all(self._store, INIT)).process.standing)
+        for said in (_MAIL.decode(letter.body) for letter in letters):
+            match said:
+                case Agreement(standing=one, ends=True):
+                    standing.discard(one)
+                case Agreement(standing=one):
+                    standing.add(one)
+                case _:
+                    pass
+        return standing_of(resident.process.agent.name, encoded(decision)) in standing
 
 
 def reply_to(process: Process, id_: CallId) -> Reply | None:
