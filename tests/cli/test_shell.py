@@ -110,6 +110,7 @@ def test_commands_history_and_completion(terminal: Terminal) -> None:
     terminal.interrupt()
     terminal.type('!show "\n')
     terminal.until("invalid: No closing quotation")
+    terminal.until("logos> ")  # between prompts an end of file is nobody's
     terminal.type(CTRL_D)
     assert terminal.process.wait(PATIENCE_S) == 0
 
