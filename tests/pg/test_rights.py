@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from tests.pg.test_flow import (
     EVIL,
@@ -18,6 +19,7 @@ from tests.pg.test_flow import (
     until,
 )
 
+from logos import config
 from logos.abi.approval import Answer, Scope
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Agreed, Decided, Failed, Held, Idled, Revoked
@@ -25,12 +27,40 @@ from logos.abi.ids import INIT, Pid
 from logos.abi.rights import parse
 from logos.drivers.model import Scripted
 from logos.kernel import explained
+from logos.kernel.flow import Decision
+from logos.kernel.node.approvals import standing_of
+from logos.kernel.node.ask import Asker
+from logos.kernel.node.letters import posted
+from logos.kernel.node.resident import fold_all
+from logos.kernel.process.mail import Agreement
+from logos.store import open_store
+from logos.vault import Vault
 
 pytestmark = pytest.mark.anyio
 __all__ = ["office"]
 
 ZOE = mail("zoe@firm.example")
 ASK = "Send a message about the fair to somebody."
+
+
+async def test_an_answer_for_always_holds_before_init_has_read_it(
+    node: Opened, world: Any, office: Office, url: str
+) -> None:
+    """Its letter is enough, and so is the one that ends it."""
+    async with node(**office.parts()) as kernel:
+        world.models["m"] = Scripted([calls(("contacts", {})), calls(ZOE)])
+        first = await kernel.spawn(clerk(), ASK)
+        await until(kernel, first, Held)
+        [asked] = await kernel.approvals.pending()
+    decision = msgspec.convert(asked.decisions[0], Decision)
+    standing = standing_of(asked.agent, asked.decisions[0])
+    async with open_store(url, config.Store()) as store:
+        asker = Asker(None, None, store, config.Trust())  # type: ignore[arg-type]  # asks no gate
+        resident: Any = await fold_all(store, first)
+        assert not await asker._stands(resident, decision)
+        for ends in (False, True):
+            await posted(store, INIT, Agreement(standing, ends=ends), Vault({}))
+            assert await asker._stands(resident, decision) is not ends
 
 
 async def test_an_answer_for_always_holds_for_the_like_and_nothing_else(

@@ -27,9 +27,7 @@ class Kept(Generic[T]):
         self._made: dict[int, tuple[Message, T, int]] = {}
 
     def __call__(self, messages: Iterable[Message]) -> list[T]:
-        known = (
-            self._made.get
-        )  # a message lives as long as what is kept of it: its id is no other's
+        known = self._made.get  # by identity: a message lives as long as what is kept of it
         return [
             found[1] if (found := known(id(message))) is not None else self._first(message)
             for message in messages

@@ -171,9 +171,8 @@ class Writer:
             self._committed([e for e in batch.entries if e.head.pid not in batch.refused])
             self.batches += 1
             batch.done.set()
-            if pids != {
-                entry.head.pid for entry in self._open.entries
-            }:  # those have gone on already
+            gone_on = {entry.head.pid for entry in self._open.entries}
+            if pids != gone_on:
                 await anyio.lowlevel.checkpoint()  # those just released ride in the next batch
 
     def _take(self, least: int) -> Batch | None:

@@ -39,13 +39,11 @@ from logos.kernel.node.approvals import questions, standing_of
 from logos.kernel.node.resident import Resident, fold_all
 from logos.kernel.node.trail import follow
 from logos.kernel.process import SECOND
-from logos.kernel.process.mail import Agreement, AnyMail
+from logos.kernel.process.mail import Agreement, decode
 from logos.kernel.syscall import Gate, Tools, tool_of
 from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "node.sql")
-
-_MAIL: msgspec.json.Decoder[AnyMail] = msgspec.json.Decoder(AnyMail)
 
 TIMES = 4
 """One call of a tool may ask."""
@@ -185,16 +183,12 @@ class Asker:
     async def _stands(self, resident: Resident, decision: Decision) -> bool:
         """Has somebody said yes to the like of this for good?  Also where init has not read it yet."""
         letters = await pending(self._store, [INIT])
-        standing = set((await fold_all(self._store, INIT)).process.standing)
-        for said in (_MAIL.decode(letter.body) for letter in letters):
-            match said:
-                case Agreement(standing=one, ends=True):
-                    standing.discard(one)
-                case Agreement(standing=one):
-                    standing.add(one)
-                case _:
-                    pass
-        return standing_of(resident.process.agent.name, encoded(decision)) in standing
+        asked = standing_of(resident.process.agent.name, encoded(decision))
+        stands = asked in (await fold_all(self._store, INIT)).process.standing
+        for mail in (decode(letter.body) for letter in letters):
+            if isinstance(mail, Agreement) and mail.standing == asked:
+                stands = not mail.ends
+        return stands
 
 
 def reply_to(process: Process, id_: CallId) -> Reply | None:

@@ -145,12 +145,12 @@ class Revocation(msgspec.Struct, frozen=True, tag="revocation"):
 AnyMail = Agreement | Revocation | Note | Turn | Order | Death | Verdict | Deposit | Erase | Squeeze
 _DECODER: msgspec.json.Decoder[AnyMail] = msgspec.json.Decoder(AnyMail)
 
-encode = msgspec.json.encode
+encode, decode = msgspec.json.encode, _DECODER.decode
 
 
 def deliver(process: Process, id_: MailId, sender: Pid | None, body: bytes) -> list[AnyEvent]:
     """What happens to this process because of this mail."""
-    match _DECODER.decode(body):
+    match decode(body):
         case Note(text=text, carries=carries):
             return _note(process, Received(mail=id_, text=text, sender=sender, carries=carries))
         case Turn() as turn:
@@ -179,19 +179,19 @@ def listening(process: Process) -> bool:
 
 def erasure(body: bytes) -> Erase | None:
     """What it asks to be forgotten, if it does: whoever takes it must look into the journal."""
-    mail = _DECODER.decode(body)
+    mail = decode(body)
     return mail if isinstance(mail, Erase) else None
 
 
 def squeeze(body: bytes) -> Squeeze | None:
     """What it asks to leave the window, if it does."""
-    mail = _DECODER.decode(body)
+    mail = decode(body)
     return mail if isinstance(mail, Squeeze) else None
 
 
 def is_note(body: bytes) -> bool:
     """Something said, which waits until it is listened to."""
-    return isinstance(_DECODER.decode(body), Note | Turn)
+    return isinstance(decode(body), Note | Turn)
 
 
 def told(turn: Turn, mail: MailId | None = None) -> list[AnyEvent]:
