@@ -15,9 +15,7 @@ its next prompt?  Some records name hosts of which memory knows nothing.
     idle_share                           of thoughts after a record that names nobody: where something came in
 """
 
-import itertools
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,13 +23,11 @@ import anyio
 
 from common import arguments, database, folder, report
 from lib_window.prompts import measured
-from lib_window.running import READS, Counted, Text, agent, kernel, tool_tokens
+from lib_window.running import READS, Text, agent, kernel, loop, tool_tokens
 from logos.abi.agent import Recalls
 from logos.abi.driver import Job
 from logos.abi.events import AnyEvent, Asked, PagedIn
-from logos.abi.ids import CallId
-from logos.abi.messages import Request, ToolCall
-from logos.drivers.model import Say
+from logos.abi.messages import Request
 from logos.kernel.memory import estimate
 
 WINDOW = 8192
@@ -87,21 +83,6 @@ class Records:
         return f"{text}\n{FORMS[turn % len(FORMS)].format(host=host(which))}\n{Text(number + 1)(20, 40)}"
 
 
-def reading(turns: int) -> Callable[[Request], Say]:
-    numbers, words = itertools.count(1), Text(7)
-
-    def step(request: Request) -> Say:
-        del request
-        if (n := next(numbers)) > turns:
-            return Say("done")
-        call = ToolCall(
-            id=CallId("x"), name="fs_read", arguments=json.dumps({"path": f"/home/{n}"})
-        )
-        return Say(words(8, 24), (call,))
-
-    return step
-
-
 class Run(NamedTuple):
     requests: Sequence[Request]
     named: dict[int, str]
@@ -109,7 +90,7 @@ class Run(NamedTuple):
 
 
 async def run(url: str, place: Path, turns: int, recalls: Recalls) -> Run:
-    model, records = Counted(reading(turns), WINDOW), Records()
+    model, records = loop(turns, WINDOW), Records()
     async with kernel(url, place, {"m": model}, {READS: records}) as running:
         pid = await running.spawn(agent(recalls=recalls), "Go through the records of the port.")
         ended = await running.records.wait(pid)
