@@ -7,13 +7,14 @@ import stat
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.cli.conftest import PATIENCE_S, Place
 
 from logos.cli import wire
-from logos.cli.client import socket_path
+from logos.cli.client import socket_path, talk
 
 pytestmark = pytest.mark.slow
 
@@ -121,6 +122,54 @@ def test_what_was_taken_is_not_done_again(place: Place) -> None:
     path.unlink()
     assert asking.returncode == 69
     assert "whether it happened is in the journal" in err
+
+
+def test_an_event_and_how_to_go_on_after_it_come_together(place: Place) -> None:
+    """Wherever a daemon dies, no event is shown twice and none is left out."""
+    with socket.socket(socket.AF_UNIX) as daemon:
+        place.data("up")
+        daemon.connect(socket_path(str(place.home)))
+        words = ["run", "lib", "Read launch.md. Who pays for the venue?", "--workspace", "notes"]
+        request = [str(place.folder), "0", "", "", *words, "--json"]
+        daemon.sendall(wire.frame(wire.REQUEST, wire.pack(request)))
+        frames = list(frames_of(daemon))
+    events = [list(split(payload)) for kind, payload in frames if kind == wire.TOGETHER]
+    assert len(events) > 5
+    for (_, shown), (_, resume) in events:
+        assert wire.unpack(resume)[2:4] == ["--from", str(json.loads(shown)["seq"])]
+    rest = [kind for kind, _ in frames if kind != wire.TOGETHER]
+    assert rest == [wire.TAKEN, wire.OUT, wire.EXIT], "the result, and nothing else"
+
+
+def frames_of(daemon: socket.socket) -> Iterator[tuple[bytes, bytes]]:
+    with daemon.makefile("rb") as reader:
+        while head := reader.read(wire.HEADER_BYTES):
+            yield head[:1], reader.read(int.from_bytes(head[1:], "big"))
+            if head[:1] == wire.EXIT:
+                return
+
+
+def split(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    while data:
+        end = wire.HEADER_BYTES + int.from_bytes(data[1 : wire.HEADER_BYTES], "big")
+        yield data[:1], data[wire.HEADER_BYTES : end]
+        data = data[end:]
+
+
+def test_a_client_cut_off_anywhere_knows_how_to_go_on(capfd: pytest.CaptureFixture[str]) -> None:
+    whole = wire.frame(wire.TAKEN, b"")
+    for n in (1, 2, 3):
+        event = wire.frame(wire.OUT, b"%d\n" % n) + wire.frame(wire.RESUME, b"after %d" % n)
+        whole += wire.frame(wire.TOGETHER, event)
+    for cut in range(wire.HEADER_BYTES, len(whole) + 1):
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            theirs.sendall(whole[:cut])
+            theirs.shutdown(socket.SHUT_WR)
+            taken, resume = talk(ours, ["run"])
+        shown = capfd.readouterr().out.split()
+        assert taken
+        assert resume == ([f"after {shown[-1]}"] if shown else None)
 
 
 @pytest.mark.parametrize(

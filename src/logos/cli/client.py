@@ -182,6 +182,8 @@ def talk(connection: "_socket.socket", arguments: list[str]) -> tuple[bool, int 
                 return taken, int(payload)
             if kind == wire.TAKEN:
                 taken = True
+            elif kind == wire.TOGETHER:
+                buffer = payload + buffer
             elif kind == wire.RESUME:
                 resume = wire.unpack(payload)
             elif kind == wire.INPUT:

@@ -15,8 +15,8 @@ import struct
 import sys
 import traceback
 from argparse import Namespace
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +172,7 @@ class _Connection:
         self._stopping = False
         self.gateway = ""
         self._outgoing, self._queue = anyio.create_memory_object_stream[bytes](float("inf"))
+        self._send: Callable[[bytes], None] = self._outgoing.send_nowait
         self._input: bytes | None = None
         self._input_came = anyio.Event()
         self._interrupted = anyio.Event()
@@ -216,6 +217,7 @@ class _Connection:
             interrupted=self._interrupted,
             stop=self._mark_stopping,
             resume=lambda words: self._put(wire.RESUME, wire.pack(list(words))),
+            together=self._together,
             read_input=self._read_input,
             by=by,
             gateway=self.gateway,
@@ -229,7 +231,18 @@ class _Connection:
     def _put(self, kind: bytes, data: bytes) -> None:
         if kind in (wire.OUT, wire.ERR):
             data = self._machine.vault.clean(data)
-        self._outgoing.send_nowait(wire.frame(kind, data))
+        self._send(wire.frame(kind, data))
+
+    @contextmanager
+    def _together(self) -> Generator[None]:
+        """What is sent meanwhile reaches the client whole, however early this node dies."""
+        frames: list[bytes] = []
+        send, self._send = self._send, frames.append
+        try:
+            yield
+        finally:
+            self._send = send
+            send(wire.frame(wire.TOGETHER, b"".join(frames)))
 
     async def _write_out(self) -> None:
         async with self._queue:

@@ -12,6 +12,7 @@ import difflib
 import math
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -118,7 +119,8 @@ async def _none() -> AsyncIterator[int]:
 @dataclass(slots=True)
 class Asked:
     """One run of a command.  `machine` is None where a command works without a node;
-    `interrupted` is set when the person pressed Ctrl-C; `signals` are those the client got; `read_input` fetches standard input."""
+    `interrupted` is set when the person pressed Ctrl-C; `signals` are those the client got; `read_input` fetches standard input.
+    `resume` says how a next daemon goes on from here; what is shown within `together` comes all or not at all."""
 
     arguments: argparse.Namespace
     out: Out
@@ -128,6 +130,7 @@ class Asked:
     interrupted: anyio.Event = field(default_factory=anyio.Event)
     stop: Callable[[], None] = lambda: None
     resume: Callable[[Sequence[str]], None] = lambda _: None
+    together: Callable[[], AbstractContextManager[None]] = nullcontext
     read_input: Callable[[], Awaitable[bytes]] | None = None
     by: str = ""
     gateway: str = ""

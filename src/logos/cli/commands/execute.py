@@ -190,9 +190,10 @@ async def watch(asked: Asked, pid: Pid, after: Seq) -> int:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_pass_on, asked, pid)
             async for told in machine.kernel.records.follow(pid, after):
-                _show(asked, told)
                 same = ["--json"] if out.json else ["--plain"] if asked.arguments.plain else []
-                asked.resume(["attach", str(pid), "--from", str(told.row.seq), *same])
+                with asked.together():
+                    _show(asked, told)
+                    asked.resume(["attach", str(pid), "--from", str(told.row.seq), *same])
                 if isinstance(told.event, Exited):
                     ended = told.event
             tasks.cancel_scope.cancel()

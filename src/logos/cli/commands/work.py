@@ -121,8 +121,9 @@ async def watch(asked: Asked, pid: Pid, after: Seq) -> int:
 
             tasks.start_soon(leave)
             async for told in kernel.records.follow(pid, after):
-                screen.show(told)
-                asked.resume(["attach", str(pid), "--from", str(told.row.seq), *_same(asked)])
+                with asked.together():
+                    screen.show(told)
+                    asked.resume(["attach", str(pid), "--from", str(told.row.seq), *_same(asked)])
                 if isinstance(told.event, Exited):
                     ended = told.event
             tasks.cancel_scope.cancel()
