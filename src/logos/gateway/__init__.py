@@ -25,8 +25,18 @@ proposes is the client's to carry out.
 
 from logos.gateway.access import Access, Client, account_of
 from logos.gateway.app import App
-from logos.gateway.ask import PROGRAM
+from logos.gateway.ask import PEER, PROGRAM
 from logos.gateway.opening import Gateway, open_gateway
 from logos.gateway.server import serving
 
-__all__ = ["PROGRAM", "Access", "App", "Client", "Gateway", "account_of", "open_gateway", "serving"]
+__all__ = [
+    "PEER",
+    "PROGRAM",
+    "Access",
+    "App",
+    "Client",
+    "Gateway",
+    "account_of",
+    "open_gateway",
+    "serving",
+]

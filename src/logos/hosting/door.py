@@ -18,7 +18,7 @@ import msgspec
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Answered, Diverged
 from logos.abi.host import Guest
-from logos.gateway import PROGRAM
+from logos.gateway import PEER, PROGRAM
 from logos.hosting.flight import Flight, Message, Send
 from logos.hosting.mcp import Mcp
 from logos.hosting.past import Past, digest_of
@@ -78,11 +78,13 @@ class Door:
         return hmac.compare_digest(said.encode(), self._guest.key.encode())
 
     def _inner(self, scope: Any) -> Any:
-        """As the gateway sees it: the program's conversations are kept apart by its process."""
+        """As the gateway sees it: the program's conversations are kept apart by its process, and
+        who is at the other end of this connection is not its concern."""
         dropped = (b"authorization", b"x-api-key", b"x-logos-process")
         kept = [(k, v) for k, v in scope["headers"] if k.lower() not in dropped]
         own = (b"x-logos-process", f"exec-{self._guest.pid}".encode())
-        return {**scope, "headers": [*kept, own], PROGRAM: self._guest.pid}
+        inner = {name: value for name, value in scope.items() if name != PEER}
+        return inner | {"headers": [*kept, own], PROGRAM: self._guest.pid}
 
     async def _asked(self, scope: Any, receive: Receive, send: Send) -> None:
         body = await _body(receive)
