@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import PATIENCE_S
 
 LOGOS = Path(sys.executable).parent / "logos"
-PATIENCE_S = 60
 AGENT = """---
 name: lib
 description: Answers from the files of a folder

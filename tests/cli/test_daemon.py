@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import PATIENCE_S, Place
+from tests.cli.conftest import Place
+from tests.conftest import PATIENCE_S
 
 from logos.cli import wire
 from logos.cli.client import socket_path, talk

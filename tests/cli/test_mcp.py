@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from mcp import Client, StdioServerParameters
-from tests.cli.conftest import LOGOS, PATIENCE_S, Place
+from tests.cli.conftest import LOGOS, Place
+from tests.conftest import PATIENCE_S
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 

@@ -15,6 +15,7 @@ import pytest
 import uvicorn
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.types import ElicitResult
+from tests.conftest import PATIENCE_S
 
 from logos import Agent, Functions, boot
 from logos.abi.agent import Approvals
@@ -31,8 +32,6 @@ from logos.mcpserver.protocol import Protocol
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 FILE = "---\nname: helper\ndescription: helps\nmodel: m\ntools: send_mail, contacts\n---\nHelp.\n"
-PATIENCE_S = 120.0
-"""For what comes if anything does."""
 
 ZOE = "zoe@firm.example"
 
