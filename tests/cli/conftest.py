@@ -6,14 +6,19 @@ place    a folder with an agent, notes, and a home whose daemon has a finished p
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from logos.cli import wire
+from logos.cli.client import socket_path
 
 LOGOS = Path(sys.executable).parent / "logos"
 PATIENCE_S = 60
@@ -68,8 +73,25 @@ class Place:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)["data"]
 
+    @contextmanager
+    def asked(self, *words: str, folder: str = "") -> Iterator[socket.socket]:
+        """The daemon, by a connection on which this was asked without the client."""
+        with socket.socket(socket.AF_UNIX) as daemon:
+            daemon.connect(socket_path(str(self.home)))
+            daemon.sendall(wire.request(str(self.folder / folder), list(words)))
+            yield daemon
+
     def kill_daemon(self) -> None:
         os.kill(self.data("status")["pid"], signal.SIGKILL)
+
+
+def frames_of(daemon: socket.socket) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and payload, until the command has ended or the daemon has gone."""
+    with daemon.makefile("rb") as reader:
+        while head := reader.read(wire.HEADER_BYTES):
+            yield head[:1], reader.read(int.from_bytes(head[1:], "big"))
+            if head[:1] == wire.EXIT:
+                return
 
 
 @pytest.fixture(scope="session")

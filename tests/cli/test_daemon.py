@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import PATIENCE_S, Place
+from tests.cli.conftest import PATIENCE_S, Place, frames_of
 
 from logos.cli import wire
 from logos.cli.client import socket_path, talk
@@ -126,12 +126,9 @@ def test_what_was_taken_is_not_done_again(place: Place) -> None:
 
 def test_an_event_and_how_to_go_on_after_it_come_together(place: Place) -> None:
     """Wherever a daemon dies, no event is shown twice and none is left out."""
-    with socket.socket(socket.AF_UNIX) as daemon:
-        place.data("up")
-        daemon.connect(socket_path(str(place.home)))
-        words = ["run", "lib", "Read launch.md. Who pays for the venue?", "--workspace", "notes"]
-        request = [str(place.folder), "0", "", "", *words, "--json"]
-        daemon.sendall(wire.frame(wire.REQUEST, wire.pack(request)))
+    place.data("up")
+    task = "Read launch.md. Who pays for the venue?"
+    with place.asked("run", "lib", task, "--workspace", "notes", "--json") as daemon:
         frames = list(frames_of(daemon))
     events = [list(split(payload)) for kind, payload in frames if kind == wire.TOGETHER]
     assert len(events) > 5
@@ -141,19 +138,10 @@ def test_an_event_and_how_to_go_on_after_it_come_together(place: Place) -> None:
     assert rest == [wire.TAKEN, wire.OUT, wire.EXIT], "the result, and nothing else"
 
 
-def frames_of(daemon: socket.socket) -> Iterator[tuple[bytes, bytes]]:
-    with daemon.makefile("rb") as reader:
-        while head := reader.read(wire.HEADER_BYTES):
-            yield head[:1], reader.read(int.from_bytes(head[1:], "big"))
-            if head[:1] == wire.EXIT:
-                return
-
-
 def split(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    while data:
-        end = wire.HEADER_BYTES + int.from_bytes(data[1 : wire.HEADER_BYTES], "big")
-        yield data[:1], data[wire.HEADER_BYTES : end]
-        data = data[end:]
+    while found := wire.first(data):
+        kind, payload, data = found
+        yield kind, payload
 
 
 def test_a_client_cut_off_anywhere_knows_how_to_go_on(capfd: pytest.CaptureFixture[str]) -> None:
@@ -195,7 +183,7 @@ def as_nobody(place: Place) -> "subprocess.CompletedProcess[str]":
         os.setuid({NOBODY})
         client = socket.socket(socket.AF_UNIX)
         client.connect("logos.sock")
-        client.sendall({wire.frame(wire.REQUEST, wire.pack(["/", "0", "", "", "ps"]))!r})
+        client.sendall({wire.request("/", ["ps"])!r})
         answer = b""
         while piece := client.recv(4096):
             answer += piece

@@ -7,6 +7,10 @@ nothing: it may be sent to the next daemon.  A frame is one byte of kind, four b
 and sends these arguments instead: that is how a running command survives the death of its daemon.
 The payload of `TOGETHER` is frames, which come all or not at all: an event, and how to go on
 after it.
+
+request(folder, words)    the whole first frame; what comes before the words is HEAD texts
+first(data)               the frame that a run of bytes begins with, and what follows it
+frame, pack, unpack       their parts
 """
 
 TAKEN, EXIT, OUT, ERR, RESUME, TOGETHER = b"t", b"x", b"o", b"e", b"r", b"g"
@@ -14,10 +18,32 @@ REQUEST, INTERRUPT, INPUT = b"q", b"i", b"s"
 
 SEPARATOR = "\0"
 HEADER_BYTES = 5
+HEAD = 5
+"""A request begins with the folder, the columns, the terminals, whether to be plain, and LOGOS_MODEL."""
 
 
 def frame(kind: bytes, payload: bytes) -> bytes:
     return kind + len(payload).to_bytes(4, "big") + payload
+
+
+def first(data: bytes) -> tuple[bytes, bytes, bytes] | None:
+    """Kind, payload and what follows; nothing while it has not come whole."""
+    end = HEADER_BYTES + int.from_bytes(data[1:HEADER_BYTES], "big")
+    if len(data) < max(end, HEADER_BYTES):
+        return None
+    return data[:1], data[HEADER_BYTES:end], data[end:]
+
+
+def request(
+    folder: str,
+    words: list[str],
+    columns: int = 0,
+    terminals: str = "",
+    plain: str = "",
+    model: str = "",
+) -> bytes:
+    """`terminals`: which of 0, 1 and 2 are; `plain`: anything for no colour."""
+    return frame(REQUEST, pack([folder, str(columns), terminals, plain, model, *words]))
 
 
 def pack(parts: list[str]) -> bytes:
