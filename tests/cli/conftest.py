@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,9 +89,23 @@ def frames_of(daemon: socket.socket) -> Iterator[tuple[bytes, bytes]]:
     """Kind and payload, until the command has ended or the daemon has gone."""
     with daemon.makefile("rb") as reader:
         while head := reader.read(wire.HEADER_BYTES):
-            yield head[:1], reader.read(int.from_bytes(head[1:], "big"))
-            if head[:1] == wire.EXIT:
+            kind, payload = head[:1], reader.read(int.from_bytes(head[1:], "big"))
+            yield kind, payload
+            if wire.EXIT in dict(opened([(kind, payload)])):
                 return
+
+
+def split(payload: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The frames of one that holds frames."""
+    buffer = bytearray(payload)
+    while frame := wire.take(buffer):
+        yield frame
+
+
+def opened(frames: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+    """With what comes together in place of what it came in."""
+    for kind, payload in frames:
+        yield from opened(split(payload)) if kind == wire.TOGETHER else [(kind, payload)]
 
 
 @pytest.fixture(scope="session")

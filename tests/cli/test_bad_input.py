@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.cli.conftest import PATIENCE_S, Place, frames_of
+from tests.cli.conftest import PATIENCE_S, Place, frames_of, opened
 from tests.cli.test_conformance import EVERY, STATUSES
 
 from logos.cli import wire
@@ -72,7 +72,7 @@ def ask(place: Place, *words: str, enough: bool = False) -> tuple[int, str, str]
     status, wrote = None, {wire.OUT: b"", wire.ERR: b""}
     with place.asked(*words, folder="notes") as daemon:
         daemon.settimeout(PATIENCE_S)
-        for kind, payload in frames_of(daemon):
+        for kind, payload in opened(frames_of(daemon)):
             if kind == wire.EXIT:
                 status = int(payload)
             elif kind == wire.TAKEN and enough:

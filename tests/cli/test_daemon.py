@@ -7,11 +7,10 @@ import stat
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import PATIENCE_S, Place, frames_of
+from tests.cli.conftest import PATIENCE_S, Place, frames_of, split
 
 from logos.cli import wire
 from logos.cli.client import socket_path, talk
@@ -126,22 +125,76 @@ def test_what_was_taken_is_not_done_again(place: Place) -> None:
 
 def test_an_event_and_how_to_go_on_after_it_come_together(place: Place) -> None:
     """Wherever a daemon dies, no event is shown twice and none is left out."""
-    place.data("up")
-    task = "Read launch.md. Who pays for the venue?"
-    with place.asked("run", "lib", task, "--workspace", "notes", "--json") as daemon:
-        frames = list(frames_of(daemon))
+    frames = answered(place, *RUN, "--json")
     events = [list(split(payload)) for kind, payload in frames if kind == wire.TOGETHER]
+    ending = events.pop()
     assert len(events) > 5
     for (_, shown), (_, resume) in events:
         assert wire.unpack(resume)[2:4] == ["--from", str(json.loads(shown)["seq"])]
-    rest = [kind for kind, _ in frames if kind != wire.TOGETHER]
-    assert rest == [wire.TAKEN, wire.OUT, wire.EXIT], "the result, and nothing else"
+    assert [kind for kind, _ in ending] == [wire.OUT, wire.EXIT], "the result, and its status"
+    assert [kind for kind, _ in frames if kind != wire.TOGETHER] == [wire.TAKEN]
 
 
-def split(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    while found := wire.first(data):
-        kind, payload, data = found
-        yield kind, payload
+RUN = ("run", "lib", "Read launch.md. Who pays for the venue?", "--workspace", "notes")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (*RUN, "--json"),
+        ("attach", "2", "--json"),
+        ("attach", "2", "--plain"),
+        ("wait", "2", "--json"),
+        ("show", "2", "--plain"),
+        ("show", "99", "--json"),
+    ],
+    ids=" ".join,
+)
+def test_the_next_daemon_shows_what_is_left(
+    place: Place, words: tuple[str, ...], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """After whichever frame the first one died; also after the last line, before the status."""
+    frames = answered(place, *words)
+    whole = seen(place, frames, words, capfd)
+    assert whole[0] in (0, 3)
+    assert whole[1] or whole[2]
+    for left in range(1, len(frames)):
+        again = seen(place, frames[:left], words, capfd)
+        assert again in (whole, (None, "", "")), f"after {left} of {len(frames)}"
+
+
+def answered(place: Place, *words: str) -> list[tuple[bytes, bytes]]:
+    place.data("up")
+    with place.asked(*words) as daemon:
+        return list(frames_of(daemon))
+
+
+def connected(place: Place) -> socket.socket:
+    place.data("up")
+    daemon = socket.socket(socket.AF_UNIX)
+    daemon.connect(socket_path(str(place.home)))
+    daemon.settimeout(PATIENCE_S)
+    return daemon
+
+
+def seen(
+    place: Place,
+    frames: list[tuple[bytes, bytes]],
+    words: tuple[str, ...],
+    capfd: pytest.CaptureFixture[str],
+) -> tuple[int | None, str, str]:
+    """The status, and what was shown, by a client whose daemon died after these frames; None where
+    nobody can say what became of it."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b"".join(wire.frame(*one) for one in frames))
+        theirs.shutdown(socket.SHUT_WR)
+        _, ended = talk(ours, list(words))
+    if isinstance(ended, list):
+        with connected(place) as daemon:
+            _, ended = talk(daemon, ended)
+    assert not isinstance(ended, list)
+    return (ended, *capfd.readouterr())
 
 
 def test_a_client_cut_off_anywhere_knows_how_to_go_on(capfd: pytest.CaptureFixture[str]) -> None:

@@ -170,17 +170,17 @@ def talk(connection: "_socket.socket", arguments: list[str]) -> tuple[bool, int 
     to go on, which for what was not taken is the same again; None when nobody can know."""
     taken, resume = False, None
     send(connection, request(arguments))
-    buffer = b""
+    buffer = bytearray()
     while data := receive(connection):
         buffer += data
-        while found := wire.first(buffer):
-            kind, payload, buffer = found
+        while frame := wire.take(buffer):
+            kind, payload = frame
             if kind == wire.EXIT:
                 return taken, int(payload)
             if kind == wire.TAKEN:
                 taken = True
             elif kind == wire.TOGETHER:
-                buffer = payload + buffer
+                buffer[:0] = payload
             elif kind == wire.RESUME:
                 resume = wire.unpack(payload)
             elif kind == wire.INPUT:

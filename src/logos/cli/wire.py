@@ -6,10 +6,10 @@ nothing: it may be sent to the next daemon.  A frame is one byte of kind, four b
 (big-endian), then so many bytes.  After `RESUME` a client that loses the daemon starts it again
 and sends these arguments instead: that is how a running command survives the death of its daemon.
 The payload of `TOGETHER` is frames, which come all or not at all: an event, and how to go on
-after it.
+after it; an answer, and the exit status.
 
 request(folder, words)    the whole first frame; what comes before the words is HEAD texts
-first(data)               the frame that a run of bytes begins with, and what follows it
+take(buffer)              the frame that a buffer begins with
 frame, pack, unpack       their parts
 """
 
@@ -26,12 +26,14 @@ def frame(kind: bytes, payload: bytes) -> bytes:
     return kind + len(payload).to_bytes(4, "big") + payload
 
 
-def first(data: bytes) -> tuple[bytes, bytes, bytes] | None:
-    """Kind, payload and what follows; nothing while it has not come whole."""
-    end = HEADER_BYTES + int.from_bytes(data[1:HEADER_BYTES], "big")
-    if len(data) < max(end, HEADER_BYTES):
+def take(buffer: bytearray) -> tuple[bytes, bytes] | None:
+    """Kind and payload of the frame it begins with, taken out of it; nothing while that is not whole."""
+    end = HEADER_BYTES + int.from_bytes(buffer[1:HEADER_BYTES], "big")
+    if len(buffer) < end:
         return None
-    return data[:1], data[HEADER_BYTES:end], data[end:]
+    kind, payload = bytes(buffer[:1]), bytes(buffer[HEADER_BYTES:end])
+    del buffer[:end]
+    return kind, payload
 
 
 def request(
