@@ -13,7 +13,7 @@ TURNS = 12
 
 def chat() -> list[Page]:
     """Each opens with something fresh; the garden is spoken of over and over only later."""
-    pages = []
+    pages: list[Page] = []
     for number in range(CONVERSATIONS):
         for turn in range(TURNS):
             mine = turn % 2 == 0
