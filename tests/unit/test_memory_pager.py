@@ -1,12 +1,28 @@
 """Pages in, and for a question the pages it needs."""
 
+from dataclasses import replace
+
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logos.abi.errors import Code, SysError
-from logos.kernel.memory import Ask, Kind, Page, Pager, Rules, estimate, load, page_of, parse
+from logos.abi.ids import Seq
+from logos.kernel.memory import (
+    Ask,
+    Kind,
+    Near,
+    Page,
+    Pager,
+    Rules,
+    Source,
+    estimate,
+    load,
+    page_of,
+    parse,
+)
 
 EXAMPLES = 30
 
@@ -198,6 +214,77 @@ def test_the_same_pages_give_the_same_fault(order: list[int], cut: int) -> None:
     assert apart.fault("What did Ann bake?", ask) == Pager.rebuild(pages).fault(
         "What did Ann bake?", ask
     )
+
+
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from([text for _, text in SAID]),
+        st.sampled_from([Kind.PEOPLE, Kind.CHAT, Kind.TOOL]),
+        st.sampled_from(["", "Ann", "Bob", "Carol"]),
+        st.one_of(st.none(), st.integers(10_000, 21_000)),
+        st.integers(0, 2),  # its conversation
+        st.integers(1, 3),  # its pieces
+    ),
+    min_size=1,
+    max_size=24,
+)
+
+
+def happened(events: list[tuple[str, Kind, str, int | None, int, int]]) -> list[Page]:
+    pages: list[Page] = []
+    for seq, (text, kind, who, day, group, pieces) in enumerate(events, 1):
+        for piece in range(pieces):
+            page = page_of(
+                len(pages) + 1,
+                f"{text} Part {piece}.",
+                kind=kind,
+                subject=who,
+                role="user" if group else "assistant",
+                time=None if day is None else day * DAY,
+                group=str(group),
+                turn=seq,
+                source=Source(seq=Seq(seq), start=piece),
+            )
+            pages.append(page)
+    return pages
+
+
+@settings(max_examples=EXAMPLES)
+@given(EVENTS, st.sampled_from(["What did Ann bake?", "Who plays cello in March?"]), st.data())
+def test_asked_as_it_was_it_answers_as_it_would_have(
+    events: list[tuple[str, Kind, str, int | None, int, int]],
+    question: str,
+    data: st.DataObject,
+) -> None:
+    pages = happened(events)
+    seq = data.draw(st.integers(0, len(events)))
+    early = [page for page in pages if page.source.seq <= seq]
+    now, then = Pager.rebuild(pages), Pager.rebuild(early)
+    known = st.sets(st.sampled_from(pages).map(lambda page: page.id), max_size=3)
+    gone, closed = data.draw(known), data.draw(known)
+    for pager, held in ((now, pages), (then, early)):
+        pager.forget(gone)
+        for page in held:
+            if page.id in closed - gone:
+                pager.supersede(page.id, 20_000 * DAY)
+    keys = np.array([page.source.seq << 32 | page.source.start for page in pages], dtype=np.int64)
+    near = Near(keys, np.cos(np.arange(len(keys), dtype=np.float32)))
+    for ask in (Ask(gate=False, mass=2.0, budget=4096), OPEN, Ask()):
+        for vectors in (None, near):
+            then_near = None if vectors is None else vectors.upto(seq)
+            found = now.fault(question, replace(ask, upto=Seq(seq)), vectors)
+            assert found == then.fault(question, ask, then_near)
+
+
+def test_a_question_among_many_pages_does_not_stand_in_its_own_way() -> None:
+    """More pages than are scored in full; the question itself is the last."""
+    question = "What did Ann bake?"
+    said = [msgspec.structs.replace(page, source=Source(seq=Seq(page.id))) for page in talk(300)]
+    asked = page_of(len(said) + 1, question, role="user", source=Source(seq=Seq(len(said) + 1)))
+    then, now = Pager.rebuild(said), Pager.rebuild([*said, asked])
+    found = now.fault(question, replace(OPEN, upto=Seq(len(said))))
+    assert found == then.fault(question, OPEN)
+    assert now.fault(question, OPEN).why[0].page == asked.id
 
 
 def test_an_empty_memory_has_nothing() -> None:

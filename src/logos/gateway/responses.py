@@ -34,8 +34,9 @@ from logos.gateway.dialect import (
     typed,
     whole,
 )
-from logos.gateway.faults import openai_error
-from logos.gateway.items import ResponsesVoice, response
+from logos.gateway.events import ResponsesVoice
+from logos.gateway.faults import openai_error, openai_status
+from logos.gateway.items import response
 from logos.gateway.prefix import Said
 from logos.gateway.shapes import No, Piece
 from logos.gateway.translate import chat_extra, json_schema
@@ -73,7 +74,7 @@ FREE = msgspec.Raw(
 """The arguments of a tool that takes any text."""
 
 
-class _Item(msgspec.Struct):
+class Item(msgspec.Struct):
     type: str = "message"
     role: Literal["system", "developer", "user", "assistant", "tool", "function"] = "user"
     content: str | list[Piece] | None = None
@@ -122,7 +123,7 @@ class ResponsesRequest(msgspec.Struct):
     """What is looked at."""
 
     model: str
-    input: str | list[_Item] | None = None
+    input: str | list[Item] | None = None
     instructions: str | None = None
     stream: bool | None = None
     tools: list[_Tool] | None = None
@@ -134,10 +135,6 @@ class ResponsesRequest(msgspec.Struct):
     previous_response_id: str | None = None
     conversation: str | _Conversation | None = None
     background: No | None = None
-
-
-class ConversationRequest(msgspec.Struct):
-    items: list[_Item] | None = None
 
 
 REFUSED = {
@@ -193,11 +190,14 @@ class Responses:
     def error(self, error: SysError, request: str) -> bytes:
         return openai_error(error, request)
 
+    def status(self, error: SysError) -> int:
+        return openai_status(error)
+
     def answer_id(self, pid: int, seq: int) -> str:
         return f"resp_{pid}_{seq}"
 
 
-def messages_of(said: str | list[_Item] | None) -> list[Message]:
+def messages_of(said: str | list[Item] | None) -> list[Message]:
     """The messages of an `input`."""
     if isinstance(said, str):
         return [Message(role=Role.USER, content=(Text(text=said),))]
@@ -213,7 +213,7 @@ def messages_of(said: str | list[_Item] | None) -> list[Message]:
     return found
 
 
-def _message(item: _Item) -> Message | None:
+def _message(item: Item) -> Message | None:
     content: tuple[AnyPart, ...]
     said, output = parts(item.content), parts(item.output)  # refused where they are none
     match item.type:

@@ -119,7 +119,7 @@ class Exchange:
                 return thought
             case Interrupted(lost=False) as broken:
                 self.over = True
-                raise SysError(broken.code, broken.message)
+                raise SysError(broken.code, broken.message, retry_after_s=broken.again_s)
             case Exited() as exited:
                 self.over = True
                 raise SysError(exited.code or Code.STATE, exited.answer)
@@ -209,10 +209,15 @@ class Turns:
         if not talk.once:
             self.talks.stands(talk, head)
 
-    async def open(self, client: Client, seed: bytes, messages: Sequence[Message]) -> None:
-        pid = await self._started(client, seed, Turn(tuple(messages)), lambda _: None)
+    async def open(self, client: Client, seed: bytes, turn: Turn) -> Pid:
+        pid = await self._started(client, seed, turn, lambda _: None)
         talk = Talk(pid, owner=client.name, seed=seed)
-        self.talks.stands(talk, chain(seed, messages)[-1])
+        self.talks.stands(talk, chain(seed, turn.messages)[-1])
+        return pid
+
+    def heard(self, talk: Talk, messages: Sequence[Message]) -> None:
+        """It was told these."""
+        self.talks.stands(talk, chain(talk.head, messages)[-1])
 
     async def _remember(self, client: Client, wanted: Wanted) -> None:
         """After a restart a client that comes back is found in the journals, once."""
@@ -248,7 +253,7 @@ class Turns:
                 line.close()  # it has ended: what it was told before goes to another
                 self.talks.drop(talk)
                 if wanted.named:
-                    before = [said async for _, said in self.past.items(client.name, talk.pid)]
+                    before = [said for _, said in await self.past.said(client.name, talk.pid)]
             else:
                 talk.options = digest
                 return talk
@@ -306,7 +311,7 @@ def deltas(thought: Thought) -> list[AnyDelta]:
     for part in thought.message.content:
         match part:
             case Text(text=text):
-                found.append(TextDelta(text=text))
+                found.append(TextDelta(text=text, refusal=part.refusal))
             case ToolCall():
                 found.append(
                     CallDelta(index=calls, id=part.id, name=part.name, arguments=part.arguments)

@@ -4,6 +4,7 @@
     key(seq, start)      where a page stands, as one number
     closeness(near, ...) how far each row stands out -> deviations, 0 where nothing is known
     nearest(close)       the rows that are candidates for that alone
+    Near.upto(seq)       without the pages of later events
 
 What a cosine means differs from model to model, and from space to space.  So a page counts by how
 far it stands out among the others: in deviations from the median, by the median deviation, which a
@@ -41,6 +42,10 @@ class Near:
 
     keys: Ints
     cosines: Floats
+
+    def upto(self, seq: int) -> "Near":
+        size = int(self.keys.searchsorted((seq + 1) << 32))
+        return Near(self.keys[:size], self.cosines[:size])
 
 
 def key(seq: Ints, start: Ints) -> Ints:

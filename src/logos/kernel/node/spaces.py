@@ -15,8 +15,7 @@ found, the question is asked once more.  What does not fit into `most` bytes lea
 longest ago first.
 
 Invariant: an answer depends on the journal alone, not on what was in memory or on disk; with an
-embedding model, also on which pages have their vectors by now, and with `Ask.upto` on whether what
-came after it has been taken in.
+embedding model, also on which pages have their vectors by now.
 """
 
 import dataclasses
@@ -108,17 +107,16 @@ class Spaces:
             self.expect(pid)  # while the question waits for its vector
         near, vectors = await self.near(pid, question)
         async with self._lock(pid):
-            upto = journal.FOREVER if ask.upto is None else ask.upto
-            recall = await self._at_hand(pid, upto)
+            recall = await self._at_hand(pid)
             while True:
                 found = await _aside(lambda: recall.fault(question, ask, near), len(recall))
                 seqs = sorted({page.source.seq for page in found.pages})
                 rows, later = await journal.read_some_and_tail(
                     self._store, pid, seqs, recall.seq, BATCH
                 )
-                changed = await _taken(recall, [row for row in later if row.seq <= upto])
-                if len(later) == BATCH and recall.seq < upto:
-                    await self._caught_up(pid, recall, upto)
+                changed = await _taken(recall, later)
+                if len(later) == BATCH:
+                    await self._caught_up(pid, recall)
                 elif not changed:
                     break
             self._keep(pid, recall)
@@ -235,22 +233,21 @@ class Spaces:
         """With everything its journal says."""
         return await self._caught_up(pid, await self._at_hand(pid))
 
-    async def _at_hand(self, pid: Pid, upto: Seq = journal.FOREVER) -> Recall:
+    async def _at_hand(self, pid: Pid) -> Recall:
         """With most of what its journal says."""
         recall = self._held.get(pid) or self._leaving.pop(pid, None) or await self._load(pid)
         if not recall.seq:
-            return await self._caught_up(pid, recall, upto)
+            return await self._caught_up(pid, recall)
         told = [row for row in self._told.pop(pid, ()) if row.seq > recall.seq]
         if told and told[0].seq == recall.seq + 1:
-            self._told[pid] = [row for row in told if row.seq > upto]
-            await _taken(recall, [row for row in told if row.seq <= upto])
+            await _taken(recall, told)
         return recall
 
-    async def _caught_up(self, pid: Pid, recall: Recall, upto: Seq = journal.FOREVER) -> Recall:
+    async def _caught_up(self, pid: Pid, recall: Recall) -> Recall:
         while True:
             rows = await journal.tail(self._store, pid, recall.seq, BATCH)
-            await _taken(recall, [row for row in rows if row.seq <= upto])
-            if len(rows) < BATCH or recall.seq >= upto:
+            await _taken(recall, rows)
+            if len(rows) < BATCH:
                 return recall
 
     async def _load(self, pid: Pid) -> Recall:
