@@ -29,11 +29,10 @@ async def test_an_mcp_client_runs_an_agent(place: Place) -> None:
 
 
 def test_what_was_asked_before_the_end_of_input_is_answered(place: Place) -> None:
+    calls = [{"name": "wait", "arguments": {"pid": 2}}, {"name": "ps", "arguments": {"all": True}}]
     asked = [
-        {"jsonrpc": "2.0", "id": n, "method": "tools/call", "params": {"name": name, **given}}
-        for n, (name, given) in enumerate(
-            [("wait", {"arguments": {"pid": 2}}), ("ps", {"arguments": {"all": True}})]
-        )
+        {"jsonrpc": "2.0", "id": n, "method": "tools/call", "params": call}
+        for n, call in enumerate(calls)
     ]
     done = subprocess.run(
         [LOGOS, "mcp"],
