@@ -10,7 +10,8 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import PATIENCE_S, Place, frames_of, split
+from tests.cli.conftest import Place, frames_of, split
+from tests.conftest import PATIENCE_S
 
 from logos.cli import wire
 from logos.cli.client import socket_path, talk
