@@ -88,6 +88,8 @@ def ask(place: Place, *words: str, enough: bool = False) -> tuple[int, str, str]
                 kind, payload, buffer = buffer[:1], buffer[wire.HEADER_BYTES : end], buffer[end:]
                 if kind == wire.EXIT:
                     status = int(payload)
+                elif kind == wire.TOGETHER:
+                    buffer = payload + buffer
                 elif kind == wire.TAKEN and enough:
                     daemon.sendall(wire.frame(wire.INTERRUPT, b""))
                 elif kind == wire.INPUT:

@@ -126,26 +126,85 @@ def test_what_was_taken_is_not_done_again(place: Place) -> None:
 
 def test_an_event_and_how_to_go_on_after_it_come_together(place: Place) -> None:
     """Wherever a daemon dies, no event is shown twice and none is left out."""
-    with socket.socket(socket.AF_UNIX) as daemon:
-        place.data("up")
-        daemon.connect(socket_path(str(place.home)))
-        words = ["run", "lib", "Read launch.md. Who pays for the venue?", "--workspace", "notes"]
-        request = [str(place.folder), "0", "", "", *words, "--json"]
-        daemon.sendall(wire.frame(wire.REQUEST, wire.pack(request)))
-        frames = list(frames_of(daemon))
+    frames = answered(place, *RUN, "--json")
     events = [list(split(payload)) for kind, payload in frames if kind == wire.TOGETHER]
+    ending = events.pop()
     assert len(events) > 5
     for (_, shown), (_, resume) in events:
         assert wire.unpack(resume)[2:4] == ["--from", str(json.loads(shown)["seq"])]
-    rest = [kind for kind, _ in frames if kind != wire.TOGETHER]
-    assert rest == [wire.TAKEN, wire.OUT, wire.EXIT], "the result, and nothing else"
+    assert [kind for kind, _ in ending] == [wire.OUT, wire.EXIT], "the result, and its status"
+    assert [kind for kind, _ in frames if kind != wire.TOGETHER] == [wire.TAKEN]
+
+
+RUN = ("run", "lib", "Read launch.md. Who pays for the venue?", "--workspace", "notes")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (*RUN, "--json"),
+        ("attach", "2", "--json"),
+        ("attach", "2", "--plain"),
+        ("wait", "2", "--json"),
+        ("show", "2", "--plain"),
+        ("show", "99", "--json"),
+    ],
+    ids=" ".join,
+)
+def test_the_next_daemon_shows_what_is_left(
+    place: Place, words: tuple[str, ...], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """After whichever frame the first one died; also after the last line, before the status."""
+    frames = answered(place, *words)
+    whole = seen(place, frames, words, capfd)
+    assert whole[0] in (0, 3)
+    assert whole[1] or whole[2]
+    for left in range(1, len(frames)):
+        again = seen(place, frames[:left], words, capfd)
+        assert again in (whole, (None, "", "")), f"after {left} of {len(frames)}"
+
+
+def answered(place: Place, *words: str) -> list[tuple[bytes, bytes]]:
+    with connected(place) as daemon:
+        request = [str(place.folder), "0", "", "", *words]
+        daemon.sendall(wire.frame(wire.REQUEST, wire.pack(request)))
+        return list(frames_of(daemon))
+
+
+def connected(place: Place) -> socket.socket:
+    place.data("up")
+    daemon = socket.socket(socket.AF_UNIX)
+    daemon.connect(socket_path(str(place.home)))
+    daemon.settimeout(PATIENCE_S)
+    return daemon
+
+
+def seen(
+    place: Place,
+    frames: list[tuple[bytes, bytes]],
+    words: tuple[str, ...],
+    capfd: pytest.CaptureFixture[str],
+) -> tuple[int | None, str, str]:
+    """The status, and what was shown, by a client whose daemon died after these frames; None where
+    nobody can say what became of it."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b"".join(wire.frame(*one) for one in frames))
+        theirs.shutdown(socket.SHUT_WR)
+        _, ended = talk(ours, list(words))
+    if isinstance(ended, list):
+        with connected(place) as daemon:
+            _, ended = talk(daemon, ended)
+    assert not isinstance(ended, list)
+    return (ended, *capfd.readouterr())
 
 
 def frames_of(daemon: socket.socket) -> Iterator[tuple[bytes, bytes]]:
     with daemon.makefile("rb") as reader:
         while head := reader.read(wire.HEADER_BYTES):
-            yield head[:1], reader.read(int.from_bytes(head[1:], "big"))
-            if head[:1] == wire.EXIT:
+            payload = reader.read(int.from_bytes(head[1:], "big"))
+            yield head[:1], payload
+            if head[:1] == wire.TOGETHER and wire.EXIT in dict(split(payload)):
                 return
 
 

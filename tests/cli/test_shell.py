@@ -1,5 +1,6 @@
 """`logos sh` as a person has it: on a terminal."""
 
+import json
 import os
 import pty
 import re
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.cli.conftest import LOGOS, Place
@@ -127,6 +129,43 @@ def test_ctrl_c_gives_up_what_it_is_at(terminal: Terminal, place: Place) -> None
     assert not [
         one for one in place.data("ps") if one["agent"] == "shell" and one["status"] == "thinking"
     ]
+
+
+ANSWERS = """
+import json, os, signal, sys
+EVENTS = 200
+if sys.argv[1] == "attach":
+    for seq in range(1, EVENTS + 1):
+        kind = {1: "idled", 2: "received", EVENTS: "idled"}.get(seq, "warned")
+        print(json.dumps({"type": kind, "pid": 7, "seq": seq}), flush=True)
+        os.kill(os.getppid(), signal.SIGINT)
+    signal.pause()
+print(json.dumps({"data": {"pid": 7}}))
+"""
+"""Commands of which one shows many events, and whose person presses Ctrl-C after each."""
+
+
+def test_no_event_is_lost_to_ctrl_c(tmp_path: Path) -> None:
+    """Wherever it comes; and what it waited for before it was told is not the end of its answer."""
+    (tmp_path / "answers.py").write_text(ANSWERS)
+    begin = (
+        "import sys; from logos.cli import shell;"
+        "shell.CLIENT = (sys.executable, 'answers.py'); sys.exit(shell.main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", begin, "--json"],
+        cwd=tmp_path,
+        env=os.environ | {"LOGOS_HOME": str(tmp_path / "home")},
+        input="hello\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+    assert done.returncode == 0, done.stderr
+    shown = [json.loads(line) for line in done.stdout.splitlines()]
+    seqs = [one["seq"] for one in shown if "seq" in one]
+    assert seqs == [1, *range(3, 201)]
 
 
 def test_lines_in_a_pipe(place: Place) -> None:

@@ -228,4 +228,4 @@ def test_events_nobody_has_invented_yet_are_skipped() -> None:
         '{"type":"message_delta","delta":{"stop_reason":"pause_turn"},"usage":{"output_tokens":1}}',
     )
     assert message.text == "hi"
-    assert reason is Finish.STOP
+    assert reason is Finish.PAUSED

@@ -5,25 +5,27 @@
     REST, RPC                        what can be asked for, over HTTP+JSON and as JSON-RPC
 
 /a2a/AGENT/.well-known/agent-card.json, /a2a/AGENT/message:send and so on; JSON-RPC at /a2a/AGENT itself.  A
-client that hangs up leaves its task running: it asks again with the task's id.
+client that hangs up leaves its task running: it subscribes to it again, and hears how it stands and what
+comes.
 
 Invariant: a failure is the protocol's own error, with the reason a client can tell apart.
 """
 
+import logging
 import re
 from collections.abc import (
     AsyncGenerator,
-    AsyncIterator,
     Awaitable,
     Callable,
     Mapping,
     MutableMapping,
     Sequence,
 )
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import parse_qsl
 
+import anyio
 import msgspec
 
 from logos.a2a.operations import OPERATIONS, STREAMS, Asked, Operations
@@ -36,6 +38,8 @@ from logos.boot import Machine
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+log = logging.getLogger("logos.a2a")
 
 LONGEST = 4 << 20
 
@@ -106,7 +110,7 @@ class App:
             by = By(f"a2a {principal.name}", principal.limits, principal.accounts)
             asked = Asked(agent, by, url, {})
             if scope["method"] == "POST" and rest == "/":
-                await self._rpc(asked, await _read(receive), send)
+                await self._rpc(asked, await _read(receive), (receive, send))
             else:
                 await self._rest(scope, asked, (rest, receive), send)
         except SysError as error:
@@ -124,12 +128,14 @@ class App:
         given = query | _object(await _read(receive)) | named
         asked = Asked(asked.agent, asked.by, asked.url, given)
         if name in STREAMS:
-            await _stream(send, await self._operations.stream(name, asked), lambda news: news)
+            updates = await self._operations.stream(name, asked)
+            await _stream((receive, send), updates, lambda news: news)
         else:
             await _reply(send, 200, await self._operations.do(name, asked))
 
-    async def _rpc(self, asked: Asked, body: bytes, send: Send) -> None:
+    async def _rpc(self, asked: Asked, body: bytes, ends: tuple[Receive, Send]) -> None:
         id_: Any = None
+        send = ends[1]
         try:
             request = _object(body)
             id_, name, given = request.get("id"), request.get("method"), request.get("params") or {}
@@ -139,7 +145,7 @@ class App:
             asked = Asked(asked.agent, asked.by, asked.url, given)
             if name in STREAMS:
                 updates = await self._operations.stream(name, asked)
-                await _stream(send, updates, lambda news: _result(id_, news))
+                await _stream(ends, updates, lambda news: _result(id_, news))
             else:
                 await _reply(send, 200, _result(id_, await self._operations.do(name, asked)))
         except SysError as error:
@@ -200,14 +206,28 @@ def _object(data: bytes) -> Json:
 
 
 async def _stream(
-    send: Send, updates: AsyncIterator[Json], wrapped: Callable[[Json], Json]
+    ends: tuple[Receive, Send], updates: AsyncGenerator[Json], wrapped: Callable[[Json], Json]
 ) -> None:
+    """For as long as somebody listens."""
+    receive, send = ends
     headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache")]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    async for update in updates:
-        body = b"data: " + msgspec.json.encode(wrapped(update)) + b"\n\n"
-        await send({"type": "http.response.body", "body": body, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
+    async with anyio.create_task_group() as tasks, aclosing(updates):
+        tasks.start_soon(_until_left, receive, tasks.cancel_scope)
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        try:
+            async for update in updates:
+                body = b"data: " + msgspec.json.encode(wrapped(update)) + b"\n\n"
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+        except SysError as error:  # too late to say so: the client subscribes again
+            log.warning("a stream of news ends early: %s", error)
+        await send({"type": "http.response.body", "body": b""})
+        tasks.cancel_scope.cancel()
+
+
+async def _until_left(receive: Receive, scope: anyio.CancelScope) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()
 
 
 async def _reply(send: Send, status: int, content: Json) -> None:

@@ -7,7 +7,7 @@
 Both bindings are tables over these; nothing can be asked for by one that is not here.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -75,7 +75,7 @@ class Operations:
             case _:
                 raise SysError(Code.NOT_FOUND, f"there is no operation {name!r}")
 
-    async def stream(self, name: str, asked: Asked) -> AsyncIterator[Json]:
+    async def stream(self, name: str, asked: Asked) -> AsyncGenerator[Json]:
         """Raise SysError before the first, or never."""
         if name == "SendStreamingMessage":
             task = str(await self._begun(asked))
@@ -95,7 +95,7 @@ class Operations:
         pid, by = await self._begun(asked), asked.by.name
         if not _settings(asked.given).get("returnImmediately"):
             with anyio.move_on_after(SEND_S):
-                async with aclosing(self._tasks.follow(pid, by)) as updates:  # type: ignore[type-var]
+                async with aclosing(self._tasks.follow(pid, by)) as updates:
                     async for update in updates:
                         state = update.get("statusUpdate", {}).get("status", {}).get("state")
                         if state in ENDED:

@@ -14,7 +14,7 @@ A task outlives the node that began it: everything about it is in the journal.
 Invariant: a task that somebody else began does not exist for who asks.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -39,6 +39,7 @@ WORKING, COMPLETED, FAILED, CANCELED, ASKS = (
     "TASK_STATE_CANCELED",
     "TASK_STATE_INPUT_REQUIRED",
 )
+ASKED = "it waits for a person's answer"
 ENDED = frozenset({COMPLETED, FAILED, CANCELED})
 
 
@@ -90,7 +91,7 @@ class Tasks:
 
     async def get(self, id_: str, by: str) -> Json:
         pid, begun = await self._mine(id_, by)
-        return await self._shown(pid, begun)
+        return await self._now(pid, begun)
 
     async def all(self, agent: str, by: str) -> list[Json]:
         rows = await self._kernel.records.list(everyone=True)
@@ -99,23 +100,24 @@ class Tasks:
             if row.agent == agent and len(found) < MOST:
                 begun = await self._begun(row.pid)
                 if begun.by == by:
-                    found.append(await self._shown(row.pid, begun))
+                    found.append(await self._now(row.pid, begun))
         return found
 
     async def cancel(self, id_: str, by: str) -> Json:
         pid, begun = await self._mine(id_, by)
         await self._kernel.signal(pid, Signal.KILL, f"by {by}")
         await self._kernel.records.wait(pid)
-        return await self._shown(pid, begun)
+        return await self._now(pid, begun)
 
-    async def follow(self, id_: str, by: str) -> AsyncIterator[Json]:
-        """The task, then what changes, then its answer and its end."""
+    async def follow(self, id_: str, by: str) -> AsyncGenerator[Json]:
+        """The task, then what changes from then on, then its answer and its end."""
         pid, begun = await self._mine(id_, by)
-        task = await self._shown(pid, begun)
+        process = await self._kernel.records.process(pid)
+        task = await self._shown(process, pid, begun)
         yield {"task": task}
         if task["status"]["state"] in ENDED:
             return
-        async for _, news in self.news(pid, Seq(0)):
+        async for _, news in self.news(pid, process.seq):
             yield news
 
     async def news(self, pid: Pid, after: Seq) -> AsyncIterator[tuple[Seq, Json]]:
@@ -124,13 +126,13 @@ class Tasks:
         async for told in self._kernel.records.follow(pid, after):
             seq, at = told.row.seq, told.row.at
             if isinstance(told.event, Held):
-                status = _status(ASKS, at, "it waits for a person's answer")
+                status = _status(ASKS, at, ASKED)
                 yield seq, {"statusUpdate": who | {"status": status}}
             elif isinstance(told.event, Thought) and told.event.message.text:
                 status = _status(WORKING, at, told.event.message.text)
                 yield seq, {"statusUpdate": who | {"status": status}}
             elif isinstance(told.event, Exited):
-                task = await self._shown(pid, await self._begun(pid))
+                task = await self._now(pid, await self._begun(pid))
                 for artifact in task.get("artifacts", ()):
                     update = who | {"artifact": artifact, "lastChunk": True}
                     yield Seq(seq - 1), {"artifactUpdate": update}
@@ -154,12 +156,16 @@ class Tasks:
             return told.event
         raise SysError(Code.NOT_FOUND, f"there is no task {pid}")
 
-    async def _shown(self, pid: Pid, begun: Spawned) -> Json:
-        process = await self._kernel.records.process(pid)
+    async def _now(self, pid: Pid, begun: Spawned) -> Json:
+        return await self._shown(await self._kernel.records.process(pid), pid, begun)
+
+    async def _shown(self, process: Process, pid: Pid, begun: Spawned) -> Json:
         asked = _message(begun.task, "ROLE_USER", f"{pid}-task")
         task: Json = {"id": str(pid), "contextId": str(pid), "history": [asked]}
         if process.status is not Status.EXITED:
-            return task | {"status": _status(_state(process), self._kernel.now())}
+            state, at = _state(process), self._kernel.now()
+            said = ASKED if state == ASKS else process.answer
+            return task | {"status": _status(state, at, said)}
         ended = await self._kernel.records.wait(pid)
         state = COMPLETED if ended.status == 0 else FAILED
         if ended.status >= _KILLED:

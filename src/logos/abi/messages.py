@@ -31,8 +31,11 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, tag_field="part", tag=str.
     """Base of all parts of a message."""
 
 
-class Text(Part, frozen=True, kw_only=True):
+class Text(Part, frozen=True, kw_only=True, omit_defaults=True):
+    """`refusal`: the model says so that it will not answer."""
+
     text: str
+    refusal: bool = False
 
 
 class Image(Part, frozen=True, kw_only=True):
@@ -130,13 +133,15 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Tokens of one thought.  `cached` is the part of `input` read from a prefix cache and
-    `written` the part written to one.  `cost` is in nano-dollars (1e-9 USD)."""
+    `written` the part written to one; `reasoning` is the part of `output` that a model said to
+    itself.  `cost` is in nano-dollars (1e-9 USD)."""
 
     input: int = 0
     output: int = 0
     cached: int = 0
     written: int = 0
     cost: int = 0
+    reasoning: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -145,6 +150,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             cached=self.cached + other.cached,
             written=self.written + other.written,
             cost=self.cost + other.cost,
+            reasoning=self.reasoning + other.reasoning,
         )
 
     @property
@@ -157,6 +163,14 @@ class Delta(msgspec.Struct, frozen=True, kw_only=True, tag_field="delta", tag=st
 
 
 class TextDelta(Delta, frozen=True, kw_only=True):
+    text: str
+    refusal: bool = False
+
+
+class ReasonDelta(Delta, frozen=True, kw_only=True):
+    """What a model says to itself on its way to an answer: heard, and not kept.  What its provider
+    wants back of it comes as an Opaque, too."""
+
     text: str
 
 
@@ -177,34 +191,40 @@ class OpaqueDelta(Delta, frozen=True, kw_only=True):
 
 
 class Finish(StrEnum):
-    """Why a thought ended."""
+    """Why a thought ended.  `paused`: its provider goes on when it is given back."""
 
     STOP = "stop"
     CALLS = "calls"
     LENGTH = "length"
     REFUSED = "refused"
+    PAUSED = "paused"
 
 
 class Finished(Delta, frozen=True, kw_only=True):
-    """The last delta of a thought that arrived whole.  A stream without it is broken."""
+    """The last delta of a thought that arrived whole.  A stream without it is broken.  `stop` is the
+    sequence that ended it, where the provider says which."""
 
     reason: Finish
     usage: Usage
+    stop: str = ""
 
 
-AnyDelta = TextDelta | CallDelta | OpaqueDelta | Finished
+AnyDelta = TextDelta | ReasonDelta | CallDelta | OpaqueDelta | Finished
 
 
 def gather(deltas: Iterable[AnyDelta]) -> tuple[Message, Finished | None]:
     """The assistant message the deltas spell, and how it ended (None: it did not)."""
     parts: list[AnyPart] = []
     text: list[str] = []
+    refusal: list[str] = []
     calls: dict[int, list[str]] = {}
     finished: Finished | None = None
     for delta in deltas:
         match delta:
             case TextDelta():
-                text.append(delta.text)
+                (refusal if delta.refusal else text).append(delta.text)
+            case ReasonDelta():
+                pass
             case CallDelta():
                 piece = calls.setdefault(delta.index, ["", "", ""])
                 piece[0] = piece[0] or delta.id
@@ -216,6 +236,8 @@ def gather(deltas: Iterable[AnyDelta]) -> tuple[Message, Finished | None]:
                 finished = delta
     if joined := "".join(text):
         parts.append(Text(text=joined))
+    if joined := "".join(refusal):
+        parts.append(Text(text=joined, refusal=True))
     parts += (
         ToolCall(id=CallId(id_ or f"call_{index}"), name=name, arguments=arguments)
         for index, (id_, name, arguments) in sorted(calls.items())

@@ -170,20 +170,21 @@ def talk(connection: "_socket.socket", arguments: list[str]) -> tuple[bool, int 
     to go on, which for what was not taken is the same again; None when nobody can know."""
     taken, resume = False, None
     send(connection, wire.REQUEST, wire.pack(request(arguments)))
-    buffer = b""
+    buffer = bytearray()
     while data := receive(connection):
         buffer += data
         while len(buffer) >= wire.HEADER_BYTES:
             end = wire.HEADER_BYTES + int.from_bytes(buffer[1 : wire.HEADER_BYTES], "big")
             if len(buffer) < end:
                 break
-            kind, payload, buffer = buffer[:1], buffer[wire.HEADER_BYTES : end], buffer[end:]
+            kind, payload = bytes(buffer[:1]), bytes(buffer[wire.HEADER_BYTES : end])
+            del buffer[:end]
             if kind == wire.EXIT:
                 return taken, int(payload)
             if kind == wire.TAKEN:
                 taken = True
             elif kind == wire.TOGETHER:
-                buffer = payload + buffer
+                buffer[:0] = payload
             elif kind == wire.RESUME:
                 resume = wire.unpack(payload)
             elif kind == wire.INPUT:

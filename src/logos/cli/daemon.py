@@ -173,6 +173,7 @@ class _Connection:
         self.gateway = ""
         self._outgoing, self._queue = anyio.create_memory_object_stream[bytes](float("inf"))
         self._send: Callable[[bytes], None] = self._outgoing.send_nowait
+        self._ending: list[bytes] = []
         self._input: bytes | None = None
         self._input_came = anyio.Event()
         self._interrupted = anyio.Event()
@@ -191,7 +192,9 @@ class _Connection:
             tasks.start_soon(self._write_out)
             tasks.start_soon(self._listen, tasks.cancel_scope)
             status = await self._run(request, by)
+            self._last()
             self._put(wire.EXIT, str(status).encode())
+            self._outgoing.send_nowait(wire.frame(wire.TOGETHER, b"".join(self._ending)))
             self._outgoing.close()
             await self._drained.wait()
             with anyio.move_on_after(GOODBYE_S):
@@ -210,6 +213,7 @@ class _Connection:
                 json=not terminal or "--json" in own_words(words),
                 colour=terminal and not plain,
                 width=(int(columns) or COLUMNS) if terminal else 0,
+                last=self._last,
             ),
             cwd=Path(cwd),
             machine=self._machine,
@@ -244,6 +248,10 @@ class _Connection:
             self._send = send
             send(wire.frame(wire.TOGETHER, b"".join(frames)))
 
+    def _last(self) -> None:
+        """What is sent from now on reaches the client with the exit status, or not at all."""
+        self._send = self._ending.append
+
     async def _write_out(self) -> None:
         async with self._queue:
             async for data in self._queue:
@@ -267,7 +275,7 @@ class _Connection:
                 scope.cancel()
 
     async def _read_input(self) -> bytes:
-        self._put(wire.INPUT, b"")
+        self._outgoing.send_nowait(wire.frame(wire.INPUT, b""))
         await self._input_came.wait()
         assert self._input is not None
         return self._input

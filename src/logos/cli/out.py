@@ -5,6 +5,7 @@
     Out.item(value, text)    one line of a stream: NDJSON, or text
     Out.note(text)           to standard error, for people
     Out.error(error)         code, message, hint; returns the exit status
+    Out.last()               what is shown from now on belongs to the exit status
 
 JSON is what a pipe gets unless it asks for `--plain`; colour only a terminal gets.
 
@@ -56,12 +57,20 @@ def harmless(text: str) -> str:
 
 
 class Out:
-    """`write` takes a file descriptor (1 or 2) and bytes.  `width` is 0 when it is no terminal."""
+    """`write` takes a file descriptor (1 or 2) and bytes.  `width` is 0 when it is no terminal.
+    `last`: what is shown from now on reaches the client with the exit status, or not at all."""
 
     def __init__(
-        self, write: Callable[[int, bytes], None], *, json: bool, colour: bool, width: int = 0
+        self,
+        write: Callable[[int, bytes], None],
+        *,
+        json: bool,
+        colour: bool,
+        width: int = 0,
+        last: Callable[[], None] = lambda: None,
     ) -> None:
         self._write = write
+        self.last = last
         self.json = json
         self.colour = colour
         self.width = width or COLUMNS
@@ -71,6 +80,7 @@ class Out:
         return f"\x1b[{STYLES[name]}m{text}\x1b[0m" if self.colour and name in STYLES else text
 
     def data(self, value: Any, text: str) -> None:
+        self.last()
         if self.json:
             self._line({"v": VERSION, "ok": True, "data": value})
         else:
@@ -104,6 +114,7 @@ class Out:
         self._write(2, f"\r{line}\x1b[K{end}".encode())
 
     def error(self, error: SysError) -> int:
+        self.last()
         status = error.meaning.exit_status
         if self.json:
             self._line({"v": VERSION, "ok": False, "error": error_data(error)})
@@ -117,6 +128,7 @@ class Out:
         if self.json:
             self.data(data, "")
             return
+        self.last()
         if not rows and self._terminal:
             self.note("nothing there")
             return

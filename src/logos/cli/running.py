@@ -123,6 +123,7 @@ async def _run(command: Command, words: list[str], arguments: Namespace, asked: 
     out.json = arguments.json or (out.json and not arguments.plain)
     if command.effect == "read" and not command.stream:
         asked.resume([*words, "--json" if out.json else "--plain"])
+        out.last()
     if getattr(arguments, "dry_run", False) and DRY_RUN not in command.arguments:
         said = plan(command.schema(), vars(arguments))
         out.data(said, f"would do: {command.summary}; nothing but the arguments was looked at")

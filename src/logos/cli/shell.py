@@ -9,11 +9,12 @@ agent ends.  Everything is done by commands: this has no way in of its own.
 
 import json
 import os
+import select
 import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -32,20 +33,63 @@ AGENT = Path(__file__).with_name("agents") / "shell.md"
 CLIENT = (sys.executable, "-m", "logos.cli.client")
 PROMPT = "logos> "
 REMEMBERED = 1000
+CHUNK = 1 << 16
+TOLD = ("spawned", "received")
+"""Events by which it has what was typed."""
+
 HELP = """Say what is to be done.  !COMMAND runs a command of logos: !ps, !journal 2.
 Ctrl-C gives up what the agent is at, Ctrl-D leaves.
 """
 
 
+class Keys:
+    """Ctrl-C: it gives up the line that is being typed, else it is `enough` until somebody looks.  It
+    comes between two steps, never in the middle of one."""
+
+    def __init__(self) -> None:
+        self.enough = False
+        self._typing = False
+        self._rung, bell = os.pipe()
+        for fd in (self._rung, bell):
+            os.set_blocking(fd, False)
+        signal.set_wakeup_fd(bell, warn_on_full_buffer=False)
+        signal.signal(signal.SIGINT, self._pressed)
+
+    def _pressed(self, *_: object) -> None:
+        self.enough = True
+        if self._typing:
+            self._typing = False
+            raise KeyboardInterrupt
+
+    def line(self, read: Callable[[], str]) -> str:
+        """What is typed.  Raise KeyboardInterrupt."""
+        self._typing = True
+        try:
+            return read()
+        finally:
+            self._typing = False
+
+    def wait(self, fd: int) -> bool:
+        """Until there is something to read; False: the person has had enough of waiting."""
+        while not self.enough:
+            ready, _, _ = select.select([fd, self._rung], [], [])
+            if self._rung in ready:
+                os.read(self._rung, CHUNK)
+            elif ready:
+                return True
+        self.enough = False
+        return False
+
+
 class Shell:
     """`pid` is the agent's, once something was said; `seen` its last event that was shown."""
 
-    def __init__(self, out: Out, agent: str, model: str) -> None:
+    def __init__(self, out: Out, keys: Keys, agent: str, model: str) -> None:
         self._out = out
+        self._keys = keys
         self._start = [agent, *(("--model", model) if model else ())]
         self.pid = 0
         self._seen = 0
-        self._enough = False
 
     def take(self, text: str) -> None:
         """One line."""
@@ -65,11 +109,10 @@ class Shell:
         except ValueError as error:
             self._out.error(SysError(Code.INVALID, f"{error}", hint="close what you quoted"))
             return
-        with suppress(KeyboardInterrupt):  # it was the command's
-            subprocess.run([*CLIENT, *words], check=False)  # noqa: S603 - what the person typed
+        subprocess.run([*CLIENT, *words], check=False)  # noqa: S603 - what the person typed
 
     def _say(self, text: str) -> None:
-        self._enough = False
+        self._keys.enough = False
         if self.pid and self._asked("send", str(self.pid), "--", text) is None:
             self.pid = 0  # it has ended: another one takes over
         if not self.pid:
@@ -83,20 +126,13 @@ class Shell:
         """A command's answer, or None: it has said why.  Ctrl-C waits for it: what has begun must be
         known before it can be given up."""
         own = words.index("--")
-        before = signal.signal(signal.SIGINT, self._had_enough)
-        try:
-            ran = subprocess.run(  # noqa: S603 - a command of ours
-                [*CLIENT, *words[:own], "--json", *words[own:]],
-                stdout=subprocess.PIPE,
-                check=False,
-                start_new_session=True,
-            )
-        finally:
-            signal.signal(signal.SIGINT, before)
+        ran = subprocess.run(  # noqa: S603 - a command of ours
+            [*CLIENT, *words[:own], "--json", *words[own:]],
+            stdout=subprocess.PIPE,
+            check=False,
+            start_new_session=True,
+        )
         return json.loads(ran.stdout)["data"] if ran.returncode == 0 else None
-
-    def _had_enough(self, *_: object) -> None:
-        self._enough = True
 
     def _follow(self) -> None:
         """Show what it does until it waits for us again."""
@@ -106,30 +142,37 @@ class Shell:
         ) as watching:
             assert watching.stdout is not None
             try:
-                while self._enough or not self._shown(watching.stdout):
-                    self._enough = False
-                    self._asked("kill", str(self.pid), "--signal", "int", "--")
+                told = False  # before it has what was said it may wait for it
+                for data in self._heard(watching.stdout.fileno()):
+                    told = told or data["type"] in TOLD
+                    if self._shown(data) and told:
+                        return
             finally:
                 watching.terminate()
 
-    def _shown(self, lines: Iterator[bytes]) -> bool:
-        """False: the person has had enough of it."""
-        try:
-            for raw in lines:
-                data = json.loads(raw)
-                if data["type"] == "result":
-                    self.pid = 0
-                    return True
-                self._seen = data["seq"]
-                self._show(data)
-                if data["type"] == "idled":
-                    return True
-        except KeyboardInterrupt:
-            return False
-        return True
+    def _heard(self, fd: int) -> Iterator[dict[str, Any]]:
+        """Its events.  What came before the person had enough of it is heard first."""
+        rest = b""
+        while True:
+            if not self._keys.wait(fd):
+                self._asked("kill", str(self.pid), "--signal", "int", "--")
+                continue
+            if not (data := os.read(fd, CHUNK)):
+                return
+            *whole, rest = (rest + data).split(b"\n")
+            yield from map(json.loads, whole)
+
+    def _shown(self, data: dict[str, Any]) -> bool:
+        """Whether it now does nothing more."""
+        if data["type"] == "result":
+            self.pid = 0
+            return True
+        self._seen = data["seq"]
+        self._show(data)
+        return bool(data["type"] == "idled")
 
     def _show(self, data: dict[str, Any]) -> None:
-        if data["type"] in ("spawned", "received"):
+        if data["type"] in TOLD:
             return  # it is what was just typed
         if self._out.json:
             self._out.item(data, "")
@@ -144,18 +187,22 @@ class Shell:
             self._asked("kill", str(self.pid), "--signal", "term", "--")
 
 
-def lines(history: Path) -> Iterator[str]:
+def lines(history: Path, keys: Keys) -> Iterator[str]:
     """What is typed: edited, remembered and completed on a terminal."""
     if not sys.stdin.isatty():
-        yield from sys.stdin
+        with suppress(KeyboardInterrupt):
+            while typed := keys.line(sys.stdin.readline):
+                yield typed
         return
     readline = _edited(history)
     try:
         while True:
             try:
-                yield input(PROMPT)
+                typed = keys.line(lambda: input(PROMPT))
             except KeyboardInterrupt:
                 print()
+            else:
+                yield typed
     except EOFError:
         print()
     finally:
@@ -198,15 +245,13 @@ def main() -> int:
     out.json = arguments.json or (out.json and not arguments.plain)
     folder = Path(home())
     folder.mkdir(parents=True, exist_ok=True)
-    shell = Shell(out, arguments.agent or str(AGENT), arguments.model or "")
+    keys = Keys()
+    shell = Shell(out, keys, arguments.agent or str(AGENT), arguments.model or "")
     if out.json:
         out.item({"type": "session", "agent": arguments.agent or "shell"}, "")
     try:
-        for typed in lines(folder / "shell_history"):
-            try:
-                shell.take(typed)
-            except KeyboardInterrupt:  # between two things it is at
-                print()
+        for typed in lines(folder / "shell_history", keys):
+            shell.take(typed)
     finally:
         shell.close()
     if out.json:

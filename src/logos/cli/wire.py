@@ -6,7 +6,7 @@ nothing: it may be sent to the next daemon.  A frame is one byte of kind, four b
 (big-endian), then so many bytes.  After `RESUME` a client that loses the daemon starts it again
 and sends these arguments instead: that is how a running command survives the death of its daemon.
 The payload of `TOGETHER` is frames, which come all or not at all: an event, and how to go on
-after it.
+after it; an answer, and the exit status.
 """
 
 TAKEN, EXIT, OUT, ERR, RESUME, TOGETHER = b"t", b"x", b"o", b"e", b"r", b"g"

@@ -10,7 +10,8 @@
     app.py         routes, and from an error to an answer
     ask.py         one HTTP request
     access.py      who asks
-    dialect.py     what a vendor's API is; chat.py, messages.py are two, voice.py a stream
+    dialect.py     what a vendor's API is; chat.py, messages.py, responses.py are three
+    items.py       what Responses answer; voice.py and events.py say two of the streams
     shapes.py      what requests look like; description.py tells clients
     translate.py   one vendor's fields in another's words
     faults.py      errors in the vendors' shapes

@@ -14,14 +14,12 @@ from msgspec.structs import replace
 
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Thought
+from logos.abi.messages import ReasonDelta
 from logos.gateway.access import Client
 from logos.gateway.ask import SSE, Ask
-from logos.gateway.dialect import Answering, Dialect, Resolve, Understood, Voice
+from logos.gateway.dialect import WAITING, Answering, Dialect, Resolve, Understood, Voice
 from logos.gateway.stored import After, Stored
 from logos.gateway.turn import Exchange, Turns, Wanted
-
-WAITING = b": waiting\n\n"
-"""A comment: keeps proxies and clients from giving up, and means nothing."""
 
 SESSIONS = ("x-logos-process", "x-claude-code-session-id", "session-id", "thread-id")
 """Headers that keep one client's conversations apart."""
@@ -106,16 +104,21 @@ class _Answer:
             await self._whole()
 
     async def _whole(self) -> None:
+        aloud: list[str] = []
         async for item in self._exchange.items(self._every):
-            if isinstance(item, Thought):
-                await self._ask.reply(200, self._dialect.whole(self._answering(), item))
+            if isinstance(item, ReasonDelta):
+                aloud.append(item.text)
+            elif isinstance(item, Thought):
+                answering = self._answering("".join(aloud))
+                await self._ask.reply(200, self._dialect.whole(answering, item))
 
-    def _answering(self) -> Answering:
+    def _answering(self, aloud: str = "") -> Answering:
         exchange = self._exchange
         return Answering(
             id=self._dialect.answer_id(exchange.pid, exchange.began),
             model=self._understood.model,
             created=self.created,
+            aloud=aloud,
             given=self._understood.given,
         )
 
@@ -125,7 +128,7 @@ class _Answer:
         try:
             async for item in self._exchange.items(self._every):
                 if item is None:
-                    await self._pass_on([WAITING])
+                    await self._pass_on([voice.wait() if voice else WAITING])
                     continue
                 if voice is None:
                     usage = self._understood.usage

@@ -105,8 +105,9 @@ class App:
         said = (self._vault.text(words) for words in (error.message, error.hint))
         message, hint = said
         error = SysError(error.code, message, hint=hint, retry_after_s=error.retry_after_s)
-        body = self._speaks(ask).error(error, ask.id)
-        await ask.reply(faults.status(error), body, headers=faults.headers(error))
+        speaks = self._speaks(ask)
+        body = speaks.error(error, ask.id)
+        await ask.reply(speaks.status(error), body, headers=faults.headers(error))
 
     async def _dispatch(self, ask: Ask) -> None:
         client = await self._access.client(ask)

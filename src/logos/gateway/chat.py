@@ -16,6 +16,7 @@ from logos.abi.messages import (
     Message,
     OpaqueDelta,
     Options,
+    ReasonDelta,
     Role,
     Text,
     TextDelta,
@@ -26,7 +27,9 @@ from logos.abi.messages import (
 )
 from logos.gateway.dialect import (
     NULL,
+    WAITING,
     Answering,
+    Json,
     Resolve,
     Understood,
     encode,
@@ -36,11 +39,12 @@ from logos.gateway.dialect import (
     opaque,
     refuse,
     rest,
+    spoken,
     sse,
     typed,
     whole,
 )
-from logos.gateway.faults import openai_error
+from logos.gateway.faults import openai_error, openai_status
 from logos.gateway.prefix import Read, Said
 from logos.gateway.shapes import (
     Call,
@@ -67,7 +71,11 @@ FINISHES = {
     Finish.CALLS: "tool_calls",
     Finish.LENGTH: "length",
     Finish.REFUSED: "content_filter",
+    Finish.PAUSED: "stop",
 }
+
+ALOUD = "reasoning_content"
+"""What most servers of this dialect call what a model says to itself."""
 
 
 FORWARDED = ("tool_choice", "parallel_tool_calls", "response_format", "reasoning_effort", "user")
@@ -119,12 +127,16 @@ class Chat:
 
     def whole(self, answering: Answering, thought: Thought) -> bytes:
         message = thought.message
-        said: dict[str, Any] = {"role": "assistant", "content": message.text or None}
-        if not message.calls:
-            said["content"] = message.text
-        else:
+        text, refusal = spoken(message)
+        said: Json = {"role": "assistant", "content": text or None}
+        if message.calls:
             said["tool_calls"] = [_call(call) for call in message.calls]
-        said |= {"refusal": None, "annotations": []} | reasoning(thought)
+        elif not refusal:
+            said["content"] = text
+        said |= {"refusal": refusal or None, "annotations": []}
+        if answering.aloud:
+            said[ALOUD] = answering.aloud
+        said |= reasoning(thought)
         choice = {
             "index": 0,
             "message": said,
@@ -139,6 +151,9 @@ class Chat:
 
     def error(self, error: SysError, request: str) -> bytes:
         return openai_error(error, request)
+
+    def status(self, error: SysError) -> int:
+        return openai_status(error)
 
     def answer_id(self, pid: int, seq: int) -> str:
         return f"chatcmpl-{pid}-{seq}"
@@ -174,7 +189,7 @@ def usage(used: Usage) -> dict[str, Any]:
         "completion_tokens": used.output,
         "total_tokens": used.tokens,
         "prompt_tokens_details": {"cached_tokens": used.cached, "audio_tokens": 0},
-        "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": used.reasoning, "audio_tokens": 0},
     }
 
 
@@ -188,12 +203,18 @@ class ChatVoice:
         self._tail += b',"usage":null}\n\n' if usage else b"}\n\n"
         self._bare = b"data: " + head[:-1]
         self._usage = usage
+        self._aloud = False
 
     def begin(self) -> bytes:
         return self._chunk({"role": "assistant", "content": "", "refusal": None})
 
+    def wait(self) -> bytes:
+        return WAITING
+
     def say(self, delta: AnyDelta) -> bytes:
         match delta:
+            case TextDelta(text=text, refusal=True):
+                return self._chunk({"refusal": text})
             case TextDelta(text=text):
                 return self._head + b'{"content":' + encode(text) + b"}" + self._tail
             case CallDelta():
@@ -203,8 +224,14 @@ class ChatVoice:
                     call |= {"id": delta.id, "type": "function"}
                     function = {"name": delta.name, **function}
                 return self._chunk({"tool_calls": [call | {"function": function}]})
+            case ReasonDelta(text=text):
+                self._aloud = True
+                return self._chunk({ALOUD: text})
             case OpaqueDelta(content=part) if part.provider.startswith("openai:"):
-                return self._head + bytes(part.raw) + self._tail
+                said = msgspec.json.decode(part.raw, type=dict[str, msgspec.Raw])
+                if self._aloud:  # all but the words was said
+                    said = {k: v for k, v in said.items() if k not in (ALOUD, "reasoning")}
+                return self._chunk(said) if said else b""
             case _:
                 return b""
 

@@ -22,6 +22,7 @@ _OPENAI, _ANTHROPIC = "OpenAIError", "AnthropicError"
 _REFUSALS = {
     400: "it makes no sense, or is too long",
     401: "a key is needed, or unknown",
+    402: "what its key may spend is spent",
     403: "not from a web page, and not with this key",
     404: "no such thing, or somebody else's",
     405: "not so",
@@ -31,6 +32,7 @@ _REFUSALS = {
     502: "the model's provider failed",
     503: "not to be had now",
     504: "it took too long",
+    529: "the model's provider is overloaded, or away",
 }
 
 

@@ -24,8 +24,13 @@ from logos.gateway.prefix import Said
 
 T = TypeVar("T")
 
+Json: TypeAlias = dict[str, Any]
+
 encode = msgspec.json.Encoder().encode
 NULL = msgspec.Raw(b"null")
+
+WAITING = b": waiting\n\n"
+"""A comment: keeps proxies and clients from giving up, and means nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +62,21 @@ class Understood:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answering:
-    """`created` is in seconds."""
+    """`created` is in seconds.  `aloud` is what the model said to itself, if the answer is told whole."""
 
     id: str
     model: str
     created: int
+    aloud: str = ""
     given: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Voice(Protocol):
     def begin(self) -> bytes: ...
+
+    def wait(self) -> bytes:
+        """Nothing was said for a while."""
+        ...
 
     def say(self, delta: AnyDelta) -> bytes: ...
 
@@ -89,6 +99,8 @@ class Dialect(Protocol):
     def voice(self, answering: Answering, *, usage: bool) -> Voice: ...
 
     def error(self, error: SysError, request: str) -> bytes: ...
+
+    def status(self, error: SysError) -> int: ...
 
     def answer_id(self, pid: int, seq: int) -> str: ...
 
@@ -172,8 +184,11 @@ def opaque(provider: str, raw: msgspec.Raw) -> Opaque:
     return Opaque(provider=provider, raw=raw.copy())
 
 
-def texts(message: Message) -> list[str]:
-    return [part.text for part in message.content if isinstance(part, Text)]
+def spoken(message: Message) -> tuple[str, str]:
+    """What it says, and what it says in refusal."""
+    texts = [part for part in message.content if isinstance(part, Text)]
+    said, refused = ("".join(t.text for t in texts if t.refusal is no) for no in (False, True))
+    return said, refused
 
 
 def uncached(usage: Usage) -> int:

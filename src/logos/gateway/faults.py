@@ -1,11 +1,14 @@
 """Errors in the vendors' own shapes.
 
     openai_error, anthropic_error    SysError -> the body
-    status, headers                  what goes in front of it
+    openai_code                      what a response says in which it comes too late for a status
+    openai_status, anthropic_status, headers    what goes in front of it
 
 What a client library does about an error follows from its status and from `x-should-retry`, so
 both are right even where the words are only ours.
 """
+
+import math
 
 from logos.abi.errors import Code, SysError
 from logos.gateway.dialect import encode
@@ -35,7 +38,22 @@ _ANTHROPIC = {
 _STATUS = {Code.CONTEXT: 400, Code.BUDGET: 429, Code.CANCELLED: 500, Code.STATE: 409}
 """Where the vendors' differ from ours."""
 
-CONTEXT_TOO_LONG = 413
+_ANTHROPIC_STATUS = {Code.UNAVAILABLE: 529, Code.BUDGET: 402}
+
+
+_IN_STREAM = {
+    Code.CONTEXT: "context_length_exceeded",
+    Code.BUDGET: "insufficient_quota",
+    Code.LIMIT: "rate_limit_exceeded",
+    Code.INVALID: "invalid_prompt",
+    Code.NOT_FOUND: "invalid_prompt",
+    Code.DENIED: "invalid_prompt",
+}
+
+
+def openai_code(error: SysError) -> str:
+    """What a response that failed says of itself."""
+    return _IN_STREAM.get(error.code, "server_error")
 
 
 def _words(error: SysError) -> str:
@@ -55,13 +73,17 @@ def anthropic_error(error: SysError, request: str) -> bytes:
     return encode({"type": "error", "error": said, "request_id": request})
 
 
-def status(error: SysError) -> int:
+def openai_status(error: SysError) -> int:
     return _STATUS.get(error.code, error.meaning.http_status)
+
+
+def anthropic_status(error: SysError) -> int:
+    return _ANTHROPIC_STATUS.get(error.code) or openai_status(error)
 
 
 def headers(error: SysError) -> list[tuple[bytes, bytes]]:
     retry = b"true" if error.meaning.retryable else b"false"
     found = [(b"x-should-retry", retry)]
     if error.retry_after_s is not None:
-        found.append((b"retry-after", str(max(1, round(error.retry_after_s))).encode()))
+        found.append((b"retry-after", str(max(1, math.ceil(error.retry_after_s))).encode()))
     return found

@@ -1,5 +1,6 @@
 """Anthropic's Messages.  Satisfies Dialect."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -27,6 +28,7 @@ from logos.gateway.dialect import (
     NULL,
     Answering,
     Count,
+    Json,
     Resolve,
     Understood,
     encode,
@@ -39,9 +41,9 @@ from logos.gateway.dialect import (
     uncached,
     whole,
 )
-from logos.gateway.faults import anthropic_error
+from logos.gateway.faults import anthropic_error, anthropic_status
 from logos.gateway.translate import messages_extra
-from logos.gateway.voice import MessagesVoice
+from logos.gateway.voice import MessagesVoice, thinking, thinks
 
 PROVIDER = "anthropic"
 
@@ -50,8 +52,11 @@ STOPS = {
     Finish.CALLS: "tool_use",
     Finish.LENGTH: "max_tokens",
     Finish.REFUSED: "refusal",
+    Finish.PAUSED: "pause_turn",
 }
 
+_AUTHENTIC = ("enabled", "adaptive")
+"""As the type of `thinking`: the client wants to see it."""
 
 _STRING = {"type": "string"}
 _ANY_TEXT = {"type": ["string", "null"]}
@@ -131,6 +136,10 @@ class _OutputConfig(msgspec.Struct):
     effort: str | None = None
 
 
+class _Typed(msgspec.Struct):
+    type: str = ""
+
+
 class _Words(msgspec.Struct):
     text: str = ""
 
@@ -195,42 +204,62 @@ class Messages:
             options=options,
             stream=bool(asked.stream),
             forward=upstream.dialect == PROVIDER,
+            given={"_aloud": upstream.dialect == PROVIDER or _wants_thinking(found)},
         )
 
     def whole(self, answering: Answering, thought: Thought) -> bytes:
+        content = [_said(part) for part in thought.message.content if _speaks(part)]
+        if answering.aloud and answering.given["_aloud"] and not any(map(thinks, content)):
+            content.insert(0, thinking(answering.aloud))
         message = {
             "id": answering.id,
             "type": "message",
             "role": "assistant",
             "model": answering.model,
-            "content": [_said(part) for part in thought.message.content if _speaks(part)],
-            "stop_reason": STOPS[thought.finish],
-            "stop_sequence": None,
+            "content": content,
+            **ended(thought),
             "usage": usage(thought.usage),
         }
         return encode(message)
 
     def voice(self, answering: Answering, *, usage: bool) -> MessagesVoice:
         del usage  # always told
-        return MessagesVoice(answering, lambda t: (STOPS[t.finish], _usage(t.usage)))
+        return MessagesVoice(answering, lambda t: (ended(t), _usage(t.usage)))
 
     def error(self, error: SysError, request: str) -> bytes:
         return anthropic_error(error, request)
+
+    def status(self, error: SysError) -> int:
+        return anthropic_status(error)
 
     def answer_id(self, pid: int, seq: int) -> str:
         return f"msg_{pid}_{seq}"
 
 
-def usage(used: Usage) -> dict[str, Any]:
-    return {
+def ended(thought: Thought) -> Json:
+    if thought.stop and thought.finish is Finish.STOP:
+        return {"stop_reason": "stop_sequence", "stop_sequence": thought.stop}
+    return {"stop_reason": STOPS[thought.finish], "stop_sequence": None}
+
+
+def usage(used: Usage) -> Json:
+    found: Json = {
         "input_tokens": uncached(used),
         "cache_creation_input_tokens": used.written,
         "cache_read_input_tokens": used.cached,
         "output_tokens": used.output,
     }
+    if used.reasoning:
+        found["output_tokens_details"] = {"thinking_tokens": used.reasoning}
+    return found
 
 
 _usage = usage
+
+
+def _wants_thinking(found: Mapping[str, msgspec.Raw]) -> bool:
+    wanted = found.get("thinking", NULL)
+    return bytes(wanted)[:1] == b"{" and typed(wanted, _Typed, "thinking").type in _AUTHENTIC
 
 
 def _speaks(part: AnyPart) -> bool:

@@ -34,8 +34,9 @@ from logos.gateway.dialect import (
     typed,
     whole,
 )
-from logos.gateway.faults import openai_error
-from logos.gateway.items import ResponsesVoice, response
+from logos.gateway.events import ResponsesVoice
+from logos.gateway.faults import openai_error, openai_status
+from logos.gateway.items import response
 from logos.gateway.prefix import Said
 from logos.gateway.shapes import No, Piece
 from logos.gateway.translate import chat_extra, json_schema
@@ -192,6 +193,9 @@ class Responses:
 
     def error(self, error: SysError, request: str) -> bytes:
         return openai_error(error, request)
+
+    def status(self, error: SysError) -> int:
+        return openai_status(error)
 
     def answer_id(self, pid: int, seq: int) -> str:
         return f"resp_{pid}_{seq}"

@@ -119,7 +119,7 @@ class Exchange:
                 return thought
             case Interrupted(lost=False) as broken:
                 self.over = True
-                raise SysError(broken.code, broken.message)
+                raise SysError(broken.code, broken.message, retry_after_s=broken.again_s)
             case Exited() as exited:
                 self.over = True
                 raise SysError(exited.code or Code.STATE, exited.answer)
@@ -306,7 +306,7 @@ def deltas(thought: Thought) -> list[AnyDelta]:
     for part in thought.message.content:
         match part:
             case Text(text=text):
-                found.append(TextDelta(text=text))
+                found.append(TextDelta(text=text, refusal=part.refusal))
             case ToolCall():
                 found.append(
                     CallDelta(index=calls, id=part.id, name=part.name, arguments=part.arguments)

@@ -11,22 +11,22 @@ import msgspec
 
 from logos.abi.errors import SysError
 from logos.abi.events import Thought
-from logos.abi.messages import AnyDelta, CallDelta, Opaque, OpaqueDelta, TextDelta
-from logos.gateway.dialect import Answering, encode, sse
+from logos.abi.messages import AnyDelta, CallDelta, Opaque, OpaqueDelta, ReasonDelta, TextDelta
+from logos.gateway.dialect import Answering, Json, encode, sse
 from logos.gateway.faults import anthropic_error
 
 TEXT = -1
 NOTHING = -2
+ALOUD = -3
 
 
 class MessagesVoice:
-    def __init__(
-        self, answering: Answering, last: Callable[[Thought], tuple[str, dict[str, Any]]]
-    ) -> None:
+    def __init__(self, answering: Answering, last: Callable[[Thought], tuple[Json, Json]]) -> None:
         self._answering = answering
+        self._shows = bool(answering.given.get("_aloud"))
         self._last = last
         self._index = -1
-        self._open = NOTHING  # TEXT, or the number of a call
+        self._open = NOTHING  # TEXT, ALOUD, or the number of a call
         self._later: dict[int, list[CallDelta]] = {}
 
     def begin(self) -> bytes:
@@ -38,9 +38,12 @@ class MessagesVoice:
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
-            "usage": {"input_tokens": 0, "output_tokens": 0},
+            "usage": _NOTHING_YET,
         }
-        return _event("message_start", message=message)
+        return _event("message_start", message=message) + PING
+
+    def wait(self) -> bytes:
+        return PING
 
     def say(self, delta: AnyDelta) -> bytes:
         match delta:
@@ -49,6 +52,9 @@ class MessagesVoice:
                     b"" if self._open == TEXT else self._start(TEXT, {"type": "text", "text": ""})
                 )
                 return lead + self._delta({"type": "text_delta", "text": text})
+            case ReasonDelta(text=text) if self._shows:
+                lead = b"" if self._open == ALOUD else self._start(ALOUD, thinking(""))
+                return lead + self._delta({"type": "thinking_delta", "thinking": text})
             case CallDelta():
                 return self._call(delta)
             case OpaqueDelta(content=part) if part.provider == "anthropic":
@@ -72,11 +78,14 @@ class MessagesVoice:
         block = msgspec.json.decode(part.raw)
         if block.get("type") != "thinking":
             return self._start(NOTHING, block) + self._stop(force=True)
-        said = self._start(NOTHING, {"type": "thinking", "thinking": "", "signature": ""})
-        for kind, name in (("thinking_delta", "thinking"), ("signature_delta", "signature")):
-            if block.get(name):
-                said += self._delta({"type": kind, name: block[name]})
-        return said + self._stop(force=True)
+        said = b""
+        if self._open != ALOUD:  # else its words were said as they came
+            said = self._start(ALOUD, thinking(""))
+            if words := block.get("thinking"):
+                said += self._delta({"type": "thinking_delta", "thinking": words})
+        if signature := block.get("signature"):
+            said += self._delta({"type": "signature_delta", "signature": signature})
+        return said + self._stop()
 
     def _start(self, what: int, block: dict[str, Any]) -> bytes:
         said = self._stop()
@@ -97,13 +106,36 @@ class MessagesVoice:
         said = self._stop()
         for pieces in (self._later.pop(n) for n in sorted(self._later)):
             said += b"".join(self._call(piece) for piece in pieces) + self._stop()
-        reason, usage = self._last(thought)
-        delta = {"stop_reason": reason, "stop_sequence": None}
+        delta, usage = self._last(thought)
         return said + _event("message_delta", delta=delta, usage=usage) + _event("message_stop")
 
     def fail(self, error: SysError) -> bytes:
         return sse(anthropic_error(error, ""), "error")
 
 
+def thinking(text: str) -> Json:
+    return {"type": "thinking", "thinking": text, "signature": ""}
+
+
+def thinks(block: Any) -> bool:
+    if isinstance(block, msgspec.Raw):
+        block = msgspec.json.decode(block)
+    return block.get("type") in ("thinking", "redacted_thinking")
+
+
 def _event(kind: str, **given: Any) -> bytes:
     return sse(encode({"type": kind} | given), kind)
+
+
+PING = _event("ping")
+
+_NOTHING_YET = dict.fromkeys(
+    (
+        "input_tokens",
+        "cache_creation_input_tokens",
+        "cache_read_input_tokens",
+        "output_tokens",
+    ),
+    0,
+)
+"""It is known, and said, at the end."""

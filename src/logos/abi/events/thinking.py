@@ -25,20 +25,24 @@ class Asked(Event, frozen=True, kw_only=True):
 
 
 class Thought(Event, frozen=True, kw_only=True):
+    """`stop` is the sequence that ended it, where its provider says which."""
+
     message: Message
     usage: Usage
     finish: Finish
+    stop: str = ""
 
 
 class Interrupted(Event, frozen=True, kw_only=True):
     """A thought ended without an answer.  `charged` is what it is taken to have cost: what the
     provider said, or the whole reservation when nobody knows.  `lost`: its node went away,
-    which is no fault of the model's."""
+    which is no fault of the model's.  `again_s`: after so many seconds asking again may help."""
 
     code: Code
     message: str
     charged: Usage = Usage()
     lost: bool = False
+    again_s: float | None = None
 
 
 class Vectored(Event, frozen=True, kw_only=True):

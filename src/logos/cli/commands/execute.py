@@ -9,14 +9,15 @@ import msgspec
 from msgspec.structs import replace
 
 from logos.abi.agent import Agent, Limits
-from logos.abi.calls import CallTool, Exec, Hosts, name, tool_name
+from logos.abi.calls import CallTool, Exec, Exit, Hosts, name, tool_name
 from logos.abi.driver import Network
 from logos.abi.errors import Code, SysError
-from logos.abi.events import Diverged, Exited, Failed, Proposed
+from logos.abi.events import Diverged, Failed, Proposed
 from logos.abi.ids import CallId, Pid, Seq
 from logos.abi.messages import ToolCall
 from logos.abi.process import Signal
 from logos.abi.rights import Cap
+from logos.cli.out import Out
 from logos.cli.registry import DRY_RUN, Argument, Asked, Command, pair
 from logos.cli.shown import line, nano, told_data
 from logos.kernel import Told
@@ -164,8 +165,6 @@ def _plan(asked: Asked, call: Exec, agent: Agent) -> None:
 async def watch(asked: Asked, pid: Pid, after: Seq) -> int:
     """What the program writes, as it writes it, until its process has exited; its exit status."""
     machine, out = asked.node, asked.out
-    ended: Exited | None = None
-
     veils = {number: Veil(machine.vault) for number in (1, 2)}
 
     def ear(stream: int, data: bytes) -> None:
@@ -194,15 +193,19 @@ async def watch(asked: Asked, pid: Pid, after: Seq) -> int:
                 with asked.together():
                     _show(asked, told)
                     asked.resume(["attach", str(pid), "--from", str(told.row.seq), *same])
-                if isinstance(told.event, Exited):
-                    ended = told.event
             tasks.cancel_scope.cancel()
     finally:
         stop()
         ear(0, b"")
-    assert ended is not None
+    return show_end(out, await machine.kernel.records.wait(pid))
+
+
+def show_end(out: Out, ended: Exit) -> int:
+    """The last line, which comes with the exit status."""
+    out.last()
     if out.json:
-        out.item({"type": "result", "pid": pid, "status": ended.status, "answer": ended.answer}, "")
+        data = {"pid": ended.pid, "status": ended.status, "answer": ended.answer}
+        out.item({"type": "result", **data}, "")
     return ended.status
 
 

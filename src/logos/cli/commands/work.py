@@ -8,10 +8,11 @@ from msgspec.structs import replace
 from logos.abi.agent import Agent, Limits
 from logos.abi.calls import Exit
 from logos.abi.errors import MEANING, Code, SysError
-from logos.abi.events import Exited, Thought
+from logos.abi.events import Thought
 from logos.abi.ids import Pid, Seq
 from logos.abi.messages import AnyDelta, TextDelta
 from logos.abi.process import Signal
+from logos.cli.commands.execute import show_end
 from logos.cli.commands.execute import watch as watch_program
 from logos.cli.out import Out
 from logos.cli.registry import Argument, Asked, Command
@@ -111,7 +112,7 @@ async def watch(asked: Asked, pid: Pid, after: Seq) -> int:
     """Show a process until it exits (its exit status) or the person leaves (0)."""
     kernel, out, screen = asked.node.kernel, asked.out, Screen(asked.out)
     stop = kernel.listen(pid, screen.hear)
-    ended: Exited | None = None
+    ended: Exit | None = None
     try:
         async with anyio.create_task_group() as tasks:
 
@@ -124,17 +125,14 @@ async def watch(asked: Asked, pid: Pid, after: Seq) -> int:
                 with asked.together():
                     screen.show(told)
                     asked.resume(["attach", str(pid), "--from", str(told.row.seq), *_same(asked)])
-                if isinstance(told.event, Exited):
-                    ended = told.event
+            ended = await kernel.records.wait(pid)
             tasks.cancel_scope.cancel()
     finally:
         stop()
     if ended is None:
         out.note(f"\ndetached: process {pid} goes on.  Come back: logos attach {pid}")
         return 0
-    if out.json:
-        out.item({"type": "result", "pid": pid, "status": ended.status, "answer": ended.answer}, "")
-    return ended.status
+    return show_end(out, ended)
 
 
 def _same(asked: Asked) -> list[str]:

@@ -23,6 +23,7 @@ from logos.abi.messages import (
     Message,
     Opaque,
     OpaqueDelta,
+    ReasonDelta,
     Request,
     Role,
     Text,
@@ -43,9 +44,14 @@ _REASONS = {
     "max_tokens": Finish.LENGTH,
     "model_context_window_exceeded": Finish.LENGTH,
     "refusal": Finish.REFUSED,
+    "pause_turn": Finish.PAUSED,
 }
 
 _CACHE = {"type": "ephemeral"}
+
+
+class _Spent(msgspec.Struct, gc=False):
+    thinking_tokens: int | None = None
 
 
 class _Usage(msgspec.Struct, gc=False):
@@ -53,6 +59,7 @@ class _Usage(msgspec.Struct, gc=False):
     output_tokens: int | None = None
     cache_read_input_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
+    output_tokens_details: _Spent | None = None
 
     def over(self, old: "_Usage") -> "_Usage":
         """Counts are totals so far; what is not said again stays."""
@@ -70,6 +77,7 @@ class _Usage(msgspec.Struct, gc=False):
             output=self.output_tokens or 0,
             cached=read,
             written=written,
+            reasoning=(self.output_tokens_details or _Spent()).thinking_tokens or 0,
         )
 
 
@@ -80,12 +88,14 @@ class _Delta(msgspec.Struct, gc=False):
     thinking: str = ""
     signature: str = ""
     stop_reason: str | None = None
+    stop_sequence: str | None = None
 
 
 class _Message(msgspec.Struct):
     content: list[msgspec.Raw] | None = None
     usage: _Usage | None = None
     stop_reason: str | None = None
+    stop_sequence: str | None = None
 
 
 class _Event(_Message):
@@ -144,8 +154,10 @@ class MessagesAnswer:
         self.size = 0
         self.done = False
         self.taken = False
+        self.stop = ""
         self._counts = _Usage()
         self._text: list[str] = []
+        self._aloud: list[str] = []
         self._out: list[AnyDelta] = []
         self._calls: dict[int, int] = {}  # a block's index -> the call's
         self._kept: dict[int, _Kept] = {}
@@ -163,7 +175,8 @@ class MessagesAnswer:
                 self._count(event.message.usage)
             case "message_delta":
                 self._count(event.usage)
-                self._stop(event.delta.stop_reason if event.delta else None)
+                said = event.delta or _Delta()
+                self._stop(said.stop_reason, said.stop_sequence)
             case "message_stop":
                 self.done = True
             case "message":
@@ -178,7 +191,7 @@ class MessagesAnswer:
             self._begin(index, raw, whole=True)
             self._end(index)
         self._count(message.usage)
-        self._stop(message.stop_reason)
+        self._stop(message.stop_reason, message.stop_sequence)
 
     def _begin(self, index: int, raw: msgspec.Raw, *, whole: bool = False) -> None:
         block = _blocks.decode(raw)
@@ -186,7 +199,7 @@ class MessagesAnswer:
             case "text":
                 self._say(block.text)
             case "tool_use":
-                joined(self._out, self._text)
+                self._flush()
                 call = self._calls[index] = len(self._calls)
                 arguments = bytes(block.input).decode() if whole else ""
                 self.size += len(arguments)
@@ -207,11 +220,14 @@ class MessagesAnswer:
             kept.add("thinking", delta.thinking)
             kept.add("signature", delta.signature)
             kept.add("input", delta.partial_json)
+            if delta.thinking:
+                joined(self._out, self._text, [])
+                self._aloud.append(delta.thinking)
             self.size += len(delta.thinking)
 
     def _end(self, index: int) -> None:
         if index in self._kept:
-            joined(self._out, self._text)
+            self._flush()
             self._out.append(self._kept.pop(index).whole())
 
     def _say(self, text: str) -> None:
@@ -224,14 +240,17 @@ class MessagesAnswer:
             self._counts = counts.over(self._counts)
             self.usage = self._counts.usage()
 
-    def _stop(self, reason: str | None) -> None:
+    def _stop(self, reason: str | None, sequence: str | None) -> None:
         if reason:
-            self.reason = _REASONS.get(reason, Finish.STOP)
+            self.reason, self.stop = _REASONS.get(reason, Finish.STOP), sequence or ""
+
+    def _flush(self) -> None:
+        joined(self._out, self._text, self._aloud)
 
     def take(self) -> list[AnyDelta]:
-        joined(self._out, self._text)
+        self._flush()
         out, self._out = self._out, []
-        self.taken = self.taken or bool(out)
+        self.taken = self.taken or not all(isinstance(delta, ReasonDelta) for delta in out)
         return out
 
     def last(self) -> list[AnyDelta]:

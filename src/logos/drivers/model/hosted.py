@@ -17,7 +17,7 @@ import msgspec
 
 from logos.abi.driver import Profile
 from logos.abi.errors import Code, SysError
-from logos.abi.messages import AnyDelta, Finish, Finished, Request, TextDelta, Usage
+from logos.abi.messages import AnyDelta, Finish, Finished, ReasonDelta, Request, TextDelta, Usage
 from logos.drivers.model.connection import Broken, Hung
 from logos.drivers.model.count import Counter
 from logos.drivers.model.endpoint import Endpoint, profile
@@ -42,13 +42,15 @@ class Trouble(Exception):  # noqa: N818 -- carried to the driver, which knows th
 
 class Assembly(Protocol):
     """`reason` is None until the provider has said why it stopped; `usage` until it has
-    counted.  `size` counts the characters that came; `taken`: some of it was passed on."""
+    counted.  `size` counts the characters that came; `taken`: some of the answer was passed on; `stop`
+    is the sequence that ended it."""
 
     reason: Finish | None
     usage: Usage | None
     size: int
     done: bool
     taken: bool
+    stop: str
 
     def feed(self, payload: bytes) -> None:
         """Take one event, or a whole answer.  Raise msgspec.DecodeError, Trouble."""
@@ -141,7 +143,8 @@ class Hosted:
             usage = Usage(input=self.count(request), output=-(-assembly.size // CHARACTERS_A_TOKEN))
         else:
             self._counter.learn(request, usage.input)
-        return Finished(reason=reason, usage=priced(usage, self._profile.price))
+        usage = priced(usage, self._profile.price)
+        return Finished(reason=reason, usage=usage, stop=assembly.stop)
 
     async def aclose(self) -> None:
         """Close the connections that are kept."""
@@ -154,8 +157,11 @@ def _half(assembly: Assembly) -> SysError:
     return SysError(code, "the model's answer broke off before its end")
 
 
-def joined(deltas: list[AnyDelta], text: list[str]) -> None:
-    """Append the pieces of text, if any, as one delta."""
+def joined(deltas: list[AnyDelta], text: list[str], aloud: list[str]) -> None:
+    """Append the pieces of what it says to itself, if any, as one delta, and those of text as another."""
+    if aloud:
+        deltas.append(ReasonDelta(text="".join(aloud)))
+        aloud.clear()
     if text:
         deltas.append(TextDelta(text="".join(text)))
         text.clear()

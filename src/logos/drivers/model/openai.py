@@ -6,8 +6,8 @@
 
 Lenient in what it reads: servers leave out indices, give every parallel call index 0, send
 arguments as objects, forget usage or [DONE].  Unknown fields are skipped unparsed.
-Reasoning of a thought that ended with calls is kept and given back under the name it came
-with: models that reason between calls need it, and templates drop it elsewhere.
+Reasoning is told as it comes.  That of a thought that ended with calls is kept, too, and given back
+under the name it came with: models that reason between calls need it, and templates drop it elsewhere.
 """
 
 from collections.abc import Mapping
@@ -24,9 +24,11 @@ from logos.abi.messages import (
     Message,
     Opaque,
     OpaqueDelta,
+    ReasonDelta,
     Request,
     Role,
     Text,
+    TextDelta,
     ToolCall,
     ToolResult,
     Usage,
@@ -76,6 +78,7 @@ class _Choice(msgspec.Struct):
     delta: _Said | None = None
     message: _Said | None = None
     finish_reason: str | None = None
+    stop_reason: str | int | None = None  # a sequence, with vLLM and SGLang
 
 
 class _Details(msgspec.Struct, gc=False):
@@ -83,19 +86,26 @@ class _Details(msgspec.Struct, gc=False):
     cache_write_tokens: int | None = None
 
 
+class _Spent(msgspec.Struct, gc=False):
+    reasoning_tokens: int | None = None
+
+
 class _Usage(msgspec.Struct, gc=False):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     prompt_tokens_details: _Details | None = None
+    completion_tokens_details: _Spent | None = None
     prompt_cache_hit_tokens: int | None = None
 
     def usage(self) -> Usage:
         details = self.prompt_tokens_details or _Details()
+        spent = self.completion_tokens_details or _Spent()
         return Usage(
             input=self.prompt_tokens or 0,
             output=self.completion_tokens or 0,
             cached=details.cached_tokens or self.prompt_cache_hit_tokens or 0,
             written=details.cache_write_tokens or 0,
+            reasoning=spent.reasoning_tokens or 0,
         )
 
 
@@ -118,8 +128,10 @@ class ChatAnswer:
         self.size = 0
         self.done = False
         self.taken = False
+        self.stop = ""
         self._provider = provider
         self._text: list[str] = []
+        self._aloud: list[str] = []
         self._out: list[AnyDelta] = []
         self._ids: list[str] = []  # of the calls so far
         self._at: dict[int, int] = {}  # the server's index -> ours
@@ -146,6 +158,7 @@ class ChatAnswer:
                 self._hear(said)
             if choice.finish_reason:
                 self.reason = self._why(choice.finish_reason)
+                self.stop = choice.stop_reason if isinstance(choice.stop_reason, str) else ""
             elif choice.message:
                 self.reason = self._why("stop")
 
@@ -154,8 +167,11 @@ class ChatAnswer:
         return Finish.CALLS if reason is Finish.STOP and self._ids else reason
 
     def _hear(self, said: _Said) -> None:
-        content = said.content or said.refusal
-        if content:
+        if said.refusal:
+            self._flush()
+            self._out.append(TextDelta(text=said.refusal, refusal=True))
+            self.size += len(said.refusal)
+        if content := said.content:
             if not isinstance(content, str):
                 content = "".join(piece.text for piece in content if piece.type == "text")
             self._text.append(content)
@@ -172,6 +188,9 @@ class ChatAnswer:
 
     def _think(self, name: str, text: str) -> None:
         self._reasoning.setdefault(name, []).append(text)
+        if self._text:
+            self._flush()
+        self._aloud.append(text)
         self.size += len(text)
 
     def _call(self, call: _Call) -> None:
@@ -179,7 +198,7 @@ class ChatAnswer:
         arguments = function.arguments or ""
         if not isinstance(arguments, str):
             arguments = _encoder.encode(arguments).decode()
-        joined(self._out, self._text)
+        self._flush()
         index = self._place(call, named=bool(function.name))
         self.size += len(arguments)
         self._out.append(
@@ -204,10 +223,13 @@ class ChatAnswer:
             self._at[call.index] = index
         return index
 
+    def _flush(self) -> None:
+        joined(self._out, self._text, self._aloud)
+
     def take(self) -> list[AnyDelta]:
-        joined(self._out, self._text)
+        self._flush()
         out, self._out = self._out, []
-        self.taken = self.taken or bool(out)
+        self.taken = self.taken or not all(isinstance(delta, ReasonDelta) for delta in out)
         return out
 
     def last(self) -> list[AnyDelta]:

@@ -5,7 +5,7 @@
 
 Waits grow exponentially, each a random share of its bound (full jitter), so that many
 processes do not come back together; a provider that says how long to wait is believed.
-Invariant: after the first delta has been passed on, nothing is asked again.
+Invariant: after the first delta of an answer has been passed on, nothing is asked again.
 """
 
 import logging
@@ -19,7 +19,7 @@ import anyio
 
 from logos.abi.driver import Profile
 from logos.abi.errors import Code, SysError
-from logos.abi.messages import AnyDelta, Finished, Request
+from logos.abi.messages import AnyDelta, Finished, ReasonDelta, Request
 from logos.drivers.model.driver import Driver
 
 AGAIN = frozenset({Code.LIMIT, Code.UNAVAILABLE, Code.TIMEOUT})
@@ -79,7 +79,7 @@ class Retry:
             try:
                 async with aclosing(self._model.think(request)) as deltas:
                     async for delta in deltas:
-                        delivered = True
+                        delivered = delivered or not isinstance(delta, ReasonDelta)
                         yield delta
                         if isinstance(delta, Finished):
                             return

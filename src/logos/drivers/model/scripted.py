@@ -22,6 +22,7 @@ from logos.abi.messages import (
     Finished,
     Opaque,
     OpaqueDelta,
+    ReasonDelta,
     Request,
     TextDelta,
     ToolCall,
@@ -37,7 +38,7 @@ PIECE = 16
 @dataclass(frozen=True, slots=True)
 class Say:
     """`pieces` says how the text is streamed.  Without `usage` it is reckoned, without
-    `reason` it follows from the calls."""
+    `reason` it follows from the calls.  `aloud` is what it says to itself before."""
 
     text: str = ""
     calls: tuple[ToolCall, ...] = ()
@@ -45,6 +46,9 @@ class Say:
     pieces: tuple[str, ...] = ()
     usage: Usage | None = None
     reason: Finish | None = None
+    aloud: str = ""
+    refusal: str = ""
+    stop: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,7 @@ class Scripted:
             output = text_tokens(say.text + "".join(call.arguments for call in say.calls))
             usage = priced(Usage(input=measure(request), output=output), self._profile.price)
         reason = say.reason or (Finish.CALLS if say.calls else Finish.STOP)
-        return Finished(reason=reason, usage=usage)
+        return Finished(reason=reason, usage=usage, stop=say.stop)
 
     async def aclose(self) -> None:
         """Nothing to close."""
@@ -136,8 +140,10 @@ def _played(script: Iterable[Step | str]) -> Callable[[Request], Step]:
 def _deltas(say: Say) -> list[AnyDelta]:
     pieces = say.pieces or tuple(say.text[at : at + PIECE] for at in range(0, len(say.text), PIECE))
     return [
+        *(ReasonDelta(text=piece) for piece in (say.aloud,) if piece),
         *(OpaqueDelta(content=opaque) for opaque in say.opaque),
         *(TextDelta(text=piece) for piece in pieces),
+        *(TextDelta(text=piece, refusal=True) for piece in (say.refusal,) if piece),
         *(
             CallDelta(index=index, id=call.id, name=call.name, arguments=call.arguments)
             for index, call in enumerate(say.calls)

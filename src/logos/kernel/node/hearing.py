@@ -15,7 +15,7 @@ import msgspec
 
 from logos.abi.events import AnyEvent
 from logos.abi.ids import Pid, Seq
-from logos.abi.messages import AnyDelta, CallDelta, Finished, TextDelta
+from logos.abi.messages import AnyDelta, CallDelta, Finished, ReasonDelta, TextDelta
 from logos.kernel import journal
 from logos.kernel.journal import Entry
 from logos.vault import Vault, Veil
@@ -52,12 +52,14 @@ class Hearing:
 
 
 class Cleaned:
-    """Text, and the arguments of each call, are streams of their own."""
+    """Text, what a model says to itself, and the arguments of each call are streams of their own."""
 
     def __init__(self, vault: Vault, ear: Callable[[AnyDelta], None]) -> None:
         self._vault = vault
         self._ear = ear
         self._text = Veil(vault)
+        self._reason = Veil(vault)
+        self._refuses = False
         self._calls: dict[int, Veil] = {}
 
     def __call__(self, delta: AnyDelta) -> None:
@@ -66,7 +68,10 @@ class Cleaned:
             return
         match delta:
             case TextDelta(text=text):
+                self._refuses = delta.refusal
                 self._say(self._text.feed(_bytes(text)))
+            case ReasonDelta(text=text):
+                self._reasons(self._reason.feed(_bytes(text)))
             case CallDelta(index=index, arguments=arguments):
                 veil = self._calls.setdefault(index, Veil(self._vault))
                 piece = _text(veil.feed(_bytes(arguments)))
@@ -74,6 +79,7 @@ class Cleaned:
                     name = self._vault.text(delta.name)
                     self._ear(msgspec.structs.replace(delta, name=name, arguments=piece))
             case Finished():
+                self._reasons(self._reason.end())
                 self._say(self._text.end())
                 for index, veil in self._calls.items():
                     if rest := _text(veil.end()):
@@ -85,7 +91,11 @@ class Cleaned:
 
     def _say(self, data: bytes) -> None:
         if data:
-            self._ear(TextDelta(text=_text(data)))
+            self._ear(TextDelta(text=_text(data), refusal=self._refuses))
+
+    def _reasons(self, data: bytes) -> None:
+        if data:
+            self._ear(ReasonDelta(text=_text(data)))
 
 
 def _bytes(text: str) -> bytes:

@@ -119,8 +119,9 @@ class Records:
             yield Told(row, journal.decode(row))
 
     async def follow(self, pid: Pid, after: Seq = journal.START) -> AsyncIterator[Told]:
-        """Its events so far and to come, until it has exited."""
-        if await self.known(pid) is None:
+        """Its events so far and to come, until it has exited; who has seen its end sees nothing."""
+        known = await self.known(pid)
+        if known is None:
             raise SysError(Code.NOT_FOUND, f"there is no process {pid}", hint="see `logos ps -a`")
         while True:
             changed = self.changed(pid)
@@ -129,8 +130,12 @@ class Records:
                 after = told.row.seq
                 if isinstance(told.event, Exited):
                     return
-            with anyio.move_on_after(POLL_S):
+            if known is None or known.exit_status is not None:
+                return
+            with anyio.move_on_after(POLL_S) as quiet:
                 await changed.wait()
+            if quiet.cancelled_caught:
+                known = await self.known(pid)
 
     async def feed(self, after: int | None = None) -> AsyncIterator[Told]:
         """Everybody's events to come; from a position of the feed on, if one is given."""

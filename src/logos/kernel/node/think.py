@@ -143,7 +143,10 @@ class Thinker:
         if refusal is None:
             return False
         if process.options is not None:
-            resident.append(Interrupted(code=Code.LIMIT, message=refusal.text))
+            wait = (refusal.until - resident.clock.now()) / SECOND
+            resident.append(
+                Interrupted(code=Code.LIMIT, message=refusal.text, again_s=round(wait, 3))
+            )
         else:
             resident.append(Paced(why=refusal.text, paused_until=refusal.until))
         return True
@@ -244,14 +247,17 @@ def _refusal(process: Process, error: SysError) -> Exited | Interrupted:
     """Of a thought that was not begun.  A client hears of it and may ask for something else."""
     if process.options is None or error.code is Code.BUDGET:
         return exit_for(error)
-    return Interrupted(code=error.code, message=f"{error.message} {error.hint}".strip())
+    message = f"{error.message} {error.hint}".strip()
+    return Interrupted(code=error.code, message=message, again_s=error.retry_after_s)
 
 
 def _thought(heard: list[AnyDelta]) -> Thought:
     message, finished = gather(heard)
     if finished is None:
         raise SysError(Code.MODEL, "the answer ended in the middle", hint="it is asked again")
-    thought = Thought(message=message, usage=finished.usage, finish=finished.reason)
+    thought = Thought(
+        message=message, usage=finished.usage, finish=finished.reason, stop=finished.stop
+    )
     msgspec.json.encode(thought)  # raises for text that is no Unicode: better here than later
     return thought
 
@@ -291,6 +297,7 @@ def _settle_failure(resident: Resident, error: SysError, heard: list[AnyDelta]) 
         code=error.code,
         message=f"{error.message} {error.hint}".strip(),
         charged=finished[-1] if finished else charged,
+        again_s=error.retry_after_s,
     )
     hopeless = error.code in FATAL or resident.process.failures + 1 >= MOST_FAILURES
     if hopeless and resident.process.options is None:  # else a client decides what is next
