@@ -1,4 +1,5 @@
-"""An endpoint for embeddings on loopback, as OpenAI's: what it answers follows from the texts alone.
+"""An endpoint on loopback for embeddings, as OpenAI's, and for reranking: what it answers follows from the texts
+alone.
 
     serving()     the endpoint, for a while: `url`, what it was `asked`, and `faults` to come
     Endpoint      `faults` are answered first, one a request: a status, a function of the answer, `HANG`
@@ -15,13 +16,14 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from operator import mul
 from typing import Any
 
 import anyio
 from anyio.abc import ByteStream
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from logos.drivers.model import Embeddings, Endpoint
+from logos.drivers.model import Embeddings, Endpoint, Reranking
 
 MEANINGS = {
     "dog": "animal", "hound": "animal", "beagle": "animal", "pet": "animal",
@@ -53,6 +55,9 @@ class Server:
     def embedder(self, name: str = "e/one") -> Embeddings:
         return Embeddings(name, Endpoint(url=self.url))
 
+    def reranker(self, name: str = "r/one") -> Reranking:
+        return Reranking(name, Endpoint(url=self.url))
+
     async def until(self, requests: int) -> None:
         with anyio.fail_after(20):
             while len(self.asked) < requests:
@@ -70,13 +75,14 @@ class Server:
     async def _one(self, line: ByteStream, reader: BufferedByteReceiveStream) -> None:
         head = (await reader.receive_until(b"\r\n\r\n", 65536)).decode()
         [size] = re.findall(r"content-length: (\d+)", head, re.IGNORECASE)
-        texts = json.loads(await reader.receive_exactly(int(size)))["input"]
-        self.asked.append(texts)
+        said = json.loads(await reader.receive_exactly(int(size)))
+        texts = said.get("documents") or said["input"]
+        self.asked.append([said["query"], *texts] if "query" in said else texts)
         arrived, self.more = self.more, anyio.Event()
         arrived.set()
         fault: Any = self.faults.popleft() if len(self.faults) else None
         status = 200
-        body: Any = self._answer(texts)
+        body: Any = self._judged(said["query"], texts) if "query" in said else self._answer(texts)
         if fault == HANG:
             await anyio.Event().wait()
         if isinstance(fault, int):
@@ -94,6 +100,15 @@ class Server:
     def _answer(self, texts: list[str]) -> dict[str, Any]:
         rows = [{"index": n, "embedding": meaning(t, self.dimension)} for n, t in enumerate(texts)]
         return {"data": rows[::-1], "usage": {"prompt_tokens": sum(map(len, texts))}}
+
+    def _judged(self, question: str, texts: list[str]) -> dict[str, Any]:
+        asked = meaning(question, self.dimension)
+        rows = [
+            {"index": n, "relevance_score": 9 * sum(map(mul, asked, meaning(t, self.dimension)))}
+            for n, t in enumerate(texts)
+        ]
+        rows.sort(key=lambda row: -row["relevance_score"])
+        return {"results": rows, "usage": {"total_tokens": sum(map(len, texts))}}
 
 
 def meaning(text: str, dimension: int) -> list[float]:

@@ -22,7 +22,7 @@ from logos.abi.rights import EVERYTHING
 from logos.drivers.function import Functions
 from logos.drivers.model import Say, Scripted
 from logos.kernel import Ask, Kernel
-from logos.kernel.meaning.question import STRIKES
+from logos.kernel.meaning.patience import STRIKES
 from logos.vault import Vault
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
