@@ -2,6 +2,7 @@
 alone.
 
     serving()     the endpoint, for a while: `url`, what it was `asked`, and `faults` to come
+    reading_minutes(world, text)  an agent that reads what not everybody may, and the parts of its kernel
     Endpoint      `faults` are answered first, one a request: a status, a function of the answer, `HANG`
 
 A text is a bag of things; words of one meaning are one thing.  So a question finds what shares no
@@ -22,8 +23,16 @@ from typing import Any
 import anyio
 from anyio.abc import ByteStream
 from anyio.streams.buffered import BufferedByteReceiveStream
+from tests.conftest import World
 
-from logos.drivers.model import Embeddings, Endpoint, Reranking
+from logos.abi.agent import Agent
+from logos.abi.calls import CallTool
+from logos.abi.driver import Effect
+from logos.abi.ids import CallId
+from logos.abi.messages import ToolCall
+from logos.abi.rights import EVERYTHING
+from logos.drivers.function import Functions
+from logos.drivers.model import Embeddings, Endpoint, Reranking, Say, Scripted
 
 MEANINGS = {
     "dog": "animal", "hound": "animal", "beagle": "animal", "pet": "animal",
@@ -122,6 +131,29 @@ def meaning(text: str, dimension: int) -> list[float]:
             out[place] += weight * (1 if digest[3 * n + 2] % 2 else -1)
     size = math.sqrt(sum(x * x for x in out)) or 1.0
     return [x / size for x in out] if any(out) else [1.0] + [0.0] * (dimension - 1)
+
+
+def reading_minutes(world: World, text: str) -> tuple[Agent, dict[str, Any]]:
+    tools = Functions()
+
+    @tools.register(
+        effect=Effect.PURE,
+        manifest={"impact": "read", "result": {"type": "minutes", "readers": ["Ann"]}},
+    )
+    def board() -> str:
+        """What the board said."""
+        return text
+
+    world.drivers[CallTool] = tools
+    world.models["m"] = Scripted(
+        [Say(calls=(ToolCall(id=CallId("x"), name="board", arguments="{}"),)), "Done."]
+    )
+    parts = {
+        "functions": lambda: {spec.name: spec for spec in tools.specs()},
+        "manifests": tools.manifests,
+    }
+    agent = Agent(name="a", model="m", tools=("board",), allow=tuple(EVERYTHING))
+    return agent, parts
 
 
 @asynccontextmanager

@@ -37,7 +37,7 @@ class Relevance:
     ) -> None:
         self._settings = settings
         self._reranker = reranker
-        self.private = private
+        self._private = private
         self._vault = vault
         self._patience = Patience(clock, settings.rerank_wait_ms / 1000)
         self.most = settings.rerank_pages if settings.reranker else 0
@@ -48,7 +48,7 @@ class Relevance:
         told = [page for page in pages if page.text.strip()]
         if len(told) < FEW or not question.strip():
             return None, OFF
-        if not self._settings.embed_confidential and await self.private(pid):
+        if not self._settings.embed_confidential and await self._private(pid):
             return None, OFF
         asked = self._vault.text(question[:CHARS])
         texts = [self._vault.text(page.text) for page in told]
