@@ -190,7 +190,7 @@ async def test_a_question_does_not_stand_in_its_own_way(node: Any, url: str) -> 
     async with node() as kernel, open_store(url, config.Store()) as store:
         agent = Agent(name="a", model="m", max_output=64, resident=True)
         pid = await kernel.spawn(agent, "\n\n".join(SAID))
-        reader, late = Records(store), Records(store)
+        reader, late, knows = Records(store), Records(store), Records(store)
         asking = Seq(0)
         async for _, event in kernel.records.follow(pid):
             if isinstance(event, Thought):
@@ -202,12 +202,13 @@ async def test_a_question_does_not_stand_in_its_own_way(node: Any, url: str) -> 
                 asking = row.seq
                 break
         ask = dataclasses.replace(OPEN, upto=Seq(asking - 1))
-        for records in (reader, late, kernel.records):
+        assert asking in [
+            page.source.seq for page in (await knows.fault(pid, QUESTION, OPEN)).pages
+        ]
+        for records in (reader, late, knows, kernel.records):
             found = await records.fault(pid, QUESTION, ask)
             assert [page.source for page in found.pages] == [page.source for page in before.pages]
             assert found.confidence == before.confidence
-        known = await reader.fault(pid, QUESTION, OPEN)
-        assert asking in [page.source.seq for page in known.pages]
 
 
 async def test_a_process_without_a_journal_has_nothing(url: str) -> None:

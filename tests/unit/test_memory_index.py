@@ -104,3 +104,32 @@ def test_an_unknown_term_counts_against_the_question() -> None:
     found = index.score(["plan", "nowhere"])
     assert found.mass > index.idf("plan")
     assert found.hit.max() == pytest.approx(index.idf("plan"))
+
+
+@settings(max_examples=EXAMPLES)
+@given(ROWS, st.lists(st.sampled_from(WORDS), min_size=1, max_size=4), st.data())
+def test_what_came_later_is_as_if_it_had_never_come(
+    rows: list[Row], question: list[str], data: st.DataObject
+) -> None:
+    size = data.draw(st.integers(0, len(rows)))
+    sorted_in = data.draw(st.booleans())
+    gone = sorted(data.draw(st.sets(st.integers(0, len(rows) - 1), max_size=len(rows) - 1)))
+    whole, first = Index(), Index()
+    whole.add(rows)
+    first.add(rows[:size])
+    if sorted_in:
+        whole.pack()
+    if gone:
+        whole.drop(gone)
+    if any(row < size for row in gone):
+        first.drop([row for row in gone if row < size])
+    cut = whole.before(size, len(first))
+    found, meant = cut.score(question), first.score(question)
+    for name in ("own", "window", "hit", "rare"):
+        assert getattr(found, name).tolist() == getattr(meant, name).tolist()
+    assert found.mass == meant.mass
+    for word in WORDS:
+        assert cut.idf(word) == first.idf(word)
+        assert cut.holds(word) == first.holds(word)
+        assert cut.rows(word).tolist() == first.rows(word).tolist()
+    assert whole.score(question).own.shape == (len(rows),)

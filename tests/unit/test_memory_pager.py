@@ -1,12 +1,30 @@
 """Pages in, and for a question the pages it needs."""
 
+from dataclasses import replace
+
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logos.abi.errors import Code, SysError
-from logos.kernel.memory import Ask, Kind, Page, Pager, Rules, estimate, load, page_of, parse
+from logos.abi.ids import Seq
+from logos.kernel.memory import (
+    Ask,
+    Heard,
+    Judged,
+    Kind,
+    Near,
+    Page,
+    Pager,
+    Rules,
+    Source,
+    estimate,
+    load,
+    page_of,
+    parse,
+)
 
 EXAMPLES = 30
 
@@ -200,6 +218,79 @@ def test_the_same_pages_give_the_same_fault(order: list[int], cut: int) -> None:
     )
 
 
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from([text for _, text in SAID]),
+        st.sampled_from([Kind.PEOPLE, Kind.CHAT, Kind.TOOL]),
+        st.sampled_from(["", "Ann", "Bob", "Carol"]),
+        st.one_of(st.none(), st.integers(10_000, 21_000)),
+        st.integers(0, 2),  # its conversation
+        st.integers(1, 3),  # its pieces
+    ),
+    min_size=1,
+    max_size=24,
+)
+
+
+def happened(events: list[tuple[str, Kind, str, int | None, int, int]]) -> list[Page]:
+    pages: list[Page] = []
+    for seq, (text, kind, who, day, group, pieces) in enumerate(events, 1):
+        for piece in range(pieces):
+            page = page_of(
+                len(pages) + 1,
+                f"{text} Part {piece}.",
+                kind=kind,
+                subject=who,
+                role="user" if group else "assistant",
+                time=None if day is None else day * DAY,
+                group=str(group),
+                turn=seq,
+                source=Source(seq=Seq(seq), start=piece),
+            )
+            pages.append(page)
+    return pages
+
+
+@settings(max_examples=EXAMPLES)
+@given(EVENTS, st.sampled_from(["What did Ann bake?", "Who plays cello in March?"]), st.data())
+def test_asked_as_it_was_it_answers_as_it_would_have(
+    events: list[tuple[str, Kind, str, int | None, int, int]],
+    question: str,
+    data: st.DataObject,
+) -> None:
+    pages = happened(events)
+    seq = data.draw(st.integers(0, len(events)))
+    early = [page for page in pages if page.source.seq <= seq]
+    now, then = Pager.rebuild(pages), Pager.rebuild(early)
+    known = st.sets(st.sampled_from(pages).map(lambda page: page.id), max_size=3)
+    gone, closed = data.draw(known), data.draw(known)
+    for pager, held in ((now, pages), (then, early)):
+        pager.forget(gone)
+        for page in held:
+            if page.id in closed - gone:
+                pager.supersede(page.id, 20_000 * DAY)
+    keys = np.array([page.source.seq << 32 | page.source.start for page in pages], dtype=np.int64)
+    cosines = np.cos(np.arange(len(keys), dtype=np.float32))
+    near, judged = Near(keys, cosines), Judged(keys[::2], cosines[: len(keys[::2])])
+    for ask in (Ask(gate=False, mass=2.0, budget=4096), OPEN, Ask()):
+        for heard in (Heard(), Heard(near), Heard(near, judged)):
+            before, upto = heard.upto(Seq(seq)), replace(ask, upto=Seq(seq))
+            assert now.fault(question, upto, heard) == then.fault(question, ask, before)
+            shown = now.shortlist(question, upto, heard, 5)
+            assert shown == then.shortlist(question, ask, before, 5)
+
+
+def test_a_question_among_many_pages_does_not_stand_in_its_own_way() -> None:
+    """More pages than are scored in full; the question itself is the last."""
+    question = "What did Ann bake?"
+    said = [msgspec.structs.replace(page, source=Source(seq=Seq(page.id))) for page in talk(300)]
+    asked = page_of(len(said) + 1, question, role="user", source=Source(seq=Seq(len(said) + 1)))
+    then, now = Pager.rebuild(said), Pager.rebuild([*said, asked])
+    found = now.fault(question, replace(OPEN, upto=Seq(len(said))))
+    assert found == then.fault(question, OPEN)
+    assert now.fault(question, OPEN).why[0].page == asked.id
+
+
 def test_an_empty_memory_has_nothing() -> None:
     assert Pager().fault("What did Ann bake?").abstained
 
@@ -229,3 +320,23 @@ def test_with_room_for_others_nobody_is_refused_for_what_one_did_not_say() -> No
         "How many camels did Ann ride in Morocco?", Ask(budget=4000, gate=False, mass=2.0)
     )
     assert not found.abstained
+
+
+def test_what_a_reranker_prefers_comes_first() -> None:
+    """Of pages that words do not tell apart; those it was not shown are as if it had said nothing."""
+    whens = ("monday", "tuesday", "easter", "christmas", "friday", "sunday")
+    pages = happened([(f"The {w} ferry was late.", Kind.CHAT, "", None, 0, 1) for w in whens])
+    pager = Pager.rebuild(pages)
+    ask = Ask(gate=False, mass=2.0, budget=4096)
+    plain = [why.page for why in pager.fault("was the ferry late?", ask).why]
+    places = np.array([page.source.seq << 32 | page.source.start for page in pages], dtype=np.int64)
+    for liked in range(1, 4):
+        scores = np.array([2.0, 2.5, 3.0], dtype=np.float32)
+        scores[liked - 1] = 9.0
+        heard = Heard(judged=Judged(places[1:4], scores))
+        why = pager.fault("was the ferry late?", ask, heard).why
+        assert why[0].page == pages[liked].id
+        assert dict(why[0].moved)["rerank"] > 0
+        assert {one.page for one in why} == set(plain)
+    same = Heard(judged=Judged(places, np.full(6, 7.0, dtype=np.float32)))
+    assert pager.fault("was the ferry late?", ask, same) == pager.fault("was the ferry late?", ask)

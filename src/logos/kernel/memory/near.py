@@ -6,6 +6,7 @@
     closeness(near, ...) how far each row stands out -> deviations, 0 where nothing is known
     preference(judged)   how far each row stands above the worst judged -> deviations, 0 for the others
     nearest(close)       the rows that are candidates for their nearness alone
+    Near.upto(seq)       without the pages of later events
 
 What a cosine means differs from model to model, and from space to space.  So a page counts by how
 far it stands out among the others: in deviations from the median, by the median deviation, which a
@@ -48,6 +49,10 @@ class Near:
 
     keys: Ints
     cosines: Floats
+
+    def upto(self, seq: int) -> "Near":
+        size = int(self.keys.searchsorted((seq + 1) << 32))
+        return Near(self.keys[:size], self.cosines[:size])
 
 
 @dataclass(frozen=True, slots=True)

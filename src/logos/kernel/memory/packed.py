@@ -78,6 +78,10 @@ class Numbered(Generic[K]):
     def get(self, name: K) -> int | None:
         return self._numbers.get(name)
 
+    def first(self, size: int) -> "Numbered[K]":
+        """Those that have the lowest numbers."""
+        return self if size >= len(self) else Numbered(self._names[:size])
+
     def name(self, number: int) -> K:
         return self._names[number]
 

@@ -12,7 +12,7 @@ Invariant: the rendered pages of a fault cost at most its budget.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import Seq
 from logos.kernel.memory import gate
+from logos.kernel.memory.course import first_things
 from logos.kernel.memory.features import Measured, measure
 from logos.kernel.memory.gate import Rules
 from logos.kernel.memory.index import Floats
@@ -88,8 +89,9 @@ class Ask:
     """How to answer a fault.  `mass` 1 spends the whole budget.  With `gate` nothing comes in when it
     is doubtful that memory holds an answer: for faults the kernel predicts; who searches on purpose
     wants to see what there is, unless it is as good as certain that the one asked about never spoke of it.  `subject` says whom the question is about.
-    `upto`: what was said after that event is in the window, and is best not known yet: the question
-    itself would be the best match there is, and everything else poor beside it."""
+    `upto`: what came after that event is in the window, and nobody knows of it yet: the question
+    itself would be the best match there is, and everything else poor beside it.  (What it had forgotten
+    or closes stays forgotten and closed.)"""
 
     budget: int = DEFAULT_BUDGET
     mass: float = DEFAULT_MASS
@@ -108,6 +110,10 @@ class Heard:
 
     near: Near | None = None
     judged: Judged | None = None
+
+    def upto(self, seq: Seq) -> "Heard":
+        """Without the vectors of the pages of later events."""
+        return replace(self, near=self.near and self.near.upto(seq))
 
 
 WORDS_ONLY = Heard()
@@ -158,6 +164,9 @@ class Pager:
     def fault(self, question: str, ask: Ask = DEFAULT, heard: Heard = WORDS_ONLY) -> Fault:
         if ask.budget <= 0:
             raise SysError(Code.INVALID, f"a budget of {ask.budget} tokens holds nothing")
+        if ask.upto is not None:
+            before = self._upto(ask.upto)
+            return before.fault(question, replace(ask, upto=None), heard.upto(ask.upto))
         found = self._scored(question, ask, heard)
         if self._doubtful(found, ask):
             return Fault((), 0, True, found.confidence, 0.0, subjects=found.query.subjects)
@@ -165,6 +174,9 @@ class Pager:
 
     def shortlist(self, question: str, ask: Ask, heard: Heard, most: int) -> list[Page]:
         """The best first; none where nothing is to come in."""
+        if ask.upto is not None:
+            before, unbound = self._upto(ask.upto), replace(ask, upto=None)
+            return before.shortlist(question, unbound, heard.upto(ask.upto), most)
         found = self._scored(question, ask, heard)
         if self._doubtful(found, ask):
             return []
@@ -199,6 +211,12 @@ class Pager:
         named = bool((found.measured.subject > 0).any())
         return found.confidence < self._least(ask, named=named)
 
+    def _upto(self, seq: Seq) -> "Pager":
+        pager = Pager(self._weights)
+        pager.space = self.space.upto(seq)
+        pager._scorer = self._scorer
+        return pager
+
     def _least(self, ask: Ask, *, named: bool) -> float:
         """The confidence below which nothing comes in."""
         weights = self._scorer.weights
@@ -224,8 +242,11 @@ class Pager:
         ranks = scores[open_]
         if shared:
             ranks = gate.own_first(ranks, others[open_], cols.cost[rows], confidence)
+        if query.course:
+            ranks = first_things(ranks, rows, cols)
         found = gate.Candidates(ranks, likely, cols.cost[rows], cols.turn[rows], cols.group[rows])
-        chosen, used = gate.choose(found, budget=ask.budget, mass=ask.mass)
+        mass = 1.0 if query.course else ask.mass  # an order is in many pages, and none says which
+        chosen, used = gate.choose(found, budget=ask.budget, mass=mass)
         brought = [table.page(row) for row in rows[chosen].tolist()]
         moved = self._scorer.reasons(measured.values[open_[chosen]], cols.stream[rows[chosen]])
         more = [(name, by[open_[chosen]].tolist()) for name, by in by_model]

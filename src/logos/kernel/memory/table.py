@@ -5,6 +5,7 @@
     Table.find, Table.row     from a page's id to its row
     Table.page                from a row to its page
     Table.columns()           everything as arrays, one entry per row
+    Table.before(size)        as it was before it had more rows
     Table.pack, Table.unpack  as data
 
 A row is a page's number in this space, in the order of arrival; ids grow with it.  Texts are kept only
@@ -228,6 +229,25 @@ class Table:
             )
         return self._columns
 
+    def before(self, size: int) -> "Table":
+        """To be read at once: its first `size` rows, without the turns and subjects that came with later
+        ones.  What was forgotten or superseded since is so here, too."""
+        out = Table(texts=False)
+        out._texts, out._ints = self._texts, self._ints
+        out._traits, out._alive = self._traits, self._alive
+        out.labels, out.streams = self.labels, self.streams
+        out._size = size
+        out._count = int(np.count_nonzero(self._alive[:size]))
+        out._turns = _known_of(self._ints[_AT["turn"], :size])
+        out._near = self._near[: out._turns]
+        last = self._near[out._turns : self._turns, 0]
+        last = last[(last >= 0) & (last < out._turns)]
+        if len(last):
+            out._near = out._near.copy()
+            out._near[last, 1] = -1
+        out.subjects = self.subjects.first(_known_of(self._ints[_AT["subject"], :size]))
+        return out
+
     @property
     def nbytes(self) -> int:
         texts = sum(map(len, self._texts)) if self._texts is not None else 0
@@ -289,6 +309,11 @@ class Table:
         self._ints = np.pad(self._ints, ((0, 0), (0, more)))
         self._traits = np.pad(self._traits, ((0, more), (0, 0)))
         self._alive = np.pad(self._alive, (0, more))
+
+
+def _known_of(numbers: Ints) -> int:
+    """How many there are, where they are given in order of arrival; -1 is none."""
+    return int(numbers.max(initial=-1)) + 1
 
 
 def _stored(value: int | None) -> int:

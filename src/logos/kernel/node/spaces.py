@@ -16,8 +16,7 @@ found, the question is asked once more.  What does not fit into `most` bytes lea
 longest ago first.
 
 Invariant: an answer depends on the journal alone, not on what was in memory or on disk; with an
-embedding model or a reranker, also on which pages have their vectors by now and on what it said, and with `Ask.upto` on whether what
-came after it has been taken in.
+embedding model or a reranker, also on which pages have their vectors by now and on what it said.
 """
 
 import dataclasses
@@ -116,17 +115,16 @@ class Spaces:
             judged, reranked = await self.judge.judged(pid, question, best)
             heard = Heard(near, judged)
         async with self._lock(pid):
-            upto = journal.FOREVER if ask.upto is None else ask.upto
-            recall = await self._at_hand(pid, upto)
+            recall = await self._at_hand(pid)
             while True:
                 found = await _aside(lambda: recall.fault(question, ask, heard), len(recall))
                 seqs = sorted({page.source.seq for page in found.pages})
                 rows, later = await journal.read_some_and_tail(
                     self._store, pid, seqs, recall.seq, BATCH
                 )
-                changed = await _taken(recall, [row for row in later if row.seq <= upto])
-                if len(later) == BATCH and recall.seq < upto:
-                    await self._caught_up(pid, recall, upto)
+                changed = await _taken(recall, later)
+                if len(later) == BATCH:
+                    await self._caught_up(pid, recall)
                 elif not changed:
                     break
             self._keep(pid, recall)
@@ -135,9 +133,9 @@ class Spaces:
     async def _shortlist(self, pid: Pid, question: str, ask: Ask, heard: Heard) -> list[Page]:
         """With their texts."""
         assert self.judge is not None
-        most, upto = self.judge.most, journal.FOREVER if ask.upto is None else ask.upto
+        most = self.judge.most
         async with self._lock(pid):
-            recall = await self._caught_up(pid, await self._at_hand(pid, upto), upto)
+            recall = await self._current(pid)
             pages = await _aside(lambda: recall.shortlist(question, ask, heard, most), len(recall))
             self._keep(pid, recall)
         return await self._told_in(pid, pages)
@@ -257,22 +255,21 @@ class Spaces:
         """With everything its journal says."""
         return await self._caught_up(pid, await self._at_hand(pid))
 
-    async def _at_hand(self, pid: Pid, upto: Seq = journal.FOREVER) -> Recall:
+    async def _at_hand(self, pid: Pid) -> Recall:
         """With most of what its journal says."""
         recall = self._held.get(pid) or self._leaving.pop(pid, None) or await self._load(pid)
         if not recall.seq:
-            return await self._caught_up(pid, recall, upto)
+            return await self._caught_up(pid, recall)
         told = [row for row in self._told.pop(pid, ()) if row.seq > recall.seq]
         if told and told[0].seq == recall.seq + 1:
-            self._told[pid] = [row for row in told if row.seq > upto]
-            await _taken(recall, [row for row in told if row.seq <= upto])
+            await _taken(recall, told)
         return recall
 
-    async def _caught_up(self, pid: Pid, recall: Recall, upto: Seq = journal.FOREVER) -> Recall:
+    async def _caught_up(self, pid: Pid, recall: Recall) -> Recall:
         while True:
             rows = await journal.tail(self._store, pid, recall.seq, BATCH)
-            await _taken(recall, [row for row in rows if row.seq <= upto])
-            if len(rows) < BATCH or recall.seq >= upto:
+            await _taken(recall, rows)
+            if len(rows) < BATCH:
                 return recall
 
     async def _load(self, pid: Pid) -> Recall:

@@ -101,7 +101,9 @@ class Tree:
         if shelf.below(inside):
             return SysError(Code.INVALID, f"{path} is a folder", hint="list it with fs.list")
         ended = " any more" if shelf.history(inside) else ""
-        return SysError(Code.NOT_FOUND, f"nothing is kept at {path}{ended}", hint="see fs.list")
+        return SysError(
+            Code.NOT_FOUND, f"nothing is kept at {path}{ended}", hint="see fs.list (logos ls)"
+        )
 
     # -- processes ---------------------------------------------------------------------------
 
