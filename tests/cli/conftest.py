@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import PATIENCE_S
 
 from logos.cli import wire
 from logos.cli.client import socket_path
 
 LOGOS = Path(sys.executable).parent / "logos"
-PATIENCE_S = 60
 AGENT = """---
 name: lib
 description: Answers from the files of a folder

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.cli.conftest import PATIENCE_S, Place, frames_of, opened
+from tests.cli.conftest import Place, frames_of, opened
 from tests.cli.test_conformance import EVERY, STATUSES
+from tests.conftest import PATIENCE_S
 
 from logos.cli import wire
 from logos.cli.commands import COMMANDS

@@ -6,7 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import LOGOS, PATIENCE_S, Place
+from tests.cli.conftest import LOGOS, Place
+from tests.conftest import PATIENCE_S
 
 from logos.abi.errors import DAEMON_ABSENT
 

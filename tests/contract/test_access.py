@@ -16,6 +16,7 @@ import anyio
 import httpx2
 import pytest
 from office_rig import office, settled
+from tests.conftest import PATIENCE_S
 
 from logos import a2a
 from logos.abi.agent import Limits
@@ -210,7 +211,7 @@ async def begun(one: There, ada: Any) -> None:
     assert not failed
     asks = f"Send a message about the {WORD} fair to somebody."
     asking = (await made("spawn", agent="helper", task=asks))["pid"]
-    with anyio.fail_after(20):
+    with anyio.fail_after(PATIENCE_S):
         async for told in one.machine.kernel.records.follow(Pid(asking)):
             if isinstance(told.event, Held):
                 break

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 LONGEST = 60
-PATIENCE_S = 60
 
 Answer = str | tuple[str, dict[str, Any]]
 Script = Callable[[list[str]], Answer]

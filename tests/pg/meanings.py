@@ -23,7 +23,7 @@ from typing import Any
 import anyio
 from anyio.abc import ByteStream
 from anyio.streams.buffered import BufferedByteReceiveStream
-from tests.conftest import World
+from tests.conftest import PATIENCE_S, World
 
 from logos.abi.agent import Agent
 from logos.abi.calls import CallTool
@@ -68,7 +68,7 @@ class Server:
         return Reranking(name, Endpoint(url=self.url))
 
     async def until(self, requests: int) -> None:
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE_S):
             while len(self.asked) < requests:
                 await self.more.wait()
 
