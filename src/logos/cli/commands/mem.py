@@ -1,53 +1,15 @@
-"""mem ...: what processes keep, for people.
+"""mem ...: what processes keep, for people."""
 
-`--of` says whose memory: a number is a process, anything else a space.  Without it, the space `home`,
-which begins when something is first put there.
-"""
-
-from collections.abc import Sequence
 from typing import Any
 
 from logos.abi.calls import moment
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Linked, Pinned, Remembered
-from logos.abi.ids import Pid, Seq
-from logos.cli.registry import Argument, Asked, Command
+from logos.abi.ids import Seq
+from logos.cli.commands.whose import AS_OF, LABEL, OF, command, whose
+from logos.cli.registry import Argument, Asked
 from logos.cli.shown import counted, when
 from logos.kernel import CORE, FACTS, TODO, Shelf, Sought, Version, slug
-
-HOME = "home"
-
-OF = Argument(
-    "--of",
-    "whose memory: the number of a process, or the name of a space",
-    default=HOME,
-    value="WHOSE",
-)
-AS_OF = Argument("--as-of", "as it was at this date and time", default="", value="TIME")
-
-LABEL = Argument(
-    "--label",
-    "only trusted, untrusted, principal, agent, tool, public or confidential; several with commas",
-    default="",
-)
-
-
-async def whose(asked: Asked, given: str | None = None, *, begin: bool = False) -> Pid:
-    """Raise `not_found` for a space that there is not; `begin` says to start it instead."""
-    of = asked.arguments.of if given is None else given
-    if not of:
-        raise SysError(
-            Code.INVALID, "whose memory?", hint="the number of a process, or the name of a space"
-        )
-    if of.isdecimal():
-        await asked.node.kernel.records.process(Pid(int(of)))  # says so when there is none
-        return Pid(int(of))
-    kernel, space = asked.node.kernel, of.removeprefix("/mem/")
-    if begin or space == HOME:
-        return await kernel.space(space)
-    if (found := await kernel.stores.find(space)) is None:
-        raise SysError(Code.NOT_FOUND, f"there is no space {space!r}", hint="see `logos mem space`")
-    return found
 
 
 async def _put(asked: Asked, *items: Remembered | Linked | Pinned) -> list[Seq]:
@@ -276,13 +238,7 @@ async def space(asked: Asked) -> int:
     return 0
 
 
-def _command(
-    name: str, summary: str, run: Any, arguments: Sequence[Argument], **more: Any
-) -> Command:
-    return Command(name, summary, run, tuple(arguments), **more)
-
-
-REMEMBER = _command(
+REMEMBER = command(
     "mem remember",
     "put a text into a memory; with a subject and a relation it is a fact",
     remember,
@@ -303,7 +259,7 @@ REMEMBER = _command(
     effect="write",
     idempotent=False,
 )
-SEARCH = _command(
+SEARCH = command(
     "mem search",
     "find what a memory has about a question",
     search,
@@ -321,10 +277,10 @@ SEARCH = _command(
         OF,
     ),
 )
-READ = _command(
+READ = command(
     "mem read", "one page, exactly", read, (Argument("page", "number of the page", int), OF)
 )
-LINK = _command(
+LINK = command(
     "mem link",
     "join two entries by a typed edge; with one entry alone, show what is linked to it",
     link,
@@ -338,7 +294,7 @@ LINK = _command(
     ),
     effect="write",
 )
-FORGET = _command(
+FORGET = command(
     "mem forget",
     "erase pages and every copy of them in a journal, for good",
     forget,
@@ -356,27 +312,27 @@ FORGET = _command(
     ),
     effect="write",
 )
-PIN = _command(
+PIN = command(
     "mem pin",
     "keep a page in the window of its process",
     pin,
     (Argument("page", "number of the page", int), Argument("--off", "let it go", bool), OF),
     effect="write",
 )
-TODO_ = _command(
+TODO_ = command(
     "mem todo",
     "the todo list; with items, a new one",
     todo,
     (Argument("item", "what to do; [x] first: it is done", default=(), many=True), OF),
     effect="write",
 )
-FACTS_ = _command(
+FACTS_ = command(
     "mem facts",
     "the facts that hold, and those that disagree",
     facts,
     (Argument("--history", "also those that do not hold any more", bool), AS_OF, OF),
 )
-CORE_ = _command(
+CORE_ = command(
     "mem core",
     "the core blocks; with a name and a text, write one",
     core,
@@ -389,7 +345,7 @@ CORE_ = _command(
     ),
     effect="write",
 )
-SPACE = _command(
+SPACE = command(
     "mem space",
     "the spaces that processes share; with a name, begin one",
     space,
