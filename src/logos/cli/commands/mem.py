@@ -13,7 +13,7 @@ from logos.abi.events import Linked, Pinned, Remembered
 from logos.abi.ids import Pid, Seq
 from logos.cli.registry import Argument, Asked, Command
 from logos.cli.shown import counted, when
-from logos.kernel import CORE, FACTS, TODO, Shelf, Sought, Version, slug
+from logos.kernel import CORE, FACTS, TODO, Shelf, Sought, Version, place, shared, slug
 
 HOME = "home"
 
@@ -115,25 +115,43 @@ async def read(asked: Asked) -> int:
 
 async def link(asked: Asked) -> int:
     given = asked.arguments
+    pid = await whose(asked)
+    node = await _node(asked, pid, given.node, new=given.relation and not given.remove)
     if not given.relation:
-        shelf = await asked.node.kernel.stores.shelf(await whose(asked))
-        walked = shelf.walk(given.node, steps=given.steps)
+        shelf = await asked.node.kernel.stores.shelf(pid)
+        walked = shelf.walk(node, steps=given.steps)
         data = [
             {"steps": far, "source": e.source, "relation": e.relation, "target": e.target}
             for far, e in walked
         ]
         rows = [(far, e.source, e.relation, e.target) for far, e in walked]
+        if not rows:
+            asked.out.data(data, f"nothing is linked to {node}")
+            return 0
         asked.out.table(("STEPS", "FROM", "RELATION", "TO"), rows, data)
         return 0
     if not given.to:
         raise SysError(Code.INVALID, "where to?", hint="logos mem link NODE RELATION TO")
-    event = Linked(
-        source=given.node, relation=given.relation, target=given.to, removed=given.remove
-    )
+    target = await _node(asked, pid, given.to, new=not given.remove)
+    event = Linked(source=node, relation=given.relation, target=target, removed=given.remove)
     await _put(asked, event)
     said = f"{event.source} {event.relation} {event.target}"
     asked.out.data({"linked": said, "removed": given.remove}, said)
     return 0
+
+
+async def _node(asked: Asked, pid: Pid, given: str, *, new: bool) -> str:
+    """An entry as its own memory calls it, or a page; for a `new` edge, say if it is not there."""
+    kernel = asked.node.kernel
+    if given.isdecimal():
+        await kernel.records.page(pid, Seq(int(given)))
+        return given
+    name, path = shared(place(given))
+    if name and await kernel.stores.find(name) != pid:
+        raise SysError(Code.INVALID, f"{given} is in another memory", hint=f"--of {name}")
+    if new and not (await kernel.stores.shelf(pid)).changes(path):
+        asked.out.note(f"nothing is kept at {given} yet")
+    return path
 
 
 async def forget(asked: Asked) -> int:
@@ -143,6 +161,9 @@ async def forget(asked: Asked) -> int:
     pages = await asked.node.kernel.forget(
         await whose(asked), [Seq(n) for n in given.page], path=given.path, reason=given.reason
     )
+    if not pages:
+        at = given.path or "these pages"
+        raise SysError(Code.NOT_FOUND, f"nothing is kept at {at}", hint="see `logos ls`")
     asked.out.data(
         {"forgotten": pages}, f"the words of {counted(pages, 'event')} are gone for good"
     )
@@ -242,9 +263,11 @@ def _block(shelf: Shelf, path: str, asked: Asked) -> Remembered:
         return Remembered(path=path, text=before.text or "", restores=before.seq)
     stands = shelf.one(path)
     text = given.text or ("" if stands is None else stands.text or "")
-    if len(text) > (given.limit or shelf.limit(path)):
+    limit = given.limit or shelf.limit(path)
+    if len(text) > limit:
+        hint = "raise it with --limit" if given.text else "give it a shorter text with the limit"
         raise SysError(
-            Code.LIMIT, f"{path} takes {shelf.limit(path)} characters", hint="raise it with --limit"
+            Code.LIMIT, f"{path} takes {limit} characters, and not {len(text)}", hint=hint
         )
     return Remembered(path=path, text=text, limit=given.limit)
 
