@@ -9,11 +9,13 @@ import anyio
 
 import logos
 
+TASK = "A process is its journal, and survives kill -9.  What is a process?"
+
 
 async def main() -> None:
     helper = logos.Agent(name="helper", instructions="Answer in one sentence.")
     async with logos.boot() as machine:
-        pid = await machine.kernel.spawn(helper, "What is a process?")
+        pid = await machine.kernel.spawn(helper, TASK)
         end = await machine.kernel.records.wait(pid)
         print(f"process {end.pid} exited with {end.status}: {end.answer}")
 

@@ -16,7 +16,10 @@ from logos.abi.rights import parse
 from logos.abi.tools import Place
 
 MANIFEST = Path(__file__).with_name("manifests") / "sort.toml"
-TASK = "Write 4, 30 and 7 to numbers.txt, a line each, and sort them by `text/sort`: which is the largest?"
+TASK = (
+    'Call `fs.write` with `{"path": "numbers.txt", "text": "4\\n30\\n7\\n"}`. Call `tool.call` with '
+    '`{"tool": "text/sort", "arguments": {"numeric": true, "reverse": true, "file": "numbers.txt"}}`.'
+)
 
 
 async def main() -> None:

@@ -8,7 +8,7 @@ import anyio
 
 import logos
 
-TASK = 'How large is a room of 4 by 5.5 metres?  Call `area` with `{"width": 4, "height": 5.5}`.'
+TASK = 'For a room of 4 by 5.5 metres, call `area` with `{"width": 4, "height": 5.5}`.'
 
 functions = logos.Functions()
 

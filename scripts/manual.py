@@ -236,7 +236,8 @@ def _command(command: Command) -> str:
     traits = [f"{command.effect}s"]
     traits += ["may be repeated"] if command.idempotent else ["is not repeated by itself"]
     traits += ["answers line by line"] if command.stream else []
-    details = f"\n{command.details}\n" if command.details else ""
+    details = command.details.replace("\n", "\n\n")
+    details = f"\n{details}\n" if details else ""
     arguments = "".join(_argument(argument) for argument in command.arguments)
     return (
         f"\n### {command.name}\n\n    logos {command.name} {words}".rstrip()
@@ -247,7 +248,7 @@ def _command(command: Command) -> str:
 
 def _usage(argument: Argument) -> str:
     if argument.name.startswith("-"):
-        value = "" if argument.kind is bool else f" {argument.key.upper()}"
+        value = "" if argument.kind is bool else f" {argument.shown}"
         return f"[{argument.name}{value}]"
     word = argument.name.upper() + (" …" if argument.many else "")
     return f"[{word}]" if argument.optional else word
@@ -255,11 +256,10 @@ def _usage(argument: Argument) -> str:
 
 def _argument(argument: Argument) -> str:
     names = ", ".join(f"`{n}`" for n in (argument.short, argument.name) if n)
-    choices = f" ({', '.join(argument.choices)})" if argument.choices else ""
     default = (
         f"; {argument.default} when left out" if argument.default not in (None, "", 0, ()) else ""
     )
-    return f"* {names}: {argument.help}{choices}{default}\n"
+    return f"* {names}: {argument.explained}{default}\n"
 
 
 # -- what they share ---------------------------------------------------------------------------

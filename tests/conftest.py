@@ -26,6 +26,9 @@ from logos.store import Embedded, Store, migrate, open_store
 
 NUMBERS = count(1)
 
+PATIENCE_S = 180.0
+"""How long a test waits for what must come: a bound on hanging, and on nothing else."""
+
 # how long an example takes says what else the machine does, not whether the code is right
 settings.register_profile("logos", deadline=None)
 settings.load_profile("logos")

@@ -6,17 +6,22 @@ place    a folder with an agent, notes, and a home whose daemon has a finished p
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import PATIENCE_S
+
+from logos.cli import wire
+from logos.cli.client import socket_path
 
 LOGOS = Path(sys.executable).parent / "logos"
-PATIENCE_S = 60
 AGENT = """---
 name: lib
 description: Answers from the files of a folder
@@ -68,8 +73,39 @@ class Place:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)["data"]
 
+    @contextmanager
+    def asked(self, *words: str, folder: str = "") -> Iterator[socket.socket]:
+        """The daemon, by a connection on which this was asked without the client."""
+        with socket.socket(socket.AF_UNIX) as daemon:
+            daemon.connect(socket_path(str(self.home)))
+            daemon.sendall(wire.request(str(self.folder / folder), list(words)))
+            yield daemon
+
     def kill_daemon(self) -> None:
         os.kill(self.data("status")["pid"], signal.SIGKILL)
+
+
+def frames_of(daemon: socket.socket) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and payload, until the command has ended or the daemon has gone."""
+    with daemon.makefile("rb") as reader:
+        while head := reader.read(wire.HEADER_BYTES):
+            kind, payload = head[:1], reader.read(int.from_bytes(head[1:], "big"))
+            yield kind, payload
+            if wire.EXIT in dict(opened([(kind, payload)])):
+                return
+
+
+def split(payload: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The frames of one that holds frames."""
+    buffer = bytearray(payload)
+    while frame := wire.take(buffer):
+        yield frame
+
+
+def opened(frames: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+    """With what comes together in place of what it came in."""
+    for kind, payload in frames:
+        yield from opened(split(payload)) if kind == wire.TOGETHER else [(kind, payload)]
 
 
 @pytest.fixture(scope="session")

@@ -6,16 +6,15 @@ no trace, no colour, no bug; and the daemon answers the next one.
 """
 
 import json
-import socket
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.cli.conftest import PATIENCE_S, Place
+from tests.cli.conftest import Place, frames_of, opened
 from tests.cli.test_conformance import EVERY, STATUSES
+from tests.conftest import PATIENCE_S
 
 from logos.cli import wire
-from logos.cli.client import socket_path
 from logos.cli.commands import COMMANDS
 
 pytestmark = pytest.mark.slow
@@ -71,31 +70,19 @@ def _bad(argument: dict[str, Any]) -> tuple[str, ...]:
 
 def ask(place: Place, *words: str, enough: bool = False) -> tuple[int, str, str]:
     """Its exit status and what it writes, from the daemon itself; `enough`: Ctrl-C once it has begun."""
-    status, wrote, buffer = None, {wire.OUT: b"", wire.ERR: b""}, b""
-    with socket.socket(socket.AF_UNIX) as daemon:
+    status, wrote = None, {wire.OUT: b"", wire.ERR: b""}
+    with place.asked(*words, folder="notes") as daemon:
         daemon.settimeout(PATIENCE_S)
-        daemon.connect(socket_path(str(place.home)))
-        request = [str(place.folder / "notes"), "0", "", "", *words]
-        daemon.sendall(wire.frame(wire.REQUEST, wire.pack(request)))
-        while status is None:
-            data = daemon.recv(1 << 16)
-            assert data, f"the daemon went away: {words}"
-            buffer += data
-            while len(buffer) >= wire.HEADER_BYTES:
-                end = wire.HEADER_BYTES + int.from_bytes(buffer[1 : wire.HEADER_BYTES], "big")
-                if len(buffer) < end:
-                    break
-                kind, payload, buffer = buffer[:1], buffer[wire.HEADER_BYTES : end], buffer[end:]
-                if kind == wire.EXIT:
-                    status = int(payload)
-                elif kind == wire.TOGETHER:
-                    buffer = payload + buffer
-                elif kind == wire.TAKEN and enough:
-                    daemon.sendall(wire.frame(wire.INTERRUPT, b""))
-                elif kind == wire.INPUT:
-                    daemon.sendall(wire.frame(wire.INPUT, b"\xff\0"))
-                elif kind in wrote:
-                    wrote[kind] += payload
+        for kind, payload in opened(frames_of(daemon)):
+            if kind == wire.EXIT:
+                status = int(payload)
+            elif kind == wire.TAKEN and enough:
+                daemon.sendall(wire.frame(wire.INTERRUPT, b""))
+            elif kind == wire.INPUT:
+                daemon.sendall(wire.frame(wire.INPUT, b"\xff\0"))
+            elif kind in wrote:
+                wrote[kind] += payload
+    assert status is not None, f"the daemon went away: {words}"
     return status, wrote[wire.OUT].decode(), wrote[wire.ERR].decode()
 
 

@@ -7,11 +7,11 @@ import stat
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import PATIENCE_S, Place
+from tests.cli.conftest import Place, frames_of, split
+from tests.conftest import PATIENCE_S
 
 from logos.cli import wire
 from logos.cli.client import socket_path, talk
@@ -165,9 +165,8 @@ def test_the_next_daemon_shows_what_is_left(
 
 
 def answered(place: Place, *words: str) -> list[tuple[bytes, bytes]]:
-    with connected(place) as daemon:
-        request = [str(place.folder), "0", "", "", *words]
-        daemon.sendall(wire.frame(wire.REQUEST, wire.pack(request)))
+    place.data("up")
+    with place.asked(*words) as daemon:
         return list(frames_of(daemon))
 
 
@@ -197,22 +196,6 @@ def seen(
             _, ended = talk(daemon, ended)
     assert not isinstance(ended, list)
     return (ended, *capfd.readouterr())
-
-
-def frames_of(daemon: socket.socket) -> Iterator[tuple[bytes, bytes]]:
-    with daemon.makefile("rb") as reader:
-        while head := reader.read(wire.HEADER_BYTES):
-            payload = reader.read(int.from_bytes(head[1:], "big"))
-            yield head[:1], payload
-            if head[:1] == wire.TOGETHER and wire.EXIT in dict(split(payload)):
-                return
-
-
-def split(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    while data:
-        end = wire.HEADER_BYTES + int.from_bytes(data[1 : wire.HEADER_BYTES], "big")
-        yield data[:1], data[wire.HEADER_BYTES : end]
-        data = data[end:]
 
 
 def test_a_client_cut_off_anywhere_knows_how_to_go_on(capfd: pytest.CaptureFixture[str]) -> None:
@@ -254,7 +237,7 @@ def as_nobody(place: Place) -> "subprocess.CompletedProcess[str]":
         os.setuid({NOBODY})
         client = socket.socket(socket.AF_UNIX)
         client.connect("logos.sock")
-        client.sendall({wire.frame(wire.REQUEST, wire.pack(["/", "0", "", "", "ps"]))!r})
+        client.sendall({wire.request("/", ["ps"])!r})
         answer = b""
         while piece := client.recv(4096):
             answer += piece

@@ -6,7 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import LOGOS, PATIENCE_S, Place
+from tests.cli.conftest import LOGOS, Place
+from tests.conftest import PATIENCE_S
 
 from logos.abi.errors import DAEMON_ABSENT
 
@@ -43,7 +44,7 @@ CLOSED = 128 + 13
         (["show", "999"], 3, "there is no process 999"),
         (["wait", "2", "999"], 3, "there is no process 999"),
         (["audit"], 2, "there are: audit verify"),
-        (["mem", "serach", "x"], 2, "'mem' is half a command"),
+        (["mem", "serach", "x"], 2, "did you mean mem search"),
         (["ls", "/nowhere"], 3, "there is no /nowhere"),
         (["ls", "team"], 2, "is no path of the tree"),
         (["ls", "--pid", "999"], 3, "there is no process 999"),
@@ -61,6 +62,8 @@ CLOSED = 128 + 13
         (["audit", "export", "/no/such/file"], 3, "there is no /no/such/file"),
         (["audit", "export", "."], 2, "Is a directory"),
         (["cat", "\udcff"], 2, "in UTF-8"),
+        (["mem", "search"], 2, "required: question"),
+        (["mem"], 2, "'mem' is half a command"),
         (["runn"], 2, "did you mean run?"),
         (["help", "xyzzy"], 2, "logos --help"),
     ],
@@ -105,6 +108,13 @@ def test_a_home_that_is_a_file(place: Place, tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith(f"logos: {home} cannot be used: ")
     assert json.loads(done.stdout)["error"]["message"] in done.stderr
+
+
+def test_a_model_that_is_set_where_run_is_typed_is_that_of_the_run(place: Place) -> None:
+    """The daemon has begun with another, and without its key: it says so instead of using its own."""
+    done = place.at(place.home, LOGOS_MODEL="openai/gpt-5").run("run", "lib", "Read launch.md.")
+    assert done.returncode == 5
+    assert "set OPENAI_API_KEY" in done.stderr
 
 
 def test_no_daemon(place: Place, tmp_path: Path) -> None:

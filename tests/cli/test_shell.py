@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 from tests.cli.conftest import LOGOS, Place
+from tests.conftest import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
-PATIENCE_S = 120.0
 AGAIN_S = 5.0
 OWN_TERMINAL = """
 import fcntl, os, sys, termios

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+from tests.conftest import PATIENCE_S
 
 from logos import config
 from logos.abi.driver import Profile
@@ -21,8 +22,6 @@ from logos.abi.messages import Request, ToolCall
 from logos.boot import Machine, boot
 from logos.drivers.model import Say, Scripted, Step
 from logos.gateway import open_gateway
-
-PATIENCE_S = 30.0
 
 Script = Iterable[Any] | Callable[[Request], Step]
 

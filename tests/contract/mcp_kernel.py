@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 from mounted import opened
+from tests.conftest import PATIENCE_S
 
 from logos import config
 from logos.abi.agent import Agent
@@ -21,8 +22,6 @@ from logos.drivers.model import Say, Scripted
 from logos.drivers.sandbox import LocalSandbox
 from logos.kernel import Kernel, open_kernel
 from logos.store import open_store
-
-PATIENCE_S = 30
 
 
 class Booted:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from tests.conftest import PATIENCE_S
 
 from logos.abi.calls import CallTool
 from logos.abi.driver import Job
@@ -19,8 +20,6 @@ from logos.drivers.function import Functions
 from logos.drivers.sandbox import LocalSandbox
 from logos.drivers.tools import Tools
 from logos.places import Places, open_places
-
-PATIENCE_S = 60
 
 SDK_SERVER = Path(__file__).with_name("mcp_sdk_server.py")
 EXTENDED_SERVER = Path(__file__).with_name("mcp_extended_server.py")

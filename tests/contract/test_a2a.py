@@ -29,6 +29,7 @@ from a2a.types import (
     TaskPushNotificationConfig,
 )
 from a2a.utils.errors import A2AError
+from tests.conftest import PATIENCE_S
 
 from logos import Agent, boot
 from logos.a2a import open_a2a
@@ -43,8 +44,6 @@ from logos.mcpserver import Principal
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
-PATIENCE_S = 120.0
-"""For what comes if anything does."""
 
 FILE = "---\nname: helper\ndescription: counts words\nmodel: m\n---\nHelp.\n"
 
@@ -360,11 +359,11 @@ async def test_an_agent_delegates_and_the_other_kernel_is_restarted(
                 allow=tuple(map(parse, ("read:/net/**", "call:/tools/far/**"))),
             )
             pid = await here.kernel.spawn(agent, "Delegate to far: count the words of a b c.")
-            with anyio.fail_after(20):
+            with anyio.fail_after(PATIENCE_S):
                 await thinking.wait()
         # it is away now, and its task with it
         async with machine(tmp_path / "there", elsewhere, model) as there, serving(there, port):
-            with anyio.fail_after(30):
+            with anyio.fail_after(PATIENCE_S):
                 ended = await here.kernel.records.wait(pid)
         assert ended.answer == "the other says three"
         found = [told.event async for told in here.kernel.records.events(pid)]

@@ -16,6 +16,7 @@ import anyio
 import httpx2
 import pytest
 from office_rig import office, settled
+from tests.conftest import PATIENCE_S
 
 from logos import a2a
 from logos.abi.agent import Limits
@@ -51,6 +52,7 @@ THEIRS = {"x-logos-process": "hers"}
 AGAIN = {"x-stainless-retry-count": "1"}
 ASK = {"model": "m", "messages": [HELLO]}
 CHAT = "/v1/chat/completions"
+TALK = "/v1/conversations/{conversation}"
 
 GATEWAY: dict[tuple[str, ...], tuple[Row, ...]] = {
     ("POST", "chat", "completions"): (
@@ -65,8 +67,8 @@ GATEWAY: dict[tuple[str, ...], tuple[Row, ...]] = {
             {"model": "m", "input": "?", "previous_response_id": "{response}"},
             True,
         ),
-        Row("/v1/responses", {"model": "m", "input": "?", "conversation": "{conversation}"}),
-        Row("/v1/responses", {"model": "m", "input": "?", "conversation": "{begun}"}),
+        Row("/v1/responses", {"model": "m", "input": "?", "conversation": "{conversation}"}, True),
+        Row("/v1/responses", {"model": "m", "input": "?", "conversation": "{begun}"}, True),
     ),
     ("POST", "messages", "count_tokens"): (Row("/v1/messages/count_tokens", ASK),),
     ("POST", "responses", "input_tokens"): (
@@ -80,11 +82,18 @@ GATEWAY: dict[tuple[str, ...], tuple[Row, ...]] = {
         Row("/v1/responses/{response}/input_items", refused=True),
     ),
     ("POST", "conversations"): (Row("/v1/conversations", {}),),
-    ("GET", "conversations", "*"): (Row("/v1/conversations/{conversation}"),),
+    ("DELETE", "responses", "*"): (Row("/v1/responses/{response}", refused=True),),
+    ("POST", "responses", "*", "cancel"): (Row("/v1/responses/{response}/cancel", {}, True),),
+    ("GET", "conversations", "*"): (Row(TALK, refused=True),),
+    ("POST", "conversations", "*"): (Row(TALK, {"metadata": {"a": "b"}}, True),),
+    ("DELETE", "conversations", "*"): (Row(TALK, refused=True),),
     ("GET", "conversations", "*", "items"): (
-        Row("/v1/conversations/{conversation}/items"),
-        Row("/v1/conversations/{begun}/items"),
+        Row(f"{TALK}/items", refused=True),
+        Row("/v1/conversations/{begun}/items", refused=True),
     ),
+    ("POST", "conversations", "*", "items"): (Row(f"{TALK}/items", {"items": [HELLO]}, True),),
+    ("GET", "conversations", "*", "items", "*"): (Row(f"{TALK}/items/{{item}}", refused=True),),
+    ("DELETE", "conversations", "*", "items", "*"): (Row(f"{TALK}/items/{{item}}", refused=True),),
     ("POST", "embeddings"): (Row("/v1/embeddings", {"model": "m", "input": "?"}),),
     ("GET", "models"): (Row("/v1/models"),),
     ("GET", "models", "*"): (Row("/v1/models/m"),),
@@ -202,7 +211,7 @@ async def begun(one: There, ada: Any) -> None:
     assert not failed
     asks = f"Send a message about the {WORD} fair to somebody."
     asking = (await made("spawn", agent="helper", task=asks))["pid"]
-    with anyio.fail_after(20):
+    with anyio.fail_after(PATIENCE_S):
         async for told in one.machine.kernel.records.follow(Pid(asking)):
             if isinstance(told.event, Held):
                 break
@@ -223,6 +232,8 @@ async def begun(one: There, ada: Any) -> None:
     for name in ("conversation", "begun"):
         answer = await ada.post("/v1/conversations", json={"items": items})
         names[name] = answer.json()["id"]
+    answer = await ada.get(f"/v1/conversations/{names['conversation']}/items")
+    names["item"] = answer.json()["data"][0]["id"]
     body |= {"conversation": names["conversation"]}
     assert WORD in (await ada.post("/v1/responses", json=body)).text
 
@@ -255,7 +266,7 @@ async def test_everything_there_is_is_in_the_tables(opened: There) -> None:
 async def test_beyond_this_machine_nothing_answers_without_a_key(opened: There) -> None:
     one = opened
     one.names = dict.fromkeys(
-        ("pid", "task", "talk", "question", "response", "conversation", "begun"), "1"
+        ("pid", "task", "talk", "question", "response", "conversation", "begun", "item"), "1"
     )
     one.names |= {"said": [HELLO], "asked": [HELLO]}
     before = await state(one)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import anyio
 import httpx2
 import pytest
+from tests.conftest import PATIENCE_S
 
 from logos import config
 from logos.abi.agent import Account, Agent, Limits
@@ -103,7 +104,9 @@ async def test_one_sum_over_all_surfaces(url: str, tmp_path: Path) -> None:
         async with here(url, tmp_path, scripted(lambda _: ANSWER), models) as one:
             secret = await one.machine.kernel.keys.create("ada", Limits(tokens=LIMIT))
             headers = {"authorization": f"Bearer {secret}"}
-            async with httpx2.AsyncClient(base_url=one.base, headers=headers, timeout=30) as http:
+            async with httpx2.AsyncClient(
+                base_url=one.base, headers=headers, timeout=PATIENCE_S
+            ) as http:
                 body = {"model": "vecs", "input": "hello"}
                 assert (await http.post("/v1/embeddings", json=body)).status_code == 200
                 assert await chat(http, "hello") == 200
@@ -128,7 +131,7 @@ async def test_however_many_at_once(url: str, tmp_path: Path) -> None:
         secret = await one.machine.kernel.keys.create("ada", Limits(tokens=LIMIT))
         headers = {"authorization": f"Bearer {secret}"}
         async with (
-            httpx2.AsyncClient(base_url=one.base, headers=headers, timeout=60) as http,
+            httpx2.AsyncClient(base_url=one.base, headers=headers, timeout=PATIENCE_S) as http,
             anyio.create_task_group() as tasks,
         ):
             for n in range(10):

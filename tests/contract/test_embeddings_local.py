@@ -8,7 +8,7 @@ import anyio
 import msgspec
 import pytest
 from model_gguf import MEAN, WIDTH, write_gguf
-from tests.conftest import World
+from tests.conftest import PATIENCE_S, World
 
 from logos import config
 from logos.abi.errors import Code, SysError
@@ -179,7 +179,7 @@ async def test_memory_is_searched_by_its_vectors(path: Path, url: str, world: Wo
                 pid,
                 [Remembered(path=f"/mem/archive/{n}", text=text) for n, text in enumerate(texts)],
             )
-            with anyio.fail_after(20):
+            with anyio.fail_after(PATIENCE_S):
                 while not any(line.pages == len(texts) for line in await kernel.meaning.states()):  # noqa: ASYNC110 - it is in the database
                     await anyio.sleep(0.02)
             found = await kernel.records.fault(pid, texts[4], Ask(budget=200, gate=False))

@@ -8,6 +8,7 @@ import anyio
 import pytest
 from gateway_rig import rig
 from openai import AsyncOpenAI
+from tests.conftest import PATIENCE_S
 
 from logos import config
 from logos.abi.agent import Agent
@@ -17,7 +18,6 @@ from model_server import Loopback, loopback, whole
 
 pytestmark = pytest.mark.anyio
 
-PATIENCE_S = 30.0
 ANSWER = whole(
     json.dumps(
         {

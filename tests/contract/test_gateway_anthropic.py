@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from anthropic import AsyncAnthropic
 from gateway_rig import looks, rig
+from tests.conftest import PATIENCE_S
 
 from logos import config
 from logos.abi.errors import Code, SysError
@@ -25,7 +26,6 @@ WEATHER: Any = {
     "description": "the weather of a city",
     "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}},
 }
-PATIENCE_S = 20.0
 
 
 def user(text: str) -> dict[str, str]:

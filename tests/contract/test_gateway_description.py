@@ -14,6 +14,7 @@ import schemathesis
 from gateway_rig import rig
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from tests.conftest import PATIENCE_S
 
 from logos.abi.errors import Code, SysError
 from logos.drivers.model import Say
@@ -82,7 +83,7 @@ async def test_the_gateway_does_what_its_description_says(base: str) -> None:
                 @BOUNDED
                 @given(strategy)
                 def ask(case: Any) -> None:
-                    answer = case.call(base_url=base, timeout=30)
+                    answer = case.call(base_url=base, timeout=PATIENCE_S)
                     if NOTHING not in answer.text:  # which no schema can say
                         case.validate_response(answer)
 

@@ -27,6 +27,7 @@ from pydantic_ai.models.anthropic import AnthropicModel
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 from pydantic_ai.providers.anthropic import AnthropicProvider
 from pydantic_ai.providers.openai import OpenAIProvider
+from tests.conftest import PATIENCE_S
 
 import agents
 from agents import Runner, function_tool, set_tracing_disabled
@@ -43,7 +44,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-PATIENCE_S = 30.0
 WEATHER, FAIL, FLAKY, NEVER = "weather", "FAIL", "FLAKY", "NEVER"
 
 

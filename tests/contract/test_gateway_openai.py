@@ -12,6 +12,7 @@ import pytest
 from gateway_rig import Rig, looks, rig
 from openai import AsyncOpenAI
 from pydantic import BaseModel
+from tests.conftest import PATIENCE_S
 
 from logos.abi.agent import Agent
 from logos.abi.errors import Code, SysError
@@ -30,7 +31,6 @@ WEATHER: Any = {
         "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
     },
 }
-PATIENCE_S = 20.0
 AGAIN = {"x-stainless-retry-count": "1"}
 
 

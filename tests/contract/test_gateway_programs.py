@@ -19,6 +19,7 @@ import anyio.abc
 import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
 from gateway_rig import Rig, looks, rig
+from tests.conftest import PATIENCE_S
 
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import Pid
@@ -30,7 +31,6 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 CLIENTS = Path(os.environ.get("LOGOS_TEST_CLIENTS", "/nowhere"))
 CLAUDE = CLIENTS / "claude/bin/python"
 CODEX = CLIENTS / "codex/node_modules/.bin/codex"
-PATIENCE_S = 90.0
 LINE = 1 << 20
 
 QUIET = {

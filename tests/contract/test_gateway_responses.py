@@ -12,6 +12,7 @@ import pytest
 from gateway_rig import looks, rig
 from openai import AsyncOpenAI
 from pydantic import BaseModel
+from tests.conftest import PATIENCE_S
 
 from logos import config
 from logos.abi.events import Vectored
@@ -190,7 +191,7 @@ async def test_a_conversation_nobody_comes_back_to_ends_by_itself(url: str, tmp_
         said: list[Any] = [{"role": "user", "content": "a"}]
         await client.chat.completions.create(model="m", messages=said)
         (pid,) = await one.conversations()
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE_S):
             assert (await one.machine.kernel.records.wait(pid)).status != 0
         said += [{"role": "assistant", "content": "one"}, {"role": "user", "content": "b"}]
         await client.chat.completions.create(model="m", messages=said)

@@ -11,8 +11,9 @@ import anyio
 import anyio.abc
 import msgspec
 import pytest
-from mcp_kernel import PATIENCE_S, Booted, asked, outcome
+from mcp_kernel import Booted, asked, outcome
 from mounted import SDK_SERVER, job, raw, serving
+from tests.conftest import PATIENCE_S
 
 from logos.abi.approval import Answer
 from logos.abi.driver import Command, Job, Mode, Reply, Wanted

@@ -7,6 +7,7 @@ import anyio
 import msgspec
 import pytest
 from mounted import called, job, opened, raw, sdk
+from tests.conftest import PATIENCE_S
 
 from logos.abi.driver import Command, Mode, Reply, Wanted
 from logos.abi.errors import Code, SysError
@@ -208,7 +209,7 @@ async def test_an_idle_server_is_stopped_and_comes_back(
 ) -> None:
     async with opened(tmp_path, sandbox, {"raw": raw(idle_s=0.1)}) as places:
         assert await called(places, tmp_path, "raw/echo", text="a") == "a"
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_S):
             while (await places.shown())[0].state == "running":  # noqa: ASYNC110 - as people look
                 await anyio.sleep(0.02)
         assert await called(places, tmp_path, "raw/echo", text="b") == "b"

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import anyio
 import pytest
-from mcp_kernel import PATIENCE_S, Booted, asked, events, outcome, until
+from mcp_kernel import Booted, asked, events, outcome, until
 from mounted import EXTENDED_SERVER, serving
+from tests.conftest import PATIENCE_S
 
 from logos.abi.approval import Answer
 from logos.abi.driver import Mode

@@ -15,6 +15,7 @@ import pytest
 import uvicorn
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.types import ElicitResult
+from tests.conftest import PATIENCE_S
 
 from logos import Agent, Functions, boot
 from logos.abi.agent import Approvals
@@ -31,6 +32,7 @@ from logos.mcpserver.protocol import Protocol
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 FILE = "---\nname: helper\ndescription: helps\nmodel: m\ntools: send_mail, contacts\n---\nHelp.\n"
+
 ZOE = "zoe@firm.example"
 
 
@@ -151,7 +153,7 @@ async def test_a_question_is_put_to_the_clients_person(url: str, tmp_path: Path)
                 approvals=Approvals.ASK,
             )
             pid = await made.kernel.spawn(agent, "Send a message about the fair to somebody.")
-            with anyio.fail_after(20):
+            with anyio.fail_after(PATIENCE_S):
                 async for told in made.kernel.records.follow(pid):
                     if isinstance(told.event, Held):
                         break
@@ -159,6 +161,40 @@ async def test_a_question_is_put_to_the_clients_person(url: str, tmp_path: Path)
             assert ended["answer"] == "it was sent"
         assert len(asked) == 1
         assert ZOE in asked[0]
+
+
+async def test_an_answer_given_again_is_no_mistake(url: str, tmp_path: Path) -> None:
+    """A client that heard nothing makes the same request again: it waits on."""
+    async with machine(tmp_path, url) as made:
+        protocol = Protocol(Desk(made, OWNER))
+
+        async def wait(**more: Any) -> Any:
+            era = {
+                "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+                "io.modelcontextprotocol/clientCapabilities": {"elicitation": {}},
+            }
+            params = {"name": "wait", "arguments": {"pid": pid}, "_meta": era, **more}
+            asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+            return json.loads(await protocol.answer(json.dumps(asked).encode()) or b"")["result"]
+
+        agent = Agent(
+            name="helper",
+            model="m",
+            tools=("send_mail", "contacts"),
+            allow=tuple(EVERYTHING),
+            approvals=Approvals.ASK,
+        )
+        pid = await made.kernel.spawn(agent, "Send a message about the fair to somebody.")
+        with anyio.fail_after(PATIENCE_S):
+            async for told in made.kernel.records.follow(pid):
+                if isinstance(told.event, Held):
+                    break
+        (question,) = (await wait())["inputRequests"]
+        answer = {question: {"action": "accept", "content": {"answer": "allow"}}}
+        for _ in range(2):
+            ended = await wait(inputResponses=answer)
+            assert not ended["isError"]
+            assert "it was sent" in ended["content"][0]["text"]
 
 
 async def test_nobody_sees_what_is_somebody_elses(url: str, tmp_path: Path) -> None:

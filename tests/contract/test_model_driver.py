@@ -12,6 +12,7 @@ import anyio
 import msgspec
 import pytest
 from model_rigs import ALL, MARK, PLAYING, Rig, asking
+from tests.conftest import PATIENCE_S
 
 from logos.abi.ids import CallId
 from logos.abi.messages import (
@@ -96,7 +97,7 @@ async def test_a_thought_that_is_closed_leaves_nothing_behind(any_rig: Rig) -> N
     await think(any_rig)
     any_rig.hang()
     long = msgspec.structs.replace(any_rig.request, max_output=100_000)
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE_S):
         async with anyio.create_task_group() as tasks:
 
             async def listen() -> None:
@@ -112,7 +113,7 @@ async def test_a_thought_that_is_closed_leaves_nothing_behind(any_rig: Rig) -> N
 
 async def test_closing_after_the_first_words_is_enough(any_rig: Rig) -> None:
     any_rig.play(Say("first words and many more", pieces=("first words", " and many more")))
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE_S):
         async with aclosing(any_rig.driver.think(any_rig.request)) as deltas:
             async for _ in deltas:
                 break
@@ -209,5 +210,5 @@ async def test_the_first_words_come_before_the_last(kind: str, folder: Path) -> 
         rig.hang()
         async with aclosing(rig.driver.think(rig.request)) as deltas:
             assert await anext(deltas) == TextDelta(text=MARK)
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE_S):
             await rig.gone.wait()

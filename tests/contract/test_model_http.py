@@ -13,6 +13,7 @@ import anyio
 import pytest
 from model_dialects import SpelledChat, SpelledMessages, Spelling
 from model_rigs import KEY, asking
+from tests.conftest import PATIENCE_S
 
 from logos.abi.errors import Code, SysError
 from logos.abi.messages import AnyDelta, Finish, TextDelta, Usage, gather
@@ -48,7 +49,7 @@ async def line(request: pytest.FixtureRequest) -> AsyncIterator[Line]:
 
         def opener(**settings: object) -> Driver:
             name, path = ("vllm/m", "/v1") if request.param == "openai" else ("anthropic/m", "")
-            given = {"url": server.url + path, "key": KEY, "timeout_s": 5.0} | settings
+            given = {"url": server.url + path, "key": KEY, "timeout_s": PATIENCE_S} | settings
             opened.append(open_model(name, Endpoint(**given), patience=ONCE))  # type: ignore[arg-type]
             return opened[-1]
 
@@ -260,7 +261,7 @@ async def test_a_refused_connection_is_unavailable() -> None:
 async def test_a_late_first_byte_is_a_timeout(line: Line) -> None:
     line.server.replies.append(line.server.hang())
     assert (await fails(line.open(timeout_s=0.05))).code is Code.TIMEOUT
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE_S):
         await line.server.gone.wait()
 
 
@@ -283,7 +284,7 @@ async def test_a_kept_connection_is_not_kept_for_ever(
 ) -> None:
     monkeypatch.setattr("logos.drivers.model.wire.KEEPALIVE_S", 0.01)
     line.server.replies += [stream(line.spelling.events(Say("ok")))] * 2
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE_S):
         await think(line.driver)
         while line.server.open:
             await anyio.wait_all_tasks_blocked()
@@ -313,7 +314,7 @@ async def test_a_stream_that_is_not_closed_after_its_end_holds_nobody_up(
 ) -> None:
     monkeypatch.setattr("logos.drivers.model.wire.REST_S", 0.02)
     line.server.replies.append(line.server.hang(*line.spelling.events(Say("ok"))))
-    with anyio.fail_after(2):  # the driver's patience is 5 s
+    with anyio.fail_after(PATIENCE_S / 2):  # less than the driver's patience
         assert gather(await think(line.driver))[1]
         await line.server.gone.wait()
 

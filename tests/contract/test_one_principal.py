@@ -10,6 +10,7 @@ import anyio
 import httpx2
 import pytest
 from office_rig import office, settled
+from tests.conftest import PATIENCE_S
 
 from logos.abi.agent import Limits
 from logos.abi.events import Held
@@ -31,7 +32,9 @@ class Here(NamedTuple):
         if name:
             secret = await self.machine.kernel.keys.create(name, limits)
             headers = {"authorization": f"Bearer {secret}"}
-        async with httpx2.AsyncClient(base_url=self.base, headers=headers, timeout=30) as http:
+        async with httpx2.AsyncClient(
+            base_url=self.base, headers=headers, timeout=PATIENCE_S
+        ) as http:
             yield Client(http)
 
 
@@ -108,7 +111,7 @@ async def test_approvals(url: str, tmp_path: Path) -> None:
             )
         )["pid"]
         asked: list[Any] = []
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE_S):
             async for told in one.machine.kernel.records.follow(Pid(pid)):
                 if isinstance(told.event, Held):
                     asked = await ada.mcp("approvals")

@@ -12,6 +12,7 @@ import anyio.lowlevel
 import msgspec
 import pytest
 from mounted import job
+from tests.conftest import PATIENCE_S
 
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Exited
@@ -178,7 +179,7 @@ async def test_a_browser_ends_with_its_process(tmp_path: Path, site: tuple[str, 
         both = programs(tmp_path)
         assert both >= 2
         world.witness[Pid(1)](Seq(9), Exited(status=0))
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE_S):
             while list((tmp_path / "profiles").glob("1-*")):
                 await anyio.lowlevel.checkpoint()
         assert 0 < programs(tmp_path) < both

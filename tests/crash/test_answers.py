@@ -13,6 +13,7 @@ from typing import Any
 import anyio
 import asyncpg
 import pytest
+from tests.conftest import PATIENCE_S
 
 from logos import config
 from logos.abi import events as e
@@ -162,7 +163,7 @@ async def test_no_lost_answer_loses_or_repeats_anything(
             pid = await office.leave_work()
             line = Line(at, text)
             sent.append(f"{kind} {at}")
-            with anyio.fail_after(20):
+            with anyio.fail_after(PATIENCE_S):
                 await office.over(line, pid, sent[-1])
             if not line.broken:
                 break

@@ -14,6 +14,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 import pytest
+from tests.conftest import PATIENCE_S
 from tests.crash.approving import ANNA, BOB, TASK, life
 
 from logos import config
@@ -100,7 +101,7 @@ async def _check(url: str, folder: Path, pids: list[Pid]) -> None:
 async def _forgotten(kernel: Kernel) -> None:
     """The next one is asked about it again."""
     await kernel.approvals.forget(1)
-    with anyio.fail_after(30):
+    with anyio.fail_after(PATIENCE_S):
         async for told in kernel.records.follow(INIT):
             if isinstance(told.event, e.Agreed) and not await kernel.approvals.standing():
                 return
@@ -161,7 +162,7 @@ def _killed(*arguments: str) -> bool:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=PATIENCE_S,
         cwd=root,
     )
     assert done.returncode in (0, -signal.SIGKILL), done.stderr

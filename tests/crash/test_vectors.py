@@ -16,6 +16,7 @@ import anyio
 import anyio.to_thread
 import asyncpg
 import pytest
+from tests.conftest import PATIENCE_S
 from tests.crash import embedding
 from tests.pg.meanings import HANG, Server, meaning, serving
 
@@ -92,7 +93,7 @@ async def stored(kernel: Kernel, name: str) -> Pid:
 
 
 async def done(kernel: Kernel) -> None:
-    with anyio.fail_after(30):
+    with anyio.fail_after(PATIENCE_S):
         while any(line.done < line.events for line in await kernel.meaning.states()):  # noqa: ASYNC110
             await anyio.sleep(0.01)  # why: a task of its own does it
 

@@ -21,6 +21,7 @@ from typing import Any
 import anyio
 import asyncpg
 import pytest
+from tests.conftest import PATIENCE_S
 
 from logos import config
 from logos.abi.agent import Agent
@@ -202,7 +203,7 @@ async def test_a_node_that_only_lost_its_connection_is_no_zombie(
             batch = resident.append(Idled())
             await waiting(url, 2)
             await lock.execute("COMMIT")
-            with anyio.fail_after(20):
+            with anyio.fail_after(PATIENCE_S):
                 await batch.durable(resident.pid)
         rows = [row async for row in read(store, resident.pid)]
         assert [row.kind for row in rows] == ["spawned", "idled"]
@@ -259,7 +260,7 @@ def nodes() -> Iterator[list[Node]]:
 
 
 async def until(url: str, question: str) -> None:
-    with anyio.fail_after(30):
+    with anyio.fail_after(PATIENCE_S):
         while not await scalar(url, question):  # noqa: ASYNC110 - another process's doing
             await anyio.sleep(0.05)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from tests.conftest import PATIENCE_S
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,7 +27,6 @@ pytestmark = [
 
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial.md"
 PROGRAM = "area.py"
-PATIENCE_S = 60
 
 
 class Step(NamedTuple):

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.conftest import PATIENCE_S
 
 LOGOS = Path(sys.executable).parent / "logos"
-PATIENCE_S = 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 import pytest
+from tests.conftest import PATIENCE_S
 from tests.exec.conftest import Place
 
 pytestmark = pytest.mark.slow
@@ -106,7 +107,7 @@ def test_signals_reach_it(place: Place, number: signal.Signals) -> None:
         assert begun.stdout is not None
         assert begun.stdout.readline() == "ready\n"
         begun.send_signal(number)
-        out, _ = begun.communicate(timeout=60)
+        out, _ = begun.communicate(timeout=PATIENCE_S)
     assert out == f"told {int(number)}\n"
     assert begun.returncode == 9
 

@@ -11,7 +11,8 @@ from threading import Event, Thread
 from typing import Any, ClassVar
 
 import pytest
-from tests.exec.conftest import PATIENCE_S, Place
+from tests.conftest import PATIENCE_S
+from tests.exec.conftest import Place
 
 pytestmark = pytest.mark.slow
 

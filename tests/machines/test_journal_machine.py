@@ -14,6 +14,7 @@ from anyio.from_thread import start_blocking_portal
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from tests.conftest import PATIENCE_S
 
 from logos import config
 from logos.abi.agent import Agent
@@ -332,7 +333,7 @@ async def test_the_feed_shows_each_event_once_while_many_write_and_some_roll_bac
         feed = Feed(store, 0)
         for number in range(writing):
             tasks.start_soon(write, number + 10)
-        with anyio.fail_after(60):
+        with anyio.fail_after(PATIENCE_S):
             quiet: Callable[[], bool] = lambda: not writing and len(seen) >= len(wanted)  # noqa: E731
             while not quiet():
                 seen += [(row.pid, row.seq) for row in await feed.advance()]

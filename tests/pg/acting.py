@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import anyio
+from tests.conftest import PATIENCE_S
 
 from logos.abi.agent import Agent
 from logos.abi.driver import Job
@@ -15,7 +16,6 @@ from logos.drivers.model import Say
 from logos.kernel import Kernel
 
 ALL = tuple(EVERYTHING)
-PATIENCE_S = 20.0
 
 
 def agent(*tools: str, **given: Any) -> Agent:

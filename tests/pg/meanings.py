@@ -20,6 +20,7 @@ from typing import Any
 import anyio
 from anyio.abc import ByteStream
 from anyio.streams.buffered import BufferedByteReceiveStream
+from tests.conftest import PATIENCE_S
 
 from logos.drivers.model import Embeddings, Endpoint
 
@@ -54,7 +55,7 @@ class Server:
         return Embeddings(name, Endpoint(url=self.url))
 
     async def until(self, requests: int) -> None:
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE_S):
             while len(self.asked) < requests:
                 await self.more.wait()
 

@@ -9,6 +9,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.conftest import PATIENCE_S
 
 from logos import config
 from logos.abi.errors import Code, SysError
@@ -197,7 +198,7 @@ async def test_the_node_signs_by_itself(node: Any, tmp_path: Path, url: str) -> 
     key = Ed25519PrivateKey.generate()
     file = tmp_path / "checkpoints.jsonl"
     async with node(seal=Seal(key, file, every_s=0.01)) as kernel:
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE_S):
             while (await kernel.notary.standing()).newest is None:
                 await anyio.lowlevel.checkpoint()  # it signs when it does
     async with open_store(url, config.Store()) as store:

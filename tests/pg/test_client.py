@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import anyio
 import msgspec
 import pytest
+from tests.conftest import PATIENCE_S
 
 from logos.abi.agent import Agent, Limits
 from logos.abi.driver import Profile
@@ -27,7 +28,6 @@ from logos.kernel import Kernel, Turn
 pytestmark = pytest.mark.anyio
 
 CLIENT = Agent(name="gateway/me", program="gateway", resident=True)
-PATIENCE_S = 20.0
 ASKS = Options(
     model="m",
     system=(said(Role.SYSTEM, "be brief"),),

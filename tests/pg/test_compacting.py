@@ -6,6 +6,7 @@ from typing import Any
 import anyio
 import msgspec
 import pytest
+from tests.conftest import PATIENCE_S
 from tests.pg.acting import agent, calls, ended, events, status
 
 from logos import config
@@ -78,7 +79,7 @@ async def test_what_left_is_indexed_before_anybody_asks(
         if not resident:
             assert not kernel.records.spaces.nbytes
             return
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE_S):
             while not kernel.records.spaces.nbytes:  # noqa: ASYNC110 - a task of its own fills it
                 await anyio.sleep(0.005)
 

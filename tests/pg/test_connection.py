@@ -11,6 +11,7 @@ import anyio
 import anyio.abc
 import asyncpg
 import pytest
+from tests.conftest import PATIENCE_S
 
 from logos import config
 from logos.abi.agent import Agent
@@ -233,7 +234,7 @@ async def test_a_statement_that_outlives_its_connection_is_no_fence(
         await wire.cut()
         await _waiting(watcher, 2)  # the second attempt is behind the first
         await lock.rollback()
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE_S):
             await batch.durable(Pid(21))
         assert await journal_of(store, 21) == ["x"]
 
@@ -244,7 +245,7 @@ async def _waiting(db: asyncpg.Connection, wanted: int) -> None:
         "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
         " AND datname = current_database()"
     )
-    with anyio.fail_after(20):
+    with anyio.fail_after(PATIENCE_S):
         while wanted != await db.fetchval(blocked):
             await anyio.lowlevel.checkpoint()
 
@@ -311,10 +312,10 @@ async def test_a_whole_kernel_lives_through_broken_connections(
                     await anyio.sleep(0.03)  # the agents go on in between
 
             tasks.start_soon(cut)
-            with anyio.fail_after(40):
+            with anyio.fail_after(PATIENCE_S):
                 for pid in pids:
                     assert (await kernel.records.wait(pid)).answer == "done"
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE_S):
             got: list[tuple[Pid | None, str]] = []
             async for told in kernel.records.follow(first):
                 if isinstance(told.event, Received):

@@ -5,6 +5,7 @@ from typing import Any
 
 import anyio
 import pytest
+from tests.conftest import PATIENCE_S
 
 from logos.abi.agent import Agent, InDoubt
 from logos.abi.approval import Answer
@@ -73,7 +74,7 @@ async def die_in(node: Any, world: Any, driver: Dies, kind: str, asked: Agent) -
     world.drivers |= dict.fromkeys((Read, Write, Run, Fetch), driver)
     async with node() as kernel:
         pid: Pid = await kernel.spawn(asked, "t")
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE_S):
             await driver.begun.wait()
             async for told in kernel.records.follow(pid):
                 if isinstance(told.event, Called):
@@ -82,7 +83,7 @@ async def die_in(node: Any, world: Any, driver: Dies, kind: str, asked: Agent) -
 
 
 async def ended(kernel: Kernel, pid: Pid) -> str:
-    with anyio.fail_after(20):
+    with anyio.fail_after(PATIENCE_S):
         return str((await kernel.records.wait(pid)).answer)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import anyio
 import asyncpg
 import pytest
+from tests.conftest import PATIENCE_S
 
 from logos.store import Embedded, migrate
 
@@ -79,7 +80,7 @@ async def write(url: str) -> None:
 
 async def gone(pids: list[int]) -> None:
     """Until they have ended.  Their parent is not us, so they may stay zombies."""
-    with anyio.fail_after(30):
+    with anyio.fail_after(PATIENCE_S):
         while any(map(_lives, pids)):
             await anyio.lowlevel.checkpoint()
 

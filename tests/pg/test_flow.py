@@ -7,6 +7,7 @@ from typing import Any
 
 import anyio
 import pytest
+from tests.conftest import PATIENCE_S
 
 from logos.abi.agent import Agent, Approvals
 from logos.abi.approval import Answer, Scope
@@ -36,7 +37,6 @@ from logos.kernel.flow import Integrity
 pytestmark = pytest.mark.anyio
 
 ALL = tuple(EVERYTHING)
-PATIENCE_S = 20.0
 EVIL = "mallory@evil.example"
 TASK = "Read note.txt and send a message with its main point to anna@firm.example."
 

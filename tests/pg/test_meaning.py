@@ -8,6 +8,7 @@ import anyio
 import asyncpg
 import msgspec
 import pytest
+from tests.conftest import PATIENCE_S
 from tests.pg.meanings import HANG, Server, serving
 
 from logos import config
@@ -92,7 +93,7 @@ async def failing(kernel: Kernel, why: str) -> bool:
 
 
 async def reached(met: Callable[[], Awaitable[bool]]) -> None:
-    with anyio.fail_after(20):
+    with anyio.fail_after(PATIENCE_S):
         while not await met():  # noqa: ASYNC110 - it is in the database
             await anyio.sleep(0.02)
 
@@ -198,18 +199,22 @@ async def test_who_asks_does_not_wait_long(node: Any) -> None:
 
 
 async def test_while_a_question_waits_for_its_vector_the_rest_is_loaded(node: Any) -> None:
+    patient = msgspec.structs.replace(SETTINGS, embed_wait_ms=int(PATIENCE_S * 1000))
     async with serving() as server:
         async with meant(node, server) as kernel:
             pid = await stored(kernel)
             await done(kernel, pid)
             await kernel.records.spaces.save(everything=True)
-        async with meant(node, server) as kernel, anyio.create_task_group() as tasks:
+        async with (
+            meant(node, server, memory=patient) as kernel,
+            anyio.create_task_group() as tasks,
+        ):
             held = (kernel.records.spaces, kernel.meaning.vectors)
             assert not any(one.nbytes for one in held)
             server.faults += [HANG]
             tasks.start_soon(found, kernel, pid)
             await server.until(2)
-            with anyio.fail_after(4):  # less than the question waits
+            with anyio.fail_after(PATIENCE_S / 2):  # less than the question waits
                 while not all(one.nbytes for one in held):  # noqa: ASYNC110 - tasks of their own
                     await anyio.sleep(0.005)
             tasks.cancel_scope.cancel()

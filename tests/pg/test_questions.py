@@ -5,7 +5,8 @@ from typing import Any
 import anyio
 import asyncpg
 import pytest
-from tests.pg.acting import PATIENCE_S, agent, calls, ended, until
+from tests.conftest import PATIENCE_S
+from tests.pg.acting import agent, calls, ended, until
 from tests.pg.test_flow import Office, clerk, mail
 
 from logos import config

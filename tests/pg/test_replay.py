@@ -7,6 +7,7 @@ import anyio
 import asyncpg
 import msgspec
 import pytest
+from tests.conftest import PATIENCE_S
 
 from logos import config
 from logos.abi.agent import Agent
@@ -42,7 +43,7 @@ async def worked(node: Any, world: Any) -> tuple[Pid, Scripted]:
     world.models["m"] = model = Scripted([reads("x"), reads("y"), "done"])
     async with node() as kernel:
         pid = await kernel.spawn(AGENT, "what do they say?")
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE_S):
             await kernel.records.wait(pid)
         replayed = await kernel.records.replay(pid)
         assert replayed.equal

@@ -12,6 +12,7 @@ import anyio
 import anyio.abc
 import asyncpg
 import pytest
+from tests.conftest import PATIENCE_S
 
 from logos.abi.agent import Agent, Approvals
 from logos.abi.driver import Effect, Mode
@@ -127,7 +128,7 @@ async def acted(machine: Machine, port: int) -> Pid:
     task = f"use {SECRET}, fetch {page(port)}, run /usr/bin/env and /bin/cat /proc/self/environ"
     pid = await machine.kernel.spawn(agent, task, by="me")
     await machine.kernel.send(pid, f"and {SECRET}")
-    with anyio.fail_after(60):
+    with anyio.fail_after(PATIENCE_S):
         await machine.kernel.records.wait(pid)
     return pid
 

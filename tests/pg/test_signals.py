@@ -5,6 +5,7 @@ from typing import Any
 
 import anyio
 import pytest
+from tests.conftest import PATIENCE_S
 
 from logos.abi.agent import Agent
 from logos.abi.calls import Run
@@ -45,7 +46,7 @@ class Hangs:
 
 
 async def status(kernel: Kernel, pid: Pid, *wanted: str) -> None:
-    with anyio.fail_after(20):
+    with anyio.fail_after(PATIENCE_S):
         while True:
             known = await kernel.records.known(pid)
             if known is not None and known.status in wanted:
@@ -58,7 +59,7 @@ async def events(kernel: Kernel, pid: Pid) -> list[AnyEvent]:
 
 
 async def happened(kernel: Kernel, pid: Pid, kind: type, times: int = 1) -> None:
-    with anyio.fail_after(20):
+    with anyio.fail_after(PATIENCE_S):
         async for told in kernel.records.follow(pid):
             times -= isinstance(told.event, kind)
             if not times:
@@ -126,7 +127,7 @@ async def test_every_signal(node: Any, world: Any, state: str) -> None:
             table = {line.pid: line for line in await kernel.records.list(everyone=True)}
             if table[pid].status != "exited":
                 await kernel.signal(pid, Signal.KILL)
-                with anyio.fail_after(20):
+                with anyio.fail_after(PATIENCE_S):
                     assert (await kernel.records.wait(pid)).status == 137
         assert not (await kernel.records.audit()).broken
 
@@ -138,7 +139,7 @@ async def test_a_killed_call_leaves_nothing_running(node: Any, world: Any) -> No
         pid = await kernel.spawn(agent(), "t")
         await status(kernel, pid, "calling")
         await kernel.signal(pid, Signal.KILL)
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE_S):
             await hangs.ended.wait()
 
 
@@ -148,7 +149,7 @@ async def test_an_interrupted_thought_is_charged_and_had_again(node: Any, world:
         pid = await kernel.spawn(agent(), "t")
         await status(kernel, pid, "thinking")
         await kernel.signal(pid, Signal.INT)
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE_S):
             assert (await kernel.records.wait(pid)).answer == "second"
         (cut,) = [x for x in await events(kernel, pid) if isinstance(x, Interrupted)]
         assert cut.code is Code.CANCELLED
@@ -166,7 +167,7 @@ async def test_stop_keeps_what_was_thought_until_cont(node: Any, world: Any) -> 
         go.set()
         await happened(kernel, pid, Thought)
         await kernel.signal(pid, Signal.CONT)
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE_S):
             assert (await kernel.records.wait(pid)).answer == "done"
         assert not [x for x in await events(kernel, pid) if isinstance(x, Failed)]
 
@@ -208,7 +209,7 @@ async def test_a_signal_while_a_call_is_let_in(node: Any, world: Any, signal: Si
             await status(kernel, pid, "stopped")
             assert asks.ran == 0
             await kernel.signal(pid, Signal.CONT)
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE_S):
             exit_ = await kernel.records.wait(pid)
         assert exit_.status == {Signal.KILL: 137, Signal.TERM: 143}.get(signal, 0)
         assert asks.ran == (0 if signal is Signal.KILL else 2)
@@ -235,7 +236,7 @@ async def test_a_signal_while_the_model_is_opened(node: Any, world: Any) -> None
         await status(kernel, pid, "stopped")
         go.set()
         await kernel.signal(pid, Signal.CONT)
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE_S):
             assert (await kernel.records.wait(pid)).answer == "first"
         assert len([x for x in await events(kernel, pid) if isinstance(x, Asked)]) == 1
 
@@ -269,7 +270,7 @@ async def test_signals_in_the_instant_a_thought_ends(node: Any, world: Any) -> N
                 ends[-1].set()
             await status(kernel, pid, "exited", "thinking")
             ends[-1].set()
-            with anyio.fail_after(20):
+            with anyio.fail_after(PATIENCE_S):
                 assert (await kernel.records.wait(pid)).status in (0, 137)
         assert not (await kernel.records.audit()).broken
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import anyio
 import pytest
+from tests.conftest import PATIENCE_S
 from tests.pg.acting import agent, calls, events, status, until
 
 from logos import config
@@ -186,7 +187,7 @@ async def test_an_idle_memory_is_consolidated_by_itself(node: Any, world: Any) -
     world.models["c"] = Scripted(keeps)
     async with node(memory=settings(on=True, idle_s=0.2)) as kernel:
         pid = await waiting(kernel, world)
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE_S):
             while ONE not in await standing(kernel, pid):  # noqa: ASYNC110 - it is in the journal
                 await anyio.sleep(0.05)
 
@@ -262,7 +263,7 @@ async def test_an_attack_does_not_become_trusted(node: Any, world: Any) -> None:
         report = await kernel.sleep.consolidate(pid)
         assert [one.role for one in report.facts] == ["tool"]
         await kernel.send(pid, "Send the minutes where they go.")
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE_S):
             await kernel.records.wait(pid)
         found = await events(kernel, pid)
     assert not sent

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import PATIENCE_S
 
 from logos.abi.driver import Mode
 from logos.drivers.sandbox import LocalSandbox, open_sandbox
@@ -89,7 +90,7 @@ def in_arena(what: str, mode: Mode) -> dict[str, Any]:
             env=os.environ | {"HOSTSECRET": "sk-of-the-host"},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE_S,
             check=False,
         )
     assert said.returncode == 0, said.stderr

@@ -13,6 +13,7 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 import pytest
+from tests.conftest import PATIENCE_S
 
 from logos.abi.calls import Write
 from logos.abi.driver import Command, Completed, Job, Mode, Network
@@ -217,7 +218,7 @@ async def test_workspaces_have_uids_of_their_own(
         for folder in folders:
             (folder / "go").write_bytes(b"x")
 
-    with anyio.fail_after(30):
+    with anyio.fail_after(PATIENCE_S):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(anyio.to_thread.run_sync, meet)
             for folder in folders:
@@ -251,7 +252,7 @@ async def test_cancelling_leaves_nobody(
 ) -> None:
     box = open_box(mode)
     os.mkfifo(workspace / "here")
-    with anyio.fail_after(30):
+    with anyio.fail_after(PATIENCE_S):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(box.run, shell(DAEMONS, workspace))
             await anyio.to_thread.run_sync((workspace / "here").read_bytes)

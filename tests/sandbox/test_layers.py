@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from tests.conftest import PATIENCE_S
 
 from logos.abi.driver import Layer, Mode
 from logos.drivers.sandbox.cgroup import Groups
@@ -41,7 +42,7 @@ def within(script: str) -> dict[str, tuple[bool, str, str]]:
         ],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert said.returncode == 0, said.stderr

@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import httpx2
 import pytest
+from tests.conftest import PATIENCE_S
 from tests.sandbox.conftest import need
 
 from logos.abi.agent import Agent
@@ -27,8 +28,6 @@ from logos.vault import Vault, forms
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 SECRET = 'sk-planted-4711/+="quoted'
-PATIENCE_S = 120
-"""For what comes if anything does."""
 
 ENVIRON = {"PLANTED_KEY": SECRET, "PATH": "/usr/bin:/bin"}
 

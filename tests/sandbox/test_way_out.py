@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import anyio.abc
 import pytest
+from tests.conftest import PATIENCE_S
 from tests.sandbox.answering import answering
 
 from logos.abi.calls import Run
@@ -180,7 +181,7 @@ async def test_a_program_that_is_killed_takes_its_connections_along(
         serving.start_soon(listener.serve, hold)
         port = listener.extra(anyio.abc.SocketAttribute.local_port)
         rig = Rig(open_box(Mode.FULL))
-        with anyio.fail_after(30):
+        with anyio.fail_after(PATIENCE_S):
             async with anyio.create_task_group() as tasks:
 
                 async def run() -> None:

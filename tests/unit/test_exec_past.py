@@ -51,6 +51,31 @@ def test_a_run_that_has_ended_gives_nothing_back() -> None:
     assert bodies(past, 1) == [None]
 
 
+def test_what_is_given_back_twice_is_somebody_else_s_by_then() -> None:
+    """A client says that it gave up, asks again, and only then does its first connection end."""
+    past = Past()
+    answered(past, "one", "two")
+    past.begin()
+    first = past.take(ASKED)
+    past.give_back(first)
+    assert bodies(past, 1) == [b"one"]
+    past.give_back(first)
+    assert bodies(past, 1) == [b"two"]
+
+
+def test_what_was_not_made_is_not_given_back_for_the_next() -> None:
+    past = Past()
+    past.begin()
+    digest = digest_of_call("add", '{"n": 1}')
+    first, second = past.take(digest), past.take(digest)
+    for id_ in ("t1", "t2"):
+        past.learn_call(ToolCall(id=CallId(id_), name="add", arguments='{"n": 1}'))
+    past.forget_call(first.digest, CallId("t1"))
+    past.give_back(first)
+    assert second.number == 1
+    assert past.call(past.take(digest)) is None, "the second is still waited for by who asked"
+
+
 def test_what_was_no_answer_leaves_its_place() -> None:
     past = Past()
     failed, good = Flight(), Flight()

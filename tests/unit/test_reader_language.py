@@ -61,6 +61,7 @@ from logos.drivers.model.reader.steps import (
             Call("message_receive", {}), Call("time_sleep", {"seconds": 120.0}),
         ]),
         ('Call `add` with `{"a": 1}`.', [Call("add", {"a": 1})]),
+        ('Call `fs.read` with `{"path": "a"}`.', [Call("fs_read", {"path": "a"})]),
         ("1. Read a.md.\n2. First, list /home/x\n   - run `true`", [
             Call("fs_read", {"path": "a.md"}), Call("fs_list", {"path": "/home/x"}),
             Call("command_run", {"argv": ["true"]}),

@@ -1,6 +1,8 @@
 """`logos mcp`: our standard streams are an MCP client's, the other end is the daemon's.
 
-pump(path)   carry bytes both ways until either end is done; the exit status
+pump(path)   carry bytes both ways; the exit status
+
+A client that says no more may still wait for answers: the other end says when they have all been given.
 """
 
 import _socket
@@ -29,6 +31,8 @@ def pump(path: str) -> int:
                 data = data[os.write(1, data) :]
         if 0 in ready:
             said = os.read(0, CHUNK)
-            if not said:
-                return 0
-            connection.sendall(said)
+            if said:
+                connection.sendall(said)
+            else:
+                connection.shutdown(_socket.SHUT_WR)
+                sources.remove(0)

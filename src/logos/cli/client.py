@@ -169,16 +169,12 @@ def talk(connection: "_socket.socket", arguments: list[str]) -> tuple[bool, int 
     """One command: whether the daemon took it, and its exit status.  When the daemon died: how
     to go on, which for what was not taken is the same again; None when nobody can know."""
     taken, resume = False, None
-    send(connection, wire.REQUEST, wire.pack(request(arguments)))
+    send(connection, request(arguments))
     buffer = bytearray()
     while data := receive(connection):
         buffer += data
-        while len(buffer) >= wire.HEADER_BYTES:
-            end = wire.HEADER_BYTES + int.from_bytes(buffer[1 : wire.HEADER_BYTES], "big")
-            if len(buffer) < end:
-                break
-            kind, payload = bytes(buffer[:1]), bytes(buffer[wire.HEADER_BYTES : end])
-            del buffer[:end]
+        while frame := wire.take(buffer):
+            kind, payload = frame
             if kind == wire.EXIT:
                 return taken, int(payload)
             if kind == wire.TAKEN:
@@ -188,7 +184,8 @@ def talk(connection: "_socket.socket", arguments: list[str]) -> tuple[bool, int 
             elif kind == wire.RESUME:
                 resume = wire.unpack(payload)
             elif kind == wire.INPUT:
-                send(connection, wire.INPUT, sys.stdin.buffer.read() if sys.stdin else b"")
+                said = sys.stdin.buffer.read() if sys.stdin else b""
+                send(connection, wire.frame(wire.INPUT, said))
             else:
                 show(1 if kind == wire.OUT else 2, payload)
     return taken, resume if taken else arguments
@@ -199,13 +196,13 @@ def pass_signals(connection: "_socket.socket") -> None:
     import _signal  # type: ignore[import-not-found]  # noqa: PLC0415 - only where signals are passed on
 
     for number in (_signal.SIGINT, _signal.SIGTERM):
-        _signal.signal(number, lambda n, _: send(connection, wire.INTERRUPT, b"%d" % n))
+        _signal.signal(number, lambda n, _: send(connection, wire.frame(wire.INTERRUPT, b"%d" % n)))
 
 
-def send(connection: "_socket.socket", kind: bytes, payload: bytes) -> None:
+def send(connection: "_socket.socket", frame: bytes) -> None:
     """When the daemon is gone, nothing: what comes next from it will say so."""
     try:
-        connection.sendall(wire.frame(kind, payload))
+        connection.sendall(frame)
     except (BrokenPipeError, ConnectionResetError):
         return
 
@@ -216,7 +213,7 @@ def receive(connection: "_socket.socket") -> bytes:
         try:
             return connection.recv(1 << 16)
         except KeyboardInterrupt:
-            send(connection, wire.INTERRUPT, b"")
+            send(connection, wire.frame(wire.INTERRUPT, b""))
             return connection.recv(1 << 16)
     except ConnectionResetError:
         return b""
@@ -233,7 +230,7 @@ def show(descriptor: int, data: bytes) -> None:
             raise
 
 
-def request(arguments: list[str]) -> list[str]:
+def request(arguments: list[str]) -> bytes:
     """Where we are, what the terminal can do, the settings that matter, the arguments."""
     try:
         columns = os.get_terminal_size(1).columns
@@ -245,7 +242,8 @@ def request(arguments: list[str]) -> list[str]:
         here = os.getcwd()
     except FileNotFoundError:
         raise Failure("the current folder has been removed", "cd somewhere else", 3) from None
-    return [here, str(columns), terminals, plain, *arguments]
+    model = os.environ.get("LOGOS_MODEL", "")
+    return wire.request(here, arguments, columns, terminals, plain, model)
 
 
 def home() -> str:

@@ -41,9 +41,6 @@ from logos.vault import Vault
 log = logging.getLogger("logos.daemon")
 
 LARGEST_REQUEST = 16 << 20
-REQUEST_HEAD = 4
-"""A request begins with the folder, the columns, the terminals, and whether to be plain."""
-
 ALREADY_RUNNING = 0
 
 GOODBYE_S = 1.0
@@ -185,7 +182,7 @@ class _Connection:
         kind, payload = await self._frame()  # first, or a stranger would not hear why
         by = _peer(self._stream)
         request = wire.unpack(payload)
-        if kind != wire.REQUEST or len(request) < REQUEST_HEAD or not request[1].isdigit():
+        if kind != wire.REQUEST or len(request) < wire.HEAD or not request[1].isdigit():
             raise SysError(Code.INVALID, "this is not a request", hint="use the `logos` command")
         await self._stream.send(wire.frame(wire.TAKEN, b""))
         async with anyio.create_task_group() as tasks:
@@ -204,7 +201,7 @@ class _Connection:
             self._stop()
 
     async def _run(self, request: list[str], by: str) -> int:
-        cwd, columns, terminals, plain, *words = request
+        cwd, columns, terminals, plain, model, *words = request
         terminal = "1" in terminals
         asked = Asked(
             arguments=Namespace(),
@@ -224,6 +221,7 @@ class _Connection:
             together=self._together,
             read_input=self._read_input,
             by=by,
+            model=model,
             gateway=self.gateway,
             signals=self._signals,
         )

@@ -11,9 +11,11 @@ import argparse
 import difflib
 import math
 import re
+import textwrap
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,7 +33,8 @@ LARGEST = 2**63
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """`name` with dashes is an option, without a position.  `kind` is str, int, float or bool."""
+    """`name` with dashes is an option, without a position.  `kind` is str, int, float or bool;
+    `value` says what stands behind an option: NAME=VALUE, DOLLARS."""
 
     name: str
     help: str
@@ -41,6 +44,17 @@ class Argument:
     many: bool = False
     short: str = ""
     least: int | None = None
+    value: str = ""
+
+    @property
+    def shown(self) -> str:
+        """What a page of help writes behind an option."""
+        return self.value or {int: "N", float: "X"}.get(self.kind, self.key.upper())
+
+    @property
+    def explained(self) -> str:
+        """With what may be chosen."""
+        return f"{self.help} ({', '.join(self.choices)})" if self.choices else self.help
 
     @property
     def key(self) -> str:
@@ -57,10 +71,12 @@ class Argument:
             return
         extra: dict[str, Any] = {"choices": self.choices or None, "default": self.default}
         if not self.name.startswith("-"):
-            extra["nargs"] = self._number()
+            extra |= {"nargs": self._number(), "metavar": self.name}
         elif self.many:
-            extra |= {"action": "append", "default": []}
-        parser.add_argument(*names, type=self._read, help=self.help, **extra)
+            extra |= {"action": "append", "default": [], "metavar": self.shown}
+        else:
+            extra["metavar"] = self.shown
+        parser.add_argument(*names, type=self._read, help=self.explained, **extra)
 
     def _read(self, text: str) -> Any:
         """Raise what argparse shows."""
@@ -120,7 +136,7 @@ async def _none() -> AsyncIterator[int]:
 class Asked:
     """One run of a command.  `machine` is None where a command works without a node;
     `interrupted` is set when the person pressed Ctrl-C; `signals` are those the client got; `read_input` fetches standard input.
-    `resume` says how a next daemon goes on from here; what is shown within `together` comes all or not at all."""
+    `model` is LOGOS_MODEL of who asks; `resume` says how a next daemon goes on from here; what is shown within `together` comes all or not at all."""
 
     arguments: argparse.Namespace
     out: Out
@@ -133,6 +149,7 @@ class Asked:
     together: Callable[[], AbstractContextManager[None]] = nullcontext
     read_input: Callable[[], Awaitable[bytes]] | None = None
     by: str = ""
+    model: str = ""
     gateway: str = ""
     signals: AsyncIterator[int] = field(default_factory=_none)
 
@@ -233,17 +250,23 @@ class _Parser(argparse.ArgumentParser):
         raise SysError(Code.INVALID, message or str(status))
 
 
-def parser(command: Command) -> argparse.ArgumentParser:
+def parser(command: Command, width: int = 80) -> argparse.ArgumentParser:
+    """`width` is that of the page of help."""
     made = _Parser(
         prog=f"logos {command.name}",
-        description=command.summary + ("\n\n" + command.details if command.details else ""),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=_filled(f"{command.summary}\n\n{command.details}".strip(), width),
+        formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=width),
         add_help=False,
     )
     made.add_argument("-h", "--help", action="store_true", help="show this")
     for argument in command.options:
         argument.add(made)
     return made
+
+
+def _filled(text: str, width: int) -> str:
+    """Each line of it is a paragraph."""
+    return "\n".join(textwrap.fill(line, width) for line in text.split("\n"))
 
 
 def parsed(command: Command, words: Sequence[str]) -> argparse.Namespace:
@@ -297,14 +320,18 @@ def find(commands: Mapping[str, Command], words: Sequence[str]) -> tuple[Command
         if len(words) >= length and name in commands:
             return commands[name], list(words[length:])
     said = words[0] if words else ""
-    heads = sorted({name.split()[0] for name in commands})
     subs = [name for name in commands if name.startswith(f"{said} ")]
+    if subs and words[1:]:
+        said = " ".join(words[:2])
+    heads = subs or sorted({name.split()[0] for name in commands})
     near = difflib.get_close_matches(said, heads, n=2)
-    hint = f"there are: {', '.join(subs)}" if subs else ""
-    if near and not subs:
+    if near and said not in heads:
         hint = f"did you mean {' or '.join(near)}?"
-    wrong = f"{said!r} is half a command" if subs else f"there is no command {said!r}"
-    raise SysError(Code.INVALID, wrong, hint=hint or "logos --help")
+    else:
+        hint = f"there are: {', '.join(subs)}" if subs else "logos --help"
+    half = subs and not words[1:]
+    wrong = f"{said!r} is half a command" if half else f"there is no command {said!r}"
+    raise SysError(Code.INVALID, wrong, hint=hint)
 
 
 def describe(commands: Mapping[str, Command]) -> dict[str, Any]:

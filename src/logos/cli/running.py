@@ -2,10 +2,11 @@
 
 carry_out(words, asked)    the exit status
 first_of(group)            the error in a group of errors
-usage()                    the page `logos --help` shows
+usage(width)               the page `logos --help` shows
 """
 
 import logging
+import textwrap
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
@@ -18,6 +19,15 @@ from logos.cli.contract import plan
 from logos.cli.registry import DRY_RUN, Asked, Command, describe, find, parsed, parser
 
 log = logging.getLogger("logos.cli")
+
+BEGIN = (
+    "To begin: logos agents lists the agents there are, logos run AGENT TASK starts one, "
+    "logos doctor says what this machine can do."
+)
+FURTHER = (
+    "logos COMMAND --help explains one; --json answers in JSON; --describe gives its schema; "
+    "logos --version says which this is."
+)
 
 
 async def carry_out(words: Sequence[str], asked: Asked) -> int:
@@ -78,10 +88,10 @@ def first_of(group: BaseExceptionGroup[SysError]) -> SysError:
 async def _dispatch(words: list[str], asked: Asked) -> int:
     out = asked.out
     _all_text(words)
-    if words[:1] == ["help"]:
+    if words[:1] in (["help"], ["--help"], ["-h"]):
         words = [*words[1:], "--help"]
     bare = [word for word in own_words(words) if word not in ("--json", "--plain")]
-    if page := _page(bare):
+    if page := _page(bare, out.width):
         out.text(page)
         return 0
     match bare:
@@ -95,10 +105,9 @@ async def _dispatch(words: list[str], asked: Asked) -> int:
         case _:
             pass
     command, rest = find(COMMANDS, words)
-    parsing = parser(command)
     own = own_words(rest)
     if "--help" in own or "-h" in own:
-        out.text(parsing.format_help())
+        out.text(parser(command, out.width).format_help())
         return 0
     if "--describe" in own:
         out.json = True
@@ -155,36 +164,35 @@ def own_words(words: list[str]) -> list[str]:
     return words[: words.index("--")] if "--" in words else words
 
 
-def _lines(commands: Iterable[Command]) -> list[str]:
+def _lines(commands: Iterable[Command], width: int) -> list[str]:
+    """A command and what it does; what is longer than a line goes on below itself."""
     widest = max(map(len, COMMANDS))
-    return [f"  {command.name:{widest}} {command.summary}" for command in commands]
+    said = (f"  {command.name:{widest}}  {command.summary}" for command in commands)
+    return [textwrap.fill(line, width, subsequent_indent=" " * (widest + 4)) for line in said]
 
 
-def _page(words: Sequence[str]) -> str:
+def _page(words: Sequence[str], width: int) -> str:
     """Of all commands, or of those that begin with a word; nothing if that is not what is asked for."""
     match words:
         case [] | ["--help" | "-h"]:
-            return usage()
+            return usage(width)
         case [first, "--help" | "-h"] if first not in COMMANDS:
-            return _group(first)
+            return _group(first, width)
         case _:
             return ""
 
 
-def _group(first: str) -> str:
+def _group(first: str, width: int) -> str:
     """The commands that begin with this word, as a page; nothing if there are none."""
     found = [command for name, command in COMMANDS.items() if name.startswith(f"{first} ")]
-    return "\n".join([f"usage: logos {first} COMMAND", "", *_lines(found), ""]) if found else ""
+    head = f"usage: logos {first} COMMAND"
+    return "\n".join([head, "", *_lines(found, width), ""]) if found else ""
 
 
-def usage() -> str:
+def usage(width: int) -> str:
     lines = ["logos: an operating system for LLM agents", "", "usage: logos COMMAND [ARGUMENTS]"]
     for title, commands in GROUPS.items():
         lines += ["", f"{title}:"]
-        lines += _lines(commands)
-    lines += [
-        "",
-        "logos COMMAND --help explains one; --json answers in JSON; --describe gives its schema.",
-        "",
-    ]
+        lines += _lines(commands, width)
+    lines += ["", textwrap.fill(BEGIN, width), "", textwrap.fill(FURTHER, width), ""]
     return "\n".join(lines)

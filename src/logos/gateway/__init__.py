@@ -26,7 +26,7 @@ proposes is the client's to carry out.
 
 from logos.gateway.access import Access, Client, account_of
 from logos.gateway.app import App
-from logos.gateway.ask import PEER, PROGRAM
+from logos.gateway.ask import PEER, PROGRAM, Peer
 from logos.gateway.opening import Gateway, open_gateway
 from logos.gateway.server import serving
 
@@ -37,6 +37,7 @@ __all__ = [
     "App",
     "Client",
     "Gateway",
+    "Peer",
     "account_of",
     "open_gateway",
     "serving",

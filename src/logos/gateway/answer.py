@@ -9,6 +9,7 @@ goes out, and again every few seconds, until there is something to say.
 
 import hashlib
 from collections.abc import Callable
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -17,8 +18,9 @@ from logos.abi.events import Thought
 from logos.abi.messages import ReasonDelta
 from logos.gateway.access import Client
 from logos.gateway.ask import SSE, Ask
+from logos.gateway.conversations import Conversations
 from logos.gateway.dialect import WAITING, Answering, Dialect, Resolve, Understood, Voice
-from logos.gateway.stored import After, Stored
+from logos.gateway.stored import After, Stored, named_in
 from logos.gateway.turn import Exchange, Turns, Wanted
 
 SESSIONS = ("x-logos-process", "x-claude-code-session-id", "session-id", "thread-id")
@@ -33,19 +35,26 @@ HANDED_ON = ("anthropic-beta", "anthropic-version", "openai-beta")
 MICRO = 1_000_000
 
 
+class Kept(NamedTuple):
+    """Responses and conversations that have names."""
+
+    stored: Stored
+    conversations: Conversations
+
+
 class Talking:
     def __init__(
-        self, turns: Turns, stored: Stored, resolve: Resolve, now: Callable[[], int], every: float
+        self, turns: Turns, kept: Kept, resolve: Resolve, now: Callable[[], int], every: float
     ) -> None:
         self._turns = turns
-        self._stored = stored
+        self._stored, self._conversations = kept
         self._resolve = resolve
         self._now = now
         self._every = every
 
     async def converse(self, ask: Ask, client: Client, dialect: Dialect) -> None:
         understood = dialect.understand(await ask.body(), self._resolve)
-        after = await self._stored.after(client.name, understood.given)
+        after = await self._after(client, understood)
         wanted = self._wanted(ask, client, understood, after)
         if not (wanted.before or wanted.said):
             raise SysError(Code.INVALID, "there is nothing to answer", hint="send a message")
@@ -61,6 +70,17 @@ class Talking:
                     failure = error
         if failure is not None:
             raise failure
+
+    async def _after(self, client: Client, understood: Understood) -> After:
+        """Where it goes on.  Raise `not_found`."""
+        given = understood.given
+        if (talk := named_in(given, "conversation")) is not None:
+            if named_in(given, "previous_response_id") is not None:
+                raise SysError(Code.INVALID, "conversation or previous_response_id, not both")
+            return After(await self._conversations.seed(client, talk), named=True)
+        if (previous := named_in(given, "previous_response_id")) is not None:
+            return await self._stored.after(client.name, previous)
+        return After()
 
     def _wanted(self, ask: Ask, client: Client, understood: Understood, after: After) -> Wanted:
         options = understood.options

@@ -16,9 +16,10 @@ from logos.abi.ids import INIT
 from logos.boot import Machine
 from logos.gateway import faults
 from logos.gateway.access import Access, Client
-from logos.gateway.answer import Talking
+from logos.gateway.answer import Kept, Talking
 from logos.gateway.ask import Ask, Gone, Receive, Scope, Send
 from logos.gateway.chat import Chat
+from logos.gateway.conversations import Conversations
 from logos.gateway.description import document
 from logos.gateway.dialect import Dialect, Upstream, encode
 from logos.gateway.messages import Messages
@@ -34,7 +35,7 @@ CHAT, MESSAGES, RESPONSES = Chat(), Messages(), Responses()
 NOT_SO = 405
 
 Handler = Callable[[Ask, Client, str], Awaitable[None]]
-"""The last is the id in the path, if there is one."""
+"""The last is the id in the path, or two with a slash between them."""
 
 
 class App:
@@ -43,9 +44,9 @@ class App:
         self._vault = machine.vault
         self._kernel = kernel = machine.kernel
         turns = Turns(kernel)
-        stored = Stored(turns)
+        stored, talks = Stored(kernel, turns), Conversations(kernel, turns)
         self._access = Access(kernel)
-        self._talking = Talking(turns, stored, self._resolve, kernel.now, keepalive_s)
+        self._talking = Talking(turns, Kept(stored, talks), self._resolve, kernel.now, keepalive_s)
         self._life = secrets.token_hex(4)
         self._numbers = count(1)
         self._routes: dict[tuple[str, ...], Handler] = {
@@ -56,9 +57,16 @@ class App:
             ("POST", "responses", "input_tokens"): self._count(RESPONSES),
             ("GET", "responses", "*"): stored.response,
             ("GET", "responses", "*", "input_items"): stored.input_items,
-            ("POST", "conversations"): stored.create,
-            ("GET", "conversations", "*"): stored.conversation,
-            ("GET", "conversations", "*", "items"): stored.items,
+            ("DELETE", "responses", "*"): stored.delete,
+            ("POST", "responses", "*", "cancel"): stored.cancel,
+            ("POST", "conversations"): talks.create,
+            ("GET", "conversations", "*"): talks.show,
+            ("POST", "conversations", "*"): talks.file,
+            ("DELETE", "conversations", "*"): talks.delete,
+            ("GET", "conversations", "*", "items"): talks.items,
+            ("POST", "conversations", "*", "items"): talks.add,
+            ("GET", "conversations", "*", "items", "*"): talks.item,
+            ("DELETE", "conversations", "*", "items", "*"): talks.drop,
             ("POST", "embeddings"): Vectors(kernel, machine.models).embed,
             ("GET", "models"): self._list_models,
             ("GET", "models", "*"): self._one_model,
@@ -122,7 +130,7 @@ class App:
         await handler(ask, client, id_)
 
     async def _unknown(self, ask: Ask, words: list[str]) -> None:
-        known = [m for m in ("GET", "POST") if self._route(m, words)[0] is not None]
+        known = [m for m in ("GET", "POST", "DELETE") if self._route(m, words)[0] is not None]
         said = f"there is no {ask.method} {ask.path}"
         if not known:
             raise SysError(Code.NOT_FOUND, said, hint="see /openapi.json")
@@ -138,9 +146,9 @@ class App:
             return exact, ""
         for pattern, handler in self._routes.items():
             if len(pattern) == len(words) + 1 and "*" in pattern and pattern[0] == method:
-                place = pattern.index("*") - 1
-                if (method, *words[:place], "*", *words[place + 1 :]) == pattern:
-                    return handler, words[place]
+                pairs = list(zip(pattern[1:], words, strict=True))
+                if all(one in ("*", word) for one, word in pairs):
+                    return handler, "/".join(word for one, word in pairs if one == "*")
         if method == "GET" and words[0] == "models" and len(words) > 1:
             return self._one_model, "/".join(words[1:])  # names of ours have a slash
         return None, ""

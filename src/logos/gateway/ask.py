@@ -54,11 +54,11 @@ class Gone(Exception):  # noqa: N818 - a state of the world, not a mistake
 
 
 class Peer:
-    """The other end of a connection.  `stalled` says whether what is sent would have to wait."""
+    """The other end of a connection.  `gone`: it has hung up.  `stalled` says whether what is sent would have to wait."""
 
     def __init__(self, stalled: Callable[[], bool]) -> None:
         self.stalled = stalled
-        self._gone = False
+        self.gone = False
         self._leaving: set[Callable[[], None]] = set()
 
     @contextmanager
@@ -66,14 +66,14 @@ class Peer:
         """`left` is called when it hangs up before this is left, or has hung up."""
         self._leaving.add(left)
         try:
-            if self._gone:
+            if self.gone:
                 left()
             yield
         finally:
             self._leaving.discard(left)
 
     def hang_up(self) -> None:
-        self._gone = True
+        self.gone = True
         for left in tuple(self._leaving):
             left()
 

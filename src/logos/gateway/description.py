@@ -10,9 +10,10 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from logos.gateway.conversations import ConversationRequest, ConversationUpdate, ItemsRequest
 from logos.gateway.dialect import encode
 from logos.gateway.messages import MessagesRequest
-from logos.gateway.responses import ConversationRequest, ResponsesRequest
+from logos.gateway.responses import ResponsesRequest
 from logos.gateway.shapes import ChatRequest, EmbeddingsRequest
 
 Json: TypeAlias = dict[str, Any]
@@ -72,6 +73,7 @@ _ANSWERS: dict[str, Json] = {
     "Item": _object("id", "type", id=_TEXT, type=_TEXT),
     "Items": _list("Item"),
     "Conversation": _object("id", "object", id=_TEXT, object={"const": "conversation"}),
+    "Deleted": _object("id", "object", "deleted", id=_TEXT, deleted={"const": True}),
     "Embeddings": {"type": "object"},
     "Model": _object("id", id=_TEXT),
     "Models": _object("data", data={"type": "array", "items": _ref("Model")}),
@@ -100,12 +102,15 @@ def _operation(name: str, answer: str, *, body: str = "", **given: Any) -> Json:
         content = {"application/json": {"schema": _ref(body)}}
         found["requestBody"] = {"required": body != "ConversationRequest", "content": content}
     if in_path := given.get("of"):
-        found["parameters"] = [{"name": in_path, "in": "path", "required": True, "schema": _TEXT}]
+        found["parameters"] = [
+            {"name": name, "in": "path", "required": True, "schema": _TEXT}
+            for name in in_path.split()
+        ]
     return found
 
 
 def _paths() -> Json:
-    post, get = "post", "get"
+    post, get, delete = "post", "get", "delete"
     turn = {"stream": True}
     return {
         "/v1/chat/completions": {
@@ -119,13 +124,30 @@ def _paths() -> Json:
         "/v1/responses/input_tokens": {
             post: _operation("countInputTokens", "Tokens", body="ResponsesRequest")
         },
-        "/v1/responses/{id}": {get: _operation("response", "Response", of="id")},
+        "/v1/responses/{id}": {
+            get: _operation("response", "Response", of="id"),
+            delete: _operation("deleteResponse", "Deleted", of="id"),
+        },
+        "/v1/responses/{id}/cancel": {post: _operation("cancelResponse", "Response", of="id")},
         "/v1/responses/{id}/input_items": {get: _operation("inputItems", "Items", of="id")},
         "/v1/conversations": {
             post: _operation("createConversation", "Conversation", body="ConversationRequest")
         },
-        "/v1/conversations/{id}": {get: _operation("conversation", "Conversation", of="id")},
-        "/v1/conversations/{id}/items": {get: _operation("conversationItems", "Items", of="id")},
+        "/v1/conversations/{id}": {
+            get: _operation("conversation", "Conversation", of="id"),
+            post: _operation(
+                "fileConversation", "Conversation", of="id", body="ConversationUpdate"
+            ),
+            delete: _operation("deleteConversation", "Deleted", of="id"),
+        },
+        "/v1/conversations/{id}/items": {
+            get: _operation("conversationItems", "Items", of="id"),
+            post: _operation("addItems", "Items", of="id", body="ItemsRequest"),
+        },
+        "/v1/conversations/{id}/items/{item}": {
+            get: _operation("conversationItem", "Item", of="id item"),
+            delete: _operation("deleteItem", "Conversation", of="id item"),
+        },
         "/v1/embeddings": {post: _operation("embed", "Embeddings", body="EmbeddingsRequest")},
         "/v1/models": {get: _operation("models", "Models")},
         "/v1/models/{id}": {get: _operation("model", "Model", of="id")},
@@ -138,7 +160,8 @@ def document() -> bytes:
     requests = {
         kind.__name__: _components(kind)
         for kind in (
-            ChatRequest, MessagesRequest, ResponsesRequest, ConversationRequest, EmbeddingsRequest
+            ChatRequest, MessagesRequest, ResponsesRequest, ConversationRequest, ConversationUpdate, ItemsRequest,
+            EmbeddingsRequest,
         )
     }  # fmt: skip
     schemas = dict(_ANSWERS)

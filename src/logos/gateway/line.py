@@ -62,7 +62,7 @@ class Line:
         since: list[Happened] = []
         try:
             async for told in self._kernel.records.events(pid):
-                if isinstance(told.event, Told):
+                if isinstance(told.event, Told) and told.event.metadata is None:
                     since.clear()
                 since.append(Happened(told.row.seq, told.event))
         finally:

@@ -1,18 +1,19 @@
 """What was said before: conversations from their journals.
 
+    Past.said(client, pid)            every message that was not taken back, with its event
     Past.upto(client, pid, seq)       the messages up to the answer that began there
     Past.thought(client, pid, seq)    that answer, and what was asked for
-    Past.items(client, pid)           every message, with its event
+    Past.filed(client, pid)           what a conversation is filed under, and since when
     Past.talks(client)                where the client's latest conversations stand
+    Past.talk(client, pid)            where this one stands
 
-Only the client's own are found.
+Only the client's own are found, and nothing that it has deleted.
 """
 
-from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 from logos.abi.errors import Code, SysError
-from logos.abi.events import Asked, Spawned, Thought, Told
+from logos.abi.events import AnyEvent, Asked, Forgot, Spawned, Thought, Told
 from logos.abi.ids import Pid, Seq
 from logos.abi.messages import Message, Options
 from logos.gateway.access import agent_name
@@ -23,6 +24,9 @@ from logos.kernel import Kernel
 LATEST = 200
 """Conversations of one client that are looked for after a restart."""
 
+DELETED = "a client deleted the conversation"
+"""Why all that was said in one is forgotten."""
+
 
 class Answered(NamedTuple):
     """`at` in microseconds."""
@@ -32,77 +36,114 @@ class Answered(NamedTuple):
     at: int
 
 
+class Filed(NamedTuple):
+    """`at` in microseconds."""
+
+    metadata: dict[str, str]
+    at: int
+
+
+class _Line(NamedTuple):
+    seq: Seq
+    at: int
+    event: AnyEvent
+
+
 class Past:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
 
-    async def items(self, client: str, pid: Pid) -> AsyncIterator[tuple[Seq, Message]]:
-        """An answer by the event that began it.  Raise `not_found`."""
-        began, known = Seq(0), False
+    async def _journal(self, client: str, pid: Pid) -> list[_Line]:
+        """Raise `not_found`."""
+        lines: list[_Line] = []
+        gone: set[Seq] = set()
         async for told in self._kernel.records.events(pid):
             match told.event:
-                case Spawned(agent=agent):
-                    known = agent.name == agent_name(client)
-                    if not known:
-                        break
+                case Spawned(agent=agent) if agent.name != agent_name(client):
+                    break
+                case Forgot(reason=reason) if reason == DELETED:
+                    lines.clear()
+                    break
+                case Forgot(pages=pages):
+                    gone.update(pages)
+                case event:
+                    lines.append(_Line(told.row.seq, told.row.at, event))
+        if not lines:
+            raise SysError(Code.NOT_FOUND, f"there is no conversation {pid}")
+        return [line for line in lines if line.seq not in gone]
+
+    async def said(self, client: str, pid: Pid) -> list[tuple[Seq, Message]]:
+        """An answer by the event that began it.  Raise `not_found`."""
+        began, found = Seq(0), []
+        for line in await self._journal(client, pid):
+            match line.event:
                 case Told(messages=messages):
-                    for message in messages:
-                        yield told.row.seq, message
+                    found += [(line.seq, message) for message in messages]
                 case Asked():
-                    began = told.row.seq
+                    began = line.seq
                 case Thought(message=message):
-                    yield began, message
+                    found.append((began, message))
                 case _:
                     pass
-        if not known:
-            raise SysError(Code.NOT_FOUND, f"there is no conversation {pid}")
+        return found
 
     async def upto(self, client: str, pid: Pid, seq: Seq) -> list[Message]:
-        found: list[Message] = []
-        async for began, message in self.items(client, pid):
-            found.append(message)
-            if began == seq:
-                return found
-        raise SysError(Code.NOT_FOUND, "there is no such response")
+        said = await self.said(client, pid)
+        places = [n for n, (began, _) in enumerate(said) if began == seq]
+        if not places:
+            raise SysError(Code.NOT_FOUND, "there is no such response")
+        return [message for _, message in said[: places[0] + 1]]
 
-    async def thought(self, client: str, pid: Pid, seq: Seq) -> Answered:
-        began, options, mine = Seq(0), Options(), False
-        async for told in self._kernel.records.events(pid):
-            match told.event:
-                case Spawned(agent=agent):
-                    mine = agent.name == agent_name(client)
+    async def thought(self, client: str, pid: Pid, seq: Seq) -> tuple[Seq, Answered]:
+        """With the event that has it."""
+        began, options = Seq(0), Options()
+        for line in await self._journal(client, pid):
+            match line.event:
                 case Told(options=Options() as given):
                     options = given
                 case Asked():
-                    began = told.row.seq
-                case Thought() as thought if mine and began == seq:
-                    return Answered(thought, options, told.row.at)
+                    began = line.seq
+                case Thought() as thought if began == seq:
+                    return line.seq, Answered(thought, options, line.at)
                 case _:
                     pass
         raise SysError(Code.NOT_FOUND, "there is no such response")
+
+    async def filed(self, client: str, pid: Pid) -> Filed:
+        lines = await self._journal(client, pid)
+        given = [one.event.metadata for one in lines if isinstance(one.event, Told)]
+        metadata = [one for one in given if one is not None]
+        return Filed(metadata[-1] if metadata else {}, lines[0].at)
 
     async def talks(self, client: str) -> list[Talk]:
         """The oldest first, so that the latest wins; also those that have ended."""
         listed = await self._kernel.records.list(everyone=True)
         mine = [one.pid for one in listed if one.agent == agent_name(client)]
-        found = [await self._talk(pid) for pid in mine[-LATEST:]]
-        return [talk for talk in found if not talk.once]
+        found = [await self.talk(client, pid) for pid in mine[-LATEST:]]
+        return [talk for talk in found if talk is not None and not talk.once]
 
-    async def _talk(self, pid: Pid) -> Talk:
+    async def talk(self, client: str, pid: Pid) -> Talk | None:
+        """None: it is not the client's, or deleted."""
         talk, began = Talk(pid), Seq(0)
-        async for told in self._kernel.records.events(pid):
-            talk.seen = told.row.seq
-            match told.event:
+        try:
+            lines = await self._journal(client, pid)
+        except SysError as error:
+            if error.code is not Code.NOT_FOUND:
+                raise
+            return None
+        for line in lines:
+            talk.seen = line.seq
+            match line.event:
                 case Spawned(agent=agent):
                     talk.seed = talk.head = bytes.fromhex(agent.description)
                     talk.once = not agent.resident
-                case Told(messages=messages):
+                case Told(messages=messages, metadata=None):
                     talk.answer = None
                     for message in messages:
                         talk.head = extend(talk.head, message)
                     talk.asked = talk.head
                 case Asked():
-                    began = told.row.seq
+                    began = line.seq
                 case Thought() as thought:
                     talk.answer = (began, thought)
                     talk.head = extend(talk.asked, thought.message)

@@ -74,7 +74,7 @@ FREE = msgspec.Raw(
 """The arguments of a tool that takes any text."""
 
 
-class _Item(msgspec.Struct):
+class Item(msgspec.Struct):
     type: str = "message"
     role: Literal["system", "developer", "user", "assistant", "tool", "function"] = "user"
     content: str | list[Piece] | None = None
@@ -123,7 +123,7 @@ class ResponsesRequest(msgspec.Struct):
     """What is looked at."""
 
     model: str
-    input: str | list[_Item] | None = None
+    input: str | list[Item] | None = None
     instructions: str | None = None
     stream: bool | None = None
     tools: list[_Tool] | None = None
@@ -135,10 +135,6 @@ class ResponsesRequest(msgspec.Struct):
     previous_response_id: str | None = None
     conversation: str | _Conversation | None = None
     background: No | None = None
-
-
-class ConversationRequest(msgspec.Struct):
-    items: list[_Item] | None = None
 
 
 REFUSED = {
@@ -201,7 +197,7 @@ class Responses:
         return f"resp_{pid}_{seq}"
 
 
-def messages_of(said: str | list[_Item] | None) -> list[Message]:
+def messages_of(said: str | list[Item] | None) -> list[Message]:
     """The messages of an `input`."""
     if isinstance(said, str):
         return [Message(role=Role.USER, content=(Text(text=said),))]
@@ -217,7 +213,7 @@ def messages_of(said: str | list[_Item] | None) -> list[Message]:
     return found
 
 
-def _message(item: _Item) -> Message | None:
+def _message(item: Item) -> Message | None:
     content: tuple[AnyPart, ...]
     said, output = parts(item.content), parts(item.output)  # refused where they are none
     match item.type:

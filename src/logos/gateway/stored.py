@@ -1,31 +1,38 @@
-"""OpenAI's Responses that are kept: one by its id, conversations and their items.
+"""OpenAI's Responses that are kept: one by its id, and what was said before it.
 
-    Stored.after(client, understood)    where a request goes on that names a response or conversation
-    Stored.response, input_items        what was answered, and to what
-    Stored.create, conversation, items  conversations by name
+    Stored.before(client, given)           what was said up to the response that a request names
+    Stored.response, input_items           what was answered, and to what
+    Stored.delete, cancel
+    shown, listed, place_of                messages as items, page by page, and where one is
 
-The id of a response says where it is in which journal; a conversation's is only a name that its
-process carries.  Nothing here is kept anywhere else, and nobody sees another's.
+The id of a response, or of an item, says where it is in which journal.  Nothing here is kept anywhere
+else, and nobody sees another's.
 """
 
-import hashlib
-import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import parse_qs
 
 import msgspec
 
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import Pid, Seq
-from logos.abi.messages import Message, Role, Text, ToolResult
+from logos.abi.messages import AnyPart, Image, Message, Opaque, Options, Role, Text, ToolResult
 from logos.gateway.access import Client
 from logos.gateway.ask import Ask
-from logos.gateway.dialect import Answering, encode, typed
-from logos.gateway.items import response
-from logos.gateway.responses import ConversationRequest, messages_of
+from logos.gateway.dialect import Answering, Json, encode, typed
+from logos.gateway.items import called, refusal_part, response, text_part, worded
 from logos.gateway.turn import Turns
+from logos.kernel import Kernel
 
 MICRO = 1_000_000
+
+MOST_ITEMS = 100
+ITEMS = 20
+"""Of a list, when nobody says how many."""
+
+LONGEST = 18
+"""Digits of a number in an id."""
 
 
 class After(NamedTuple):
@@ -37,105 +44,167 @@ class After(NamedTuple):
 
 
 class Stored:
-    def __init__(self, turns: Turns) -> None:
-        self._turns = turns
+    def __init__(self, kernel: Kernel, turns: Turns) -> None:
+        self._kernel = kernel
         self._past = turns.past
         self._talks = turns.talks
 
-    async def after(self, client: str, given: Mapping[str, Any]) -> After:
+    async def after(self, client: str, previous: str) -> After:
         """Raise `not_found`."""
-        if (named := _text(given.get("conversation"))) is not None:
-            return After(named_seed(client, named), named=True)
-        if (previous := _text(given.get("previous_response_id"))) is not None:
-            pid, seq = place(previous)
-            talk = self._talks.of(pid)
-            if talk is not None and talk.owner == client and talk.stands_at(seq):
-                return After(talk.head)
-            return After(before=await self._past.upto(client, pid, seq))
-        return After()
+        pid, seq = place(previous)
+        talk = self._talks.of(pid)
+        if talk is not None and talk.owner == client and talk.stands_at(seq):
+            return After(talk.head)
+        return After(before=await self._past.upto(client, pid, seq))
 
     async def response(self, ask: Ask, client: Client, id_: str) -> None:
-        found = await self._past.thought(client.name, *place(id_))
-        answering = Answering(id=id_, model=found.options.model, created=found.at // MICRO)
+        _, found = await self._past.thought(client.name, *place(id_))
+        options = found.options
+        given = _given(options)
+        at = found.at // MICRO
+        answering = Answering(id=id_, model=options.model, created=at, given=given)
         await ask.reply(200, encode(response(answering, found.thought)))
 
     async def input_items(self, ask: Ask, client: Client, id_: str) -> None:
         pid, seq = place(id_)
-        messages = await self._past.upto(client.name, pid, seq)
-        await ask.reply(200, _listed([_item(m, n) for n, m in enumerate(messages[:-1])]))
+        said = await self._past.said(client.name, pid)
+        await self._past.upto(client.name, pid, seq)  # it is there
+        end = next(n for n, (began, _) in enumerate(said) if began == seq)
+        await ask.reply(200, listed(shown(pid, said[:end]), ask.query))
 
-    async def create(self, ask: Ask, client: Client, _: str) -> None:
-        asked = typed(await ask.body() or b"{}", ConversationRequest, "the body")
-        id_ = f"conv_{secrets.token_hex(16)}"
-        if items := messages_of(asked.items):
-            await self._turns.open(client, named_seed(client.name, id_), items)
-        await ask.reply(200, encode(_conversation(id_)))
+    async def delete(self, ask: Ask, client: Client, id_: str) -> None:
+        """What was answered is forgotten, with every copy of it in its journal."""
+        pid, seq = place(id_)
+        page, _ = await self._past.thought(client.name, pid, seq)
+        await self._kernel.forget(pid, [page], reason="a client deleted the response")
+        if (talk := self._talks.of(pid)) is not None and talk.stands_at(seq):
+            self._talks.drop(talk)
+        await ask.reply(200, encode({"id": id_, "object": "response", "deleted": True}))
 
-    async def conversation(self, ask: Ask, client: Client, id_: str) -> None:
-        del client
-        await ask.reply(200, encode(_conversation(id_)))
-
-    async def items(self, ask: Ask, client: Client, id_: str) -> None:
-        await self._turns.remember(client)
-        talk = self._talks.named(named_seed(client.name, id_))
-        messages: list[Message] = []
-        if talk is not None:
-            messages = [message async for _, message in self._past.items(client.name, talk.pid)]
-        await ask.reply(200, _listed([_item(m, n) for n, m in enumerate(messages)]))
-
-
-def named_seed(client: str, conversation: str) -> bytes:
-    return hashlib.sha256(f"{client}\0conversation\0{conversation}".encode()).digest()
+    async def cancel(self, ask: Ask, client: Client, id_: str) -> None:
+        del ask
+        await self._past.thought(client.name, *place(id_))
+        raise SysError(
+            Code.INVALID,
+            "only a response in the background can be cancelled, and there are none here",
+            hint="hang up while it is streamed",
+        )
 
 
 def place(id_: str) -> tuple[Pid, Seq]:
     """Where a response is.  Raise `not_found`."""
     kind, _, rest = id_.partition("_")
     pid, _, seq = rest.partition("_")
-    if kind != "resp" or not (pid.isdecimal() and seq.isdecimal()) or len(rest) > len("9" * 36):
+    if kind != "resp" or not (number(pid) and number(seq)):
         raise SysError(Code.NOT_FOUND, f"there is no response {id_!r}")
     return Pid(int(pid)), Seq(int(seq))
 
 
-def _text(raw: msgspec.Raw | None) -> str | None:
+def place_of(item: str) -> tuple[Pid, Seq]:
+    """Where an item is.  Raise `not_found`."""
+    words = item.split("_")
+    if len(words) not in (3, 4) or not all(map(number, words[1:])):
+        raise SysError(Code.NOT_FOUND, f"there is no item {item!r}")
+    return Pid(int(words[1])), Seq(int(words[2]))
+
+
+def number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= LONGEST
+
+
+def _given(options: Options) -> Json:
+    tools = [
+        {"type": "function", "name": t.name, "description": t.description, "parameters": t.schema}
+        for t in options.tools
+    ]
+    found: Json = {
+        "instructions": "\n\n".join(message.text for message in options.system) or None,
+        "max_output_tokens": options.max_output,
+        "temperature": options.temperature,
+        "tools": tools,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+# -- items -------------------------------------------------------------------------------
+
+
+def listed(items: Sequence[Json], query: bytes) -> bytes:
+    """One page: the newest first unless it is asked otherwise, as OpenAI has it.  Raise `invalid`."""
+    asked = {name: values[-1] for name, values in parse_qs(query.decode("latin-1")).items()}
+    order, limit = asked.get("order", "desc"), asked.get("limit", str(ITEMS))
+    if order not in ("asc", "desc"):
+        raise SysError(Code.INVALID, "order is asc or desc")
+    if not number(limit) or not 1 <= int(limit) <= MOST_ITEMS:
+        raise SysError(Code.INVALID, f"limit is a number from 1 to {MOST_ITEMS}")
+    found = list(items) if order == "asc" else list(reversed(items))
+    if after := asked.get("after"):
+        ids = [item["id"] for item in found]
+        if after not in ids:
+            raise SysError(Code.INVALID, f"after: there is no item {after!r}")
+        found = found[ids.index(after) + 1 :]
+    page, rest = found[: int(limit)], found[int(limit) :]
+    first, last = (page[0]["id"], page[-1]["id"]) if page else (None, None)
+    told = {"object": "list", "data": page, "first_id": first, "last_id": last}
+    return encode(told | {"has_more": bool(rest)})
+
+
+def shown(pid: Pid, said: Iterable[tuple[Seq, Message]]) -> list[Json]:
+    """Messages as a client sent or got them, the oldest first."""
+    return [item for seq, message in said for item in _items(f"{pid}_{seq}", message)]
+
+
+def _items(place: str, message: Message) -> list[Json]:
+    if message.role is Role.ASSISTANT:
+        return _answer(place, message)
+    found: list[Json] = []
+    rest: list[Json] = []
+    for part in message.content:
+        if isinstance(part, ToolResult):
+            item = {"type": "function_call_output", "id": f"fco_{place}_{len(found)}"}
+            answer = {"status": "completed", "call_id": part.id, "output": part.content}
+            found.append(item | answer)
+        elif (piece := _piece(part)) is not None:
+            rest.append(piece)
+    if rest or not found:
+        item = {"type": "message", "id": f"msg_{place}", "status": "completed"}
+        found.append(item | {"role": _role(message), "content": rest})
+    return found
+
+
+def _role(message: Message) -> str:
+    return "user" if message.role is Role.TOOL else message.role.value
+
+
+def _answer(place: str, message: Message) -> list[Json]:
+    texts = [part for part in message.content if isinstance(part, Text)]
+    parts = [refusal_part(t.text) if t.refusal else text_part(t.text) for t in texts]
+    found = [worded(f"msg_{place}", parts)] if parts or not message.calls else []
+    plain = Answering(id="", model="", created=0)
+    return found + [called(plain, c, f"fc_{place}_{n}") for n, c in enumerate(message.calls)]
+
+
+def _piece(part: AnyPart) -> Any:
+    match part:
+        case Text():
+            return {"type": "input_text", "text": part.text}
+        case Image():
+            url = part.url or f"data:{part.media_type};base64,{part.data}"
+            return {"type": "input_image", "image_url": url, "detail": "auto"}
+        case Opaque(provider="openai"):
+            return part.raw
+        case _:
+            return None
+
+
+def named_in(given: Mapping[str, Any], field: str) -> str | None:
+    """The id that a request gives there.  Raise `invalid`."""
+    raw: msgspec.Raw | None = given.get(field)
     if raw is None or bytes(raw) == b"null":
         return None
-    value: Any = typed(raw, Any, "conversation")
+    value: Any = typed(raw, Any, field)
     if isinstance(value, dict):
         value = value.get("id")
     if not isinstance(value, str):
-        raise SysError(Code.INVALID, "conversation and previous_response_id are ids")
+        raise SysError(Code.INVALID, f"{field} is an id")
     return value
-
-
-def _conversation(id_: str) -> dict[str, Any]:
-    return {"id": id_, "object": "conversation", "created_at": 0, "metadata": {}}
-
-
-def _listed(items: list[dict[str, Any]]) -> bytes:
-    first, last = (items[0]["id"], items[-1]["id"]) if items else (None, None)
-    listed = {"object": "list", "data": items, "has_more": False}
-    return encode(listed | {"first_id": first, "last_id": last})
-
-
-def _item(message: Message, number: int) -> dict[str, Any]:
-    """As a client would have sent it; a message with calls is shown by the first of its parts."""
-    part = message.content[0] if message.content else Text(text="")
-    if isinstance(part, ToolResult):
-        found = {"type": "function_call_output", "call_id": part.id, "output": part.content}
-        return {"id": f"item_{number}", "status": "completed"} | found
-    if message.calls and not message.text:
-        call = message.calls[0]
-        found = {"call_id": call.id, "name": call.name, "arguments": call.arguments}
-        return {"type": "function_call", "id": f"item_{number}", "status": "completed"} | found
-    mine = message.role is Role.ASSISTANT
-    text: dict[str, Any] = {"type": "output_text" if mine else "input_text", "text": message.text}
-    if mine:
-        text["annotations"] = []
-    return {
-        "type": "message",
-        "id": f"item_{number}",
-        "status": "completed",
-        "role": message.role.value,
-        "content": [text],
-    }

@@ -209,10 +209,15 @@ class Turns:
         if not talk.once:
             self.talks.stands(talk, head)
 
-    async def open(self, client: Client, seed: bytes, messages: Sequence[Message]) -> None:
-        pid = await self._started(client, seed, Turn(tuple(messages)), lambda _: None)
+    async def open(self, client: Client, seed: bytes, turn: Turn) -> Pid:
+        pid = await self._started(client, seed, turn, lambda _: None)
         talk = Talk(pid, owner=client.name, seed=seed)
-        self.talks.stands(talk, chain(seed, messages)[-1])
+        self.talks.stands(talk, chain(seed, turn.messages)[-1])
+        return pid
+
+    def heard(self, talk: Talk, messages: Sequence[Message]) -> None:
+        """It was told these."""
+        self.talks.stands(talk, chain(talk.head, messages)[-1])
 
     async def _remember(self, client: Client, wanted: Wanted) -> None:
         """After a restart a client that comes back is found in the journals, once."""
@@ -248,7 +253,7 @@ class Turns:
                 line.close()  # it has ended: what it was told before goes to another
                 self.talks.drop(talk)
                 if wanted.named:
-                    before = [said async for _, said in self.past.items(client.name, talk.pid)]
+                    before = [said for _, said in await self.past.said(client.name, talk.pid)]
             else:
                 talk.options = digest
                 return talk

@@ -64,7 +64,7 @@ class Door:
             return
         path: str = scope["path"]
         if path == f"/mcp/{self._guest.key}" and self.mcp is not None:
-            await self.mcp.answer(scope["method"], receive, send)
+            await self.mcp.answer(scope["method"], receive, send, scope.get(PEER))
         elif not self._known(scope):
             await _reply(send, 401, b'{"error":{"message":"this needs the key of this run"}}')
         elif scope["method"] != "POST" or path.endswith(FREE):
@@ -102,12 +102,13 @@ class Door:
                 inner["headers"].append(AGAIN)
             known.append(flight)  # from now on: who asks the same meanwhile waits for this one
             await self._begin(flight, digest, inner, body)
+        given, peer = False, scope.get(PEER)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_until_left, receive, tasks.cancel_scope)
             await flight.give(send)
+            given = peer is None or not peer.gone  # it may have landed at the moment they hung up
             tasks.cancel_scope.cancel()
-            return
-        if not flight.landed:
+        if not given:
             self._past.give_back(taken)
 
     async def _begin(self, flight: Flight, digest: bytes, scope: Any, body: bytes) -> None:

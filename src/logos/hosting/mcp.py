@@ -4,12 +4,13 @@
 
 A call is proposed to the program's own process: the kernel admits, journals and makes it like any
 other, once.  A call the program repeats is answered from the journal, and so is one that a client
-library gave up waiting for and makes again: nobody has heard what came of it.
+library gave up waiting for and makes again: nobody has heard what came of it, also where it came at
+the moment the client hung up.
 """
 
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ from logos.abi.events import Failed, Proposed, Returned
 from logos.abi.host import Guest
 from logos.abi.ids import CallId
 from logos.abi.messages import ToolCall, ToolSpec
+from logos.gateway import Peer
 from logos.hosting.flight import Message, Send
 from logos.hosting.past import Past, Taken, digest_of_call
 from logos.kernel import Kernel
@@ -58,7 +60,9 @@ class Mcp:
         self._fresh = fresh
         self._waiting: defaultdict[str, list[Taken]] = defaultdict(list)
 
-    async def answer(self, method: str, receive: Receive, send: Send) -> None:
+    async def answer(
+        self, method: str, receive: Receive, send: Send, peer: Peer | None = None
+    ) -> None:
         if method != "POST":
             await _reply(send, 405, b"")
             return
@@ -79,36 +83,38 @@ class Mcp:
                 self._gave_up((asked.get("params") or {}).get("requestId"))
             await _reply(send, 202, b"")
         else:
+            took: list[Taken] = []
+            heard = False
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_until_left, receive, tasks.cancel_scope)
                 try:
-                    said = await self._said(asked)
+                    said = await self._said(asked, took)
                 except SysError as error:
                     said = _error(asked["id"], INTERNAL, f"{error.message} {error.hint}".strip())
                 await _reply(send, 200, said)
+                heard = peer is None or not peer.gone
                 tasks.cancel_scope.cancel()
+            for taken in took if not heard else ():
+                self._past.give_back(taken)
 
     def _gave_up(self, id_: Any) -> None:
         waiting = self._waiting.get(repr(id_), [])
         if len(waiting) == 1:  # there are no sessions: two clients may count alike
             self._past.give_back(waiting[0])
 
-    @asynccontextmanager
-    async def _waited(self, id_: Any, taken: Taken) -> AsyncGenerator[None]:
-        """Whoever leaves before the outcome is there has not heard it."""
+    @contextmanager
+    def _waited(self, id_: Any, taken: Taken) -> Generator[None]:
         waiting = self._waiting[repr(id_)]
         waiting.append(taken)
         try:
             yield
-        except anyio.get_cancelled_exc_class():
-            self._past.give_back(taken)
-            raise
         finally:
             waiting.remove(taken)
             if not waiting:
                 self._waiting.pop(repr(id_), None)
 
-    async def _said(self, asked: dict[str, Any]) -> bytes:
+    async def _said(self, asked: dict[str, Any], took: list[Taken]) -> bytes:
+        """`took` gets the call it is about: whoever does not hear what came of it gives it back."""
         params = asked.get("params") or {}
         match asked["method"]:
             case "initialize":
@@ -124,19 +130,20 @@ class Mcp:
                 result = {"tools": [_tool(spec) for spec in await self._granted.specs()]}
                 result |= {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
             case "tools/call":
-                result = await self._call(asked["id"], params)
+                result = await self._call(asked["id"], params, took)
             case other:
                 return _error(asked["id"], ABSENT, f"there is no method {other}")
         return msgspec.json.encode({"jsonrpc": "2.0", "id": asked["id"], "result": result})
 
-    async def _call(self, id_: Any, params: dict[str, Any]) -> dict[str, Any]:
+    async def _call(self, id_: Any, params: dict[str, Any], took: list[Taken]) -> dict[str, Any]:
         name = str(params.get("name"))
         try:
             tool, given = self._granted.proposal(name, params.get("arguments") or {})
         except SysError as error:
             return _failed(str(error.code), error.message, error.hint)
         taken = self._past.take(digest_of_call(tool, given))
-        async with self._waited(id_, taken):
+        took.append(taken)
+        with self._waited(id_, taken):
             outcome = await self._past.outcome(await self._proposed(name, tool, given, taken))
         if isinstance(outcome, Failed):
             return _failed(str(outcome.code), outcome.message, outcome.hint)

@@ -14,6 +14,7 @@ The n-th time a run asks the same it gets the n-th answer, in whatever order it 
 """
 
 import hashlib
+from itertools import count
 from typing import Any, NamedTuple
 
 import anyio
@@ -47,11 +48,11 @@ def digest_of_call(name: str, arguments: str) -> bytes:
 
 
 class Taken(NamedTuple):
-    """`number`: how many equal ones come before it.  `run`: who took it."""
+    """`number`: how many equal ones come before it.  `turn` is nobody else's."""
 
     digest: bytes
     number: int
-    run: int
+    turn: int
 
 
 class Past:
@@ -60,10 +61,10 @@ class Past:
         self.calls: dict[bytes, list[CallId]] = {}
         self.outcomes: dict[CallId, Returned | Failed] = {}
         self.proposed = 0
-        self.runs = 0
         self.diverged = False
         self.resumed = False
-        self._taken: dict[bytes, set[int]] = {}
+        self._taken: dict[bytes, dict[int, int]] = {}  # numbers by turn, of this run
+        self._turns = count(1)
         self._changed = anyio.Event()
 
     def learn(self, event: AnyEvent) -> None:
@@ -89,7 +90,6 @@ class Past:
 
     def begin(self) -> None:
         self._taken.clear()
-        self.runs += 1
         self.diverged = False
         self._change()
 
@@ -103,21 +103,22 @@ class Past:
         asked = {digest: len(known) for digest, known in self.answers.items()}
         asked |= {digest: len(known) for digest, known in self.calls.items()}
         return sum(
-            times - sum(number < times for number in self._taken.get(digest, ()))
+            times - sum(number < times for number in self._taken.get(digest, {}).values())
             for digest, times in asked.items()
         )
 
     def take(self, digest: bytes) -> Taken:
         """The first of the equal ones that this run has not taken."""
-        mine = self._taken.setdefault(digest, set())
-        number = next(n for n in range(len(mine) + 1) if n not in mine)
-        mine.add(number)
+        mine = self._taken.setdefault(digest, {})
+        number = next(n for n in range(len(mine) + 1) if n not in mine.values())
+        taken = Taken(digest, number, next(self._turns))
+        mine[taken.turn] = number
         self._change()
-        return Taken(digest, number, self.runs)
+        return taken
 
     def give_back(self, taken: Taken) -> None:
-        if taken.run == self.runs:  # a later run has not taken it
-            self._taken[taken.digest].discard(taken.number)
+        """Given back again, or after its run, it is somebody else's."""
+        self._taken.get(taken.digest, {}).pop(taken.turn, None)
 
     def answer(self, taken: Taken) -> Flight | None:
         known = self.answers.get(taken.digest, ())
@@ -139,8 +140,8 @@ class Past:
 
     def _drop(self, digest: bytes, gone: int) -> None:
         """Those after it move up."""
-        mine = self._taken.get(digest, set())
-        self._taken[digest] = {n - (n > gone) for n in mine if n != gone}
+        mine = self._taken.get(digest, {})
+        self._taken[digest] = {turn: n - (n > gone) for turn, n in mine.items() if n != gone}
 
     def _change(self) -> None:
         self._changed.set()

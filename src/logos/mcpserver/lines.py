@@ -44,11 +44,10 @@ class _Serving:
         self._protocol = protocol
 
     async def client(self, stream: anyio.abc.SocketStream) -> None:
-        """What still runs when the client leaves is nobody's any more."""
+        """What it has asked by the time it says no more, is done and answered."""
         with suppress(*LEFT):
             async with stream, anyio.create_task_group() as tasks:
                 await self._read(stream, tasks)
-                tasks.cancel_scope.cancel()
 
     async def _read(self, stream: anyio.abc.SocketStream, tasks: anyio.abc.TaskGroup) -> None:
         turn, kept = anyio.Lock(), b""

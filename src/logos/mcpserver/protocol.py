@@ -117,19 +117,22 @@ class Protocol:
 
     async def _asking(self, given: Wait, params: dict[str, Any]) -> dict[str, Any] | None:
         """What the process asks of a person, for the client to put to him; his answers are taken
-        first."""
-        for id_, response in (params.get("inputResponses") or {}).items():
+        first.  An answer to what is asked no more was given before: the client heard nothing of it."""
+        open_ = dict(await self._desk.questions(Pid(given.pid)))
+        answered = params.get("inputResponses") or {}
+        for id_, response in answered.items():
+            if id_ not in open_:
+                continue
             content = response.get("content") or {}
             agreed = response.get("action") == "accept"
             answer = Answer(content.get("answer", "deny")) if agreed else Answer.DENY
             await self._desk.approve(Approve(question=str(id_), answer=answer))
-        answered = set(params.get("inputResponses") or {})
         asked = {
             id_: {
                 "method": "elicitation/create",
                 "params": {"mode": "form", "message": words, "requestedSchema": ANSWER},
             }
-            for id_, words in await self._desk.questions(Pid(given.pid))
+            for id_, words in open_.items()
             if id_ not in answered
         }
         if not asked:

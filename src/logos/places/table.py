@@ -234,10 +234,9 @@ class Places:
 
     def _at(self, name: str) -> _Mounted:
         if name not in self._mounted:
-            there = ", ".join(sorted(self._mounted)) or "nothing"
-            raise SysError(
-                Code.NOT_FOUND, f"nothing is mounted as {name}", hint=f"mounted: {there}"
-            )
+            there = ", ".join(sorted(self._mounted))
+            hint = f"mounted: {there}" if there else "nothing is mounted at all"
+            raise SysError(Code.NOT_FOUND, f"nothing is mounted as {name}", hint=hint)
         return self._mounted[name]
 
 

@@ -60,7 +60,7 @@ def find_agent(name: str, folders: Iterable[Path]) -> Agent:
                 return parse_agent(_read(file), source=str(file))
     known = sorted({file.stem for folder in folders for file in folder.glob("*.md")})
     near = difflib.get_close_matches(name, known, n=3) or known[:8]
-    hint = f"did you mean {' or '.join(near)}?" if near else "no folder has an agent file"
+    hint = f"did you mean {' or '.join(near)}?" if near else f"write one: agents/{name}.md"
     raise SysError(Code.NOT_FOUND, f"no agent {name!r}", hint=hint)
 
 

@@ -22,11 +22,13 @@ class Received(Event, frozen=True, kw_only=True):
 class Told(Event, frozen=True, kw_only=True):
     """A client said `messages`: one page, in the client's own roles, and so no instruction of the
     kernel's.  What a client gives as answers of tools is untrusted.  `options` hold from now on,
-    until others come.  A thought follows the last of a turn.  `mail` 0: it came without a letter."""
+    until others come.  A thought follows the last of a turn.  `mail` 0: it came without a letter.
+    With `metadata` nothing is said: what the client files the conversation under from now on."""
 
     mail: MailId = MailId(0)
     messages: tuple[Message, ...] = ()
     options: Options | None = None
+    metadata: dict[str, str] | None = None
 
 
 class Proposed(Event, frozen=True, kw_only=True):

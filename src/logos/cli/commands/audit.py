@@ -111,7 +111,7 @@ VERIFY = Command(
     verify,
     (
         Argument("--since", "read only what came after the newest checkpoint", bool),
-        Argument("--export", "check this file instead; needs no node", default=""),
+        Argument("--export", "check this file instead; needs no node", default="", value="FILE"),
         Argument("--key", "public key the file is signed with, as a file or in hex", default=""),
     ),
 )
@@ -121,7 +121,7 @@ EXPORT = Command(
     export,
     (
         Argument("file", "where to"),
-        Argument("--pid", "one process only", int, default=0),
+        Argument("--pid", "one process only", int, default=0, value="PID"),
     ),
     effect="write",
 )

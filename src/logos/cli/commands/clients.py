@@ -85,7 +85,7 @@ KEY_CREATE = Command(
     (
         Argument("client", "whose; several keys may be one client's"),
         Argument("--tokens", "limit for all its processes together", int, least=1),
-        Argument("--cost", "limit in dollars", float, least=0),
+        Argument("--cost", "limit in dollars", float, least=0, value="DOLLARS"),
     ),
     effect="write",
     idempotent=False,

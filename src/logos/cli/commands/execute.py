@@ -1,5 +1,6 @@
 """exec: run a program nobody changed, as a process."""
 
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -158,7 +159,8 @@ def _plan(asked: Asked, call: Exec, agent: Agent) -> None:
         "allow": sorted(map(str, agent.allow)),
         "restarts": call.restarts,
     }
-    said = {k: ", ".join(v) if isinstance(v, list) else v for k, v in data.items()}
+    said = {k: ", ".join(v) or "nothing" if isinstance(v, list) else v for k, v in data.items()}
+    said["argv"] = shlex.join(call.argv)
     asked.out.data(data, "\n".join(f"{key:10} {value}" for key, value in said.items()))
 
 
@@ -232,8 +234,12 @@ EXEC = Command(
     execute,
     (
         Argument("command", "-- PROGRAM ARGUMENTS…", many=True),
-        Argument("--agent", "name or file of the agent whose tools and rights it gets"),
-        Argument("--tool", "a function, a mount, or MOUNT/TOOL it may call", many=True),
+        Argument(
+            "--agent", "name or file of the agent whose tools and rights it gets", value="NAME"
+        ),
+        Argument(
+            "--tool", "a function, a mount, or MOUNT/TOOL it may call", many=True, value="NAME"
+        ),
         Argument(
             "--restart",
             "start it again when it fails or the node does",
@@ -242,29 +248,37 @@ EXEC = Command(
         ),
         Argument("--restarts", "so often at most", int, default=RESTARTS, least=0),
         Argument("--strict", "end it when, started again, it does not repeat itself", bool),
-        Argument("--env", "NAME=VALUE it sees", many=True),
-        Argument("--readable", "a folder it may read, besides this one", many=True),
+        Argument("--env", "NAME=VALUE it sees", many=True, value="NAME=VALUE"),
+        Argument("--readable", "a folder it may read, besides this one", many=True, value="FOLDER"),
         Argument(
-            "--workspace", "the folder it may change (one of its own when left out)", short="-w"
+            "--workspace",
+            "the folder it may change (one of its own when left out)",
+            short="-w",
+            value="FOLDER",
         ),
-        Argument("--allow-net", "HOST or HOST:PORT it may connect to, and to no other", many=True),
+        Argument(
+            "--allow-net",
+            "HOST or HOST:PORT it may connect to, and to no other",
+            many=True,
+            value="HOST",
+        ),
         Argument("--network", "it may use the machine's network, all of it", bool),
         Argument("--stdin", "give it standard input, all of it", bool),
-        Argument("--memory", "megabytes it may use", int, default=2048, least=64),
-        Argument("--wall", "limit in seconds", float),
+        Argument("--memory", "megabytes it may use", int, default=2048, least=64, value="MB"),
+        Argument("--wall", "limit in seconds", float, value="SECONDS"),
         Argument("--calls", "limit of system calls", int),
         Argument("--tokens", "limit, of all it asks models", int),
-        Argument("--cost", "limit in dollars", float),
+        Argument("--cost", "limit in dollars", float, value="DOLLARS"),
         Argument("--detach", "print the pid and leave", bool, short="-d"),
         DRY_RUN,
     ),
     effect="write",
     idempotent=False,
     stream=True,
-    details="It finds the kernel where it looks for its vendor: OPENAI_BASE_URL, ANTHROPIC_BASE_URL and\n"
-    "their keys. Its tools are an MCP server at LOGOS_MCP_URL. It sees the current folder and\n"
-    "its own interpreter, changes its workspace, and reaches no network but what --allow-net names\n"
-    "(through a proxy: HTTP_PROXY and HTTPS_PROXY). Ctrl-C and TERM reach\n"
-    "it; its exit status is this command's.",
+    details="It finds the kernel where it looks for its vendor: OPENAI_BASE_URL, ANTHROPIC_BASE_URL "
+    "and their keys. Its tools are an MCP server at LOGOS_MCP_URL. It sees the current folder and "
+    "its own interpreter, changes its workspace, and reaches no network but what --allow-net names "
+    "(through a proxy: HTTP_PROXY and HTTPS_PROXY). Ctrl-C and TERM reach it; its exit status is "
+    "this command's.",
     leaves=True,
 )

@@ -86,7 +86,9 @@ async def doctor(asked: Asked) -> int:
     for row in data:
         if row["kind"] == "mode":
             row["chosen"] = row["name"] == f"mode {wanted}"
-    asked.out.table(("", "WHAT", "DETAIL", "HINT"), rows, data)
+    hints = any(hint for *_, hint in rows)
+    columns = ("", "WHAT", "DETAIL", "HINT") if hints else ("", "WHAT", "DETAIL")
+    asked.out.table(columns, [row[: len(columns)] for row in rows], data)
     if asked.machine is None:
         asked.out.note("no daemon is running; `logos up` starts one")
     if wanted is Mode.NONE:

@@ -17,8 +17,13 @@ from logos.kernel import CORE, FACTS, TODO, Shelf, Sought, Version, place, share
 
 HOME = "home"
 
-OF = Argument("--of", "whose memory: the number of a process, or the name of a space", default=HOME)
-AS_OF = Argument("--as-of", "as it was at this date and time", default="")
+OF = Argument(
+    "--of",
+    "whose memory: the number of a process, or the name of a space",
+    default=HOME,
+    value="WHOSE",
+)
+AS_OF = Argument("--as-of", "as it was at this date and time", default="", value="TIME")
 
 LABEL = Argument(
     "--label",
@@ -299,11 +304,16 @@ REMEMBER = _command(
     remember,
     (
         Argument("text", "what to remember"),
-        Argument("--at", "path: /mem/archive/..., /mem/core/NAME, /mem/facts/A/B", default=""),
+        Argument(
+            "--at",
+            "path: /mem/archive/..., /mem/core/NAME, /mem/facts/A/B",
+            default="",
+            value="PATH",
+        ),
         Argument("--subject", "what a fact is about", default=""),
         Argument("--relation", "what it says of it", default=""),
-        Argument("--since", "date from which it holds, if not from now", default=""),
-        Argument("--source", "who says so", default=""),
+        Argument("--since", "date from which it holds, if not from now", default="", value="TIME"),
+        Argument("--source", "who says so", default="", value="WHO"),
         OF,
     ),
     effect="write",
@@ -317,12 +327,12 @@ SEARCH = _command(
         Argument("question", "in plain words"),
         Argument("--tokens", "how much at most", int, default=1024),
         Argument("--path", "only what is kept below it", default=""),
-        Argument("--by", "only this speaker or role", default=""),
+        Argument("--by", "only this speaker or role", default="", value="WHO"),
         Argument("--kind", "only chat, people, tool, document, fact or summary", default=""),
         LABEL,
-        Argument("--reader", "only what this person may read", default=""),
-        Argument("--since", "only from this date and time on", default=""),
-        Argument("--until", "only before it", default=""),
+        Argument("--reader", "only what this person may read", default="", value="WHO"),
+        Argument("--since", "only from this date and time on", default="", value="TIME"),
+        Argument("--until", "only before it", default="", value="TIME"),
         AS_OF,
         OF,
     ),
@@ -350,7 +360,13 @@ FORGET = _command(
     forget,
     (
         Argument("path", "everything at and below it", default=""),
-        Argument("--page", "a page by its number; may be given several times", int, many=True),
+        Argument(
+            "--page",
+            "a page by its number; may be given several times",
+            int,
+            many=True,
+            value="PAGE",
+        ),
         Argument("--reason", "kept in the journal", default=""),
         OF,
     ),

@@ -12,15 +12,32 @@ OPTIONS = (
     Argument("--accept", "take the tools as they are now, changed or not", bool),
     Argument("--network", "it may use the network", bool),
     Argument("--own", "one for each process, in the process's own folder", bool),
-    Argument("--env", "NAME=VALUE, NAME=env:OTHER or NAME=file:/path", many=True),
     Argument(
-        "--header", "NAME=VALUE, sent with every request; env: and file: as in --env", many=True
+        "--env", "NAME=VALUE, NAME=env:OTHER or NAME=file:/path", many=True, value="NAME=VALUE"
     ),
-    Argument("--readable", "a folder it may read", many=True),
+    Argument(
+        "--header",
+        "NAME=VALUE, sent with every request; env: and file: as in --env",
+        many=True,
+        value="NAME=VALUE",
+    ),
+    Argument("--readable", "a folder it may read", many=True, value="FOLDER"),
     Argument("--host", "a host an OpenAPI document may speak of", many=True),
-    Argument("--client-id", "who we are to its login, if it registers nobody", default=""),
-    Argument("--client-secret", "env:NAME or file:/path of the secret to that", default=""),
-    Argument("--manifest", "a file that says what a command, or what the tools can do", default=""),
+    Argument(
+        "--client-id", "who we are to its login, if it registers nobody", default="", value="ID"
+    ),
+    Argument(
+        "--client-secret",
+        "env:NAME or file:/path of the secret to that",
+        default="",
+        value="SECRET",
+    ),
+    Argument(
+        "--manifest",
+        "a file that says what a command, or what the tools can do",
+        default="",
+        value="FILE",
+    ),
 )
 
 
@@ -152,13 +169,14 @@ MOUNT = Command(
     ),
     effect="write",
     idempotent=False,
-    details="-- COMMAND is an MCP server on its standard streams. It runs in the sandbox: without the\n"
-    "network unless --network, and reading only its own folder and what --readable names.\n"
-    "command -- PROGRAM makes each sub-command of a program a tool: as a manifest says (--manifest),\n"
-    "as PROGRAM --describe says, or as PROGRAM --help does. It runs in the folder of who calls it.\n"
-    "python MODULE makes each function of a module a tool; it runs in a process of its own, by the Python\n"
-    "of the folder's .venv, else by ours.\n"
-    "What the tools say of themselves now is accepted; what changes later is blocked until\n"
+    details="-- COMMAND is an MCP server on its standard streams. It runs in the sandbox: without "
+    "the network unless --network, and reading only its own folder and what --readable names.\n"
+    "command -- PROGRAM makes each sub-command of a program a tool: as a manifest says "
+    "(--manifest), as PROGRAM --describe says, or as PROGRAM --help does. It runs in the folder of "
+    "who calls it.\n"
+    "python MODULE makes each function of a module a tool; it runs in a process of its own, by the "
+    "Python of the folder's .venv, else by ours.\n"
+    "What the tools say of themselves now is accepted; what changes later is blocked until "
     "a person accepts it: logos mount --accept NAME.",
 )
 LOGIN = Command(
@@ -167,7 +185,7 @@ LOGIN = Command(
     login,
     (Argument("name", "as `logos mounts` lists it"),),
     effect="write",
-    details="By OAuth, in a browser of this machine. The tokens stay in the home, are sent to that\n"
+    details="By OAuth, in a browser of this machine. The tokens stay in the home, are sent to that "
     "server and to no other, are renewed when they are refused, and are in no journal.",
 )
 UMOUNT = Command(

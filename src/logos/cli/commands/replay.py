@@ -162,11 +162,13 @@ REPLAY = Command(
             "decide every call again by the rules and manifests of this file, and say which "
             "decisions change",
             default="",
+            value="FILE",
         ),
         Argument(
             "--model",
             "put every request to this model, and say where its answers part; costs what it costs",
             default="",
+            value="NAME",
         ),
         Argument("--fail-on-change", "exit with 1 when anything is not as it was", bool),
     ),

@@ -15,6 +15,6 @@ MCP = Command(
     mcp,
     effect="write",
     idempotent=False,
-    details='For a client that starts its servers: {"command": "logos", "args": ["mcp"]}. Over HTTP the\n'
+    details='For a client that starts its servers: {"command": "logos", "args": ["mcp"]}. Over HTTP the '
     "same is at /mcp of the gateway.",
 )

@@ -14,8 +14,8 @@ SH = Command(
     "talk to a shell agent: say what is to be done, or !COMMAND",
     sh,
     (
-        Argument("--agent", "name or file of another agent to talk to"),
-        Argument("--model", "instead of the agent's"),
+        Argument("--agent", "name or file of another agent to talk to", value="NAME"),
+        Argument("--model", "instead of the agent's", value="NAME"),
     ),
     effect="write",
     idempotent=False,

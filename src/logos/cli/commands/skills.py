@@ -51,8 +51,8 @@ INSTALL = Command(
     install,
     (Argument("folder", "a folder with a SKILL.md"),),
     effect="write",
-    details="A version is the hash of a skill's files: what changes in the folder later changes nothing\n"
-    "here until it is installed again. Agents see it where their file says skills: NAME, or\n"
+    details="A version is the hash of a skill's files: what changes in the folder later changes nothing "
+    "here until it is installed again. Agents see it where their file says skills: NAME, or "
     "where they may read /skills; its scripts run in the sandbox.",
 )
 UNINSTALL = Command(

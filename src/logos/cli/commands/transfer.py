@@ -72,7 +72,9 @@ MEM_IMPORT = Command(
     import_,
     (
         Argument("path", "files and folders", many=True),
-        Argument("--to", "the number of a process, or the name of a space", default=HOME),
+        Argument(
+            "--to", "the number of a process, or the name of a space", default=HOME, value="WHOSE"
+        ),
     ),
     effect="write",
     stream=True,

@@ -101,7 +101,7 @@ def _matches(wanted: Any, documents: Sequence[Document]) -> list[tuple[str, int,
 
 
 PATH = Argument("path", "a path in the tree, such as /mem/team or /proc/5/status", default="/mem")
-AS = Argument("--pid", "as this process sees it", int, default=0)
+AS = Argument("--pid", "as this process sees it", int, default=0, value="PID")
 TREE_ARGUMENTS = (PATH, AS, AS_OF)
 
 LS = Command("ls", "a folder of the tree: /mem, /kv, /proc", ls, TREE_ARGUMENTS)

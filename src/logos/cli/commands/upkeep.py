@@ -136,8 +136,10 @@ COMPRESS = Command(
     compress,
     (
         Argument("pid", "number of the process", int),
-        Argument("--keep", "a page that stays; may be given several times", int, many=True),
-        Argument("--about", "pages about this stay, too", default=""),
+        Argument(
+            "--keep", "a page that stays; may be given several times", int, many=True, value="PAGE"
+        ),
+        Argument("--about", "pages about this stay, too", default="", value="WORDS"),
     ),
     effect="write",
 )

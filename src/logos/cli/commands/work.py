@@ -20,7 +20,7 @@ from logos.cli.shown import line, nano, told_data
 from logos.kernel import Told
 
 PID = Argument("pid", "number of the process", int)
-FROM = Argument("--from", "after this event", int, default=0)
+FROM = Argument("--from", "after this event", int, default=0, value="SEQ")
 
 
 async def run(asked: Asked) -> int:
@@ -60,7 +60,7 @@ def _agent(asked: Asked, name: str) -> Agent:
         agent = asked.node.agents(path.stem, path.parent)
     else:
         agent = asked.node.agents(name, asked.cwd)
-    return replace(agent, model=asked.arguments.model) if asked.arguments.model else agent
+    return replace(agent, model=asked.arguments.model or agent.model or asked.model)
 
 
 async def attach(asked: Asked) -> int:
@@ -200,11 +200,13 @@ RUN = Command(
         Argument("agent", "name of an agent, or the path of its file"),
         Argument("task", "what it is to do; - reads standard input"),
         Argument("--detach", "print the pid and leave", bool, short="-d"),
-        Argument("--workspace", "folder it works in (its own when left out)", short="-w"),
-        Argument("--model", "instead of the agent's", default=""),
+        Argument(
+            "--workspace", "folder it works in (its own when left out)", short="-w", value="FOLDER"
+        ),
+        Argument("--model", "instead of the agent's", default="", value="NAME"),
         Argument("--tokens", "limit, input and output together", int),
-        Argument("--cost", "limit in dollars", float),
-        Argument("--wall", "limit in seconds", float),
+        Argument("--cost", "limit in dollars", float, value="DOLLARS"),
+        Argument("--wall", "limit in seconds", float, value="SECONDS"),
         Argument("--calls", "limit of system calls", int),
     ),
     effect="write",

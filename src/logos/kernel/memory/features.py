@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from logos.kernel.memory.course import earliest
 from logos.kernel.memory.index import Floats, Scores
 from logos.kernel.memory.near import Near, closeness, nearest
 from logos.kernel.memory.page import Kind
@@ -120,6 +121,8 @@ def measure(
     if near is not None:
         close = closeness(near, cols.seq, cols.start)
         rows = np.union1d(rows, nearest(close, live))
+    if query.course:
+        rows = siblings(np.flatnonzero(live), np.union1d(rows, earliest(cols, live)), cols)
     subject = _subject(space, cols, rows, query)
     window, own = found.window[rows], found.own[rows]
     best, wide = _most(found.own), _most(found.window)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import Seq
 from logos.kernel.memory import gate
+from logos.kernel.memory.course import first_things
 from logos.kernel.memory.features import Measured, measure
 from logos.kernel.memory.gate import Rules
 from logos.kernel.memory.index import Floats
@@ -184,8 +185,11 @@ class Pager:
         ranks = scores[open_]
         if shared:
             ranks = gate.own_first(ranks, others[open_], cols.cost[rows], confidence)
+        if query.course:
+            ranks = first_things(ranks, rows, cols)
         found = gate.Candidates(ranks, likely, cols.cost[rows], cols.turn[rows], cols.group[rows])
-        chosen, used = gate.choose(found, budget=ask.budget, mass=ask.mass)
+        mass = 1.0 if query.course else ask.mass  # an order is in many pages, and none says which
+        chosen, used = gate.choose(found, budget=ask.budget, mass=mass)
         brought = [table.page(row) for row in rows[chosen].tolist()]
         moved = self._scorer.reasons(measured.values[open_[chosen]], cols.stream[rows[chosen]])
         close = measured.close[open_[chosen]] * self._scorer.weights.meaning

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from logos.kernel.memory.course import COURSE
 from logos.kernel.memory.text import kinds, spans, terms, wanted
 
 _ANSWERER = re.compile(
@@ -47,7 +48,8 @@ _SHORT = 3
 class Query:
     """`wanted` are kinds of things the question asks for, `related` those it mentions; `subjects`
     the known subjects it names; `spans` intervals of microseconds it speaks of; `answerer`: it asks
-    what the assistant itself said; `steps`: how something was gone about; `asks` are names of ASKS."""
+    what the assistant itself said; `steps`: how something was gone about; `course`: in what order things came
+    up, or how they went on; `asks` are names of ASKS."""
 
     terms: tuple[str, ...]
     wanted: tuple[str, ...]
@@ -56,6 +58,7 @@ class Query:
     spans: tuple[tuple[int, int], ...]
     answerer: bool
     steps: bool = False
+    course: bool = False
     asks: frozenset[str] = frozenset()
 
 
@@ -79,6 +82,7 @@ def read(
         spans=tuple(spans(question, years)),
         answerer=bool(_ANSWERER.search(question)),
         steps=bool(_STEPS.search(question)),
+        course=bool(COURSE.search(question)),
         asks=frozenset(name for name, form in ASKS.items() if form.search(question)),
     )
 

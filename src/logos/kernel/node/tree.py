@@ -104,7 +104,7 @@ class Tree:
             return SysError(Code.INVALID, f"{path} is a folder", hint="list it")
         ended = " any more" if shelf.history(inside) else ""
         return SysError(
-            Code.NOT_FOUND, f"nothing is kept at {path}{ended}", hint="list the folder above it"
+            Code.NOT_FOUND, f"nothing is kept at {path}{ended}", hint="see fs.list (logos ls)"
         )
 
     # -- processes ---------------------------------------------------------------------------

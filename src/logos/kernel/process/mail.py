@@ -62,10 +62,12 @@ class Note(msgspec.Struct, frozen=True, tag="note", omit_defaults=True):
 
 
 class Turn(msgspec.Struct, frozen=True, tag="turn", omit_defaults=True):
-    """What a client of the gateway says.  `options` only when they differ from those before."""
+    """What a client of the gateway says.  `options` only when they differ from those before; what it
+    files the conversation under when it says so."""
 
     messages: tuple[Message, ...] = ()
     options: Options | None = None
+    metadata: dict[str, str] | None = None
 
 
 class Order(msgspec.Struct, frozen=True, tag="order"):
@@ -198,6 +200,8 @@ def told(turn: Turn, mail: MailId | None = None) -> list[AnyEvent]:
     """Each message is a page of its own.  Options are an event of their own: the same ones again
     are the same bytes, kept once."""
     said: list[AnyEvent] = [Told(messages=(message,)) for message in turn.messages]
+    if turn.metadata is not None:
+        said.insert(0, Told(metadata=turn.metadata))
     if turn.options is not None or not said:
         said.insert(0, Told(options=turn.options))
     if mail is not None:

@@ -224,6 +224,7 @@ def _call(clause: Clause) -> list[Step]:
     if not clause.codes:
         return []
     tool, *given = clause.codes
+    tool = tool.replace(".", "_")
     try:
         arguments = json.loads(given[0]) if given else {}
     except ValueError:
