@@ -25,6 +25,7 @@ from logos.kernel.audit import (
     signer,
     signer_at,
 )
+from logos.kernel.caps import Made
 from logos.kernel.clock import SystemClock
 from logos.kernel.flow import Table
 from logos.kernel.memory import (
@@ -77,6 +78,7 @@ __all__ = [
     "Dead",
     "Kernel",
     "Listed",
+    "Made",
     "Models",
     "Notary",
     "Parts",

@@ -1,7 +1,7 @@
 """The commands, one file per family, and the table of them all."""
 
 from logos.cli.commands.audit import CHECKPOINT, EXPORT, VERIFY
-from logos.cli.commands.clients import ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE, USAGE
+from logos.cli.commands.clients import ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE, KEY_ROTATE, USAGE
 from logos.cli.commands.execute import EXEC
 from logos.cli.commands.look import JOURNAL, LOGS, PS, SHOW, TREE
 from logos.cli.commands.machine import AGENTS, CONFIG, DOCTOR, DOWN, STATUS, UP
@@ -50,6 +50,7 @@ ALL = (
     KEY_CREATE,
     KEY_LIST,
     USAGE,
+    KEY_ROTATE,
     KEY_REVOKE,
     ENV,
     CHECKPOINT,
@@ -89,7 +90,7 @@ GROUPS = {
         CHECKPOINT,
         EXPORT,
     ),
-    "Clients": (USAGE, ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE, MCP),
+    "Clients": (USAGE, ENV, KEY_CREATE, KEY_LIST, KEY_ROTATE, KEY_REVOKE, MCP),
     "Tools": (MOUNT, LOGIN, UMOUNT, MOUNTS, INSTALL, UNINSTALL, SKILLS),
     "Machine": (AGENTS, CONFIG, DOCTOR, UP, DOWN, STATUS),
 }

@@ -35,7 +35,7 @@ from logos.kernel.memory import (
     shared,
     slug,
 )
-from logos.kernel.process.mail import Deposit, Erase, Squeeze, encode
+from logos.kernel.process.bodies import Deposit, Erase, Squeeze, encode
 from logos.kernel.syscall import Context, Effects
 
 MOST_EDGES = 50

@@ -22,7 +22,7 @@ from logos.kernel.journal import Pending, Writer
 from logos.kernel.memory import Shelf, forgotten
 from logos.kernel.node.resident import Resident, fold_all
 from logos.kernel.node.trail import Trail
-from logos.kernel.process.mail import Erase, erasure
+from logos.kernel.process.bodies import Erase, erasure
 from logos.store import Store
 
 KINDS = ("remembered", "linked", "forgot")

@@ -63,8 +63,8 @@ from logos.kernel.node.sweep import sweeping
 from logos.kernel.node.think import Shared, Thinker
 from logos.kernel.node.tree import Tree, mounts
 from logos.kernel.node.upkeep import upkeep
-from logos.kernel.process import tighter
-from logos.kernel.process.mail import AnyMail, Erase, Note, Order, Squeeze, Turn, told
+from logos.kernel.process import tighter, told
+from logos.kernel.process.bodies import AnyMail, Erase, Note, Order, Squeeze, Turn
 from logos.kernel.sched import Slots
 from logos.kernel.syscall import Gate, Known, Parent, Tools
 

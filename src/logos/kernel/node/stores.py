@@ -43,7 +43,7 @@ from logos.kernel.node.forgetting import KINDS, content, plan
 from logos.kernel.node.private import within
 from logos.kernel.node.records import POLL_S, Records
 from logos.kernel.node.resident import Resident
-from logos.kernel.process.mail import AnyMail, Deposit, Erase, Squeeze
+from logos.kernel.process.bodies import AnyMail, Deposit, Erase, Squeeze
 from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "stores.sql")
