@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from logos.abi.errors import MEANING, Code
 from logos.abi.events import Linked, Remembered
 from logos.abi.ids import MailId, Seq
-from logos.cli.commands.whose import HOME, OF, whose
+from logos.cli.commands.mem import HOME, OF, whose
 from logos.cli.importing import Import, Result, plan
 from logos.cli.registry import Argument, Asked, Command
 

@@ -16,7 +16,7 @@ from logos.abi.calls import moment
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import INIT, Pid
 from logos.abi.mount import Document
-from logos.cli.commands.whose import AS_OF, HOME, LABEL
+from logos.cli.commands.mem import AS_OF, HOME, LABEL
 from logos.cli.registry import Argument, Asked, Command
 from logos.kernel import shared
 

@@ -7,7 +7,7 @@ import anyio
 
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import Pid, Seq
-from logos.cli.commands.whose import whose
+from logos.cli.commands.mem import whose
 from logos.cli.registry import Argument, Asked, Command
 
 POLL_S = 0.25
