@@ -6,7 +6,7 @@
                                median of a request through the gateway less that of a direct one to the same
                                upstream, alternating
     commit_ms                  a commit of the same database, alternating with the requests; a conversation has two
-    continued_added_ms_p50     the same for the next turns of one conversation
+    continued_added_ms_p50     the same for the next turns of one conversation, which alternate with the others
     cpu_ms                     processor time of the daemon for a streamed request with many clients
     db_cpu_ms                  and of its database
     throughput_100_vs_litellm  streamed requests a second with 100 clients, against LiteLLM's proxy before the
@@ -183,26 +183,26 @@ async def alternating(direct: int, gateway: int, url: str, count: int) -> dict[s
     there: list[float] = []
     here: list[float] = []
     commits: list[float] = []
+    further: list[float] = []
+    said = [{"role": "user", "content": "one conversation"}]
     async with committing(url) as commit:
         for number in range(-20, count):
             content = body(f"question {number}", stream=False)
+            more = json.dumps({"model": "vllm/bench", "messages": said}).encode()
             for once, times in (
                 (bare.ask(content), there),
                 (ours.ask(content), here),
                 (commit(number), commits),
+                (ours.ask(more), further),
             ):
                 began = time.perf_counter()
                 await once
                 if number >= 0:
                     times.append((time.perf_counter() - began) * 1e3)
-    said = [{"role": "user", "content": "one conversation"}]
-    further: list[float] = []
-    for number in range(count // 2):
-        content = json.dumps({"model": "vllm/bench", "messages": said}).encode()
-        began = time.perf_counter()
-        await ours.ask(content)
-        further.append((time.perf_counter() - began) * 1e3)
-        said += [{"role": "assistant", "content": "done"}, {"role": "user", "content": f"{number}"}]
+            said += [
+                {"role": "assistant", "content": "done"},
+                {"role": "user", "content": f"{number}"},
+            ]
     for line in (bare, ours):
         line.close()
     direct_p50 = percentile(there, 0.5)

@@ -41,6 +41,7 @@ USES: dict[str, tuple[list[str], int]] = {
     "key list": ([], 0),
     "usage": ([], 0),
     "key revoke": (["999"], 3),
+    "key rotate": (["999"], 3),
     "down": ([], 0),
     "exec": (["--", "echo", "hello", "--json"], 0),
     "install": (["no-such-folder"], 3),

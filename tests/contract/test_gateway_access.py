@@ -12,6 +12,7 @@ from openai import AsyncOpenAI
 
 from logos import config
 from logos.abi.agent import Limits
+from logos.abi.errors import Code, SysError
 
 pytestmark = pytest.mark.anyio
 
@@ -134,6 +135,24 @@ async def test_what_another_created_answers_as_what_nobody_did(url: str, tmp_pat
                     await asked
                 assert "secret" not in str(refused.value)
         assert len(one.model.requests) == 1
+
+
+async def test_a_rotated_key_reaches_what_it_reached(url: str, tmp_path: Path) -> None:
+    async with rig(url, tmp_path, ["hers"]) as one, await client(one, "ada", tokens=50_000) as ada:
+        answer = await ada.responses.create(model="m", input="hello")
+        keys = one.machine.kernel.keys
+        (old,) = await keys.list()
+        made = await keys.rotate(old.id)
+        with pytest.raises(openai.AuthenticationError):
+            await ada.models.list()
+        async with AsyncOpenAI(base_url=f"{one.base}/v1", api_key=made.secret) as again:
+            assert (await again.responses.retrieve(answer.id)).output_text == "hers"
+        first, second = await keys.list()
+        assert first.revoked_at is not None
+        assert (second.id, second.limits, second.client) == (made.key.id, old.limits, "ada")
+        with pytest.raises(SysError) as gone:
+            await keys.rotate(old.id)
+        assert gone.value.code is Code.NOT_FOUND
 
 
 async def test_a_wrong_or_revoked_key(url: str, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ from logos.abi.rights import EVERYTHING
 from logos.drivers.model import Say, Scripted
 from logos.kernel import Kernel, Listed, Parts, SystemClock, open_kernel
 from logos.kernel import journal as journals
-from logos.kernel.process.mail import is_note
+from logos.kernel.process.bodies import is_note
 from logos.programs import PROGRAMS
 from logos.store import Store, open_store
 

@@ -14,7 +14,7 @@ from logos.abi.ids import Pid, Seq
 from logos.abi.messages import Request
 from logos.drivers.model import Say, Scripted
 from logos.kernel import Kernel
-from logos.kernel.process.mail import Squeeze
+from logos.kernel.process.bodies import Squeeze
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 

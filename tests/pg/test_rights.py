@@ -32,7 +32,7 @@ from logos.kernel.node.approvals import standing_of
 from logos.kernel.node.ask import Asker
 from logos.kernel.node.letters import posted
 from logos.kernel.node.resident import fold_all
-from logos.kernel.process.mail import Agreement
+from logos.kernel.process.bodies import Agreement
 from logos.store import open_store
 from logos.vault import Vault
 

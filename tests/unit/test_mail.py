@@ -17,19 +17,9 @@ from logos.abi.messages import Finish, Message, Role, Text, ToolCall, Usage, sai
 from logos.abi.process import Process, Signal, Status
 from logos.kernel.memory import Window
 from logos.kernel.process import SECOND, fold
-from logos.kernel.process.mail import (
-    AnyMail,
-    Death,
-    Deposit,
-    Note,
-    Order,
-    deliver,
-    encode,
-    expire,
-    lost_thought,
-    next_ring,
-    taken,
-)
+from logos.kernel.process.bodies import AnyMail, Death, Deposit, Note, Order, encode
+from logos.kernel.process.due import expire, lost_thought, next_ring
+from logos.kernel.process.mail import deliver, taken
 
 NOW = 1_000 * SECOND
 SPAWNED = e.Spawned(agent=Agent(name="a"), task="t", at=NOW, deadline=NOW + 100 * SECOND)

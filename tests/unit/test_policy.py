@@ -29,8 +29,10 @@ from logos.kernel.process import (
     wake_at,
     watch,
 )
-from logos.kernel.process.mail import Death as DeathMail
-from logos.kernel.process.mail import deliver, encode, expire
+from logos.kernel.process.bodies import Death as DeathMail
+from logos.kernel.process.bodies import encode
+from logos.kernel.process.due import expire
+from logos.kernel.process.mail import deliver
 
 NOW = 1_000 * SECOND
 

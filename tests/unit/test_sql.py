@@ -22,6 +22,7 @@ def test_every_statement_of_a_file_is_found(package: str, file: str) -> None:
         assert statement.name == name
         assert statement.text.split()[0] in {"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"}
         assert ";" not in statement.text
+        assert "{" not in statement.text
         for n in range(1, len(statement.parameters) + 1):
             assert f"${n}" in statement.text
 
@@ -45,3 +46,11 @@ def test_parameters_are_numbered_in_order(
 ) -> None:
     statement = _statement("x", body)
     assert (statement.text, statement.parameters) == (text, parameters)
+
+
+def test_what_statements_share_stands_in_each() -> None:
+    queries = Queries(*FILES[0])
+    for name in ("read", "read_kinds", "feed"):
+        assert getattr(queries, name).text.startswith("SELECT j.id, j.pid, j.seq")
+    with pytest.raises(AttributeError):
+        _ = queries.event

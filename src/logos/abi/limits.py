@@ -18,9 +18,6 @@ RESULT_TOKENS = 4000
 READ_LINES = 400
 """Lines fs.read returns when no range is given."""
 
-SEARCH_MATCHES = 100
-"""Matches fs.search returns at most."""
-
 FILE_BYTES = 4 << 20
 """The largest file fs.read opens."""
 

@@ -39,11 +39,13 @@ class Text(Part, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Image(Part, frozen=True, kw_only=True):
-    """`data` is base64; empty when `url` is given."""
+    """`data` is base64; empty when `url` is given.  `detail`: how closely a client wants it looked at,
+    where its API has a word for that."""
 
     media_type: str = "image/png"
     data: str = ""
     url: str = ""
+    detail: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class ToolCall(Part, frozen=True, kw_only=True):

@@ -28,6 +28,7 @@ TABLE: dict[str, Contract] = {
     "down": Contract("high"),
     "exec": Contract("medium", "model", ("process.exec",)),
     "key revoke": Contract("high"),
+    "key rotate": Contract("high"),
     "kill": Contract("high", calls=("process.signal",)),
     "replay": Contract("none", "model"),
     "revoke": Contract("high"),

@@ -96,6 +96,7 @@ class Talking:
             again=ask.headers.get("x-stainless-retry-count", "0") != "0",
             named=after.named,
             before=after.before,
+            speaks=understood.speaks,
         )
 
 

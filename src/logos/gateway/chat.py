@@ -26,6 +26,7 @@ from logos.abi.messages import (
     Usage,
 )
 from logos.gateway.dialect import (
+    NAMED,
     NULL,
     WAITING,
     Answering,
@@ -121,6 +122,7 @@ class Chat:
             said=said,
             options=options,
             stream=bool(asked.stream),
+            speaks=upstream.dialect,
             usage=bool(also and also.include_usage),
             forward=upstream.dialect == self.name,
         )
@@ -292,6 +294,8 @@ def _message(said: ChatSaid) -> Message:
     if said.refusal and not content:
         content = [Text(text=said.refusal)]
     content += (_proposed(call) for call in said.tool_calls or ())
+    if said.name:
+        content.append(opaque(NAMED, msgspec.Raw(encode({"name": said.name}))))
     return Message(role=role, content=tuple(content))
 
 
@@ -318,7 +322,14 @@ def _part(raw: msgspec.Raw) -> AnyPart:
             return Text(text=piece.refusal)
         case "image_url" | "input_image" if piece.image_url:
             url = piece.image_url
-            return image_of(url if isinstance(url, str) else url.url)
+            if isinstance(url, str):
+                return image_of(url, piece.detail)
+            return image_of(url.url, url.detail)
+        case "input_file" if piece.file_id or piece.file_data:
+            given = {"file_id": piece.file_id, "file_data": piece.file_data}
+            given |= {"filename": piece.filename}
+            file = {name: value for name, value in given.items() if value}
+            return opaque("openai", msgspec.Raw(encode({"type": "file", "file": file})))
         case _:
             return opaque("openai", raw)
 

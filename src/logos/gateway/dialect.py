@@ -29,6 +29,9 @@ Json: TypeAlias = dict[str, Any]
 encode = msgspec.json.Encoder().encode
 NULL = msgspec.Raw(b"null")
 
+NAMED = "openai.fields"
+"""Whose a part is that has fields of its message: who of several says it."""
+
 WAITING = b": waiting\n\n"
 """A comment: keeps proxies and clients from giving up, and means nothing."""
 
@@ -48,8 +51,8 @@ Resolve: TypeAlias = Callable[[str], Upstream]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Understood:
     """`said` is without the instructions in front, which are in `options`.  `usage`: a stream
-    is to end with what it cost.  `given`: fields that an answer repeats.  `forward`: the
-    model's provider speaks this dialect, too."""
+    is to end with what it cost.  `given`: fields that an answer repeats.  `speaks`: the dialect of the
+    model's provider; `forward`: it is this one."""
 
     model: str
     said: Said
@@ -57,6 +60,7 @@ class Understood:
     stream: bool = False
     usage: bool = False
     forward: bool = False
+    speaks: str = ""
     given: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -172,12 +176,13 @@ def rest(found: Mapping[str, msgspec.Raw], known: frozenset[str]) -> dict[str, m
     return {k: v.copy() for k, v in found.items() if k not in known and bytes(v) != b"null"}
 
 
-def image_of(url: str) -> Image:
+def image_of(url: str, detail: str | None = None) -> Image:
     """An `https:` or a `data:` URL."""
+    closely = detail if detail and detail != "auto" else msgspec.UNSET
     if not url.startswith("data:"):
-        return Image(url=url)
+        return Image(url=url, detail=closely)
     kind, _, data = url.removeprefix("data:").partition(",")
-    return Image(media_type=kind.partition(";")[0] or "image/png", data=data)
+    return Image(media_type=kind.partition(";")[0] or "image/png", data=data, detail=closely)
 
 
 def opaque(provider: str, raw: msgspec.Raw) -> Opaque:

@@ -203,6 +203,7 @@ class Messages:
             said=said,
             options=options,
             stream=bool(asked.stream),
+            speaks=upstream.dialect,
             forward=upstream.dialect == PROVIDER,
             given={"_aloud": upstream.dialect == PROVIDER or _wants_thinking(found)},
         )

@@ -26,6 +26,7 @@ from logos.gateway.chat import ROLES, parts, split_system
 from logos.gateway.dialect import (
     Answering,
     Count,
+    Json,
     Resolve,
     Understood,
     encode,
@@ -59,7 +60,15 @@ ECHOED = (
 )
 """Fields of a request that its answer repeats."""
 
-SAME = ("parallel_tool_calls", "top_p", "service_tier", "prompt_cache_key", "user")
+SAME = (
+    "parallel_tool_calls",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "safety_identifier",
+    "service_tier",
+    "top_p",
+    "user",
+)
 """Fields that Chat Completions have as well."""
 
 FREE = msgspec.Raw(
@@ -91,6 +100,7 @@ class _Tool(msgspec.Struct):
     name: str = ""
     description: str | None = None
     parameters: dict[str, Any] | None = None
+    strict: bool | None = None
     tools: list["_Tool"] = []
 
 
@@ -170,6 +180,8 @@ class Responses:
             temperature=asked.temperature,
             extra=chat_extra(_extra(found, asked), upstream.dialect),
         )
+        if upstream.dialect == "openai" and (strict := _strict(asked.tools or [], options.tools)):
+            options.extra["tools"] = strict
         given: dict[str, Any] = {k: found[k].copy() for k in ECHOED if k in found}
         given["_kinds"] = {spec.name: tool for spec, tool in tools}
         return Understood(
@@ -177,6 +189,7 @@ class Responses:
             said=Said.of(messages),
             options=options,
             stream=bool(asked.stream),
+            speaks=upstream.dialect,
             given=given,
         )
 
@@ -248,6 +261,24 @@ def _flat(tools: list[_Tool], space: str = "") -> list[tuple[ToolSpec, tuple[str
             spec = ToolSpec(name=tool.name, description=tool.description or "", schema=schema)
             found.append((spec, (tool.type, space)))
     return found
+
+
+def _strict(tools: list[_Tool], specs: tuple[ToolSpec, ...]) -> msgspec.Raw | None:
+    """The tools in the words of Chat Completions, where one of them says whether it is strict."""
+    said = {tool.name: tool.strict for tool in _every(tools) if tool.strict is not None}
+    if not said:
+        return None
+    shown: list[Json] = []
+    for spec in specs:
+        function: Json = {"name": spec.name, "description": spec.description}
+        function |= {"parameters": spec.schema}
+        function |= {"strict": said[spec.name]} if spec.name in said else {}
+        shown.append({"type": "function", "function": function})
+    return msgspec.Raw(encode(shown))
+
+
+def _every(tools: list[_Tool]) -> list[_Tool]:
+    return [one for tool in tools for one in (tool, *_every(tool.tools))]
 
 
 def _extra(found: Mapping[str, msgspec.Raw], asked: ResponsesRequest) -> dict[str, msgspec.Raw]:

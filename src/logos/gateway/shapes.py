@@ -51,6 +51,7 @@ class ChatSaid(msgspec.Struct):
 
 class Url(msgspec.Struct):
     url: str = ""
+    detail: str | None = None
 
 
 class PieceRead(msgspec.Struct):
@@ -58,6 +59,10 @@ class PieceRead(msgspec.Struct):
     text: str = ""
     refusal: str = ""
     image_url: Url | str | None = None
+    detail: str | None = None
+    file_id: str | None = None
+    file_data: str | None = None
+    filename: str | None = None
 
 
 class ToolFunction(msgspec.Struct):

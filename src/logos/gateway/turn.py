@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import anyio
+import msgspec
 
 from logos.abi.agent import Agent
 from logos.abi.errors import Code, SysError
@@ -34,7 +35,7 @@ from logos.abi.messages import (
 )
 from logos.abi.process import Signal
 from logos.gateway.access import Client, agent_name
-from logos.gateway.dialect import encode
+from logos.gateway.dialect import NAMED, encode
 from logos.gateway.line import Happened, Heard, Line
 from logos.gateway.past import Past
 from logos.gateway.prefix import Heads, Said, chain, extend
@@ -49,13 +50,15 @@ SETTLE_S = 10.0
 class Wanted:
     """`seed` keeps conversations apart that must not meet, or is where one stands.  `again`: a
     client library repeats what it got no answer to.  `named`: only what is new is said.  `before`
-    is what another response was about, which this one goes on with."""
+    is what another response was about, which this one goes on with.  `speaks`: the dialect of the
+    model that will answer, which does not know what only another has."""
 
     said: Said
     options: Options
     seed: bytes
     again: bool = False
     named: bool = False
+    speaks: str = ""
     before: Sequence[Message] = ()
 
     @property
@@ -243,7 +246,7 @@ class Turns:
         if found is not None:
             talk = found.talk
             options = None if talk.options == digest else wanted.options
-            turn = Turn(tuple(found.rest), options)
+            turn = Turn(_bearable(found.rest, wanted), options)
             line.meet(talk.pid, talk.seen)
             try:
                 await self._kernel.tell(talk.pid, turn)
@@ -258,7 +261,7 @@ class Turns:
                 talk.options = digest
                 return talk
         once = wanted.options.bare
-        turn = Turn((*before, *wanted.messages), wanted.options)
+        turn = Turn(_bearable((*before, *wanted.messages), wanted), wanted.options)
         pid = await self._started(client, wanted.seed, turn, line.meet, resident=not once)
         return Talk(pid, options=digest, seed=wanted.seed, once=once)
 
@@ -298,6 +301,24 @@ class Turns:
         except SysError as error:
             if error.code not in (Code.STATE, Code.NOT_FOUND):
                 raise
+
+
+def _bearable(messages: Sequence[Message], wanted: Wanted) -> tuple[Message, ...]:
+    """Raise `invalid` for what a person shows and the model would never see."""
+    for message in messages:
+        for part in message.content if message.role is Role.USER else ():
+            if isinstance(part, Opaque) and part.provider not in (NAMED, wanted.speaks):
+                kind = msgspec.json.decode(part.raw, type=_Typed).type
+                raise SysError(
+                    Code.INVALID,
+                    f"this model cannot be shown content of the type {kind!r}",
+                    hint="its provider speaks another dialect: send it as text or as an image",
+                )
+    return tuple(messages)
+
+
+class _Typed(msgspec.Struct):
+    type: str = ""
 
 
 def _answered(message: Message) -> bool:

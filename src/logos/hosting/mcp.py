@@ -31,7 +31,6 @@ Receive = Callable[[], Awaitable[Message]]
 
 ERAS = ("2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 PARSE, INVALID, ABSENT, INTERNAL = -32700, -32600, -32601, -32603
-VERSION_OF = "io.modelcontextprotocol/protocolVersion"
 
 
 class Granted(Protocol):

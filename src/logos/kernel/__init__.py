@@ -25,6 +25,7 @@ from logos.kernel.audit import (
     signer,
     signer_at,
 )
+from logos.kernel.caps import Made
 from logos.kernel.clock import SystemClock
 from logos.kernel.flow import Table
 from logos.kernel.memory import (
@@ -37,6 +38,7 @@ from logos.kernel.memory import (
     Sought,
     Version,
     Window,
+    place,
     shared,
     slug,
     view,
@@ -76,6 +78,7 @@ __all__ = [
     "Dead",
     "Kernel",
     "Listed",
+    "Made",
     "Models",
     "Notary",
     "Parts",
@@ -100,6 +103,7 @@ __all__ = [
     "counted",
     "explained",
     "open_kernel",
+    "place",
     "public_key",
     "read_policy",
     "reasked",

@@ -5,14 +5,16 @@
     SELECT pid, head_seq FROM process WHERE pid = ANY(:pids::bigint[]);
 
 `Queries("logos.kernel.journal", "journal.sql").heads` is that statement; its parameters are
-given by name.  A name after one colon is a parameter, after two a type.
+given by name.  A name after one colon is a parameter, after two a type.  What several statements
+share is a `-- part: head` before them, and `{head}` in each.
 """
 
 import re
 from dataclasses import dataclass
 from importlib import resources
 
-HEADER = re.compile(r"^-- name: (\w+)\n(?:--.*\n)*", re.MULTILINE)
+HEADER = re.compile(r"^-- (name|part): (\w+)\n(?:--.*\n)*", re.MULTILINE)
+PART = re.compile(r"\{(\w+)\}")
 PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 
 
@@ -26,10 +28,14 @@ class Statement:
 class Queries:
     def __init__(self, package: str, file: str) -> None:
         text = (resources.files(package) / file).read_text(encoding="utf-8")
-        _, *parts = HEADER.split(text)
+        _, *found = HEADER.split(text)
+        blocks = list(zip(found[::3], found[1::3], found[2::3], strict=True))
+        parts = {name: body.strip() for kind, name, body in blocks if kind == "part"}
         self._file = file
         self._statements = {
-            name: _statement(name, body) for name, body in zip(parts[::2], parts[1::2], strict=True)
+            name: _statement(name, PART.sub(lambda part: parts[part[1]], body))
+            for kind, name, body in blocks
+            if kind == "name"
         }
 
     def __getattr__(self, name: str) -> Statement:

@@ -1,7 +1,7 @@
 """The commands, one file per family, and the table of them all."""
 
 from logos.cli.commands.audit import CHECKPOINT, EXPORT, VERIFY
-from logos.cli.commands.clients import ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE, USAGE
+from logos.cli.commands.clients import ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE, KEY_ROTATE, USAGE
 from logos.cli.commands.execute import EXEC
 from logos.cli.commands.look import JOURNAL, LOGS, PS, SHOW, TREE
 from logos.cli.commands.machine import AGENTS, CONFIG, DOCTOR, DOWN, STATUS, UP
@@ -11,6 +11,7 @@ from logos.cli.commands.replay import REPLAY
 from logos.cli.commands.serving import MCP
 from logos.cli.commands.shell import SH
 from logos.cli.commands.skills import INSTALL, SKILLS, UNINSTALL
+from logos.cli.commands.standing import STANDING
 from logos.cli.commands.transfer import MEM_EXPORT, MEM_IMPORT
 from logos.cli.commands.tree import TREE_
 from logos.cli.commands.trust import APPROVALS, APPROVE, CAPS, DENY, REVOKE, STOP, WHY
@@ -32,6 +33,7 @@ ALL = (
     JOURNAL,
     LOGS,
     *MEMORY,
+    *STANDING,
     *UPKEEP,
     MEM_IMPORT,
     MEM_EXPORT,
@@ -48,6 +50,7 @@ ALL = (
     KEY_CREATE,
     KEY_LIST,
     USAGE,
+    KEY_ROTATE,
     KEY_REVOKE,
     ENV,
     CHECKPOINT,
@@ -73,7 +76,7 @@ COMMANDS: dict[str, Command] = {command.name: command for command in ALL}
 GROUPS = {
     "Work": (RUN, EXEC, SH, ATTACH, SEND, KILL, WAIT),
     "Look": (PS, TREE, SHOW, JOURNAL, LOGS),
-    "Memory": (*MEMORY, *UPKEEP, MEM_IMPORT, MEM_EXPORT, *TREE_),
+    "Memory": (*MEMORY, *STANDING, *UPKEEP, MEM_IMPORT, MEM_EXPORT, *TREE_),
     "Trust": (
         APPROVALS,
         APPROVE,
@@ -87,7 +90,7 @@ GROUPS = {
         CHECKPOINT,
         EXPORT,
     ),
-    "Clients": (USAGE, ENV, KEY_CREATE, KEY_LIST, KEY_REVOKE, MCP),
+    "Clients": (USAGE, ENV, KEY_CREATE, KEY_LIST, KEY_ROTATE, KEY_REVOKE, MCP),
     "Tools": (MOUNT, LOGIN, UMOUNT, MOUNTS, INSTALL, UNINSTALL, SKILLS),
     "Machine": (AGENTS, CONFIG, DOCTOR, UP, DOWN, STATUS),
 }

@@ -1,10 +1,11 @@
-"""usage, env, key create, key list, key revoke: who asks, and what programs need to use the gateway."""
+"""usage, env, key create, list, rotate, revoke: who asks, and what programs need to use the gateway."""
 
 from logos.abi.agent import Limits
 from logos.abi.errors import Code, SysError
 from logos.cli.registry import Argument, Asked, Command
 from logos.cli.shown import money, nano, when
 from logos.gateway import account_of
+from logos.kernel import Made
 
 
 async def env(asked: Asked) -> int:
@@ -31,8 +32,16 @@ def _url(asked: Asked) -> str:
 async def create(asked: Asked) -> int:
     args = asked.arguments
     limits = Limits(tokens=args.tokens, cost=nano(args.cost))
-    secret = await asked.node.kernel.keys.create(args.client, limits)
-    asked.out.data({"client": args.client, "key": secret}, secret)
+    return _shown(asked, await asked.node.kernel.keys.made(args.client, limits))
+
+
+async def rotate(asked: Asked) -> int:
+    return _shown(asked, await asked.node.kernel.keys.rotate(asked.arguments.id))
+
+
+def _shown(asked: Asked, made: Made) -> int:
+    data = {"id": made.key.id, "client": made.key.client, "key": made.secret}
+    asked.out.data(data, made.secret)
     asked.out.note("it is shown this once")
     return 0
 
@@ -91,6 +100,14 @@ KEY_CREATE = Command(
     idempotent=False,
 )
 KEY_LIST = Command("key list", "the keys, and what their clients have used", listed)
+KEY_ROTATE = Command(
+    "key rotate",
+    "another secret for a key, with the same client and limits; the old one is of no use any more",
+    rotate,
+    (Argument("id", "number of the key", int),),
+    effect="write",
+    idempotent=False,
+)
 KEY_REVOKE = Command(
     "key revoke",
     "make a key useless",

@@ -18,6 +18,7 @@ import msgspec
 
 from logos.abi.messages import (
     AnyDelta,
+    AnyPart,
     CallDelta,
     Finish,
     Image,
@@ -38,6 +39,9 @@ from logos.drivers.model.hosted import DONE, Trouble, joined
 from logos.drivers.model.kept import Kept
 
 OPENAI_HOST = "api.openai.com"
+
+FIELDS = "openai.fields"
+"""Whose an Opaque is that has fields of its message, whichever model of this dialect it is for."""
 
 _REASONS = {
     "stop": Finish.STOP,
@@ -309,10 +313,13 @@ class Chat:
             if isinstance(part, ToolResult)
         ]
         role = "system" if message.role is Role.SYSTEM else "user"
-        if any(isinstance(part, Image | Opaque) for part in message.content):
-            said.append({"role": role, "content": _pieces(message)})
+        fields = _fields(message)
+        if any(
+            isinstance(part, Image | Opaque) and not _is_fields(part) for part in message.content
+        ):
+            said.append({"role": role, "content": _pieces(message)} | fields)
         elif (text := message.text) or not said:
-            said.append({"role": role, "content": text})
+            said.append({"role": role, "content": text} | fields)
         return said
 
     def _answer(self, message: Message) -> dict[str, Any]:
@@ -323,12 +330,25 @@ class Chat:
         for part in message.content:
             if isinstance(part, Opaque) and part.provider == self._provider:
                 said |= msgspec.json.decode(part.raw, type=dict[str, msgspec.Raw])
-        return said
+        return said | _fields(message)
 
 
 def _given(call: ToolCall) -> dict[str, Any]:
     function = {"name": call.name, "arguments": call.arguments}
     return {"id": call.id, "type": "function", "function": function}
+
+
+def _is_fields(part: AnyPart) -> bool:
+    return isinstance(part, Opaque) and part.provider == FIELDS
+
+
+def _fields(message: Message) -> dict[str, msgspec.Raw]:
+    """Those of the message itself that only this dialect knows."""
+    found: dict[str, msgspec.Raw] = {}
+    for part in message.content:
+        if isinstance(part, Opaque) and part.provider == FIELDS:
+            found |= msgspec.json.decode(part.raw, type=dict[str, msgspec.Raw])
+    return found
 
 
 def _pieces(message: Message) -> list[Any]:
@@ -339,7 +359,8 @@ def _pieces(message: Message) -> list[Any]:
                 pieces.append({"type": "text", "text": part.text})
             case Image():
                 url = part.url or f"data:{part.media_type};base64,{part.data}"
-                pieces.append({"type": "image_url", "image_url": {"url": url}})
+                detail = {} if part.detail is msgspec.UNSET else {"detail": part.detail}
+                pieces.append({"type": "image_url", "image_url": {"url": url} | detail})
             case Opaque(provider="openai"):
                 pieces.append(part.raw)
             case _:

@@ -2,6 +2,7 @@
 
     Keys.create(client, limits)    -> the secret, which is shown once
     Keys.find(secret)              -> Key, or None: unknown or revoked
+    Keys.rotate(id)                -> another secret in its place
     Keys.list, Keys.revoke
 
 Only the hash is kept.  The secrets are random and long, so a plain hash is enough.
@@ -42,6 +43,13 @@ class Key(NamedTuple):
     revoked_at: int | None
 
 
+class Made(NamedTuple):
+    """`secret` is known here and to nobody else."""
+
+    secret: str
+    key: Key
+
+
 class Keys:
     def __init__(self, store: Store, now: Callable[[], int]) -> None:
         self._store = store
@@ -50,13 +58,28 @@ class Keys:
 
     async def create(self, client: str, limits: Limits) -> str:
         """Raise `invalid` for a name no process could carry."""
+        return (await self.made(client, limits)).secret
+
+    async def made(self, client: str, limits: Limits) -> "Made":
+        """The same, with what the key is called."""
         if not client or len(client) > len("x" * 64) or not client.replace("-", "").isalnum():
             raise SysError(Code.INVALID, f"{client!r} is no name", hint="letters, digits and -")
         secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
         body = msgspec.json.encode(limits)
         given = {"client": client, "hash": _hash(secret), "limits": body, "at": self._now()}
-        await self._one(_SQL.add_key, **given)
-        return secret
+        return Made(secret, _key(await self._one(_SQL.add_key, **given)))
+
+    async def rotate(self, id_: int) -> "Made":
+        """The same client has the same limits with another secret; the old one is revoked.  Raise
+        `not_found` for a key that is unknown or was revoked."""
+        secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+        row = await self._one(_SQL.rotate_key, id=id_, hash=_hash(secret), at=self._now())
+        if row is None:
+            raise SysError(
+                Code.NOT_FOUND, f"there is no key {id_} that is valid", hint="logos key list"
+            )
+        self._seen.clear()
+        return Made(secret, _key(row))
 
     async def find(self, secret: str) -> Key | None:
         hashed = _hash(secret)

@@ -5,8 +5,8 @@ from logos.abi.errors import Code, SysError
 from logos.abi.events import Scheduled
 from logos.kernel.handlers.table import TABLE
 from logos.kernel.journal import Letter
-from logos.kernel.process import SECOND
-from logos.kernel.process.mail import Note, encode, next_ring
+from logos.kernel.process import SECOND, next_ring
+from logos.kernel.process.bodies import Note, encode
 from logos.kernel.syscall import Context, Effects
 
 

@@ -7,7 +7,7 @@ from logos.abi.ids import Pid
 from logos.kernel.handlers.table import TABLE
 from logos.kernel.journal import Letter
 from logos.kernel.process import SECOND
-from logos.kernel.process.mail import Order, encode
+from logos.kernel.process.bodies import Order, encode
 from logos.kernel.syscall import Context, Effects, Known, Parent
 
 

@@ -1,31 +1,63 @@
 -- Statements of logos.kernel.journal.
 
+-- part: head
+-- Where processes end after these events, and what their rows say then.  Numbers and words come as
+-- array literals, because the driver takes a microsecond to look at each element of a list.
+SELECT * FROM unnest(
+    :pids::text::bigint[], :epochs::text::bigint[], :befores::text::bigint[], :afters::text::bigint[], :hashes::bytea[],
+    :statuses::text::text[], :wakes::text::bigint[], :thoughts::text::bigint[], :calls::text::bigint[],
+    :tokens::text::bigint[], :costs::text::bigint[], :exits::text::integer[]
+) AS h (pid, epoch, before, after, hash, status, wake, thoughts, calls, tokens, cost, exit)
+
+-- part: held
+-- Those of them that are their writer's, and end where it says.
+UPDATE process p
+   SET head_seq = h.after, head_hash = h.hash, status = h.status, wake_at = h.wake,
+       thoughts = h.thoughts, calls = h.calls, tokens = h.tokens, cost = h.cost,
+       exit_status = h.exit
+  FROM head h
+ WHERE p.pid = h.pid AND p.epoch = h.epoch AND p.head_seq = h.before
+RETURNING p.pid
+
+-- part: born
+INSERT INTO process (pid, node, epoch, head_seq, head_hash, status, parent, agent, task, model,
+                     spawned_at, wake_at, thoughts, calls, tokens, cost, exit_status)
+
+-- part: rows
+-- The events, of many processes.
+INSERT INTO journal (pid, seq, epoch, at, kind, body, digest, prev, hash)
+SELECT r.pid, r.seq, r.epoch, r.at, r.kind, r.body, r.digest, r.prev, r.hash FROM unnest(
+    :row_pids::text::bigint[], :row_seqs::text::bigint[], :row_epochs::text::bigint[], :row_ats::text::bigint[],
+    :row_kinds::text::text[], :row_bodies::bytea[], :row_digests::bytea[], :row_prevs::bytea[],
+    :row_hashes::bytea[]
+) WITH ORDINALITY AS r (pid, seq, epoch, at, kind, body, digest, prev, hash, n)
+
+-- part: own_rows
+-- The events, of one process.
+INSERT INTO journal (pid, seq, epoch, at, kind, body, digest, prev, hash)
+SELECT :pid, r.seq, r.epoch, r.at, r.kind, r.body, r.digest, r.prev, r.hash FROM unnest(
+    :row_seqs::text::bigint[], :row_epochs::text::bigint[], :row_ats::text::bigint[],
+    :row_kinds::text::text[], :row_bodies::bytea[], :row_digests::bytea[], :row_prevs::bytea[],
+    :row_hashes::bytea[]
+) AS r (seq, epoch, at, kind, body, digest, prev, hash)
+
+-- part: event
+j.id, j.pid, j.seq, j.epoch, j.at, j.kind, coalesce(j.body, b.body) AS body, j.digest, j.prev, j.hash
+
+-- part: text
+-- Of an event `j` whose body is kept apart, unless it was forgotten.
+LEFT JOIN blob b ON j.body IS NULL AND b.digest = j.digest
+       AND NOT EXISTS (SELECT FROM forgotten f WHERE f.pid = j.pid AND f.seq = j.seq)
+
 -- name: append
 -- Add events to many processes at once.  A process whose epoch or head is not what its writer
 -- says is left out, and its neighbours go in: the fence and the append are one statement.
--- Numbers and words come as array literals, because the driver takes a microsecond to look at
--- each element of a list.
 WITH head AS (
-    SELECT * FROM unnest(
-        :pids::text::bigint[], :epochs::text::bigint[], :befores::text::bigint[], :afters::text::bigint[], :hashes::bytea[],
-        :statuses::text::text[], :wakes::text::bigint[], :thoughts::text::bigint[], :calls::text::bigint[],
-        :tokens::text::bigint[], :costs::text::bigint[], :exits::text::integer[]
-    ) AS h (pid, epoch, before, after, hash, status, wake, thoughts, calls, tokens, cost, exit)
+    {head}
 ), held AS (
-    UPDATE process p
-       SET head_seq = h.after, head_hash = h.hash, status = h.status, wake_at = h.wake,
-           thoughts = h.thoughts, calls = h.calls, tokens = h.tokens, cost = h.cost,
-           exit_status = h.exit
-      FROM head h
-     WHERE p.pid = h.pid AND p.epoch = h.epoch AND p.head_seq = h.before
-    RETURNING p.pid
+    {held}
 ), added AS (
-    INSERT INTO journal (pid, seq, epoch, at, kind, body, digest, prev, hash)
-    SELECT r.pid, r.seq, r.epoch, r.at, r.kind, r.body, r.digest, r.prev, r.hash FROM unnest(
-        :row_pids::text::bigint[], :row_seqs::text::bigint[], :row_epochs::text::bigint[], :row_ats::text::bigint[],
-        :row_kinds::text::text[], :row_bodies::bytea[], :row_digests::bytea[], :row_prevs::bytea[],
-        :row_hashes::bytea[]
-    ) WITH ORDINALITY AS r (pid, seq, epoch, at, kind, body, digest, prev, hash, n)
+    {rows}
     JOIN held ON held.pid = r.pid
     ORDER BY r.n                                    -- the feed has them in this order
 )
@@ -40,12 +72,7 @@ WITH held AS (
      WHERE pid = :pid AND epoch = :epoch AND head_seq = :before
     RETURNING pid
 ), added AS (
-    INSERT INTO journal (pid, seq, epoch, at, kind, body, digest, prev, hash)
-    SELECT :pid, r.seq, r.epoch, r.at, r.kind, r.body, r.digest, r.prev, r.hash FROM unnest(
-        :row_seqs::text::bigint[], :row_epochs::text::bigint[], :row_ats::text::bigint[],
-        :row_kinds::text::text[], :row_bodies::bytea[], :row_digests::bytea[], :row_prevs::bytea[],
-        :row_hashes::bytea[]
-    ) AS r (seq, epoch, at, kind, body, digest, prev, hash)
+    {own_rows}
     WHERE EXISTS (SELECT FROM held)
 )
 SELECT pid FROM held;
@@ -53,19 +80,13 @@ SELECT pid FROM held;
 -- name: append_one_born
 -- And for one that begins here.
 WITH born AS (
-    INSERT INTO process (pid, node, epoch, head_seq, head_hash, status, parent, agent, task, model,
-                         spawned_at, wake_at, thoughts, calls, tokens, cost, exit_status)
+    {born}
     VALUES (:pid, :node, :epoch, :after, :head_hash, :status, :parent, :agent, :task, :model,
             :born_at, :wake_at, :thoughts, :calls, :tokens, :cost, :exit_status)
         ON CONFLICT DO NOTHING
     RETURNING pid
 ), added AS (
-    INSERT INTO journal (pid, seq, epoch, at, kind, body, digest, prev, hash)
-    SELECT :pid, r.seq, r.epoch, r.at, r.kind, r.body, r.digest, r.prev, r.hash FROM unnest(
-        :row_seqs::text::bigint[], :row_epochs::text::bigint[], :row_ats::text::bigint[],
-        :row_kinds::text::text[], :row_bodies::bytea[], :row_digests::bytea[], :row_prevs::bytea[],
-        :row_hashes::bytea[]
-    ) AS r (seq, epoch, at, kind, body, digest, prev, hash)
+    {own_rows}
     WHERE EXISTS (SELECT FROM born)
 )
 SELECT pid FROM born;
@@ -74,27 +95,16 @@ SELECT pid FROM born;
 -- The same, with processes that begin here, driven by this node from their first event on.  Whose
 -- number, or name of a space, is taken is left out.
 WITH head AS (
-    SELECT * FROM unnest(
-        :pids::text::bigint[], :epochs::text::bigint[], :befores::text::bigint[], :afters::text::bigint[], :hashes::bytea[],
-        :statuses::text::text[], :wakes::text::bigint[], :thoughts::text::bigint[], :calls::text::bigint[],
-        :tokens::text::bigint[], :costs::text::bigint[], :exits::text::integer[]
-    ) AS h (pid, epoch, before, after, hash, status, wake, thoughts, calls, tokens, cost, exit)
+    {head}
 ), birth AS (
     SELECT * FROM unnest(
         :born_pids::bigint[], :parents::bigint[], :agents::text[], :tasks::text[], :models::text[],
         :born_ats::bigint[]
     ) AS b (pid, parent, agent, task, model, at)
 ), held AS (
-    UPDATE process p
-       SET head_seq = h.after, head_hash = h.hash, status = h.status, wake_at = h.wake,
-           thoughts = h.thoughts, calls = h.calls, tokens = h.tokens, cost = h.cost,
-           exit_status = h.exit
-      FROM head h
-     WHERE p.pid = h.pid AND p.epoch = h.epoch AND p.head_seq = h.before
-    RETURNING p.pid
+    {held}
 ), born AS (
-    INSERT INTO process (pid, node, epoch, head_seq, head_hash, status, parent, agent, task, model,
-                         spawned_at, wake_at, thoughts, calls, tokens, cost, exit_status)
+    {born}
     SELECT h.pid, :node, h.epoch, h.after, h.hash, h.status, b.parent, b.agent, b.task, b.model,
            b.at, h.wake, h.thoughts, h.calls, h.tokens, h.cost, h.exit
       FROM birth b JOIN head h ON h.pid = b.pid
@@ -103,12 +113,7 @@ WITH head AS (
 ), kept AS (
     SELECT pid FROM held UNION ALL SELECT pid FROM born
 ), added AS (
-    INSERT INTO journal (pid, seq, epoch, at, kind, body, digest, prev, hash)
-    SELECT r.pid, r.seq, r.epoch, r.at, r.kind, r.body, r.digest, r.prev, r.hash FROM unnest(
-        :row_pids::text::bigint[], :row_seqs::text::bigint[], :row_epochs::text::bigint[], :row_ats::text::bigint[],
-        :row_kinds::text::text[], :row_bodies::bytea[], :row_digests::bytea[], :row_prevs::bytea[],
-        :row_hashes::bytea[]
-    ) WITH ORDINALITY AS r (pid, seq, epoch, at, kind, body, digest, prev, hash, n)
+    {rows}
     JOIN kept ON kept.pid = r.pid
     ORDER BY r.n
 )
@@ -148,49 +153,39 @@ SELECT id, pid, sender, body FROM mail
 
 -- name: read
 -- Part of one journal, in order, bodies in place.
-SELECT j.id, j.pid, j.seq, j.epoch, j.at, j.kind, coalesce(j.body, b.body) AS body, j.digest,
-       j.prev, j.hash
-  FROM journal j LEFT JOIN blob b ON j.body IS NULL AND b.digest = j.digest
-       AND NOT EXISTS (SELECT FROM forgotten f WHERE f.pid = j.pid AND f.seq = j.seq)
+SELECT {event}
+  FROM journal j {text}
  WHERE j.pid = :pid AND j.seq > :after AND j.seq <= :upto
  ORDER BY j.seq LIMIT :most;
 
 -- name: thoughts_since
 -- How thoughts ended, windows were written about and vectors made, oldest first; the kinds are written out for the sake
 -- of the index.
-SELECT j.id, j.pid, j.seq, j.epoch, j.at, j.kind, coalesce(j.body, b.body) AS body, j.digest,
-       j.prev, j.hash
-  FROM journal j LEFT JOIN blob b ON j.body IS NULL AND b.digest = j.digest
-       AND NOT EXISTS (SELECT FROM forgotten f WHERE f.pid = j.pid AND f.seq = j.seq)
+SELECT {event}
+  FROM journal j {text}
  WHERE j.kind IN ('thought', 'interrupted', 'compacted', 'vectored') AND j.at >= :at
    AND (j.at, j.pid, j.seq) > (:at, :pid, :seq)
  ORDER BY j.at, j.pid, j.seq LIMIT :most;
 
 -- name: read_kinds
 -- Events of some kinds of one journal, in order, bodies in place.
-SELECT j.id, j.pid, j.seq, j.epoch, j.at, j.kind, coalesce(j.body, b.body) AS body, j.digest,
-       j.prev, j.hash
-  FROM journal j LEFT JOIN blob b ON j.body IS NULL AND b.digest = j.digest
-       AND NOT EXISTS (SELECT FROM forgotten f WHERE f.pid = j.pid AND f.seq = j.seq)
+SELECT {event}
+  FROM journal j {text}
  WHERE j.pid = :pid AND j.seq > :after AND j.kind = ANY(:kinds::text[])
  ORDER BY j.seq LIMIT :most;
 
 -- name: read_many
 -- What these processes did since their snapshots.
-SELECT j.id, j.pid, j.seq, j.epoch, j.at, j.kind, coalesce(j.body, b.body) AS body, j.digest,
-       j.prev, j.hash
+SELECT {event}
   FROM unnest(:pids::bigint[], :afters::bigint[]) AS w (pid, after)
   JOIN journal j ON j.pid = w.pid AND j.seq > w.after
-  LEFT JOIN blob b ON j.body IS NULL AND b.digest = j.digest
-       AND NOT EXISTS (SELECT FROM forgotten f WHERE f.pid = j.pid AND f.seq = j.seq)
+  {text}
  ORDER BY j.pid, j.seq;
 
 -- name: feed
 -- Everybody's events in the order of the feed, and which transactions may still add to the past.
-SELECT j.id, j.pid, j.seq, j.epoch, j.at, j.kind, coalesce(j.body, b.body) AS body, j.digest,
-       j.prev, j.hash
-  FROM journal j LEFT JOIN blob b ON j.body IS NULL AND b.digest = j.digest
-       AND NOT EXISTS (SELECT FROM forgotten f WHERE f.pid = j.pid AND f.seq = j.seq)
+SELECT {event}
+  FROM journal j {text}
  WHERE j.id > :after ORDER BY j.id LIMIT :most;
 
 -- name: blob
@@ -207,8 +202,7 @@ SELECT coalesce(max(id), 0) AS id FROM journal;
 -- name: forgots
 -- What says what was forgotten, of these processes.
 SELECT j.pid, coalesce(j.body, b.body) AS body
-  FROM journal j LEFT JOIN blob b ON j.body IS NULL AND b.digest = j.digest
-       AND NOT EXISTS (SELECT FROM forgotten f WHERE f.pid = j.pid AND f.seq = j.seq)
+  FROM journal j {text}
  WHERE j.kind = 'forgot' AND j.pid = ANY(:pids::bigint[])
  ORDER BY j.pid, j.seq;
 
@@ -263,20 +257,16 @@ SELECT DISTINCT ON (pid) pid, seq, hash, body FROM snapshot
 
 -- name: read_some
 -- Some events of one journal, in order, bodies in place.
-SELECT j.id, j.pid, j.seq, j.epoch, j.at, j.kind, coalesce(j.body, b.body) AS body, j.digest,
-       j.prev, j.hash
-  FROM journal j LEFT JOIN blob b ON j.body IS NULL AND b.digest = j.digest
-       AND NOT EXISTS (SELECT FROM forgotten f WHERE f.pid = j.pid AND f.seq = j.seq)
+SELECT {event}
+  FROM journal j {text}
  WHERE j.pid = :pid AND j.seq = ANY(:seqs::bigint[])
  ORDER BY j.seq;
 
 -- name: read_some_and_tail
 -- The same of those that are not after a position, and the first that are.
-SELECT j.id, j.pid, j.seq, j.epoch, j.at, j.kind, coalesce(j.body, b.body) AS body, j.digest,
-       j.prev, j.hash
+SELECT {event}
   FROM (SELECT * FROM journal WHERE pid = :pid AND seq = ANY(:seqs::bigint[]) AND seq <= :after
         UNION ALL
         (SELECT * FROM journal WHERE pid = :pid AND seq > :after ORDER BY seq LIMIT :most)) j
-       LEFT JOIN blob b ON j.body IS NULL AND b.digest = j.digest
-       AND NOT EXISTS (SELECT FROM forgotten f WHERE f.pid = j.pid AND f.seq = j.seq)
+       {text}
  ORDER BY j.seq;

@@ -69,7 +69,7 @@ from logos.kernel.memory.shelf import (
     shared,
     slug,
 )
-from logos.kernel.memory.sought import Sought, joined, linked
+from logos.kernel.memory.sought import Sought, bearing, joined, linked
 from logos.kernel.memory.telling import number, page_text, render_result
 from logos.kernel.memory.tidy import Closed, tidied
 from logos.kernel.memory.tokens import estimate
@@ -113,6 +113,7 @@ __all__ = [
     "abroad",
     "accepted",
     "ask_for",
+    "bearing",
     "digest_bound",
     "estimate",
     "folder",

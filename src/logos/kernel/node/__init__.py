@@ -16,7 +16,7 @@ from logos.kernel.node.records import Listed, Records, Told
 from logos.kernel.node.redecide import Changed, Redecided, redecided
 from logos.kernel.node.replay import Replayed
 from logos.kernel.node.why import Why, explained
-from logos.kernel.process.mail import Turn
+from logos.kernel.process.bodies import Turn
 
 __all__ = [
     "Again",

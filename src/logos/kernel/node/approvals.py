@@ -21,7 +21,7 @@ from logos.abi.process import OpenCall, Process, Stage
 from logos.abi.rights import Cap
 from logos.kernel.flow import thought_of
 from logos.kernel.node.records import Records
-from logos.kernel.process.mail import Agreement, AnyMail, Revocation, Verdict
+from logos.kernel.process.bodies import Agreement, AnyMail, Revocation, Verdict
 from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "node.sql")

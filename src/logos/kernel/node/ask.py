@@ -39,7 +39,7 @@ from logos.kernel.node.approvals import questions, standing_of
 from logos.kernel.node.resident import Resident, fold_all
 from logos.kernel.node.trail import follow
 from logos.kernel.process import SECOND
-from logos.kernel.process.mail import Agreement, decode
+from logos.kernel.process.bodies import Agreement, decode
 from logos.kernel.syscall import Gate, Tools, tool_of
 from logos.store import Queries, Store
 

@@ -31,7 +31,7 @@ from logos.kernel.memory import (
 )
 from logos.kernel.node.digester import Digester
 from logos.kernel.node.resident import Resident
-from logos.kernel.process.mail import Squeeze, squeeze
+from logos.kernel.process.bodies import Squeeze, squeeze
 
 Faults: TypeAlias = Callable[[Pid, str, Ask], Awaitable[Fault]]
 """The pages of a process's memory that a question needs."""

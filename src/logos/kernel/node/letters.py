@@ -10,7 +10,7 @@ import msgspec
 
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import MailId, Pid
-from logos.kernel.process.mail import AnyMail, encode, is_note
+from logos.kernel.process.bodies import AnyMail, encode, is_note
 from logos.store import Queries, Store
 from logos.vault import Vault
 

@@ -24,24 +24,24 @@ from logos.abi.events import AnyEvent, Exited, Idled, Proposed
 from logos.abi.ids import INIT, Pid
 from logos.abi.process import Act, Finish, Idle, Process, Program, Propose, Status, Think
 from logos.kernel import journal
-from logos.kernel.journal import Entry, Fenced, Letter, Writer
-from logos.kernel.node.act import Actor, only_asked, settle_doubts
+from logos.kernel.journal import Entry, Fenced, Writer
+from logos.kernel.node.act import Actor, only_asked
 from logos.kernel.node.alarms import Alarms
+from logos.kernel.node.delivery import cancel, take
 from logos.kernel.node.forgetting import obey
 from logos.kernel.node.lease import Lease
 from logos.kernel.node.resident import Folded, Resident, load
 from logos.kernel.node.think import Thinker
 from logos.kernel.node.trail import Trail
-from logos.kernel.process import EXEC, exit_for, overdrawn, wake_at, watch
-from logos.kernel.process.mail import (
-    deliver,
-    erasure,
+from logos.kernel.process import (
+    EXEC,
+    exit_for,
     expire,
-    handed_on,
-    is_note,
     listening,
     lost_thought,
-    squeeze,
+    overdrawn,
+    wake_at,
+    watch,
 )
 from logos.store import Store
 
@@ -98,9 +98,6 @@ class Node:
     def resident(self, pid: Pid) -> Resident | None:
         """If it is in memory here."""
         return self._residents.get(pid)
-
-    def residents(self) -> Sequence[Pid]:
-        return list(self._residents)
 
     def drives(self, pid: Pid) -> bool:
         return pid in self._residents
@@ -183,7 +180,7 @@ class Node:
             if one.head.pid in self._residents:
                 continue  # it was born while we read
             resident = self._resident(one)
-            self._deliver(resident, letters.get(resident.pid, ()))
+            take(resident, letters.get(resident.pid, ()))
             self.hold(resident)
         if len(folded) < len(pids) and self.peers > 1:
             await self._lease.notify()
@@ -257,7 +254,7 @@ class Node:
         due = expire(resident.process, now)
         if due:
             resident.append(*due)
-            _cancel_all(resident)
+            cancel(resident)
         if (at := wake_at(resident.process, now)) is not None and at != resident.timer:
             resident.timer = at
             self._alarms.set(at, resident.pid)
@@ -312,7 +309,7 @@ class Node:
                 resident.more_mail = False
                 await resident.durable()  # or what is taken would be read as pending again
                 letters = await journal.pending(self._store, [resident.pid])
-                self._deliver(resident, letters)
+                take(resident, letters)
                 for letter in letters:
                     await obey(self._store, resident, letter)
                     await self._thinker.obey(resident, letter)
@@ -324,29 +321,6 @@ class Node:
         finally:
             resident.posting = False
             resident.changed.set()
-
-    def _deliver(self, resident: Resident, letters: Sequence[journal.Pending]) -> None:
-        for letter in letters:
-            process = resident.process
-            if process.status is Status.EXITED:
-                return
-            if _inward(letter.body) or (is_note(letter.body) and not listening(process)):
-                resident.unread = True  # it stays in the mail: _post takes a look into the journal
-                continue
-            events = deliver(process, letter.id, letter.sender, letter.body)
-            onward = [Letter(to, resident.pid, body) for to, body in handed_on(process, events)]
-            resident.append(*events, letters=onward)
-            after = resident.process
-            if after.status is Status.EXITED:
-                _cancel_all(resident)
-            elif process.reserved is not None and after.reserved is None:
-                _cancel_thought(resident)
-            elif process.stopped and not after.stopped:
-                settle_doubts(resident)
-            still = {call.id for call in after.open}
-            for id_, scope in list(resident.running.items()):
-                if id_ not in still:
-                    scope.cancel()
 
     # -- time, peers -----------------------------------------------------------------------
 
@@ -380,20 +354,3 @@ class Node:
         for entry in entries:
             for letter in entry.letters:
                 self.wake(letter.to)
-
-
-def _inward(body: bytes) -> bool:
-    """What becomes of it is decided by what the process holds, which takes a while."""
-    return erasure(body) is not None or squeeze(body) is not None
-
-
-def _cancel_thought(resident: Resident) -> None:
-    if resident.thought is not None:
-        resident.thought.cancel()
-
-
-def _cancel_all(resident: Resident) -> None:
-    if resident.process.status is Status.EXITED:
-        _cancel_thought(resident)
-        for scope in resident.running.values():
-            scope.cancel()

@@ -24,8 +24,8 @@ from logos.kernel import journal
 from logos.kernel.journal import Entry, Head, Letter, Projection, Row, Snapshot, Writer
 from logos.kernel.memory import Window
 from logos.kernel.node.trail import Trail
-from logos.kernel.process import apply, bequeathed, wake_at
-from logos.kernel.process.mail import Death, encode, taken
+from logos.kernel.process import apply, bequeathed, taken, wake_at
+from logos.kernel.process.bodies import Death, encode
 from logos.store import Queries, Store
 
 _SQL = Queries("logos.kernel.node", "node.sql")

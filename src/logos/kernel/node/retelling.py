@@ -22,7 +22,7 @@ from logos.kernel.memory import Leaving, estimate, page_text, ranges
 from logos.kernel.node.compact import rebuilt_bound
 from logos.kernel.node.digester import MOST_TOKENS, PAGE_CHARS, digest_lines, digest_request
 from logos.kernel.node.stores import Stores
-from logos.kernel.process.mail import Squeeze
+from logos.kernel.process.bodies import Squeeze
 from logos.store import Store
 
 PAGES = 400

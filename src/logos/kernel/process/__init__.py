@@ -9,9 +9,16 @@ bequeathed               what one that ends leaves its parent to pay
 EXEC                     the call that is open as long as a program runs in the process
 wake_at, watch           what is due; when it is going in circles
 exit_for                 an error -> how a process ends because of it
+deliver, told, taken     mail -> events, and which of it they take; `listening`: is it taken now
+handed_on                what its children are told because of events
+expire, lost_thought     what has come due, or was cut off; `next_ring` of a timer
+
+`bodies` is a door of its own: what can be said to a process.
 """
 
 from logos.kernel.process.calls import EXEC
+from logos.kernel.process.due import expire, lost_thought, next_ring
+from logos.kernel.process.mail import deliver, handed_on, listening, taken, told
 from logos.kernel.process.policy import (
     SECOND,
     affordable,
@@ -35,13 +42,21 @@ __all__ = [
     "apply",
     "bequeathed",
     "counted",
+    "deliver",
     "exit_for",
+    "expire",
     "fold",
     "grant",
+    "handed_on",
     "left",
+    "listening",
+    "lost_thought",
+    "next_ring",
     "overdrawn",
     "status_of",
+    "taken",
     "tighter",
+    "told",
     "wake_at",
     "watch",
 ]

@@ -1,29 +1,21 @@
-"""What travels between processes, and what becomes of it when it arrives.  Pure.
+"""What becomes of mail when it arrives.  Pure.
 
-    Note, Turn, Order, Death the bodies of mail
-    Verdict, Agreement       a person's answer; one that holds from now on
-    Revocation               rights that are gone
-    handed_on(process, ...)  what its children are told because of these events
-    told(turn, mail)         the events of a client's turn, one for each of its messages
-    Deposit, Erase           something for the space of the receiver; what it is to forget
-    Squeeze                  its window is to be compacted, or its digest written anew
     deliver(process, ...)    the events by which a process takes one piece of mail
     listening(process)       whether it takes messages now
-    expire(process, now)     the events of what has come due
+    told(turn, mail)         the events of a client's turn, one for each of its messages
+    handed_on(process, ...)  what its children are told because of these events
+    taken(events)            which letters these events take
 
 Mail is posted in the sender's transaction and taken in the receiver's, so it arrives once.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Annotated, Any
 
 import msgspec
-from cronsim import CronSim, CronSimError
 
-from logos.abi.approval import Answer, Scope, Standing
+from logos.abi.approval import Answer
 from logos.abi.calls import Exit, Letter
-from logos.abi.errors import Code, SysError
+from logos.abi.errors import Code
 from logos.abi.events import (
     Agreed,
     AnyEvent,
@@ -33,10 +25,8 @@ from logos.abi.events import (
     Exited,
     Failed,
     Forgot,
-    Interrupted,
     Linked,
     Pinned,
-    Rang,
     Received,
     Remembered,
     Returned,
@@ -44,110 +34,32 @@ from logos.abi.events import (
     Signalled,
     Told,
 )
-from logos.abi.ids import CallId, MailId, Pid, Seq
-from logos.abi.messages import Message, Options, Usage
+from logos.abi.ids import MailId, Pid
 from logos.abi.process import OpenCall, Process, Signal, Stage
-from logos.abi.rights import Cap
+from logos.kernel.process.bodies import (
+    Agreement,
+    Death,
+    Deposit,
+    Erase,
+    Note,
+    Order,
+    Revocation,
+    Squeeze,
+    Turn,
+    Verdict,
+    decode,
+    encode,
+)
 from logos.kernel.process.calls import EXEC
-from logos.kernel.process.policy import SECOND, exit_for
+from logos.kernel.process.due import given_up
 
 KILLED = 128 + 9
-
-
-class Note(msgspec.Struct, frozen=True, tag="note", omit_defaults=True):
-    """A message, and what is known of it."""
-
-    text: str
-    carries: dict[str, Any] = {}
-
-
-class Turn(msgspec.Struct, frozen=True, tag="turn", omit_defaults=True):
-    """What a client of the gateway says.  `options` only when they differ from those before; what it
-    files the conversation under when it says so."""
-
-    messages: tuple[Message, ...] = ()
-    options: Options | None = None
-    metadata: dict[str, str] | None = None
-
-
-class Order(msgspec.Struct, frozen=True, tag="order"):
-    """A signal."""
-
-    signal: Signal
-    reason: str = ""
-
-
-class Death(msgspec.Struct, frozen=True, tag="death"):
-    """A child's exit, for its parent."""
-
-    status: int
-    answer: str = ""
-    used: Usage = Usage()
-    calls: int = 0
-    carries: dict[str, Any] = {}
-
-
-class Verdict(msgspec.Struct, frozen=True, tag="verdict"):
-    """A person's answer about calls that wait for it."""
-
-    ids: tuple[CallId, ...]
-    answer: Answer
-    scope: Scope = Scope.ONCE
-    by: str = ""
-    word: str = ""
-
-
-class Deposit(msgspec.Struct, frozen=True, tag="deposit"):
-    """What is to be remembered, linked or pinned."""
-
-    items: Annotated[tuple[Remembered | Linked | Pinned, ...], msgspec.Meta(min_length=1)]
-
-
-class Erase(msgspec.Struct, frozen=True, tag="erase"):
-    """These pages, and every version of what is kept at or below `path`, are to be forgotten."""
-
-    pages: tuple[Seq, ...] = ()
-    path: str = ""
-    reason: str = ""
-
-
-class Squeeze(msgspec.Struct, frozen=True, tag="squeeze", omit_defaults=True):
-    """Most of the window is to leave, but these pages and what it has about something.  With `told`
-    nothing leaves: these lines of `model` go into the digest that the compaction `base` has left."""
-
-    keep: tuple[Seq, ...] = ()
-    about: str = ""
-    told: tuple[str, ...] = ()
-    model: str = ""
-    base: Seq = Seq(0)
-
 
 _BROUGHT = (
     Agreed | Revoked | Received | Told | Signalled | Ended | Decided | Remembered | Linked | Pinned
     | Forgot | Compacted
 )  # fmt: skip
 """What a letter may become, at least its first event."""
-
-
-class Agreement(msgspec.Struct, frozen=True, tag="agreement"):
-    """For init: what nobody need be asked about any more; with `ends`, is asked about again."""
-
-    standing: Standing
-    by: str = ""
-    ends: bool = False
-
-
-class Revocation(msgspec.Struct, frozen=True, tag="revocation"):
-    """Rights that are gone; who gets it hands it on to its children."""
-
-    caps: tuple[Cap, ...]
-    by: str = ""
-
-
-AnyMail = Agreement | Revocation | Note | Turn | Order | Death | Verdict | Deposit | Erase | Squeeze
-_DECODER: msgspec.json.Decoder[AnyMail] = msgspec.json.Decoder(AnyMail)
-
-encode, decode = msgspec.json.encode, _DECODER.decode
 
 
 def deliver(process: Process, id_: MailId, sender: Pid | None, body: bytes) -> list[AnyEvent]:
@@ -179,23 +91,6 @@ def listening(process: Process) -> bool:
     return not (process.reserved or proposed or process.open)
 
 
-def erasure(body: bytes) -> Erase | None:
-    """What it asks to be forgotten, if it does: whoever takes it must look into the journal."""
-    mail = decode(body)
-    return mail if isinstance(mail, Erase) else None
-
-
-def squeeze(body: bytes) -> Squeeze | None:
-    """What it asks to leave the window, if it does."""
-    mail = decode(body)
-    return mail if isinstance(mail, Squeeze) else None
-
-
-def is_note(body: bytes) -> bool:
-    """Something said, which waits until it is listened to."""
-    return isinstance(decode(body), Note | Turn)
-
-
 def told(turn: Turn, mail: MailId | None = None) -> list[AnyEvent]:
     """Each message is a page of its own.  Options are an event of their own: the same ones again
     are the same bytes, kept once."""
@@ -221,10 +116,10 @@ def _order(process: Process, signal: Signal) -> list[AnyEvent]:
     match signal:
         case Signal.KILL:
             killed = Exited(status=KILLED, answer="killed", code=Code.CANCELLED)
-            return [*_given_up(process, "killed"), killed]
+            return [*given_up(process, "killed"), killed]
         case Signal.INT:
             calls = [_cancelled(c, "interrupted") for c in process.open if c.name != EXEC]
-            return [*_given_up(process, "interrupted"), *calls]
+            return [*given_up(process, "interrupted"), *calls]
         case Signal.TERM:
             blocked = [call for call in process.open if call.blocked]
             return [_cancelled(call, "asked to end") for call in blocked]
@@ -294,78 +189,6 @@ def _refused(call: OpenCall, verdict: Verdict) -> Failed:
 
 def _awaits(call: OpenCall, child: Pid) -> bool:
     return call.name == "process.wait" and msgspec.json.decode(call.call)["pid"] == child
-
-
-def _given_up(process: Process, why: str) -> list[AnyEvent]:
-    """The thought in flight, charged: its answer may be on its way."""
-    if process.reserved is None:
-        return []
-    return [Interrupted(code=Code.CANCELLED, message=why, charged=_held(process))]
-
-
-def _held(process: Process) -> Usage:
-    """What a thought nobody saw the end of is taken to have cost."""
-    held = process.reserved
-    return Usage() if held is None else Usage(input=held.tokens, cost=held.cost)
-
-
-def lost_thought(process: Process) -> Interrupted:
-    """The node died while this process was thinking."""
-    return Interrupted(
-        code=Code.UNAVAILABLE, message="the node went away", charged=_held(process), lost=True
-    )
-
-
-def expire(process: Process, now: int) -> list[AnyEvent]:
-    """What has come due: the end of its time, of a wait, of a pause; a timer."""
-    if process.exit_status is not None:
-        return []
-    if process.deadline is not None and now >= process.deadline:
-        error = SysError(Code.BUDGET, "its time is up", hint="start it with a longer wall time")
-        return [*_given_up(process, "its time is up"), exit_for(error)]
-    events: list[AnyEvent] = [
-        _due(call)
-        for call in process.open
-        if call.blocked and call.until is not None and now >= call.until
-    ]
-    events += (
-        Rang(text=timer.text, next=next_ring(timer.cron, now))
-        for timer in process.timers
-        if now >= timer.next
-    )
-    return events
-
-
-def _due(call: OpenCall) -> AnyEvent:
-    if call.name == "time.sleep":
-        return Returned(id=call.id, value=msgspec.Raw(b"null"))
-    if call.stage is Stage.ASKED:
-        return Failed(
-            id=call.id,
-            code=Code.UNCONFIRMED,
-            message="a person was asked and did not answer in time",
-            hint="go on without it",
-            decision=call.decision,
-        )
-    return Failed(id=call.id, code=Code.TIMEOUT, message="nothing came in time")
-
-
-def next_ring(cron: str, now: int) -> int:
-    """The first time after `now` that the expression names, in microseconds, UTC.
-
-    Raise `invalid` when it is no cron expression.
-    """
-    moment = datetime.fromtimestamp(now / SECOND, UTC)
-    try:
-        return int(next(CronSim(cron, moment)).timestamp() * SECOND)
-    except CronSimError as error:
-        raise SysError(
-            Code.INVALID,
-            f"{cron!r} is not a cron expression: {error}",
-            hint="five fields: minute hour day month weekday, such as `*/15 9-17 * * 1-5`",
-        ) from error
-    except StopIteration:
-        raise SysError(Code.INVALID, f"{cron!r} never comes", hint="check day and month") from None
 
 
 def _returned(call: OpenCall, value: object) -> Returned:

@@ -17,7 +17,7 @@ from logos.abi.ids import Pid, Seq
 from logos.abi.process import Process
 from logos.kernel.journal import Entry, Letter
 from logos.kernel.memory import Shelf
-from logos.kernel.process.mail import Erase, Squeeze
+from logos.kernel.process.bodies import Erase, Squeeze
 
 
 class Known(NamedTuple):
