@@ -70,8 +70,8 @@ from logos.kernel.node.records import Records
 
 BUDGETS = (512, 1024, 2048, 4096)
 KEYS = {
-    "locomo_all_1024", "locomo_all_4096", "locomo_fraction_1024", "beam_all_2048", "trap_1024", "gate_auroc",
-    "gate_abstain_at_95", "stale_only", "both_marked", "marked_else", "precision_mass", "any_mass",
+    "locomo_all_1024", "locomo_all_4096", "locomo_fraction_1024", "beam_all_2048", "beam_all_2048_eight", "trap_1024",
+    "gate_auroc", "gate_abstain_at_95", "stale_only", "both_marked", "marked_else", "precision_mass", "any_mass",
 }  # fmt: skip
 """Figures whose standard error over conversations is told beside them, in `se`."""
 UNSERVED = {"event_ordering", "summarization"}

@@ -12,7 +12,7 @@ journaled can be shown to anyone.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -289,25 +289,9 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
         except (msgspec.DecodeError, UnicodeError) as error:
             raise SysError(Code.INVALID, f"{path}: {error}", hint="TOML is expected") from error
         origins |= dict.fromkeys(_leaves(raw), str(path))
-    sections = {f.name for f in msgspec.structs.fields(Config)}
-    for variable, value in sorted(environ.items()):  # LOGOS_X before LOGOS_X_Y
-        if not variable.startswith(PREFIX) or not value:
-            continue
-        first, _, rest = variable.removeprefix(PREFIX).lower().partition("_")
-        if first not in sections:
-            continue
-        if not rest:
-            raw[first] = value.split(":") if first in LISTS else value
-        elif isinstance(section := raw.setdefault(first, {}), dict):
-            inner, _, last = rest.partition("_")
-            if first in NESTED and last:
-                section.setdefault(inner, {})[last] = value
-                origins[f"{first}.{inner}.{last}"] = variable
-                continue
-            section[rest] = value.split(":") if f"{first}.{rest}" in LISTS else value
-        else:
-            raise SysError(Code.INVALID, f"settings: {first} is no section", hint=f"see {variable}")
-        origins[f"{first}.{rest}".rstrip(".")] = variable
+    for variable, setting, value in _variables(environ):
+        _put(raw, setting, value, variable)
+        origins[".".join(setting)] = variable
     try:
         return Loaded(msgspec.convert(raw, Config, strict=False), origins)
     except msgspec.ValidationError as error:
@@ -317,6 +301,28 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
             f"settings: {error}",
             hint=f"set in {where}; `logos config` lists them all",
         ) from error
+
+
+def _variables(environ: Mapping[str, str]) -> Iterator[tuple[str, list[str], str]]:
+    """Those that are settings, each with its way down and what it says: LOGOS_X before LOGOS_X_Y."""
+    sections = {f.name for f in msgspec.structs.fields(Config)}
+    for variable, value in sorted(environ.items()):
+        if not variable.startswith(PREFIX) or not value:
+            continue
+        first, _, rest = variable.removeprefix(PREFIX).lower().partition("_")
+        inner, _, last = rest.partition("_")
+        parts = (first, inner, last) if first in NESTED and last else (first, rest)
+        if first in sections:
+            yield variable, [part for part in parts if part], value
+
+
+def _put(raw: dict[str, Any], setting: list[str], value: str, variable: str) -> None:
+    *way, last = setting
+    for name in way:
+        raw = raw.setdefault(name, {})
+        if not isinstance(raw, dict):
+            raise SysError(Code.INVALID, f"settings: {name} is no section", hint=f"see {variable}")
+    raw[last] = value.split(":") if ".".join(setting) in LISTS else value
 
 
 def secret(reference: str, environ: Mapping[str, str]) -> str:
