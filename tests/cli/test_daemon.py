@@ -1,5 +1,6 @@
 """Client and daemon: commands that outlive a killed daemon, and who may talk to it."""
 
+import fcntl
 import json
 import os
 import socket
@@ -7,6 +8,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -106,6 +108,23 @@ def test_what_was_not_taken_goes_to_the_next_daemon(place: Place) -> None:
             accepted.close()
             _, err = asking.communicate(timeout=PATIENCE_S)
     assert (asking.returncode, err) == (0, "")
+
+
+def test_a_daemon_that_is_about_to_end_is_waited_for(place: Place, tmp_path: Path) -> None:
+    """It answers no more, and holds its home: the next one is started when it has let go."""
+    other = place.at(tmp_path / "home")
+    other.home.mkdir()
+    with (other.home / "node.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        started = other.start("up")
+        log = other.home / "daemon.log"
+        while not (log.is_file() and "has a running node" in log.read_text()):
+            assert started.poll() is None
+            time.sleep(0.05)  # until another process has looked
+    with started:
+        _, err = started.communicate(timeout=PATIENCE_S)
+    assert started.returncode == 0, err
+    other.run("down")
 
 
 def test_what_was_taken_is_not_done_again(place: Place) -> None:

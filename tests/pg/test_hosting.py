@@ -1,5 +1,9 @@
 """What a program is answered at its door, whose connection ends at the worst moment."""
 
+from argparse import Namespace
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -9,11 +13,16 @@ import pytest
 from tests.conftest import World
 
 from logos import config
+from logos.abi.agent import Agent
 from logos.abi.calls import Exec
 from logos.abi.events import Proposed, Returned
 from logos.abi.host import Guest
 from logos.abi.ids import CallId, Pid
 from logos.abi.messages import ToolCall, ToolSpec
+from logos.cli.commands.execute import _pass_on
+from logos.cli.out import Out
+from logos.cli.registry import Asked
+from logos.drivers.model import Say, Scripted
 from logos.gateway.ask import PEER, Peer
 from logos.hosting.door import Door
 from logos.hosting.mcp import Mcp
@@ -134,3 +143,23 @@ async def test_who_hung_up_as_a_call_returned_hears_of_that_call_when_it_asks_ag
         for id_ in ("t1", "t2"):
             said = msgspec.json.decode(await program.ask(door, f"/mcp/{KEY}", ADD))
             assert said["result"]["content"][0]["text"] == id_
+
+
+async def test_ctrl_c_that_comes_as_the_program_ends_is_no_failure(url: str, world: World) -> None:
+    """Its own end is what is shown."""
+    world.models["m"] = Scripted(lambda _: Say("done"))
+
+    async def pressed() -> AsyncIterator[int]:
+        yield 2
+
+    async with open_store(url, config.Store()) as store, open_kernel(world.parts(store)) as kernel:
+        pid = await kernel.spawn(Agent(name="a", model="m"), "t")
+        await kernel.records.wait(pid)
+        asked = Asked(
+            Namespace(),
+            Out(lambda *_: None, json=True, colour=False),
+            Path(),
+            machine=SimpleNamespace(kernel=kernel),  # type: ignore[arg-type]  # nothing else is asked
+            signals=pressed(),
+        )
+        await _pass_on(asked, pid)

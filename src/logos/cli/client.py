@@ -14,6 +14,7 @@ from logos.cli import wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import subprocess
     from typing import BinaryIO, NoReturn
 
 INVALID, DENIED, DAEMON_ABSENT = 2, 4, 69
@@ -320,10 +321,23 @@ def open_log() -> "BinaryIO":
         ) from None
 
 
-def start() -> "_socket.socket":
-    """Start a daemon, wait until it answers, and say what it is doing meanwhile."""
+def is_taken() -> bool:
+    """Whether there is a daemon, which may be about to let go of its home."""
+    import fcntl  # noqa: PLC0415 - only where two daemons meet
+
+    try:
+        with open(os.path.join(home(), "node.lock")) as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def begin() -> "tuple[subprocess.Popen[bytes], int]":
+    """A daemon, and where in the log it begins."""
     import subprocess  # noqa: PLC0415 - only when there is no daemon
-    import time  # noqa: PLC0415
 
     with open_log() as log:
         told = log.tell()
@@ -335,16 +349,26 @@ def start() -> "_socket.socket":
             start_new_session=True,
             cwd="/",
         )
+    return child, told
+
+
+def start() -> "_socket.socket":
+    """Start a daemon, wait until it answers, and say what it is doing meanwhile."""
+    import time  # noqa: PLC0415 - only when there is no daemon
+
+    child, told = begin()
     give_up = time.monotonic() + PATIENCE_S
     while time.monotonic() < give_up:
         if (connection := connect()) is not None:
             return connection
         told = _tell(log_path(), told)
-        if child.poll() not in (None, 0):  # 0: another one was there first
+        if child.poll() == 0 and not is_taken():  # another one was there first, and has ended since
+            child, told = begin()
+        elif child.poll() not in (None, 0):
             told = _tell(log_path(), told)
             status = child.returncode if child.returncode > 1 else DAEMON_ABSENT
             raise Failure("the daemon did not start", f"see {log_path()}", status)
-        time.sleep(0.02)
+        time.sleep(0.02 if child.returncode is None else 0.2)
     raise Failure("the daemon does not answer", f"see {log_path()}", DAEMON_ABSENT)
 
 

@@ -225,7 +225,11 @@ def _show(asked: Asked, told: Told) -> None:
 async def _pass_on(asked: Asked, pid: Pid) -> None:
     async for number in asked.signals:
         if number in SIGNALS:
-            await asked.node.kernel.signal(pid, SIGNALS[number], reason=f"by {asked.by}")
+            try:
+                await asked.node.kernel.signal(pid, SIGNALS[number], reason=f"by {asked.by}")
+            except SysError as error:
+                if error.code is not Code.STATE:  # else it has just ended, and says how
+                    raise
 
 
 EXEC = Command(
