@@ -41,6 +41,9 @@ class Tree:
             raise SysError(
                 Code.NOT_FOUND, f"there is no {path}", hint=f"there are {', '.join(TOPS)}"
             )
+        return await self._kept(pid, path, as_of)
+
+    async def _kept(self, pid: Pid, path: str, as_of: int | None) -> Sequence[Entry]:
         shelf, _, inside = await self._shelf(pid, path)
         entries = list(folded(shelf.below(inside, as_of), inside))
         if path == "/mem":
