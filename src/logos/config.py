@@ -12,7 +12,7 @@ journaled can be shown to anyone.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -71,7 +71,8 @@ class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         str, Meta(description="model whose embeddings pages are found by, too; empty: by words")
     ] = ""
     embed_confidential: Annotated[
-        bool, Meta(description="and facts: also of who has read what not everybody may")
+        bool,
+        Meta(description="and facts, and judging: also of who has read what not everybody may"),
     ] = False
     embed_rate: Annotated[
         float, Meta(description="requests for embeddings of pages in a second, at most", gt=0)
@@ -82,6 +83,16 @@ class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     embed_wait_ms: Annotated[
         int, Meta(description="how long a search waits for the question's, in milliseconds", ge=1)
     ] = 300
+    reranker: Annotated[
+        str,
+        Meta(description="model that judges the pages a search found, best first; empty: none"),
+    ] = ""
+    rerank_pages: Annotated[int, Meta(description="how many of them it is shown", ge=2, le=200)] = (
+        24
+    )
+    rerank_wait_ms: Annotated[
+        int, Meta(description="how long a search waits for it, in milliseconds", ge=1)
+    ] = 500
     digester: Annotated[
         str, Meta(description="model that writes digests at compaction; empty: they are extracted")
     ] = ""
@@ -278,25 +289,9 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
         except (msgspec.DecodeError, UnicodeError) as error:
             raise SysError(Code.INVALID, f"{path}: {error}", hint="TOML is expected") from error
         origins |= dict.fromkeys(_leaves(raw), str(path))
-    sections = {f.name for f in msgspec.structs.fields(Config)}
-    for variable, value in sorted(environ.items()):  # LOGOS_X before LOGOS_X_Y
-        if not variable.startswith(PREFIX) or not value:
-            continue
-        first, _, rest = variable.removeprefix(PREFIX).lower().partition("_")
-        if first not in sections:
-            continue
-        if not rest:
-            raw[first] = value.split(":") if first in LISTS else value
-        elif isinstance(section := raw.setdefault(first, {}), dict):
-            inner, _, last = rest.partition("_")
-            if first in NESTED and last:
-                section.setdefault(inner, {})[last] = value
-                origins[f"{first}.{inner}.{last}"] = variable
-                continue
-            section[rest] = value.split(":") if f"{first}.{rest}" in LISTS else value
-        else:
-            raise SysError(Code.INVALID, f"settings: {first} is no section", hint=f"see {variable}")
-        origins[f"{first}.{rest}".rstrip(".")] = variable
+    for variable, setting, value in _variables(environ):
+        _put(raw, setting, value, variable)
+        origins[".".join(setting)] = variable
     try:
         return Loaded(msgspec.convert(raw, Config, strict=False), origins)
     except msgspec.ValidationError as error:
@@ -306,6 +301,28 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
             f"settings: {error}",
             hint=f"set in {where}; `logos config` lists them all",
         ) from error
+
+
+def _variables(environ: Mapping[str, str]) -> Iterator[tuple[str, list[str], str]]:
+    """Those that are settings, each with its way down and what it says: LOGOS_X before LOGOS_X_Y."""
+    sections = {f.name for f in msgspec.structs.fields(Config)}
+    for variable, value in sorted(environ.items()):
+        if not variable.startswith(PREFIX) or not value:
+            continue
+        first, _, rest = variable.removeprefix(PREFIX).lower().partition("_")
+        inner, _, last = rest.partition("_")
+        parts = (first, inner, last) if first in NESTED and last else (first, rest)
+        if first in sections:
+            yield variable, [part for part in parts if part], value
+
+
+def _put(raw: dict[str, Any], setting: list[str], value: str, variable: str) -> None:
+    *way, last = setting
+    for name in way:
+        raw = raw.setdefault(name, {})
+        if not isinstance(raw, dict):
+            raise SysError(Code.INVALID, f"settings: {name} is no section", hint=f"see {variable}")
+    raw[last] = value.split(":") if ".".join(setting) in LISTS else value
 
 
 def secret(reference: str, environ: Mapping[str, str]) -> str:

@@ -260,6 +260,8 @@ async def test_news_are_told_to_a_client_s_server(url: str, tmp_path: Path, bind
                 task_id=begun.task.id, url=f"http://127.0.0.1:{hook}/news", token="secret"
             )
             kept = await a2a.create_task_push_notification_config(wanted)
+            again = await a2a.create_task_push_notification_config(wanted)
+            assert again.id == kept.id
             one = GetTaskPushNotificationConfigRequest(task_id=begun.task.id, id=kept.id)
             assert (await a2a.get_task_push_notification_config(one)).url == wanted.url
             many = ListTaskPushNotificationConfigsRequest(task_id=begun.task.id)
@@ -292,6 +294,20 @@ async def test_news_are_told_to_a_client_s_server(url: str, tmp_path: Path, bind
             assert not (await a2a.list_task_push_notification_configs(many)).configs
         # it was all told before; the last of it perhaps again, with its number
         assert {headers["x-a2a-notification-id"] for headers, _ in hooks.told} == told
+
+
+async def test_a_message_whose_news_may_not_be_told_begins_nothing(
+    url: str, tmp_path: Path
+) -> None:
+    async with machine(tmp_path / "home", url, Scripted([])) as made, serving(made) as port:
+        base = f"http://127.0.0.1:{port}/a2a/helper"
+        said = {
+            "message": {"messageId": "m", "role": "ROLE_USER", "parts": [{"text": "go"}]},
+            "configuration": {"taskPushNotificationConfig": {"url": "http://127.0.0.2/"}},
+        }
+        async with httpx2.AsyncClient(timeout=PATIENCE_S) as http:
+            assert (await http.post(f"{base}/message:send", json=said)).status_code == 403
+            assert (await http.get(f"{base}/tasks")).json()["tasks"] == []
 
 
 async def test_a_task_is_cancelled_and_is_nobody_elses(url: str, tmp_path: Path) -> None:

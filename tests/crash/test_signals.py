@@ -97,6 +97,6 @@ async def test_waiting_for_a_child_whose_end_is_still_in_the_mail(url: str, worl
         child = await kernel.spawn(Agent(name="a", model="m"), "end")
         assert (await kernel.records.wait(child)).status == 0
         parent = Process(children=(Child(pid=child),))
-        assert (await wait(Context(INIT, parent, 0, kernel), Wait(pid=child))).blocks
-        told = await wait(Context(INIT, Process(), 0, kernel), Wait(pid=child))
+        assert (await wait(Context(INIT, parent, 0, kernel._services), Wait(pid=child))).blocks
+        told = await wait(Context(INIT, Process(), 0, kernel._services), Wait(pid=child))
         assert told.value.status == 0

@@ -99,6 +99,7 @@ async def test_people_have_anything_forgotten(url: str, node: Any, world: Any) -
                 break
         pages = await kernel.forget(pid, [Seq(1)], reason="asked to")
         assert len(pages) == 2
+        assert await kernel.forget(pid, path="/mem/archive/nowhere") == ()
         assert await whole(kernel)
         assert (await kernel.records.process(pid)).task == "[forgotten]"
         assert "nine three" not in str((await kernel.records.window(pid)).messages())

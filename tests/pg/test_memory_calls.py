@@ -196,6 +196,7 @@ async def test_a_space_is_shared_by_those_who_may(node: Any, world: Any) -> None
             called("fs_read", path="/mem/team/venue"),
             called("memory_search", question="booked?", space="/mem/team"),
             called("memory_remember", path="/mem/core/../team/venue", text="no"),
+            called("memory_link", node="3", relation="in", to="/mem/team/venue"),
         )
         assert all(str(one).startswith("denied: ") for one in third)
 

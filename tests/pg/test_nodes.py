@@ -61,7 +61,9 @@ async def end_lease_of(url: str, place: str) -> None:
 async def test_what_was_said_last_is_written_before_a_node_leaves(node: Any) -> None:
     async with node() as kernel:
         parent = Process(caps=EVERYTHING)
-        entry, _ = await kernel.born(RESIDENT, "later", Limits(), parent=Parent(INIT, parent))
+        entry, _ = await kernel._services.born(
+            RESIDENT, "later", Limits(), parent=Parent(INIT, parent)
+        )
         kernel._writer.append(entry)  # nobody waits for it
     async with node() as kernel:
         assert (await kernel.records.process(entry.head.pid)).task == "later"
@@ -209,7 +211,9 @@ async def test_what_a_node_drove_is_free_at_once_when_an_exception_ends_it(
             pids.append(await first.spawn(RESIDENT, "hi"))
             await happened(first, pids[0], Thought)
             parent = Process(caps=EVERYTHING)
-            entry, _ = await first.born(RESIDENT, "unsaid", Limits(), parent=Parent(INIT, parent))
+            entry, _ = await first._services.born(
+                RESIDENT, "unsaid", Limits(), parent=Parent(INIT, parent)
+            )
             first._writer.append(entry)  # nobody waits for it
             pids.append(entry.head.pid)
             if where == "around it":

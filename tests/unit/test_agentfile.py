@@ -98,6 +98,14 @@ def test_tools_without_allow_get_the_defaults_and_no_more() -> None:
     }  # fmt: skip
 
 
+def test_ones_own_memory_needs_no_right() -> None:
+    agent = parse_agent(
+        front("tools: fs.read, memory.remember, memory.link", "allow: read:/home/**")
+    )
+    assert agent.tools == ("fs.read", "memory.remember", "memory.link")
+    assert caps(agent) == {"read:/home/**"}
+
+
 def test_no_tools_no_rights() -> None:
     agent = parse_agent("Just talk.", source="/agents/talker.md")
     assert (agent.name, agent.tools, agent.allow) == ("talker", (), ())

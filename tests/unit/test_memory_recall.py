@@ -4,13 +4,16 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from logos.abi.agent import Agent
 from logos.abi.driver import Effect
 from logos.abi.events import Called, Forgot, Received, Remembered, Returned, Spawned
 from logos.abi.ids import CallId, MailId, Seq
-from logos.kernel.memory import Ask, Recall, Rules
+from logos.kernel.memory import Ask, Recall, Rules, Shelf
 
+EXAMPLES = 50
 OPEN = Ask(budget=400, gate=False, mass=2.0)
 AT = 1_700_000_000_000_000
 
@@ -54,6 +57,33 @@ def test_news_of_the_past_does_not_close_the_present() -> None:
     )
     assert seqs(space) == [1]
     assert seqs(space, ask=as_of(20)) == [2]
+
+
+STATEMENTS = st.lists(
+    st.tuples(
+        st.integers(1, 6),  # since when
+        st.sampled_from(["", "Bob", "Carol"]),  # who says so
+        st.one_of(st.none(), st.integers(1, 8)),  # until when, as was said
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(max_examples=EXAMPLES)
+@given(STATEMENTS, st.sampled_from(["/mem/facts/ann/home", "/mem/archive/ann"]))
+def test_a_search_and_a_shelf_agree_on_what_held_when(
+    statements: list[tuple[int, str, int | None]], path: str
+) -> None:
+    events = [
+        Remembered(path=path, text=f"Town {n}.", source=who, valid_from=since, valid_to=until)
+        for n, (since, who, until) in enumerate(statements)
+    ]
+    space, shelf = recall(*events), Shelf()
+    for seq, event in enumerate(events, 1):
+        shelf.apply(Seq(seq), AT + seq, event)
+    held = {page.source.seq: page.valid_to for page in space.space.pages()}
+    assert held == {version.seq: version.until for version in shelf.history(path)}
 
 
 def test_what_ends_is_no_longer_true() -> None:

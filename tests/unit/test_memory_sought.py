@@ -1,13 +1,16 @@
 """A search on purpose: what it is kept within, and what is linked to a hit."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from logos.abi.errors import Code, SysError
 from logos.abi.events import AnyEvent, Linked, Remembered
 from logos.abi.ids import Seq
-from logos.kernel.memory import Ask, Recall, Shelf, Sought, joined, linked
+from logos.kernel.memory import Ask, Recall, Shelf, Sought, bearing, joined, linked, page_text
 
 DAY = 86_400_000_000
 
@@ -58,6 +61,39 @@ def test_a_search_stays_within(
     ask = Ask(mass=2, gate=False, rules=sought.rules(shelf))
     found = recall.fault("What is the boat called?", ask)
     assert {page.source.seq for page in found.pages} == pages
+
+
+def borne(recall: Recall, events: Sequence[AnyEvent], question: str) -> list[int]:
+    """The pages that bear on it, of everything; their texts are in the events."""
+    found = recall.fault(question, Ask(mass=2, gate=False))
+    texts = [page_text(events[page.source.seq - 2]) for page in found.pages]
+    filled = [
+        msgspec.structs.replace(page, text=text)
+        for page, text in zip(found.pages, texts, strict=True)
+    ]
+    left = bearing(replace(found, pages=tuple(filled)), question)
+    return [page.source.seq for page in left.pages]
+
+
+def test_what_has_nothing_to_do_with_the_question_stays_out(held: tuple[Recall, Shelf]) -> None:
+    """However much room there is."""
+
+    def found(question: str) -> set[int]:
+        return set(borne(held[0], EVENTS, question))
+
+    assert found("Which quarks are charmed?") == set()
+    assert found("Where are the keys?") == {4, 5}  # of one folder
+    assert found("What does Ben say about the sea?") == {2, 3}
+    assert found("What was it?") == {2, 3, 4, 5}  # there is nothing to go by
+
+
+def test_what_stands_beside_a_hit_comes_along() -> None:
+    recall = Recall()
+    chat = ("Where did we put the spare keys?", "Behind the third plank.", "Ah, thanks!", "Bye.")
+    events = [said(f"talk/{n}", text, 1, group="talk") for n, text in enumerate(chat)]
+    for seq, event in enumerate(events, 2):
+        recall.add(Seq(seq), DAY + seq, event)
+    assert borne(recall, events, "Where are the keys?") == [2, 3, 4]
 
 
 def test_it_is_said_in_words() -> None:

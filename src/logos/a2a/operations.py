@@ -15,8 +15,9 @@ from typing import Any
 import anyio
 
 from logos.a2a.push import Push
-from logos.a2a.tasks import ENDED, By, Json, Tasks
+from logos.a2a.tasks import ASKS, ENDED, By, Json, Tasks
 from logos.abi.errors import Code, SysError
+from logos.abi.ids import INIT
 
 SEND_S = 600.0
 """For an answer to a message that does not want to come back."""
@@ -85,8 +86,10 @@ class Operations:
         return self._tasks.follow(task, asked.by.name)
 
     async def _begun(self, asked: Asked) -> str:
-        pid = str(await self._tasks.begin(asked.agent, _message(asked.given), asked.by))
         wanted = _settings(asked.given).get("taskPushNotificationConfig")
+        if isinstance(wanted, dict):  # before anything is begun that nobody would hear of
+            self._push.wanted(INIT, asked.by.name, wanted)
+        pid = str(await self._tasks.begin(asked.agent, _message(asked.given), asked.by))
         if isinstance(wanted, dict):
             await self._push.create(pid, asked.by.name, wanted)
         return pid
@@ -98,7 +101,7 @@ class Operations:
                 async with aclosing(self._tasks.follow(pid, by)) as updates:
                     async for update in updates:
                         state = update.get("statusUpdate", {}).get("status", {}).get("state")
-                        if state in ENDED:
+                        if state in ENDED or state == ASKS:  # nobody here can answer that
                             break
         return await self._tasks.get(pid, by)
 

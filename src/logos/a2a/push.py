@@ -18,7 +18,6 @@ import hashlib
 import hmac
 import logging
 import re
-import secrets
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -77,16 +76,25 @@ class Push:
     async def create(self, task: str, by: str, given: Json) -> Json:
         """Raise `invalid`, `denied` for its address, `not_found`."""
         await self._tasks.get(task, by)
-        id_ = str(given.get("id") or secrets.token_hex(8))
+        wanted, known = self.wanted(Pid(int(task)), by, given), self._of(task)
+        if any(one.shown() == wanted.shown() for one in known):
+            return wanted.shown()  # by who has heard no answer: what was told is not told again
+        if len(known) >= MOST and wanted.id not in {one.id for one in known}:
+            raise SysError(Code.LIMIT, f"a task tells {MOST} addresses at most")
+        self._keep(wanted)
+        self._begin(wanted)
+        return wanted.shown()
+
+    def wanted(self, pid: Pid, by: str, given: Json) -> Wanted:
+        """Raise `invalid`, `denied` for its address."""
+        id_ = str(given.get("id") or _id_of(given))
         if not _ID.fullmatch(id_):
             raise SysError(Code.INVALID, f"{id_!r} is no id", hint="letters, digits, - and _")
         self._hook.check(str(given.get("url", "")))
-        if len(self._of(task)) >= MOST and id_ not in {one.id for one in self._of(task)}:
-            raise SysError(Code.LIMIT, f"a task tells {MOST} addresses at most")
         how = given.get("authentication")
         how = how if isinstance(how, dict) else {}
-        wanted = Wanted(
-            pid=Pid(int(task)),
+        return Wanted(
+            pid=pid,
             id=id_,
             by=by,
             url=str(given["url"]),
@@ -94,9 +102,6 @@ class Push:
             scheme=_header(how.get("scheme")),
             credentials=_header(how.get("credentials")),
         )
-        self._keep(wanted)
-        self._begin(wanted)
-        return wanted.shown()
 
     async def get(self, task: str, id_: str, by: str) -> Json:
         for one in await self.all(task, by):
@@ -180,6 +185,12 @@ class Push:
         fresh.write_bytes(msgspec.json.encode(wanted))
         fresh.chmod(0o600)
         fresh.replace(file)
+
+
+def _id_of(given: Json) -> str:
+    """The same for what is given again."""
+    told = [given.get(name) for name in ("url", "token", "authentication")]
+    return hashlib.sha256(msgspec.json.encode(told, order="sorted")).hexdigest()[:16]
 
 
 def _header(value: Any) -> str:

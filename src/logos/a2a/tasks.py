@@ -144,7 +144,7 @@ class Tasks:
             raise SysError(Code.NOT_FOUND, f"no agent {agent!r} is published here")
 
     async def _mine(self, id_: str, by: str) -> tuple[Pid, Spawned]:
-        if id_.isdecimal() and await self._kernel.known(Pid(int(id_))) is not None:
+        if id_.isdecimal() and await self._kernel.records.known(Pid(int(id_))) is not None:
             begun = await self._begun(Pid(int(id_)))
             if begun.by == by and begun.agent.name in self._agents:
                 return Pid(int(id_)), begun

@@ -14,7 +14,7 @@ from logos.cli import wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import BinaryIO
+    from typing import BinaryIO, NoReturn
 
 INVALID, DENIED, DAEMON_ABSENT = 2, 4, 69
 INTERRUPTED = 130
@@ -103,21 +103,18 @@ def complain(message: str, hint: str = "") -> None:
 def run(arguments: list[str]) -> int:
     first = arguments[0] if arguments else ""
     if first == "up" and "--foreground" in arguments:
-        os.execv(sys.executable, [sys.executable, "-m", "logos.cli.daemon"])  # noqa: S606
+        become("logos.cli.daemon")
     if arguments == ["mcp"]:
         (connect() or start()).close()
         from logos.cli import bridge  # noqa: PLC0415 - only for this command
 
         return bridge.pump(socket_path(home()) + ".mcp")
     if first == "sh" and ANYWHERE.isdisjoint(arguments):
-        words = [sys.executable, "-m", "logos.cli.shell", *arguments[1:]]
-        os.execv(sys.executable, words)  # noqa: S606 - ourselves
+        become("logos.cli.shell", *arguments[1:])
     connection = connect()
     if connection is None:
         if alone(arguments):
-            os.execv(  # noqa: S606 - ourselves
-                sys.executable, [sys.executable, "-m", "logos.cli.local", *arguments]
-            )
+            become("logos.cli.local", *arguments)
         if first == "status":
             raise Failure("no daemon is running", "logos up", DAEMON_ABSENT)
         if first == "down":
@@ -130,6 +127,10 @@ def run(arguments: list[str]) -> int:
     if first == "down" and status == 0 and ANYWHERE.isdisjoint(own_words(arguments)):
         wait_until_gone()
     return status
+
+
+def become(module: str, *words: str) -> "NoReturn":
+    os.execv(sys.executable, [sys.executable, "-m", module, *words])  # noqa: S606 - ourselves
 
 
 def alone(arguments: list[str]) -> bool:

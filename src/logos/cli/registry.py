@@ -321,17 +321,14 @@ def find(commands: Mapping[str, Command], words: Sequence[str]) -> tuple[Command
             return commands[name], list(words[length:])
     said = words[0] if words else ""
     subs = [name for name in commands if name.startswith(f"{said} ")]
-    if subs and words[1:]:
-        said = " ".join(words[:2])
+    among = f"there are: {', '.join(subs)}" if subs else "logos --help"
+    if subs and not words[1:]:
+        raise SysError(Code.INVALID, f"{said!r} is half a command", hint=among)
+    said = " ".join(words[:2]) if subs else said
     heads = subs or sorted({name.split()[0] for name in commands})
-    near = difflib.get_close_matches(said, heads, n=2)
-    if near and said not in heads:
-        hint = f"did you mean {' or '.join(near)}?"
-    else:
-        hint = f"there are: {', '.join(subs)}" if subs else "logos --help"
-    half = subs and not words[1:]
-    wrong = f"{said!r} is half a command" if half else f"there is no command {said!r}"
-    raise SysError(Code.INVALID, wrong, hint=hint)
+    near = " or ".join(difflib.get_close_matches(said, heads, n=2))
+    hint = f"did you mean {near}?" if near else among
+    raise SysError(Code.INVALID, f"there is no command {said!r}", hint=hint)
 
 
 def describe(commands: Mapping[str, Command]) -> dict[str, Any]:

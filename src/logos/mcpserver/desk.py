@@ -241,7 +241,7 @@ class Desk:
     async def _is_mine(self, pid: Pid) -> bool:
         """Started by him, or by what he started: it is in the journal who began a line."""
         if self.principal.owner:
-            return await self._kernel.known(pid) is not None
+            return await self._kernel.records.known(pid) is not None
         while pid != INIT:
             async for told in self._kernel.records.events(pid):
                 if not isinstance(told.event, Spawned):

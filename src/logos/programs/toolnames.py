@@ -95,7 +95,9 @@ def defaults(tool: str) -> tuple[Cap, ...]:
 
 
 def verb_of(tool: str) -> str:
-    """The verb a tool needs a capability for; "" if none."""
+    """The verb a tool cannot be used without; "" if none: one's own memory needs no right."""
+    if tool.startswith("memory."):
+        return ""
     return BY_NAME[tool].verb if tool in BY_NAME else "call"
 
 

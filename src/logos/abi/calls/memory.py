@@ -88,7 +88,7 @@ class Link(Call[str], tag="memory.link", frozen=True, kw_only=True):
     remove: bool = False
 
     def target(self) -> str:
-        return shared_part(self.node)
+        return shared_part(self.node) or shared_part(self.to)
 
 
 class Forget(Call[str], tag="memory.forget", frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from logos.cli.commands.replay import REPLAY
 from logos.cli.commands.serving import MCP
 from logos.cli.commands.shell import SH
 from logos.cli.commands.skills import INSTALL, SKILLS, UNINSTALL
+from logos.cli.commands.standing import STANDING
 from logos.cli.commands.transfer import MEM_EXPORT, MEM_IMPORT
 from logos.cli.commands.tree import TREE_
 from logos.cli.commands.trust import APPROVALS, APPROVE, CAPS, DENY, REVOKE, STOP, WHY
@@ -32,6 +33,7 @@ ALL = (
     JOURNAL,
     LOGS,
     *MEMORY,
+    *STANDING,
     *UPKEEP,
     MEM_IMPORT,
     MEM_EXPORT,
@@ -74,7 +76,7 @@ COMMANDS: dict[str, Command] = {command.name: command for command in ALL}
 GROUPS = {
     "Work": (RUN, EXEC, SH, ATTACH, SEND, KILL, WAIT),
     "Look": (PS, TREE, SHOW, JOURNAL, LOGS),
-    "Memory": (*MEMORY, *UPKEEP, MEM_IMPORT, MEM_EXPORT, *TREE_),
+    "Memory": (*MEMORY, *STANDING, *UPKEEP, MEM_IMPORT, MEM_EXPORT, *TREE_),
     "Trust": (
         APPROVALS,
         APPROVE,

@@ -73,27 +73,24 @@ async def doctor(asked: Asked) -> int:
     if asked.machine is not None:
         basics.append(await _embeddings(asked.machine.kernel.meaning))
     kinds = {"machine": basics, "mechanism": box.layers(), "mode": box.modes()}
-    rows = [
-        ("ok" if c.available else "no", c.name, c.detail, c.hint)
-        for found in kinds.values()
-        for c in found
-    ]
-    data: list[dict[str, Any]] = [
-        {"name": c.name, "ok": c.available, "detail": c.detail, "hint": c.hint, "kind": kind}
-        for kind, found in kinds.items()
-        for c in found
-    ]
-    for row in data:
-        if row["kind"] == "mode":
-            row["chosen"] = row["name"] == f"mode {wanted}"
-    hints = any(hint for *_, hint in rows)
-    columns = ("", "WHAT", "DETAIL", "HINT") if hints else ("", "WHAT", "DETAIL")
+    found = [(kind, layer) for kind, layers in kinds.items() for layer in layers]
+    rows = [("ok" if c.available else "no", c.name, c.detail, c.hint) for _, c in found]
+    columns = ["", "WHAT", "DETAIL", "HINT"]
+    if not any(layer.hint for _, layer in found):
+        columns.pop()
+    data = [_layer_data(kind, layer, wanted) for kind, layer in found]
     asked.out.table(columns, [row[: len(columns)] for row in rows], data)
     if asked.machine is None:
         asked.out.note("no daemon is running; `logos up` starts one")
     if wanted is Mode.NONE:
         asked.out.note("sandbox.mode is none: agents run code with your own rights")
     return 0
+
+
+def _layer_data(kind: str, layer: Layer, wanted: Mode) -> dict[str, Any]:
+    data = {"name": layer.name, "ok": layer.available, "detail": layer.detail, "hint": layer.hint}
+    chosen = {"chosen": layer.name == f"mode {wanted}"} if kind == "mode" else {}
+    return {**data, "kind": kind, **chosen}
 
 
 def _basics(configured: Any) -> list[Layer]:

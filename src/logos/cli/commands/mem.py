@@ -1,4 +1,4 @@
-"""mem ...: what processes keep, for people.
+"""mem ...: what processes keep, for people; what stands at a fixed place of it is in standing.py.
 
 `--of` says whose memory: a number is a process, anything else a space.  Without it, the space `home`,
 which begins when something is first put there.
@@ -13,7 +13,7 @@ from logos.abi.events import Linked, Pinned, Remembered
 from logos.abi.ids import Pid, Seq
 from logos.cli.registry import Argument, Asked, Command
 from logos.cli.shown import counted, when
-from logos.kernel import CORE, FACTS, TODO, Shelf, Sought, Version, slug
+from logos.kernel import FACTS, Sought, place, shared, slug
 
 HOME = "home"
 
@@ -50,7 +50,7 @@ async def whose(asked: Asked, given: str | None = None, *, begin: bool = False) 
     return found
 
 
-async def _put(asked: Asked, *items: Remembered | Linked | Pinned) -> list[Seq]:
+async def put(asked: Asked, *items: Remembered | Linked | Pinned) -> list[Seq]:
     return await asked.node.kernel.remember(await whose(asked, begin=True), items)
 
 
@@ -72,7 +72,7 @@ async def remember(asked: Asked) -> int:
         source=given.source,
         valid_from=moment(given.since),
     )
-    [seq] = await _put(asked, event)
+    [seq] = await put(asked, event)
     asked.out.data({"path": event.path, "page": seq}, f"{event.path} (page {seq})")
     return 0
 
@@ -100,7 +100,14 @@ async def search(asked: Asked) -> int:
     shown = "\n\n".join(f"{_head(asked, row)}\n{str(row['text']).strip()}" for row in rows)
     if found.vectors == "late":
         asked.out.note("the question got no vector in time: searched by words alone")
-    asked.out.data({"vectors": found.vectors, "pages": rows}, shown or "nothing fits")
+    if found.reranked == "late":
+        asked.out.note(
+            "the reranker did not answer in time: what was found is in the order of words"
+        )
+    asked.out.data(
+        {"vectors": found.vectors, "reranked": found.reranked, "pages": rows},
+        shown or "nothing fits",
+    )
     return 0
 
 
@@ -120,25 +127,43 @@ async def read(asked: Asked) -> int:
 
 async def link(asked: Asked) -> int:
     given = asked.arguments
+    pid = await whose(asked)
+    node = await _node(asked, pid, given.node, new=given.relation and not given.remove)
     if not given.relation:
-        shelf = await asked.node.kernel.stores.shelf(await whose(asked))
-        walked = shelf.walk(given.node, steps=given.steps)
+        shelf = await asked.node.kernel.stores.shelf(pid)
+        walked = shelf.walk(node, steps=given.steps)
         data = [
             {"steps": far, "source": e.source, "relation": e.relation, "target": e.target}
             for far, e in walked
         ]
         rows = [(far, e.source, e.relation, e.target) for far, e in walked]
+        if not rows:
+            asked.out.data(data, f"nothing is linked to {node}")
+            return 0
         asked.out.table(("STEPS", "FROM", "RELATION", "TO"), rows, data)
         return 0
     if not given.to:
         raise SysError(Code.INVALID, "where to?", hint="logos mem link NODE RELATION TO")
-    event = Linked(
-        source=given.node, relation=given.relation, target=given.to, removed=given.remove
-    )
-    await _put(asked, event)
+    target = await _node(asked, pid, given.to, new=not given.remove)
+    event = Linked(source=node, relation=given.relation, target=target, removed=given.remove)
+    await put(asked, event)
     said = f"{event.source} {event.relation} {event.target}"
     asked.out.data({"linked": said, "removed": given.remove}, said)
     return 0
+
+
+async def _node(asked: Asked, pid: Pid, given: str, *, new: bool) -> str:
+    """An entry as its own memory calls it, or a page; for a `new` edge, say if it is not there."""
+    kernel = asked.node.kernel
+    if given.isdecimal():
+        await kernel.records.page(pid, Seq(int(given)))
+        return given
+    name, path = shared(place(given))
+    if name and await kernel.stores.find(name) != pid:
+        raise SysError(Code.INVALID, f"{given} is in another memory", hint=f"--of {name}")
+    if new and not (await kernel.stores.shelf(pid)).changes(path):
+        asked.out.note(f"nothing is kept at {given} yet")
+    return path
 
 
 async def forget(asked: Asked) -> int:
@@ -148,6 +173,9 @@ async def forget(asked: Asked) -> int:
     pages = await asked.node.kernel.forget(
         await whose(asked), [Seq(n) for n in given.page], path=given.path, reason=given.reason
     )
+    if not pages:
+        at = given.path or "these pages"
+        raise SysError(Code.NOT_FOUND, f"nothing is kept at {at}", hint="see `logos ls`")
     asked.out.data(
         {"forgotten": pages}, f"the words of {counted(pages, 'event')} are gone for good"
     )
@@ -157,101 +185,9 @@ async def forget(asked: Asked) -> int:
 async def pin(asked: Asked) -> int:
     page, off = Seq(asked.arguments.page), asked.arguments.off
     await asked.node.kernel.records.page(await whose(asked), page)
-    await _put(asked, Pinned(page=page, pinned=not off))
+    await put(asked, Pinned(page=page, pinned=not off))
     asked.out.data({"page": page, "pinned": not off}, f"page {page} {'goes' if off else 'stays'}")
     return 0
-
-
-async def todo(asked: Asked) -> int:
-    if asked.arguments.item:
-        lines = [
-            f"- {item}" if item[:3] in ("[x]", "[ ]") else f"- [ ] {item}"
-            for item in asked.arguments.item
-        ]
-        await _put(asked, Remembered(path=TODO, text="\n".join(lines)))
-    shelf = await asked.node.kernel.stores.shelf(await whose(asked))
-    found = shelf.one(TODO)
-    text = "" if found is None else found.text or ""
-    asked.out.data(text.splitlines(), text or "nothing to do")
-    return 0
-
-
-async def facts(asked: Asked) -> int:
-    shelf = await asked.node.kernel.stores.shelf(await whose(asked))
-    standing = shelf.below(FACTS, moment(asked.arguments.as_of))
-    if asked.arguments.history:
-        paths = dict.fromkeys(version.path for version in shelf.below(FACTS))
-        standing = [version for path in paths for version in shelf.history(path)]
-    rows = [
-        (
-            version.seq,
-            version.subject,
-            version.relation,
-            when(version.since),
-            when(version.until) if version.until else None,
-            version.source or None,
-            ",".join(map(str, version.contradicts)) or None,
-            version.text,
-        )
-        for version in standing
-    ]
-    columns = ("PAGE", "ABOUT", "WHAT", "SINCE", "UNTIL", "SOURCE", "AGAINST", "FACT")
-    asked.out.table(columns, rows, [_data(version) for version in standing])
-    return 0
-
-
-def _data(version: Version) -> dict[str, Any]:
-    names = (
-        "path",
-        "seq",
-        "text",
-        "subject",
-        "relation",
-        "source",
-        "since",
-        "until",
-        "contradicts",
-    )
-    return {name: getattr(version, name) for name in names}
-
-
-async def core(asked: Asked) -> int:
-    given = asked.arguments
-    change = bool(given.undo or given.text or given.limit)
-    pid = await whose(asked, begin=change)
-    shelf = await asked.node.kernel.stores.shelf(pid)
-    path = f"{CORE}/{given.name}"
-    if change:
-        await _put(asked, _block(shelf, path, asked))
-        shelf = await asked.node.kernel.stores.shelf(pid)
-    blocks = shelf.below(path if given.name else CORE)
-    data = [_data(block) | {"limit": shelf.limit(block.path)} for block in blocks]
-    shown = []
-    for block in blocks:
-        said = block.text or ""
-        head = f"{block.path} ({len(said)} of {shelf.limit(block.path)})"
-        shown.append(f"{asked.out.style(head, 'dim')}\n{said}")
-    text = "\n\n".join(shown)
-    asked.out.data(data, text or "no blocks")
-    return 0
-
-
-def _block(shelf: Shelf, path: str, asked: Asked) -> Remembered:
-    given = asked.arguments
-    if given.undo:
-        before = shelf.before(path)
-        if before is None:
-            raise SysError(
-                Code.NOT_FOUND, f"nothing stood at {path} before", hint="see `logos mem core`"
-            )
-        return Remembered(path=path, text=before.text or "", restores=before.seq)
-    stands = shelf.one(path)
-    text = given.text or ("" if stands is None else stands.text or "")
-    if len(text) > (given.limit or shelf.limit(path)):
-        raise SysError(
-            Code.LIMIT, f"{path} takes {shelf.limit(path)} characters", hint="raise it with --limit"
-        )
-    return Remembered(path=path, text=text, limit=given.limit)
 
 
 async def space(asked: Asked) -> int:
@@ -356,32 +292,6 @@ PIN = _command(
     (Argument("page", "number of the page", int), Argument("--off", "let it go", bool), OF),
     effect="write",
 )
-TODO_ = _command(
-    "mem todo",
-    "the todo list; with items, a new one",
-    todo,
-    (Argument("item", "what to do; [x] first: it is done", default=(), many=True), OF),
-    effect="write",
-)
-FACTS_ = _command(
-    "mem facts",
-    "the facts that hold, and those that disagree",
-    facts,
-    (Argument("--history", "also those that do not hold any more", bool), AS_OF, OF),
-)
-CORE_ = _command(
-    "mem core",
-    "the core blocks; with a name and a text, write one",
-    core,
-    (
-        Argument("name", "name of the block", default=""),
-        Argument("text", "what is to stand there", default=""),
-        Argument("--undo", "what stood there before", bool),
-        Argument("--limit", "characters it may have from now on", int, default=0),
-        OF,
-    ),
-    effect="write",
-)
 SPACE = _command(
     "mem space",
     "the spaces that processes share; with a name, begin one",
@@ -390,5 +300,5 @@ SPACE = _command(
     effect="write",
 )
 MEMORY = (
-    REMEMBER, SEARCH, READ, LINK, FORGET, PIN, TODO_, FACTS_, CORE_, SPACE,
+    REMEMBER, SEARCH, READ, LINK, FORGET, PIN, SPACE,
 )  # fmt: skip

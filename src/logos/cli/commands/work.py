@@ -14,13 +14,13 @@ from logos.abi.messages import AnyDelta, TextDelta
 from logos.abi.process import Signal
 from logos.cli.commands.execute import show_end
 from logos.cli.commands.execute import watch as watch_program
-from logos.cli.out import Out
 from logos.cli.registry import Argument, Asked, Command
 from logos.cli.shown import line, nano, told_data
 from logos.kernel import Told
 
 PID = Argument("pid", "number of the process", int)
 FROM = Argument("--from", "after this event", int, default=0, value="SEQ")
+SAID = Argument("--said", "and so much of the next thought", int, default=0, least=0, value="CHARS")
 
 
 async def run(asked: Asked) -> int:
@@ -68,24 +68,30 @@ async def attach(asked: Asked) -> int:
     process = await asked.node.kernel.records.process(pid)  # says so when there is none
     if process.agent.program == "hosted":
         return await watch_program(asked, pid, Seq(getattr(asked.arguments, "from")))
-    return await watch(asked, pid, Seq(getattr(asked.arguments, "from")))
+    after, said = Seq(getattr(asked.arguments, "from")), asked.arguments.said
+    return await watch(asked, pid, after, said)
 
 
 class Screen:
     """Shows one process.  Text is shown as it is thought, and not again when it is journaled;
-    what is thought before the events that led to it are shown, waits for them."""
+    what is thought before the events that led to it are shown, waits for them.  After each piece a
+    next daemon would know how to go on: after which event, and what of the thought under way."""
 
-    def __init__(self, out: Out) -> None:
-        self._out = out
+    def __init__(self, asked: Asked, pid: Pid, *, said: int = 0) -> None:
+        self._asked, self._out, self._pid = asked, asked.out, pid
+        self._seen = Seq(0)
         self._early: dict[Seq, list[str]] = {}
         self._thought: Seq | None = None
         self._said = ""
+        self._before = said  # of the thought under way, by another daemon
 
     def hear(self, began: Seq, delta: AnyDelta) -> None:
         if not isinstance(delta, TextDelta) or self._out.json:
             return
         if began == self._thought:
-            self._say(delta.text)
+            with self._asked.together():
+                self._say(delta.text)
+                self._resume()
         else:
             self._early.setdefault(began, []).append(delta.text)
 
@@ -93,24 +99,38 @@ class Screen:
         self._said += text
         self._out.text(text)
 
+    def _resume(self) -> None:
+        said = self._before + len(self._said)
+        more = ["--said", str(said)] if said else []
+        words = ["attach", str(self._pid), "--from", str(self._seen), *more]
+        self._asked.resume([*words, *_same(self._asked)])
+
     def show(self, told: Told) -> None:
+        with self._asked.together():
+            self._show(told)
+            self._seen = told.row.seq
+            self._resume()
+
+    def _show(self, told: Told) -> None:
         row, event = told
         if row.kind == "asked":
-            self._thought = row.seq
+            self._thought, self._before = row.seq, 0
             for text in self._early.pop(row.seq, ()):
                 self._say(text)
-        whole = isinstance(event, Thought) and self._said == event.message.text
         if self._said and row.kind in ("thought", "interrupted"):
             self._out.text("\n")
-        if not (whole and self._said):
+        if self._before and isinstance(event, Thought) and not self._out.json:
+            self._out.text(event.message.text[self._before :] + "\n")
+        elif not (isinstance(event, Thought) and self._said and self._said == event.message.text):
             self._out.item(told_data(told), line(event, self._out))
         if row.kind in ("thought", "interrupted"):
-            self._thought, self._said = None, ""
+            self._thought, self._said, self._before = None, "", 0
 
 
-async def watch(asked: Asked, pid: Pid, after: Seq) -> int:
+async def watch(asked: Asked, pid: Pid, after: Seq, said: int = 0) -> int:
     """Show a process until it exits (its exit status) or the person leaves (0)."""
-    kernel, out, screen = asked.node.kernel, asked.out, Screen(asked.out)
+    kernel, out = asked.node.kernel, asked.out
+    screen = Screen(asked, pid, said=said)
     stop = kernel.listen(pid, screen.hear)
     ended: Exit | None = None
     try:
@@ -122,9 +142,7 @@ async def watch(asked: Asked, pid: Pid, after: Seq) -> int:
 
             tasks.start_soon(leave)
             async for told in kernel.records.follow(pid, after):
-                with asked.together():
-                    screen.show(told)
-                    asked.resume(["attach", str(pid), "--from", str(told.row.seq), *_same(asked)])
+                screen.show(told)
             ended = await kernel.records.wait(pid)
             tasks.cancel_scope.cancel()
     finally:
@@ -218,7 +236,7 @@ ATTACH = Command(
     "attach",
     "watch a process from its beginning on; Ctrl-C leaves it running",
     attach,
-    (PID, FROM),
+    (PID, FROM, SAID),
     stream=True,
     leaves=True,
 )

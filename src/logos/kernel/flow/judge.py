@@ -56,41 +56,32 @@ def decide(task: Task, name: str, arguments: Mapping[str, Any]) -> Decision:
         )
     case = _Case(task, tool, arguments)
     judged = case.judge(task.rules)
-    worst = max(judged, key=lambda j: STRICTNESS[j[0].verdict])
-    label = task.history.label
-    seen = tuple(j for j, _ in judged)
-    if worst[0].verdict is Verdict.ALLOW:
-        pins = tuple(t.pin for t in case.traced if t.pin is not None)
-        return Decision(
-            verdict=Verdict.ALLOW,
-            rule=worst[0].rule,
-            tool=name,
-            values=seen,
-            label=label,
-            pins=pins,
-        )
-    if worst[0].verdict is Verdict.ASK and task.asked < task.questions:
-        return Decision(
-            verdict=Verdict.ASK,
-            rule=worst[0].rule,
-            tool=name,
-            values=seen,
-            code=Code.UNCONFIRMED,
-            message=f"{name} waits for a person: {_because(worst[1])}",
-            question=_question(name, judged),
-            label=label,
-            pins=tuple(t.pin for t in case.traced if t.pin is not None),
-        )
-    spent = worst[0].verdict is Verdict.ASK
-    return Decision(
-        verdict=Verdict.DENY,
-        rule="questions-spent" if spent else worst[0].rule,
+    worst, why = max(judged, key=lambda j: STRICTNESS[j[0].verdict])
+    said = Decision(
+        verdict=worst.verdict,
+        rule=worst.rule,
         tool=name,
-        values=seen,
+        values=tuple(j for j, _ in judged),
+        label=task.history.label,
+        pins=tuple(t.pin for t in case.traced if t.pin is not None),
+    )
+    if worst.verdict is Verdict.ALLOW:
+        return said
+    if worst.verdict is Verdict.ASK and task.asked < task.questions:
+        return msgspec.structs.replace(
+            said,
+            code=Code.UNCONFIRMED,
+            message=f"{name} waits for a person: {_because(why)}",
+            question=_question(name, judged),
+        )
+    return msgspec.structs.replace(
+        said,
+        verdict=Verdict.DENY,
+        rule="questions-spent" if worst.verdict is Verdict.ASK else worst.rule,
+        pins=(),
         code=Code.DENIED,
-        message=f"{name}: {_because(worst[1])}{_on(worst[0])}",
-        hint=_hint(task.history, tool, worst[0]),
-        label=label,
+        message=f"{name}: {_because(why)}{_on(worst)}",
+        hint=_hint(task.history, tool, worst),
     )
 
 

@@ -116,7 +116,7 @@ def _block(shelf: Shelf, event: Remembered, *, undo: bool) -> Remembered:
 @TABLE.handles(Link)
 async def link(ctx: Context, call: Link) -> Effects:
     space, source = shared(_node(call.node))
-    _, target = shared(_node(call.to)) if call.to else ("", "")
+    other, target = shared(_node(call.to)) if call.to else (space, "")
     if not target:
         shelf = await (ctx.kernel.stores.of(space) if space else ctx.kernel.stores.current(ctx.pid))
         walked = shelf.walk(source, (call.relation,) if call.relation else (), most=MOST_EDGES)
@@ -127,6 +127,12 @@ async def link(ctx: Context, call: Link) -> Effects:
         return Effects(value="\n".join(lines) or f"[nothing is linked to {call.node}]")
     if not call.relation:
         raise SysError(Code.INVALID, "an edge has a relation", hint="such as cites or part-of")
+    if target.isdecimal() or source.isdecimal():
+        other = space = other or space
+    if other != space:
+        raise SysError(
+            Code.INVALID, "an edge joins two entries of one memory", hint="copy one of them"
+        )
     event = Linked(source=source, relation=call.relation, target=target, removed=call.remove)
     said = f"{call.node} {call.relation} {call.to}"
     if not space:

@@ -187,25 +187,28 @@ class Writer:
 
     async def _commit(self, batch: Batch) -> None:
         entries = batch.entries
+        wanted = {e.head.pid for e in entries}
         again, batch.tried = batch.tried, True
         if again and (held := await self._went_in(entries)):
-            batch.refused = {e.head.pid for e in entries} - held
+            batch.refused = wanted - held
             return  # the answer to an earlier attempt was lost, its commit was not
         if blobs := _blobs(entries):
             async with self._store.connection() as db:
                 digests = sorted(blobs)  # one order for all lanes and nodes: no deadlock
                 await db.run(_SQL.store_blobs, digests=digests, bodies=[blobs[d] for d in digests])
-        if any(e.children or e.letters or e.taken or e.erased for e in entries):
-            async with self._store.transaction() as db:
-                held = await self._with_effects(db, entries)
-        else:
-            async with self._store.connection() as db:
-                held = await append(db, self._node, entries)
-        if again and len(held) < len({e.head.pid for e in entries}):
+        held = await self._append(entries)
+        if again and len(held) < len(wanted):
             held |= await self._went_in(entries)  # the earlier attempt was still under way
-        batch.refused = {e.head.pid for e in entries} - held
+        batch.refused = wanted - held
         if again and batch.refused:  # the earlier attempt may have gone in while this one waited
             batch.refused -= await self._went_in(entries)
+
+    async def _append(self, entries: Sequence[Entry]) -> set[Pid]:
+        if any(e.children or e.letters or e.taken or e.erased for e in entries):
+            async with self._store.transaction() as db:
+                return await self._with_effects(db, entries)
+        async with self._store.connection() as db:
+            return await append(db, self._node, entries)
 
     async def _with_effects(self, db: Cursor, entries: Sequence[Entry]) -> set[Pid]:
         held = await append(db, self._node, entries)

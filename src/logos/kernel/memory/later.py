@@ -16,12 +16,17 @@ Invariant: a statement is never overtaken by an earlier one, nor by another spea
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations
 
+import numpy as np
+from numpy.typing import NDArray
+
+from logos.kernel.memory.packed import Numbered
 from logos.kernel.memory.text import terms
+
+Floats = NDArray[np.float64]
 
 _WORD = re.compile(
     r"\d+(?:\.\d+){2,}|\d{1,2}:\d\d|\d+(?:,\d{3})*(?:\.\d+)?%?|[^\W\d_]+(?:['\u2019][a-z]+)?"
@@ -39,7 +44,6 @@ left out (docs/design/0023-where-weights-come-from.md)."""
 _OLD, _NEW, _OLD_NEAR, _NEW_NEAR = 6.0, 1.5, 3.0, 1.0
 """For the share of the question that the older and the newer statement speak of, anywhere and near the value."""
 _SHARED, _SAME_UNIT, _SAID_CHANGE = 1.5, 1.0, 1.5
-_ROUNDING = 1e-9
 _TIE = 0.6
 """So much less clear than the clearest, and it is as good."""
 _NEXT = 4
@@ -119,6 +123,15 @@ class _Read:
 
 
 @dataclass(frozen=True, slots=True)
+class _Said:
+    """A value of the statement number `of`."""
+
+    of: int
+    value: _Value
+    near: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Clash:
     clear: float
     old: _Read
@@ -179,66 +192,81 @@ def _text(text: str) -> _Text | None:
 
 
 def _clashes(read: Iterable[_Read], whole: int) -> list[_Clash]:
-    """Those of the statements that clash as clearly as any, as good as; most are not looked at:
-    it is known before how clearly they may clash at most."""
+    """Every two statements of a speaker that clash."""
     by_speaker: dict[tuple[int | str, ...], list[_Read]] = {}
     for one in read:
         by_speaker.setdefault(one.of.speaker, []).append(one)
-    pairs: list[tuple[float, _Read, _Read]] = []
+    found = []
     for spoken in by_speaker.values():
         spoken.sort(key=lambda one: one.of.order)
-        for old, new in combinations(spoken, 2):
-            if new.of.order > old.of.order and (most := _bound(old, new, whole)) >= CLASH:
-                pairs.append((most, old, new))
-    clearest = CLASH
-    likely: dict[int, float] = {}
-    looked: dict[tuple[int, int], float] = {}
-    for most, old, new in sorted(pairs, key=lambda pair: -pair[0]):
-        if most < clearest - _TIE:
-            break
-        clear = looked[old.number, new.number] = _clear(old, new, whole)
-        clearest = max(clearest, clear)
-        likely[new.number] = max(likely.get(new.number, 0.0), clear)
-    enough = clearest - _TIE
-    found = []
-    for _, old, new in pairs:
-        if likely.get(new.number, 0.0) >= enough:
-            known = looked.get((old.number, new.number))
-            clear = _clear(old, new, whole) if known is None else known
-            if clear >= CLASH:
-                found.append(_Clash(clear, old, new))
+        clear = _clear(spoken, whole)
+        pairs = zip(*(each.tolist() for each in np.nonzero(clear >= CLASH)), strict=True)
+        found += [_Clash(float(clear[a, b]), spoken[a], spoken[b]) for a, b in pairs]
     return found
 
 
-def _bound(old: _Read, new: _Read, whole: int) -> float:
-    """How clearly they may clash at most."""
-    asked = _OLD * old.share + _NEW * new.share
-    near = (_OLD_NEAR * max(old.near) + _NEW_NEAR * max(new.near)) / whole
-    return asked + near + _SHARED + _SAME_UNIT + _SAID_CHANGE * new.text.change
+def _clear(spoken: Sequence[_Read], whole: int) -> Floats:
+    """How clearly the best two values of each two of them clash, the older one first.  Most pairs are not looked
+    at: it is known before how clearly they may clash at most."""
+    orders = {order: n for n, order in enumerate(sorted({one.of.order for one in spoken}))}
+    rank = np.array([orders[one.of.order] for one in spoken])
+    share = np.array([one.share for one in spoken])
+    near = np.array([max(one.near) for one in spoken]) / whole
+    change = np.array([one.text.change for one in spoken])
+    anyway = np.add.outer(_OLD * share, _NEW * share + _SAID_CHANGE * change)
+    most = anyway + np.add.outer(_OLD_NEAR * near, _NEW_NEAR * near) + _SHARED + _SAME_UNIT
+    open_ = np.less.outer(rank, rank) & (most >= CLASH)
+    best = np.full(open_.shape, -np.inf)
+    if open_.any():
+        olds = _by_kind(spoken, open_.any(axis=1))
+        news = _by_kind(spoken, open_.any(axis=0))
+        for kind in olds.keys() & news.keys():
+            old, new = olds[kind], news[kind]
+            places = np.ix_([one.of for one in old], [one.of for one in new])
+            np.maximum.at(best, places, _between(old, new, spoken, whole))
+    return np.where(open_, best + anyway, 0.0)
 
 
-def _clear(old: _Read, new: _Read, whole: int) -> float:
-    """How clearly the best two of their values clash; 0 where that is less than CLASH."""
-    anyway = _OLD * old.share + _NEW * new.share + _SAID_CHANGE * new.text.change
-    best = CLASH - anyway - _ROUNDING
-    news = [
-        (value, near)
-        for value, near in zip(new.text.values, new.near, strict=True)
-        if (value.kind, value.what) not in old.text.said
-    ]
-    for a, old_near in zip(old.text.values, old.near, strict=True):
-        if not news or (a.kind, a.what) in new.text.said:
-            continue
-        for b, new_near in news:
-            sure = (_OLD_NEAR * old_near + _NEW_NEAR * new_near) / whole
-            if a.kind != b.kind or sure + _SHARED + _SAME_UNIT < best:
-                continue
-            both = len(a.about & b.about)
-            shared = both / max(len(a.about) + len(b.about) - both, 1)
-            clear = sure + _SHARED * shared + _SAME_UNIT * (not a.unit.isdisjoint(b.unit))
-            best = max(best, clear)
-    clear = best + _OLD * old.share + _NEW * new.share + _SAID_CHANGE * new.text.change
-    return clear if clear >= CLASH else 0.0
+def _by_kind(spoken: Sequence[_Read], wanted: NDArray[np.bool_]) -> dict[str, list[_Said]]:
+    out: dict[str, list[_Said]] = {}
+    for at in np.flatnonzero(wanted).tolist():
+        for value, near in zip(spoken[at].text.values, spoken[at].near, strict=True):
+            out.setdefault(value.kind, []).append(_Said(at, value, near))
+    return out
+
+
+def _between(
+    olds: Sequence[_Said], news: Sequence[_Said], spoken: Sequence[_Read], whole: int
+) -> Floats:
+    """How clearly values of one kind clash; not at all where one statement says both."""
+    about, unit, what = Numbered[str](), Numbered[str](), Numbered[str]()
+    kind = olds[0].value.kind
+    for one in (*olds, *news):
+        what.number(one.value.what)
+    said = [[w for k, w in spoken[one.of].text.said if k == kind] for one in (*olds, *news)]
+    sets = [one.value.about for one in (*olds, *news)]
+    units = [one.value.unit for one in (*olds, *news)]
+    words, counted, known = _rows(sets, about), _rows(units, unit), _rows(said, what) > 0
+    cut = len(olds)
+    size = words.sum(axis=1)
+    both = words[:cut] @ words[cut:].T
+    shared = both / np.maximum(np.add.outer(size[:cut], size[cut:]) - both, 1)
+    same_unit = counted[:cut] @ counted[cut:].T > 0
+    near = np.array([one.near for one in (*olds, *news)]) / whole
+    sure = np.add.outer(_OLD_NEAR * near[:cut], _NEW_NEAR * near[cut:])
+    clear = sure + _SHARED * shared + _SAME_UNIT * same_unit
+    number = [what.number(one.value.what) for one in (*olds, *news)]
+    either = known[cut:][:, number[:cut]].T | known[:cut][:, number[cut:]]
+    return np.where(either, -np.inf, clear)
+
+
+def _rows(sets: Sequence[Collection[str]], names: Numbered[str]) -> Floats:
+    """A row for each set, with 1 for what is in it."""
+    numbers = [[names.number(name) for name in one] for one in sets]
+    out = np.zeros((len(sets), len(names)))
+    rows = np.repeat(np.arange(len(sets)), [len(one) for one in numbers])
+    out[rows, [number for one in numbers for number in one]] = 1
+    return out
 
 
 def _went_on(statements: Sequence[Statement], clash: _Clash) -> Iterator[int]:

@@ -35,9 +35,8 @@ from logos.abi.messages import Role
 from logos.abi.paging import Place
 from logos.kernel.memory.later import Statement, overtaken
 from logos.kernel.memory.layout import earlier
-from logos.kernel.memory.near import Near
 from logos.kernel.memory.page import Kind, Page, Source, page_of, split
-from logos.kernel.memory.pager import Ask, Fault, Pager
+from logos.kernel.memory.pager import WORDS_ONLY, Ask, Fault, Heard, Pager
 from logos.kernel.memory.scorer import Weights
 from logos.kernel.memory.shelf import ARCHIVE, FACTS
 from logos.kernel.memory.space import Space, SpaceImage
@@ -110,24 +109,25 @@ class Recall:
         return like is not None
 
     def _superseding(self, like: Page, event: Remembered, at: int) -> Page:
-        """The older at this path is marked as superseded, whichever of them came first.  Sources may
-        contradict each other about a fact: then both stand."""
+        """The older at this path is marked as superseded, whichever of them came first (as a shelf has
+        it).  Sources may contradict each other about a fact: then both stand."""
         cols = self._pager.space.table.columns()
-        there = cols.place == like.place
-        if not there.any():
-            return like
-        there &= cols.alive & (cols.until < 0)
-        if event.source and event.path.startswith(f"{FACTS}/"):
-            there &= cols.origin == like.origin
+        there = cols.alive & (cols.place == like.place)
         if not there.any():
             return like
         since = at if event.valid_from is None else event.valid_from
         later = there & (cols.held > since)
-        for id_ in cols.id[there & ~later].tolist():
+        older = there & ~later & ((cols.until < 0) | (cols.until > since))
+        if event.path.startswith(f"{FACTS}/"):
+            same = cols.origin == like.origin
+            later &= same | (cols.origin == _NOBODY)
+            older &= same | (not event.source)
+        for id_ in cols.id[older].tolist():
             self._pager.supersede(id_, since)
-        if like.valid_to is None and later.any():
-            return msgspec.structs.replace(like, valid_to=int(cols.held[later].min()))
-        return like
+        ends = [] if like.valid_to is None else [like.valid_to]
+        if later.any():
+            ends.append(int(cols.held[later].min()))
+        return msgspec.structs.replace(like, valid_to=min(ends, default=None))
 
     def forget(self, events: frozenset[Seq]) -> None:
         cols = self._pager.space.table.columns()
@@ -135,8 +135,12 @@ class Recall:
         self._pager.forget(cols.id[gone].tolist())
         self.added += int(gone.sum())
 
-    def fault(self, question: str, ask: Ask, near: Near | None = None) -> Fault:
-        return self._pager.fault(question, ask, near)
+    def fault(self, question: str, ask: Ask, heard: Heard = WORDS_ONLY) -> Fault:
+        return self._pager.fault(question, ask, heard)
+
+    def shortlist(self, question: str, ask: Ask, heard: Heard, most: int) -> list[Page]:
+        """The best pages, best first, without their texts."""
+        return self._pager.shortlist(question, ask, heard, most)
 
     def after(self, seq: Seq, start: int, most: int) -> list[Page]:
         """The pages that stand behind that place, in order."""
@@ -228,6 +232,10 @@ def _remembered(seq: Seq, at: int, event: Remembered) -> Page | None:
 
 def _number(text: str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=7).digest())
+
+
+_NOBODY = _number("")
+"""The origin of what names no source."""
 
 
 def found_text(question: str, pages: Sequence[Page], *, meant: bool = False) -> str:

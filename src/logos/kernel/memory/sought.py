@@ -4,6 +4,7 @@
     Sought.rules(shelf)  what that keeps out
     linked(shelf, pages) events joined to what was found
     joined(found, more)  two faults as one
+    bearing(found, ...)  what of it bears on the question
 
 What is linked to a hit need share no word with the question.
 
@@ -22,10 +23,15 @@ from logos.abi.ids import Seq
 from logos.kernel.memory.gate import Rules
 from logos.kernel.memory.page import Kind, Page
 from logos.kernel.memory.pager import Fault
+from logos.kernel.memory.query import Query, read
 from logos.kernel.memory.shelf import Shelf, folder, shared
 from logos.kernel.memory.table import ROLES
+from logos.kernel.memory.text import kinds, terms
 
 _KINDS = tuple(Kind)
+
+BESIDE = 2
+"""Pages to both sides of one that bears on the question that may be part of the answer."""
 
 
 class Sought(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +109,37 @@ def linked(shelf: Shelf, pages: Iterable[Page], as_of: int | None = None) -> fro
                 else:
                     out.update(version.seq for version in shelf.standing(other, as_of))
     return frozenset(out - hits)
+
+
+def bearing(found: Fault, question: str) -> Fault:
+    """Without pages that share neither words nor kinds of things with the question, nor stand beside one that
+    does: in a small memory they come in because there is room.  Vectors know better, and a question without
+    words asks for whatever there is."""
+    query = read(question, found.subjects)
+    if found.meant or not (query.terms or query.subjects):
+        return found
+    hits = [page for page in found.pages if _bears(page, query)]
+    there = {(page.group, page.id + step) for page in hits for step in range(-BESIDE, BESIDE + 1)}
+    pages = tuple(page for page in found.pages if (page.group, page.id) in there)
+    if len(pages) == len(found.pages):
+        return found
+    kept = {page.id for page in pages}
+    return replace(
+        found,
+        pages=pages,
+        tokens=sum(page.tokens for page in pages),
+        abstained=not pages,
+        why=tuple(why for why in found.why if why.page in kept),
+    )
+
+
+def _bears(page: Page, query: Query) -> bool:
+    said = terms(page.text)
+    return (
+        page.subject in query.subjects
+        or not set(query.terms).isdisjoint(said)
+        or not {*query.wanted, *query.related}.isdisjoint(kinds(said))
+    )
 
 
 def joined(found: Fault, more: Fault) -> Fault:

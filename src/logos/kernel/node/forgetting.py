@@ -39,6 +39,8 @@ async def plan(store: Store, pid: Pid, erase: Erase, may: Callable[[str], bool])
         pages.update(await _below(store, pid, erase.path))
     rows = [row async for row in journal.read(store, pid)]
     pages.intersection_update([row.seq for row in rows if may(row.kind)])
+    if not pages:
+        return Forgot(pages=(), reason=erase.reason)
     read = [(row.seq, row.kind, row.body) for row in rows if row.body is not None]
     left = await anyio.to_thread.run_sync(forgotten, read, pages)
     for one in left:  # it must be an event still

@@ -25,9 +25,8 @@ import anyio
 import anyio.abc
 
 from logos.abi.agent import Agent, Limits
-from logos.abi.calls import SearchMemory
 from logos.abi.errors import Code, SysError
-from logos.abi.events import Compacted, Proposed, Spawned
+from logos.abi.events import Proposed, Spawned
 from logos.abi.ids import INIT, MailId, Pid, Seq
 from logos.abi.messages import ToolSpec
 from logos.abi.mount import Mount
@@ -37,7 +36,6 @@ from logos.kernel import caps, journal
 from logos.kernel.audit import Notary, export
 from logos.kernel.handlers import TABLE
 from logos.kernel.journal import Entry, Writer
-from logos.kernel.memory import Ask, Fault, Sought, found_text
 from logos.kernel.mounts import Mounts
 from logos.kernel.node.accounts import Accounts
 from logos.kernel.node.act import Actor
@@ -57,6 +55,7 @@ from logos.kernel.node.once import Once
 from logos.kernel.node.parts import Noted, Parts, Payer, Terms, payer_of
 from logos.kernel.node.records import Records
 from logos.kernel.node.running import Hold, Runner
+from logos.kernel.node.services import ForHandlers
 from logos.kernel.node.spaces import weights_in
 from logos.kernel.node.stores import Hooks, Item, Stores
 from logos.kernel.node.sweep import sweeping
@@ -66,7 +65,7 @@ from logos.kernel.node.upkeep import upkeep
 from logos.kernel.process import tighter, told
 from logos.kernel.process.bodies import AnyMail, Erase, Note, Order, Squeeze, Turn
 from logos.kernel.sched import Slots
-from logos.kernel.syscall import Gate, Known, Parent, Tools
+from logos.kernel.syscall import Gate, Tools
 
 log = logging.getLogger("logos.kernel")
 
@@ -111,16 +110,24 @@ class Kernel:
             programs=self._parts.programs,
         )
         self._births = Births(self._writer, self._parts, self._node.hold)
+        digester = Digester(self._parts.models, self.slots, self.accounts, self._parts.memory)
+        compactor = Compactor(self.records.fault, digester)
+        self._services = ForHandlers(
+            agent_named=self._parts.agents,
+            records=self.records,
+            stores=self.stores,
+            births=self._births,
+            compactor=compactor,
+            resident=self._node.resident,
+        )
         actor = Actor(
             asker=self.asker,
             table=TABLE,
             driver=Mounts(self._mounts(), self._parts.drivers).tool,
-            services=self,
+            services=self._services,
             runner=Runner(self.asker, tasks, Hold(lambda: self._lease.fresh, self._node.lost)),
         )
-        digester = Digester(self._parts.models, self.slots, self.accounts, self._parts.memory)
-        self._compactor = Compactor(self.records.fault, digester)
-        fitter = Fitter(self.records.fault, self._compactor, self.records.spaces.expect)
+        fitter = Fitter(self.records.fault, compactor, self.records.spaces.expect)
         shared = Shared(self.slots, self.accounts, self.meter)
         thinker = Thinker(self._parts.models, shared, self._gate, fitter, self._hearing.heard)
         await self._node.run(thinker, actor, tasks)
@@ -327,38 +334,6 @@ class Kernel:
         """Be told each event (of these kinds) of a process that this node drives, once it is on disk.
         Returns how to stop."""
         return self._hearing.attend(pid, witness, kinds)
-
-    # -- for handlers ----------------------------------------------------------------------
-
-    async def agent(self, name: str) -> Agent:
-        return self._parts.agents(name)
-
-    async def known(self, pid: Pid) -> Known | None:
-        return await self.records.known(pid)
-
-    async def answer(self, pid: Pid) -> str:
-        return await self.records.answer(pid)
-
-    async def page(self, pid: Pid, page: Seq) -> str:
-        return await self.records.page(pid, page)
-
-    async def fault(self, pid: Pid, question: str, ask: Ask) -> Fault:
-        return await self.records.fault(pid, question, ask)
-
-    async def search(self, pid: Pid, call: SearchMemory) -> str:
-        found = await self.stores.seek(pid, call.question, call.tokens, Sought.of(call.within))
-        return found_text(call.question, found.pages, meant=found.meant)
-
-    async def compressed(self, pid: Pid, wanted: Squeeze) -> Compacted | None:
-        if (resident := self._node.resident(pid)) is None:
-            raise SysError(Code.UNAVAILABLE, f"process {pid} is not driven here")
-        return await self._compactor.compressed(resident, wanted)
-
-    async def born(
-        self, agent: Agent, task: str, limits: Limits, *, parent: Parent
-    ) -> tuple[Entry, Limits]:
-        terms = Terms(tighter(agent.limits, limits), carries=parent.carries)
-        return await self._births.make(agent, task, terms, (parent.pid, parent.process))
 
     # -- what the writer and the thinker tell -----------------------------------------------
 

@@ -34,6 +34,7 @@ from logos.kernel.memory import (
     Version,
     Window,
     abroad,
+    bearing,
     joined,
     linked,
     place,
@@ -182,7 +183,7 @@ class Stores:
         labelled = await self.labelled(pid, sought.label, sought.reader)
         shelf = await self.shelf(pid)
         ask = Ask(budget=tokens, gate=False, rules=sought.rules(shelf, labelled))
-        found = await self._records.fault(pid, question, ask)
+        found = bearing(await self._records.fault(pid, question, ask), question)
         ties = linked(shelf, found.pages, sought.as_of)
         if ask.rules.only is not None:
             ties &= ask.rules.only
@@ -193,7 +194,8 @@ class Stores:
             pid, question, replace(ask, budget=max(tokens // LINKED, 1), rules=rules)
         )
         less = replace(ask, budget=tokens - more.tokens)
-        return joined(await self._records.fault(pid, question, less), more)
+        found = bearing(await self._records.fault(pid, question, less), question)
+        return joined(found, more)
 
     async def labelled(self, pid: Pid, label: str, reader: str = "") -> frozenset[Seq] | None:
         """The events with such a label; None: any will do.  Raise `invalid`."""
@@ -227,7 +229,7 @@ class Stores:
 
     async def _found(self, space: str) -> Pid:
         if (pid := await self.find(space)) is None:
-            raise SysError(Code.NOT_FOUND, f"there is no space {space!r}", hint="see fs.list /mem")
+            raise SysError(Code.NOT_FOUND, f"there is no space {space!r}", hint="list /mem")
         return pid
 
     async def forget(self, pid: Pid, erase: Erase) -> Forgot:

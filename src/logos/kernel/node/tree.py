@@ -41,6 +41,9 @@ class Tree:
             raise SysError(
                 Code.NOT_FOUND, f"there is no {path}", hint=f"there are {', '.join(TOPS)}"
             )
+        return await self._kept(pid, path, as_of)
+
+    async def _kept(self, pid: Pid, path: str, as_of: int | None) -> Sequence[Entry]:
         shelf, _, inside = await self._shelf(pid, path)
         entries = list(folded(shelf.below(inside, as_of), inside))
         if path == "/mem":
@@ -53,7 +56,9 @@ class Tree:
         elif shared(path)[0] and path.count("/") == 2 and shelf.below(FACTS, as_of):  # noqa: PLR2004
             entries.append(Entry(name="facts", kind="folder"))
         elif not entries and path not in (CORE, KV) and path.count("/") > 2:  # noqa: PLR2004 - /mem/NAME
-            raise SysError(Code.NOT_FOUND, f"nothing is kept at {path}", hint="look with fs.list")
+            raise SysError(
+                Code.NOT_FOUND, f"nothing is kept at {path}", hint="list the folder above it"
+            )
         return entries
 
     async def read(self, pid: Pid, path: str, as_of: int | None = None) -> str:
@@ -94,12 +99,12 @@ class Tree:
             return await self._stores.current(pid), pid, inside
         owner = await self._stores.find(space)
         if owner is None:
-            raise SysError(Code.NOT_FOUND, f"there is no space {space!r}", hint="see fs.list /mem")
+            raise SysError(Code.NOT_FOUND, f"there is no space {space!r}", hint="list /mem")
         return await self._stores.current(owner), owner, inside
 
     def _nothing(self, shelf: Shelf, path: str, inside: str) -> SysError:
         if shelf.below(inside):
-            return SysError(Code.INVALID, f"{path} is a folder", hint="list it with fs.list")
+            return SysError(Code.INVALID, f"{path} is a folder", hint="list it")
         ended = " any more" if shelf.history(inside) else ""
         return SysError(
             Code.NOT_FOUND, f"nothing is kept at {path}{ended}", hint="see fs.list (logos ls)"
@@ -203,7 +208,7 @@ def _proc(pid: Pid, path: str) -> tuple[Pid, str]:
     parts = path.split("/")
     name = parts[2] if len(parts) > 2 else ""  # noqa: PLR2004
     if len(parts) > 4 or not (name == "self" or name.isdecimal()):  # noqa: PLR2004
-        raise SysError(Code.NOT_FOUND, f"no {path}", hint="see fs.list /proc")
+        raise SysError(Code.NOT_FOUND, f"no {path}", hint="list /proc")
     return pid if name == "self" else Pid(int(name)), "/".join(parts[3:])
 
 

@@ -1,0 +1,134 @@
+"""mem todo, facts, core: what stands in a memory now, at places of its own."""
+
+from typing import Any
+
+from logos.abi.calls import moment
+from logos.abi.errors import Code, SysError
+from logos.abi.events import Remembered
+from logos.cli.commands.mem import AS_OF, OF, put, whose
+from logos.cli.registry import Argument, Asked, Command
+from logos.cli.shown import when
+from logos.kernel import CORE, FACTS, TODO, Shelf, Version
+
+
+async def todo(asked: Asked) -> int:
+    if asked.arguments.item:
+        lines = [
+            f"- {item}" if item[:3] in ("[x]", "[ ]") else f"- [ ] {item}"
+            for item in asked.arguments.item
+        ]
+        await put(asked, Remembered(path=TODO, text="\n".join(lines)))
+    shelf = await asked.node.kernel.stores.shelf(await whose(asked))
+    found = shelf.one(TODO)
+    text = "" if found is None else found.text or ""
+    asked.out.data(text.splitlines(), text or "nothing to do")
+    return 0
+
+
+async def facts(asked: Asked) -> int:
+    shelf = await asked.node.kernel.stores.shelf(await whose(asked))
+    standing = shelf.below(FACTS, moment(asked.arguments.as_of))
+    if asked.arguments.history:
+        paths = dict.fromkeys(version.path for version in shelf.below(FACTS))
+        standing = [version for path in paths for version in shelf.history(path)]
+    rows = [
+        (
+            version.seq,
+            version.subject,
+            version.relation,
+            when(version.since),
+            when(version.until) if version.until else None,
+            version.source or None,
+            ",".join(map(str, version.contradicts)) or None,
+            version.text,
+        )
+        for version in standing
+    ]
+    columns = ("PAGE", "ABOUT", "WHAT", "SINCE", "UNTIL", "SOURCE", "AGAINST", "FACT")
+    asked.out.table(columns, rows, [_data(version) for version in standing])
+    return 0
+
+
+def _data(version: Version) -> dict[str, Any]:
+    names = (
+        "path",
+        "seq",
+        "text",
+        "subject",
+        "relation",
+        "source",
+        "since",
+        "until",
+        "contradicts",
+    )
+    return {name: getattr(version, name) for name in names}
+
+
+async def core(asked: Asked) -> int:
+    given = asked.arguments
+    change = bool(given.undo or given.text or given.limit)
+    pid = await whose(asked, begin=change)
+    shelf = await asked.node.kernel.stores.shelf(pid)
+    path = f"{CORE}/{given.name}"
+    if change:
+        await put(asked, _block(shelf, path, asked))
+        shelf = await asked.node.kernel.stores.shelf(pid)
+    blocks = shelf.below(path if given.name else CORE)
+    data = [_data(block) | {"limit": shelf.limit(block.path)} for block in blocks]
+    shown = []
+    for block in blocks:
+        said = block.text or ""
+        head = f"{block.path} ({len(said)} of {shelf.limit(block.path)})"
+        shown.append(f"{asked.out.style(head, 'dim')}\n{said}")
+    text = "\n\n".join(shown)
+    asked.out.data(data, text or "no blocks")
+    return 0
+
+
+def _block(shelf: Shelf, path: str, asked: Asked) -> Remembered:
+    given = asked.arguments
+    if given.undo:
+        before = shelf.before(path)
+        if before is None:
+            raise SysError(
+                Code.NOT_FOUND, f"nothing stood at {path} before", hint="see `logos mem core`"
+            )
+        return Remembered(path=path, text=before.text or "", restores=before.seq)
+    stands = shelf.one(path)
+    text = given.text or ("" if stands is None else stands.text or "")
+    limit = given.limit or shelf.limit(path)
+    if len(text) > limit:
+        hint = "raise it with --limit" if given.text else "give it a shorter text with the limit"
+        raise SysError(
+            Code.LIMIT, f"{path} takes {limit} characters, and not {len(text)}", hint=hint
+        )
+    return Remembered(path=path, text=text, limit=given.limit)
+
+
+TODO_ = Command(
+    "mem todo",
+    "the todo list; with items, a new one",
+    todo,
+    (Argument("item", "what to do; [x] first: it is done", default=(), many=True), OF),
+    effect="write",
+)
+FACTS_ = Command(
+    "mem facts",
+    "the facts that hold, and those that disagree",
+    facts,
+    (Argument("--history", "also those that do not hold any more", bool), AS_OF, OF),
+)
+CORE_ = Command(
+    "mem core",
+    "the core blocks; with a name and a text, write one",
+    core,
+    (
+        Argument("name", "name of the block", default=""),
+        Argument("text", "what is to stand there", default=""),
+        Argument("--undo", "what stood there before", bool),
+        Argument("--limit", "characters it may have from now on", int, default=0),
+        OF,
+    ),
+    effect="write",
+)
+STANDING = (TODO_, FACTS_, CORE_)
