@@ -17,7 +17,6 @@ of settings that says where it is.
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -25,8 +24,6 @@ import anyio
 import msgspec
 
 from lib_memory import data, fitting, meaning
-from logos import config
-from logos.boot.models import ModelNames
 
 SHIPPED = Path(__file__).parents[1] / "src/logos/kernel/memory/weights.json"
 
@@ -48,7 +45,9 @@ def main() -> None:
         f" {asked} questions: {', '.join(each.name for each in conversations)}. {args.note}"
     ).strip()
     prepared = fitting.prepare(conversations)
-    meant = anyio.run(_meant, prepared, args.embedder, args.settings) if args.embedder else None
+    meant = None
+    if args.embedder:
+        meant = meaning.Meant(anyio.run(meaning.near_by, prepared, args.embedder, args.settings))
     weights = fitting.fit(prepared, note=note, meant=meant)
     args.out.write_bytes(msgspec.json.format(msgspec.json.encode(weights), indent=1) + b"\n")
     print(
@@ -61,17 +60,6 @@ def main() -> None:
             f"meaning {weights.meaning}, meaning_gate {weights.meaning_gate}; loss by weight: {found}",
             file=sys.stderr,
         )
-
-
-async def _meant(
-    prepared: list[fitting.Prepared], name: str, settings: Path | None
-) -> meaning.Meant:
-    models = ModelNames(config.load(settings, os.environ).config, os.environ, {})
-    try:
-        talks = [(each.conversation, each.space) for each in prepared]
-        return meaning.Meant(await meaning.embedded(talks, await models.embedder(name)))
-    finally:
-        await models.close()
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """Evidence residency, wrong context, stale facts and compaction, on conversations with annotated
 evidence, through the product's path.
 
-    residency.py --split DIR [--json] [--rows FILE] [--shipped] [--folds N]
+    residency.py --split DIR [--json] [--rows FILE] [--shipped] [--folds N] [--embedder NAME [--settings FILE]]
 
 Each conversation becomes the journal of a process in a database of its own server; each question is asked of
 that process by Records.fault, which indexes the journal, scores, gates and packs; what comes back is
-put into a window as the kernel does it, and the window is looked at.  No model, no embedding.  The weights
+put into a window as the kernel does it, and the window is looked at.  No model, no embedding, unless
+--embedder names one as `memory.embedder` does (--settings is the file that says where it is): then pages are
+found by its vectors, too, and what these weigh is fitted with the rest.  The weights
 that answer a conversation were fitted on the other folds, which are whole conversations; with
 --shipped they are the ones in the package, whether or not they were fitted on this split.  Tokens
 are the pager's own estimate, which errs high.
@@ -45,8 +47,9 @@ import asyncpg
 import numpy as np
 
 from common import CONVERSATIONS, database, folder, note
-from lib_memory import baseline, data, fitting, gating, journaled
+from lib_memory import baseline, data, fitting, gating, journaled, meaning
 from lib_memory.data import Conversation, Question
+from lib_memory.meaning import Meant, Nears
 from lib_memory.spread import spread
 from lib_memory.surviving import survive
 from logos.abi.ids import Seq
@@ -67,8 +70,8 @@ from logos.kernel.node.records import Records
 
 BUDGETS = (512, 1024, 2048, 4096)
 KEYS = {
-    "locomo_all_1024", "locomo_all_4096", "locomo_fraction_1024", "beam_all_2048", "trap_1024", "gate_auroc",
-    "gate_abstain_at_95", "stale_only", "both_marked", "marked_else", "precision_mass", "any_mass",
+    "locomo_all_1024", "locomo_all_4096", "locomo_fraction_1024", "beam_all_2048", "beam_all_2048_eight", "trap_1024",
+    "gate_auroc", "gate_abstain_at_95", "stale_only", "both_marked", "marked_else", "precision_mass", "any_mass",
 }  # fmt: skip
 """Figures whose standard error over conversations is told beside them, in `se`."""
 UNSERVED = {"event_ordering", "summarization"}
@@ -159,14 +162,17 @@ def folds(conversations: list[Conversation], number: int) -> dict[str, int]:
     return out
 
 
-def fitted(conversations: list[Conversation], number: int) -> dict[str, Weights]:
+def fitted(
+    prepared: list[fitting.Prepared], number: int, nears: Nears | None
+) -> dict[str, Weights]:
     """For each conversation the weights fitted on the other folds."""
-    prepared = fitting.prepare(conversations)
+    conversations = [each.conversation for each in prepared]
     fold = folds(conversations, number)
     out = {}
     for index in sorted(set(fold.values())):
         rest = [each for each in prepared if fold[each.conversation.name] != index]
-        weights = fitting.fit(rest or prepared, note=f"without fold {index}")
+        meant = None if nears is None else Meant(nears)
+        weights = fitting.fit(rest or prepared, note=f"without fold {index}", meant=meant)
         out |= {name: weights for name, value in fold.items() if value == index}
         note(f"fold {index} fitted")
     return out
@@ -312,10 +318,12 @@ def beside(asked: list[tuple[Conversation, Space, baseline.Orders, Question]]) -
 
 async def run(args: argparse.Namespace) -> tuple[dict[str, Any], list[Row]]:
     conversations = data.load(args.split)
+    prepared = fitting.prepare(conversations) if args.embedder or not args.shipped else []
+    nears = await meaning.near_by(prepared, args.embedder, args.settings) if args.embedder else None
     if args.shipped:
         weights = dict.fromkeys((each.name for each in conversations), load())
     else:
-        weights = fitted(conversations, args.folds)
+        weights = fitted(prepared, args.folds, nears)
     rows: list[Row] = []
     asked, spaces = [], []
     with folder() as place:
@@ -323,7 +331,10 @@ async def run(args: argparse.Namespace) -> tuple[dict[str, Any], list[Row]]:
             db = await asyncpg.connect(url)
             for each in conversations:
                 pid = await journals.put(each.events)
-                rows += await measure(Records(journals.store, weights[each.name]), each, pid)
+                records = Records(journals.store, weights[each.name])
+                if nears is not None:
+                    records.spaces.near = meaning.nearness(each, nears)
+                rows += await measure(records, each, pid)
                 space = each.recall().space
                 spaces.append((each, space))
                 orders = await baseline.orders(each, space, db)
@@ -335,6 +346,9 @@ async def run(args: argparse.Namespace) -> tuple[dict[str, Any], list[Row]]:
     out |= beside(asked)
     out["se"] = spread(rows, summary, sorted(KEYS))
     out["weights"] = "shipped" if args.shipped else f"{args.folds} folds"
+    if args.embedder:
+        out["embedder"] = args.embedder
+        out["meaning"] = [round(one, 2) for one in sorted({w.meaning for w in weights.values()})]
     return out, rows
 
 
@@ -370,6 +384,8 @@ def main() -> None:
     parser.add_argument("--rows", type=Path)
     parser.add_argument("--shipped", action="store_true")
     parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--embedder", default="")
+    parser.add_argument("--settings", type=Path)
     args = parser.parse_args()
     figures, rows = anyio.run(run, args)
     found = tables(rows)

@@ -1,6 +1,7 @@
 """What vectors weigh beside words, on conversations whose evidence is known.
 
-    embedded(prepared, embedder)   how near each page is to each question -> Nears
+    near_by(prepared, name, file)  how near each page is to each question, by a model -> Nears
+    nearness(talk, nears)          the same, as memory asks for it
     Meant(nears)                   gathers, of scorers that have not seen a conversation, what they say of it
     Meant.fitted(weights)          the table with `meaning` and `meaning_gate`
 
@@ -8,15 +9,21 @@
 which the gate is right most often.  Each is one number: it is looked for on a grid.
 """
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lib_memory.data import Conversation
+from logos import config
 from logos.abi.driver import Embedder
+from logos.abi.ids import Pid
+from logos.boot.models import ModelNames
+from logos.kernel.meaning import USED
 from logos.kernel.meaning.question import CHARS
 from logos.kernel.meaning.vectors import unit
 from logos.kernel.memory import Near, key, page_text
@@ -35,9 +42,37 @@ Nears: TypeAlias = dict[tuple[str, str], Near]
 """By the names of conversation and question."""
 
 
-async def embedded(talks: Sequence[tuple[Conversation, Space]], embedder: Embedder) -> Nears:
+class Measured(Protocol):
+    """A conversation, and its pages."""
+
+    @property
+    def conversation(self) -> Conversation: ...
+    @property
+    def space(self) -> Space: ...
+
+
+async def near_by(prepared: Sequence[Measured], name: str, settings: Path | None) -> Nears:
+    """`name` as in `memory.embedder`, `settings` the file that says where it is."""
+    models = ModelNames(config.load(settings, os.environ).config, os.environ, {})
+    try:
+        return await _embedded(prepared, await models.embedder(name))
+    finally:
+        await models.close()
+
+
+def nearness(talk: Conversation, nears: Nears) -> Callable[[Pid, str], Awaitable[tuple[Near, str]]]:
+    by_text = {each.text: nears[talk.name, each.id] for each in talk.questions}
+
+    async def near(pid: Pid, question: str) -> tuple[Near, str]:
+        del pid
+        return by_text[question], USED
+
+    return near
+
+
+async def _embedded(prepared: Sequence[Measured], embedder: Embedder) -> Nears:
     out: Nears = {}
-    for talk, space in talks:
+    for talk, space in ((each.conversation, each.space) for each in prepared):
         cols = space.table.columns()
         pages = [
             page_text(talk.event(seq))[start:end]

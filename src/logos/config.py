@@ -71,7 +71,8 @@ class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         str, Meta(description="model whose embeddings pages are found by, too; empty: by words")
     ] = ""
     embed_confidential: Annotated[
-        bool, Meta(description="and facts: also of who has read what not everybody may")
+        bool,
+        Meta(description="and facts, and judging: also of who has read what not everybody may"),
     ] = False
     embed_rate: Annotated[
         float, Meta(description="requests for embeddings of pages in a second, at most", gt=0)
@@ -82,6 +83,16 @@ class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     embed_wait_ms: Annotated[
         int, Meta(description="how long a search waits for the question's, in milliseconds", ge=1)
     ] = 300
+    reranker: Annotated[
+        str,
+        Meta(description="model that judges the pages a search found, best first; empty: none"),
+    ] = ""
+    rerank_pages: Annotated[int, Meta(description="how many of them it is shown", ge=2, le=200)] = (
+        24
+    )
+    rerank_wait_ms: Annotated[
+        int, Meta(description="how long a search waits for it, in milliseconds", ge=1)
+    ] = 500
     digester: Annotated[
         str, Meta(description="model that writes digests at compaction; empty: they are extracted")
     ] = ""

@@ -18,23 +18,28 @@ _NORMAL, _UNKNOWN, _CONTROL, _BYTE = 1, 2, 3, 6
 TEMPLATE = "{% for m in messages %}[{{ m['role'] }}] {{ m['content'] }}\n{% endfor %}[assistant] "
 
 
-MEAN = 1
-"""How llama.cpp calls it when the vector of a text is the mean of those of its tokens."""
+MEAN, RANK = 1, 4
+"""How llama.cpp calls it when the vector of a text is the mean of those of its tokens; and when it is a score."""
+
+
+LABELS = (b"yes", b"no")
 
 
 def write_gguf(path: Path, *, pooling: int | None = None) -> None:
-    """A llama of two layers and a vocabulary of single bytes.  With `pooling` it gives vectors."""
+    """A llama of two layers and a vocabulary of single bytes.  With `pooling` it gives vectors, or scores:
+    then it is a Qwen with a head for that, as rerankers are."""
+    arch = "qwen3" if pooling == RANK else "llama"
     tokens = [b"<unk>", b"<s>", b"</s>", *(b"<0x%02X>" % byte for byte in range(256))]
     kinds = [_UNKNOWN, _CONTROL, _CONTROL] + [_BYTE] * 256
     fields = [
-        _field("general.architecture", _STRING, b"llama"),
-        _field("llama.context_length", _U32, CONTEXT),
-        _field("llama.embedding_length", _U32, WIDTH),
-        _field("llama.block_count", _U32, LAYERS),
-        _field("llama.feed_forward_length", _U32, INNER),
-        _field("llama.attention.head_count", _U32, HEADS),
-        _field("llama.attention.layer_norm_rms_epsilon", _F32, 1e-5),
-        _field("llama.rope.dimension_count", _U32, WIDTH // HEADS),
+        _field("general.architecture", _STRING, arch.encode()),
+        _field(f"{arch}.context_length", _U32, CONTEXT),
+        _field(f"{arch}.embedding_length", _U32, WIDTH),
+        _field(f"{arch}.block_count", _U32, LAYERS),
+        _field(f"{arch}.feed_forward_length", _U32, INNER),
+        _field(f"{arch}.attention.head_count", _U32, HEADS),
+        _field(f"{arch}.attention.layer_norm_rms_epsilon", _F32, 1e-5),
+        _field(f"{arch}.rope.dimension_count", _U32, WIDTH // HEADS),
         _field("tokenizer.ggml.model", _STRING, b"llama"),
         _list("tokenizer.ggml.tokens", _STRING, b"".join(map(_string, tokens)), len(tokens)),
         _list(
@@ -48,25 +53,32 @@ def write_gguf(path: Path, *, pooling: int | None = None) -> None:
         _field("tokenizer.chat_template", _STRING, TEMPLATE.encode()),
     ]
     if pooling is not None:
-        fields.append(_field("llama.pooling_type", _U32, pooling))
-    infos, data = _tensors(len(tokens))
+        fields.append(_field(f"{arch}.pooling_type", _U32, pooling))
+    if pooling == RANK:
+        labels = b"".join(map(_string, LABELS))
+        fields.append(_list(f"{arch}.classifier.output_labels", _STRING, labels, len(LABELS)))
+    infos, data = _tensors(len(tokens), ranks=pooling == RANK)
     head = struct.pack("<4sIQQ", b"GGUF", 3, len(infos), len(fields))
     head += b"".join(fields) + b"".join(infos)
     path.write_bytes(head + bytes(-len(head) % _ALIGNMENT) + data)
 
 
-def _tensors(vocabulary: int) -> tuple[list[bytes], bytes]:
+def _tensors(vocabulary: int, *, ranks: bool) -> tuple[list[bytes], bytes]:
     shapes: dict[str, tuple[int, ...]] = {
         "token_embd.weight": (WIDTH, vocabulary),
         "output_norm.weight": (WIDTH,),
         "output.weight": (WIDTH, vocabulary),
     }
+    if ranks:
+        shapes["cls.output.weight"] = (WIDTH, len(LABELS))
     for layer in range(LAYERS):
         block = f"blk.{layer}."
         shapes |= {f"{block}attn_norm.weight": (WIDTH,), f"{block}ffn_norm.weight": (WIDTH,)}
         shapes |= {f"{block}attn_{x}.weight": (WIDTH, WIDTH) for x in ("q", "k", "v", "output")}
         shapes |= {f"{block}ffn_{x}.weight": (WIDTH, INNER) for x in ("gate", "up")}
         shapes[f"{block}ffn_down.weight"] = (INNER, WIDTH)
+        if ranks:
+            shapes |= {f"{block}attn_{x}_norm.weight": (WIDTH // HEADS,) for x in ("q", "k")}
     dice = random.Random(1)
     infos: list[bytes] = []
     data = b""

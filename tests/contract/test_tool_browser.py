@@ -19,6 +19,7 @@ from logos.abi.events import Exited
 from logos.abi.ids import Pid, Seq
 from logos.drivers import browser
 from logos.drivers.browser.chromium import PLACES
+from logos.drivers.browser.tab import AT_ONCE
 from logos.drivers.http import relay
 from logos.kernel import check_manifests
 
@@ -104,8 +105,8 @@ class World:
 
 
 @asynccontextmanager
-async def browsing(folder: Path) -> AsyncIterator[World]:
-    place = browser.Browsers(relay, folder / "profiles")
+async def browsing(folder: Path, by: Any = relay) -> AsyncIterator[World]:
+    place = browser.Browsers(by, folder / "profiles")
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(place.keep_house)
         try:
@@ -196,6 +197,29 @@ async def test_a_page_that_never_rests_is_read_as_it_is(
     )
     async with browsing(tmp_path) as world:
         assert (await world.use("open", url=site[0]))["text"] == "busy"
+
+
+async def test_a_page_that_asks_for_much_is_answered_a_little_at_a_time(
+    tmp_path: Path, site: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else whoever reads it would wait for all of it."""
+    many = "<p>busy</p><script>for (let n = 0; n < 60; n++) fetch('/counted?' + n)</script>"
+    monkeypatch.setitem(PAGES, "/", many)
+    go, held, most = anyio.Event(), 0, 0
+
+    async def slow(method: str, url: str, *more: Any) -> Any:
+        nonlocal held, most
+        if "counted" in url:
+            held += 1
+            most = max(most, held)
+            await go.wait()
+            held -= 1
+        return await relay(method, url, *more)
+
+    async with browsing(tmp_path, slow) as world:
+        assert (await world.use("open", url=site[0]))["text"] == "busy"
+        assert most == held == AT_ONCE
+        go.set()
 
 
 def test_its_manifests_are_some() -> None:

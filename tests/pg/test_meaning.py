@@ -9,21 +9,18 @@ import asyncpg
 import msgspec
 import pytest
 from tests.conftest import PATIENCE_S
-from tests.pg.meanings import HANG, Server, serving
+from tests.pg.meanings import HANG, Server, reading_minutes, serving
 
 from logos import config
 from logos.abi.agent import Agent
-from logos.abi.calls import CallTool, SearchMemory
-from logos.abi.driver import Effect, Embedder
+from logos.abi.calls import SearchMemory
+from logos.abi.driver import Embedder
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Remembered
-from logos.abi.ids import CallId, Pid
-from logos.abi.messages import ToolCall
-from logos.abi.rights import EVERYTHING
-from logos.drivers.function import Functions
-from logos.drivers.model import Say, Scripted
+from logos.abi.ids import Pid
+from logos.drivers.model import Scripted
 from logos.kernel import Ask, Kernel
-from logos.kernel.meaning.question import STRIKES
+from logos.kernel.meaning.patience import STRIKES
 from logos.vault import Vault
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -298,26 +295,8 @@ async def test_secrets_do_not_leave_with_a_page(node: Any) -> None:
 
 @pytest.mark.parametrize("out", ["", "let out"])
 async def test_what_is_confidential_stays_here(node: Any, world: Any, out: str) -> None:
-    tools = Functions()
-
-    @tools.register(
-        effect=Effect.PURE,
-        manifest={"impact": "read", "result": {"type": "minutes", "readers": ["Ann"]}},
-    )
-    def board() -> str:
-        """What the board said."""
-        return "The beagle is to be sold."
-
-    world.drivers[CallTool] = tools
-    world.models["m"] = Scripted(
-        [Say(calls=(ToolCall(id=CallId("x"), name="board", arguments="{}"),)), "Done."]
-    )
-    parts = {
-        "functions": lambda: {spec.name: spec for spec in tools.specs()},
-        "manifests": tools.manifests,
-    }
+    agent, parts = reading_minutes(world, "The beagle is to be sold.")
     memory = msgspec.structs.replace(SETTINGS, embed_confidential=bool(out))
-    agent = Agent(name="a", model="m", tools=("board",), allow=tuple(EVERYTHING))
     async with serving() as server, meant(node, server, memory=memory, **parts) as kernel:
         pid = await kernel.spawn(agent, "Read what the board said.")
         await kernel.records.wait(pid)

@@ -12,6 +12,8 @@ from logos.abi.errors import Code, SysError
 from logos.abi.ids import Seq
 from logos.kernel.memory import (
     Ask,
+    Heard,
+    Judged,
     Kind,
     Near,
     Page,
@@ -268,12 +270,14 @@ def test_asked_as_it_was_it_answers_as_it_would_have(
             if page.id in closed - gone:
                 pager.supersede(page.id, 20_000 * DAY)
     keys = np.array([page.source.seq << 32 | page.source.start for page in pages], dtype=np.int64)
-    near = Near(keys, np.cos(np.arange(len(keys), dtype=np.float32)))
+    cosines = np.cos(np.arange(len(keys), dtype=np.float32))
+    near, judged = Near(keys, cosines), Judged(keys[::2], cosines[: len(keys[::2])])
     for ask in (Ask(gate=False, mass=2.0, budget=4096), OPEN, Ask()):
-        for vectors in (None, near):
-            then_near = None if vectors is None else vectors.upto(seq)
-            found = now.fault(question, replace(ask, upto=Seq(seq)), vectors)
-            assert found == then.fault(question, ask, then_near)
+        for heard in (Heard(), Heard(near), Heard(near, judged)):
+            before, upto = heard.upto(Seq(seq)), replace(ask, upto=Seq(seq))
+            assert now.fault(question, upto, heard) == then.fault(question, ask, before)
+            shown = now.shortlist(question, upto, heard, 5)
+            assert shown == then.shortlist(question, ask, before, 5)
 
 
 def test_a_question_among_many_pages_does_not_stand_in_its_own_way() -> None:
@@ -316,3 +320,23 @@ def test_with_room_for_others_nobody_is_refused_for_what_one_did_not_say() -> No
         "How many camels did Ann ride in Morocco?", Ask(budget=4000, gate=False, mass=2.0)
     )
     assert not found.abstained
+
+
+def test_what_a_reranker_prefers_comes_first() -> None:
+    """Of pages that words do not tell apart; those it was not shown are as if it had said nothing."""
+    whens = ("monday", "tuesday", "easter", "christmas", "friday", "sunday")
+    pages = happened([(f"The {w} ferry was late.", Kind.CHAT, "", None, 0, 1) for w in whens])
+    pager = Pager.rebuild(pages)
+    ask = Ask(gate=False, mass=2.0, budget=4096)
+    plain = [why.page for why in pager.fault("was the ferry late?", ask).why]
+    places = np.array([page.source.seq << 32 | page.source.start for page in pages], dtype=np.int64)
+    for liked in range(1, 4):
+        scores = np.array([2.0, 2.5, 3.0], dtype=np.float32)
+        scores[liked - 1] = 9.0
+        heard = Heard(judged=Judged(places[1:4], scores))
+        why = pager.fault("was the ferry late?", ask, heard).why
+        assert why[0].page == pages[liked].id
+        assert dict(why[0].moved)["rerank"] > 0
+        assert {one.page for one in why} == set(plain)
+    same = Heard(judged=Judged(places, np.full(6, 7.0, dtype=np.float32)))
+    assert pager.fault("was the ferry late?", ask, same) == pager.fault("was the ferry late?", ask)

@@ -2,6 +2,7 @@
 
     Model       thinks: a request in, a stream of deltas out
     Embedder    says what texts mean, as vectors
+    Reranker    says how well texts answer a question
     Tool        carries out one class of system calls
     Sandbox     runs somebody's code where it can do no harm
     WayOut      carries what such code sends to the hosts it was granted
@@ -98,6 +99,25 @@ class Embedder(Protocol):
     async def embed(self, texts: Sequence[str]) -> Embedded:
         """All of them or none.  Raise SysError as a Model does; `model` too where an answer has
         fewer vectors than texts, or others than numbers in them."""
+        ...
+
+
+class Reranked(msgspec.Struct, frozen=True):
+    """A score for each text, in their order: more is better, and the scale is the model's own.
+    `tokens` as in Embedded."""
+
+    scores: tuple[float, ...]
+    tokens: int = 0
+
+
+class Reranker(Protocol):
+    """Reads a question together with each text, which a vector made beforehand cannot."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def rerank(self, question: str, texts: Sequence[str]) -> Reranked:
+        """Raise SysError as a Model does; `model` too where an answer has other scores than texts."""
         ...
 
 

@@ -118,6 +118,7 @@ async def boot(
             limits=config.limits,
             memory=config.memory,
             embedder=opened.embedder,
+            reranker=opened.reranker,
         )
         kernel = await stack.enter_async_context(open_kernel(parts))
         _introduce(kernel, way, browser)

@@ -1,10 +1,10 @@
-"""The models of a machine by name, and what else their endpoints give: counts and embeddings."""
+"""The models of a machine by name, and what else their endpoints give: counts, embeddings, judgements."""
 
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from logos.abi.driver import Embedder, Model
+from logos.abi.driver import Embedder, Model, Reranker
 from logos.abi.errors import Code, SysError
 from logos.abi.messages import Message, Options, Request
 from logos.config import Config, filled, secret
@@ -13,10 +13,13 @@ from logos.drivers.model import (
     Embeddings,
     Endpoint,
     LocalEmbeddings,
+    LocalReranking,
+    Reranking,
     dialect_of,
     is_known,
     open_embedder,
     open_model,
+    open_reranker,
 )
 
 VENDORS = {"claude": "anthropic", "gpt-": "openai", "o1": "openai", "o3": "openai", "o4": "openai"}
@@ -34,6 +37,7 @@ class ModelNames:
         self._brought = brought
         self._opened: dict[str, Driver] = {}
         self._embeddings: dict[str, Embeddings | LocalEmbeddings] = {}
+        self._rerankers: dict[str, Reranking | LocalReranking] = {}
 
     async def open(self, name: str) -> Model:
         name = name or self._config.model
@@ -84,6 +88,14 @@ class ModelNames:
         """What memory finds pages by.  Raise `not_found` for a model that has no embeddings."""
         return self._embedding(name)
 
+    async def reranker(self, name: str) -> Reranker:
+        """What judges the pages that memory found.  Raise `not_found` for a model that judges nothing."""
+        if name not in self._rerankers:
+            setting = self._config.models.get(name)
+            endpoint = self._implied(name) if setting is None else self._endpoint(setting)
+            self._rerankers[name] = open_reranker(name, endpoint)
+        return self._rerankers[name]
+
     def _embedding(self, name: str) -> Embeddings | LocalEmbeddings:
         if name not in self._embeddings:
             if name in self._brought:
@@ -110,3 +122,5 @@ class ModelNames:
             await model.aclose()
         for embeddings in self._embeddings.values():
             await embeddings.aclose()
+        for reranker in self._rerankers.values():
+            await reranker.aclose()

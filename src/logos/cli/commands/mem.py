@@ -100,7 +100,14 @@ async def search(asked: Asked) -> int:
     shown = "\n\n".join(f"{_head(asked, row)}\n{str(row['text']).strip()}" for row in rows)
     if found.vectors == "late":
         asked.out.note("the question got no vector in time: searched by words alone")
-    asked.out.data({"vectors": found.vectors, "pages": rows}, shown or "nothing fits")
+    if found.reranked == "late":
+        asked.out.note(
+            "the reranker did not answer in time: what was found is in the order of words"
+        )
+    asked.out.data(
+        {"vectors": found.vectors, "reranked": found.reranked, "pages": rows},
+        shown or "nothing fits",
+    )
     return 0
 
 

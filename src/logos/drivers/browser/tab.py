@@ -8,9 +8,12 @@ Invariant: every byte that comes from a network came through the Relay, for the 
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
+
+import anyio
 
 from logos.abi.errors import Code, SysError
 from logos.abi.tools import visible
@@ -20,6 +23,8 @@ TEXT = 1 << 20
 CONTROLS = 200
 STEP_MS = 15_000
 SETTLE_MS = 1_500
+AT_ONCE = 6
+"""Requests to one host; a page that asks faster than it is answered waits, and not who reads it."""
 
 _KEPT_OUT = frozenset({"content-encoding", "content-length", "transfer-encoding", "connection"})
 _CONTROL = re.compile(
@@ -46,6 +51,9 @@ class Tab:
         self.refused: dict[str, str] = {}
         self._moved = ""
         self._denied: SysError | None = None
+        self._asking: defaultdict[str, anyio.Semaphore] = defaultdict(
+            lambda: anyio.Semaphore(AT_ONCE)
+        )
 
     async def begin(self) -> None:
         await self._context.route("**/*", self._asked)
@@ -129,11 +137,16 @@ class Tab:
 
     async def _asked(self, route: Any) -> None:
         """One request of the page."""
-        request = route.request
-        url = request.url
+        url = route.request.url
         if url.startswith(("data:", "blob:", "about:")):
             await route.continue_()
             return
+        async with self._asking[urlsplit(url).netloc]:
+            await self._answer(route)
+
+    async def _answer(self, route: Any) -> None:
+        request = route.request
+        url = request.url
         try:
             headers = await request.all_headers()
             own = {k: v for k, v in headers.items() if not k.startswith(":")}

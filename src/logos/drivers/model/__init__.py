@@ -9,6 +9,7 @@ one shared suite, tests/contract/test_model_driver.py: what passes is a driver.
     is_known, dialect_of   what a name says
     Endpoint            where it is and what is known about it
     Embeddings, LocalEmbeddings   vectors of texts, passed through or made here; open_embedder
+    Reranking, LocalReranking     how well texts answer a question; open_reranker
     Driver              a Model that can be closed
     Retry, Patience     asks again when that can help
     Scripted            with its steps Say, Fail, Cut, After
@@ -24,6 +25,7 @@ from logos.drivers.model.local_embedding import LocalEmbeddings, open_embedder
 from logos.drivers.model.opening import PROVIDERS, dialect_of, is_known, open_model
 from logos.drivers.model.prices import cost
 from logos.drivers.model.prices import find as find_price
+from logos.drivers.model.reranking import LocalReranking, Reranking, open_reranker
 from logos.drivers.model.retry import Patience, Retry
 from logos.drivers.model.scripted import After, Cut, Fail, Say, Scripted, Step
 
@@ -37,7 +39,9 @@ __all__ = [
     "Endpoint",
     "Fail",
     "LocalEmbeddings",
+    "LocalReranking",
     "Patience",
+    "Reranking",
     "Retry",
     "Say",
     "Scripted",
@@ -49,4 +53,5 @@ __all__ = [
     "measure",
     "open_embedder",
     "open_model",
+    "open_reranker",
 ]

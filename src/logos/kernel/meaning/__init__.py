@@ -1,4 +1,4 @@
-"""What pages mean, by an embedding model: a second way to find them, beside their words.
+"""What models make of pages, beside their words: vectors to find them by, and a judgement of what was found.
 
     Meaning(store, settings, hooks)    of all processes, on this node
     Meaning.near(pid, question)        how near each page is to it -> Near, and what came of it
@@ -8,6 +8,7 @@
     Meaning.model(), states()          by what, and how far each space is
     Meaning.again(pid)                 begin one anew
     Hooks, Status                      what it needs of others; one line of `states`
+    Relevance(settings, ...).judged    what was found, by a model that reads it with the question
     USED, LATE, OFF                    what came of a question
 
 Nothing here is needed: without a model, or when it is slow or away, memory is searched by words.
@@ -16,6 +17,7 @@ Vectors are an index beside the journal; they are never on the path of a write.
 
 from logos.kernel.meaning.background import Hooks, Meaning
 from logos.kernel.meaning.question import LATE, OFF, USED
+from logos.kernel.meaning.relevance import Relevance
 from logos.kernel.meaning.vectors import Status
 
-__all__ = ["LATE", "OFF", "USED", "Hooks", "Meaning", "Status"]
+__all__ = ["LATE", "OFF", "USED", "Hooks", "Meaning", "Relevance", "Status"]

@@ -22,7 +22,8 @@ pure policy says which pages leave the window and what a compaction keeps.
     plan                               what leaves the window, and the digest that stands for it
     tail                               what is recited at the end of a prompt
     view                               a window as people look at it
-    Near, key                          how near pages are to a question, by vectors
+    Near, Judged, key                  how near pages are to a question by vectors; what a reranker says of them
+    Heard                              both, where there are any
     Weights, load, parse               what was learned, as data
     estimate, number                   what text costs, and a message
     page_text                          the exact text of a page of the window
@@ -37,9 +38,9 @@ from logos.kernel.memory.faults import Question, ask_for, paged_in
 from logos.kernel.memory.forget import forgotten
 from logos.kernel.memory.gate import Rules
 from logos.kernel.memory.layout import render
-from logos.kernel.memory.near import Near, key
+from logos.kernel.memory.near import Judged, Near, key
 from logos.kernel.memory.page import Kind, Page, Piece, Source, page_of, split
-from logos.kernel.memory.pager import Ask, Fault, Pager, Refused, Why
+from logos.kernel.memory.pager import Ask, Fault, Heard, Pager, Refused, Why
 from logos.kernel.memory.policy import (
     Marks,
     Resident,
@@ -89,6 +90,8 @@ __all__ = [
     "Closed",
     "Edge",
     "Fault",
+    "Heard",
+    "Judged",
     "Kind",
     "Leaving",
     "Marks",

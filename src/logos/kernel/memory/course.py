@@ -22,11 +22,11 @@ from logos.kernel.memory.table import ROLES, Columns
 
 COURSE = re.compile(
     r"\border in which\b|\bin (?:what|which|chronological) order\b"
-    r"|\b(?:list|name|tell|give|mention|say|walk)\b[^.?!]*\bin order\b(?! to\b| that\b)"
+    r"|\b(?:list|name|tell|give|mention|say|walk)\b[^.?!]{0,120}\bin order\b(?! to\b| that\b)"
     r"|\b(?:order|sequence|course) of events\b"
-    r"|\bhow\b[^.?!]*\b(?:developed|progressed|evolved|unfolded|came about)\b"
-    r"|\bhow (?:did|has|have)\b[^.?!]*\b(?:develop|progress|evolve|unfold)\b"
-    r"|\bhow\b[^.?!]*\b(?:over time|throughout our|over the (?:past|last))\b",
+    r"|\bhow\b[^.?!]{0,120}\b(?:developed|progressed|evolved|unfolded|came about)\b"
+    r"|\bhow (?:did|has|have)\b[^.?!]{0,120}\b(?:develop|progress|evolve|unfold)\b"
+    r"|\bhow\b[^.?!]{0,120}\b(?:over time|throughout our|over the (?:past|last))\b",
     re.IGNORECASE,
 )
 OPENINGS = 256

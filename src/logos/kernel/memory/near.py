@@ -1,16 +1,18 @@
-"""How near each page is to a question, by vectors: what they add to words.  Pure.
+"""What models say of pages and a question, which words do not.  Pure.
 
     Near                 cosines of pages with a question, by where the pages stand
+    Judged               what a reranker says of some pages, by where they stand
     key(seq, start)      where a page stands, as one number
     closeness(near, ...) how far each row stands out -> deviations, 0 where nothing is known
-    nearest(close)       the rows that are candidates for that alone
+    preference(judged)   how far each row stands above the worst judged -> deviations, 0 for the others
+    nearest(close)       the rows that are candidates for their nearness alone
     Near.upto(seq)       without the pages of later events
 
 What a cosine means differs from model to model, and from space to space.  So a page counts by how
 far it stands out among the others: in deviations from the median, by the median deviation, which a
-few good pages do not move.
+few good pages do not move.  Judgements are about few pages, most of them good, and count from the worst.
 
-Invariant: rows without a vector are as if no vectors were there.
+Invariant: rows of which nothing is said are as if nothing was said of any.
 """
 
 from dataclasses import dataclass
@@ -34,6 +36,11 @@ _LEAST_SPREAD = 0.03
 """Cosines of few or of equal pages hardly differ."""
 _TO_DEVIATION = 1.4826
 _FEW = 3
+_ALIKE = 1e-6
+
+
+MOST_PREFERRED = 4.0
+"""Deviations above the worst beyond which more says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,14 @@ class Near:
     def upto(self, seq: int) -> "Near":
         size = int(self.keys.searchsorted((seq + 1) << 32))
         return Near(self.keys[:size], self.cosines[:size])
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """`keys` in any order, each once."""
+
+    keys: Ints
+    scores: Floats
 
 
 def key(seq: Ints, start: Ints) -> Ints:
@@ -64,6 +79,22 @@ def closeness(near: Near, seq: Ints, start: Ints) -> Floats:
     spread = _TO_DEVIATION * float(np.median(np.abs(near.cosines - middle)))
     far = (near.cosines[at] - middle) / max(spread, _LEAST_SPREAD)
     out[known] = np.clip(far[known] - FROM, 0, CEILING - FROM)
+    return out
+
+
+def preference(judged: Judged, seq: Ints, start: Ints) -> Floats:
+    """Of the pages that stand there, between 0 and MOST_PREFERRED."""
+    out = np.zeros(len(seq), dtype=np.float32)
+    spread = float(judged.scores.std()) if len(judged.scores) else 0.0
+    if spread < _ALIKE:
+        return out
+    above = np.clip((judged.scores - judged.scores.min()) / spread, 0, MOST_PREFERRED)
+    order = np.argsort(judged.keys, kind="stable")
+    keys, above = judged.keys[order], above[order]
+    wanted = key(seq, start)
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    known = keys[at] == wanted
+    out[known] = above[at][known]
     return out
 
 

@@ -2,6 +2,7 @@
 
     Pager.add, forget, supersede    keep the space current
     Pager.fault(question, ...)      -> Fault: pages with reasons, or a statement that there are none
+    Pager.shortlist(question, ...)  the best pages, before it is settled how many come in
     Pager.rebuild(pages)            the same pager from its pages
 
 A fault is a search (index, kinds), a score (features, weights) and a gate (who may come in, how much).
@@ -13,6 +14,7 @@ Invariant: the rendered pages of a fault cost at most its budget.
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +27,7 @@ from logos.kernel.memory.features import Measured, measure
 from logos.kernel.memory.gate import Rules
 from logos.kernel.memory.index import Floats
 from logos.kernel.memory.layout import render
-from logos.kernel.memory.near import Near
+from logos.kernel.memory.near import Judged, Near, preference
 from logos.kernel.memory.page import Page, Source
 from logos.kernel.memory.query import Query, read
 from logos.kernel.memory.scorer import Scorer, Weights, load
@@ -62,7 +64,8 @@ class Refused:
 class Fault:
     """`confidence` is how likely memory holds an answer; `mass` the probability of what came in;
     `pages` are in the order they were said, `why` in the order they were chosen.  `meant`: one of them
-    stands out by its vector; `vectors` says whether the question had one: used, late or off."""
+    stands out by its vector; `vectors` says whether the question had one, `reranked` whether a reranker
+    judged: used, late or off."""
 
     pages: tuple[Page, ...]
     tokens: int
@@ -74,6 +77,7 @@ class Fault:
     subjects: tuple[str, ...] = ()
     meant: bool = False
     vectors: str = "off"
+    reranked: str = "off"
 
     @property
     def text(self) -> str:
@@ -98,6 +102,32 @@ class Ask:
 
 
 DEFAULT = Ask()
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What models say, where there are any: `near` by vectors, `judged` by a reranker."""
+
+    near: Near | None = None
+    judged: Judged | None = None
+
+    def upto(self, seq: Seq) -> "Heard":
+        """Without the vectors of the pages of later events."""
+        return replace(self, near=self.near and self.near.upto(seq))
+
+
+WORDS_ONLY = Heard()
+
+
+class _Scored(NamedTuple):
+    """The candidates of a question.  `scores` are by words, vectors and judgement; `by_model` is what of
+    them is not by words."""
+
+    query: Query
+    measured: Measured
+    scores: Floats
+    by_model: tuple[tuple[str, Floats], ...]
+    confidence: float
 
 
 class Pager:
@@ -131,27 +161,55 @@ class Pager:
     def pages(self) -> list[Page]:
         return self.space.pages()
 
-    def fault(self, question: str, ask: Ask = DEFAULT, near: Near | None = None) -> Fault:
+    def fault(self, question: str, ask: Ask = DEFAULT, heard: Heard = WORDS_ONLY) -> Fault:
         if ask.budget <= 0:
             raise SysError(Code.INVALID, f"a budget of {ask.budget} tokens holds nothing")
         if ask.upto is not None:
-            before = near and near.upto(ask.upto)
-            return self._upto(ask.upto).fault(question, replace(ask, upto=None), before)
-        query = read(
-            question, self.space.table.subjects, subject=ask.subject, years=self.space.years
-        )
-        within = gate.inside(self.space.table, ask.rules)
-        measured = measure(self.space, query, at=ask.rules.at, within=within, near=near)
-        if not len(measured.rows):
-            return Fault((), 0, abstained=True, confidence=0.0, mass=0.0, subjects=query.subjects)
-        streams = self.space.table.columns().stream[measured.rows]
-        scores, blind = self._scorer.score(measured.values, streams, gate.BLIND)
+            before = self._upto(ask.upto)
+            return before.fault(question, replace(ask, upto=None), heard.upto(ask.upto))
+        found = self._scored(question, ask, heard)
+        if self._doubtful(found, ask):
+            return Fault((), 0, True, found.confidence, 0.0, subjects=found.query.subjects)
+        return self._choose(found, ask)
+
+    def shortlist(self, question: str, ask: Ask, heard: Heard, most: int) -> list[Page]:
+        """The best first; none where nothing is to come in."""
+        if ask.upto is not None:
+            before, unbound = self._upto(ask.upto), replace(ask, upto=None)
+            return before.shortlist(question, unbound, heard.upto(ask.upto), most)
+        found = self._scored(question, ask, heard)
+        if self._doubtful(found, ask):
+            return []
+        refusals = gate.refusals(self.space.table, found.measured, ask.rules)
+        open_ = np.flatnonzero(refusals == 0)
+        best = open_[np.argsort(-found.scores[open_], kind="stable")[:most]]
+        return [self.space.table.page(row) for row in found.measured.rows[best].tolist()]
+
+    def _scored(self, question: str, ask: Ask, heard: Heard) -> _Scored:
+        table, weights = self.space.table, self._scorer.weights
+        query = read(question, table.subjects, subject=ask.subject, years=self.space.years)
+        within = gate.inside(table, ask.rules)
+        measured = measure(self.space, query, at=ask.rules.at, within=within, near=heard.near)
+        rows = measured.rows
+        if not len(rows):
+            return _Scored(query, measured, measured.own, (), 0.0)
+        cols = table.columns()
+        scores, blind = self._scorer.score(measured.values, cols.stream[rows], gate.BLIND)
         confidence = self._confidence(query, measured, scores, scores - blind)
-        scores = scores + np.float32(self._scorer.weights.meaning) * measured.close
-        named = bool((measured.subject > 0).any())
-        if confidence < self._least(ask, named=named):
-            return Fault((), 0, True, confidence, 0.0, subjects=query.subjects)
-        return self._choose(query, measured, scores, confidence, ask)
+        by_model = [("meaning", np.float32(weights.meaning) * measured.close)]
+        if heard.judged is not None:
+            liked = preference(heard.judged, cols.seq[rows], cols.start[rows])
+            by_model.append(("rerank", np.float32(weights.rerank) * liked))
+        for _, more in by_model:
+            scores = scores + more
+        return _Scored(query, measured, scores, tuple(by_model), confidence)
+
+    def _doubtful(self, found: _Scored, ask: Ask) -> bool:
+        """Is nothing to come in?"""
+        if not len(found.measured.rows):
+            return True
+        named = bool((found.measured.subject > 0).any())
+        return found.confidence < self._least(ask, named=named)
 
     def _upto(self, seq: Seq) -> "Pager":
         pager = Pager(self._weights)
@@ -171,9 +229,8 @@ class Pager:
         found = gate.evidence(self.space, query, measured, scores, blind)
         return gate.judge(found, self._scorer.weights, float(measured.close.max(initial=0.0)))
 
-    def _choose(
-        self, query: Query, measured: Measured, scores: Floats, confidence: float, ask: Ask
-    ) -> Fault:
+    def _choose(self, scored: _Scored, ask: Ask) -> Fault:
+        query, measured, scores, by_model, confidence = scored
         table = self.space.table
         cols = table.columns()
         refusals = gate.refusals(table, measured, ask.rules)
@@ -192,7 +249,7 @@ class Pager:
         chosen, used = gate.choose(found, budget=ask.budget, mass=mass)
         brought = [table.page(row) for row in rows[chosen].tolist()]
         moved = self._scorer.reasons(measured.values[open_[chosen]], cols.stream[rows[chosen]])
-        close = measured.close[open_[chosen]] * self._scorer.weights.meaning
+        more = [(name, by[open_[chosen]].tolist()) for name, by in by_model]
         return Fault(
             pages=tuple(sorted(brought, key=lambda page: page.id)),
             tokens=used,
@@ -201,13 +258,16 @@ class Pager:
             mass=float(likely[chosen].sum()),
             why=tuple(
                 Why(
-                    page.id, float(scores[open_[i]]), float(likely[i]), _reasons(because, float(by))
+                    page.id,
+                    float(scores[open_[i]]),
+                    float(likely[i]),
+                    _reasons(because, [(name, by[n]) for name, by in more]),
                 )
-                for page, i, because, by in zip(brought, chosen, moved, close, strict=True)
+                for n, (page, i, because) in enumerate(zip(brought, chosen, moved, strict=True))
             ),
             refused=self._refused(measured, scores, np.where(others & shared, 0, refusals)),
             subjects=query.subjects,
-            meant=bool(close.max(initial=0.0) > 0),
+            meant=any(name == "meaning" and any(by) for name, by in more),
         )
 
     def _refused(
@@ -223,11 +283,12 @@ class Pager:
         )
 
 
-def _reasons(moved: tuple[tuple[str, float], ...], close: float) -> tuple[tuple[str, float], ...]:
-    """With what its vector did, where that did anything."""
-    if not close:
-        return moved
-    ordered = sorted([*moved, ("meaning", round(close, 2))], key=lambda one: -abs(one[1]))
+def _reasons(
+    moved: tuple[tuple[str, float], ...], more: Iterable[tuple[str, float]]
+) -> tuple[tuple[str, float], ...]:
+    """With what models did, where that did anything."""
+    said = [(name, round(by, 2)) for name, by in more if by]
+    ordered = sorted([*moved, *said], key=lambda one: -abs(one[1])) if said else moved
     return tuple(ordered[: len(moved)])
 
 

@@ -40,6 +40,9 @@ ASKS = {
     }.items()
 }
 
+_ASKED = 4_000
+"""Characters of a question within which it asks for the course of things; more is what it is about."""
+
 _SHORT = 3
 """Letters a short form of a name has at least."""
 
@@ -82,7 +85,7 @@ def read(
         spans=tuple(spans(question, years)),
         answerer=bool(_ANSWERER.search(question)),
         steps=bool(_STEPS.search(question)),
-        course=bool(COURSE.search(question)),
+        course=bool(COURSE.search(question, 0, _ASKED)),
         asks=frozenset(name for name, form in ASKS.items() if form.search(question)),
     )
 

@@ -35,9 +35,8 @@ from logos.abi.messages import Role
 from logos.abi.paging import Place
 from logos.kernel.memory.later import Statement, overtaken
 from logos.kernel.memory.layout import earlier
-from logos.kernel.memory.near import Near
 from logos.kernel.memory.page import Kind, Page, Source, page_of, split
-from logos.kernel.memory.pager import Ask, Fault, Pager
+from logos.kernel.memory.pager import WORDS_ONLY, Ask, Fault, Heard, Pager
 from logos.kernel.memory.scorer import Weights
 from logos.kernel.memory.shelf import ARCHIVE, FACTS
 from logos.kernel.memory.space import Space, SpaceImage
@@ -136,8 +135,12 @@ class Recall:
         self._pager.forget(cols.id[gone].tolist())
         self.added += int(gone.sum())
 
-    def fault(self, question: str, ask: Ask, near: Near | None = None) -> Fault:
-        return self._pager.fault(question, ask, near)
+    def fault(self, question: str, ask: Ask, heard: Heard = WORDS_ONLY) -> Fault:
+        return self._pager.fault(question, ask, heard)
+
+    def shortlist(self, question: str, ask: Ask, heard: Heard, most: int) -> list[Page]:
+        """The best pages, best first, without their texts."""
+        return self._pager.shortlist(question, ask, heard, most)
 
     def after(self, seq: Seq, start: int, most: int) -> list[Page]:
         """The pages that stand behind that place, in order."""

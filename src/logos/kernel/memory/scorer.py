@@ -29,6 +29,7 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     a known subject said finds nothing.
     `meaning` is what each deviation by which a page's vector stands out (near.py) adds to its score, and
     `meaning_gate` what the best of them adds to the gate: guesses, until fitted on vectors of one's own model (`bench/fit_pager.py --embedder`).
+    `rerank` is what each deviation adds by which a page stands above the worst that a reranker was shown: a guess.
     `memorable` are by kind of stream, the bias last, for any other kind under ""; `temperature` flattens
     the softmax."""
 
@@ -47,6 +48,7 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     memorable: dict[str, tuple[float, ...]] = {}
     meaning: float = 0.6
     meaning_gate: float = 1.0
+    rerank: float = 1.0
 
 
 def parse(raw: bytes) -> Weights:

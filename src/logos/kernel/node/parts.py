@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from logos import config
 from logos.abi.agent import Account, Agent, Limits
-from logos.abi.driver import Clock, Embedder
+from logos.abi.driver import Clock, Embedder, Reranker
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Answered, AnyEvent, Diverged, Proposed, Reached, Vectored
 from logos.abi.ids import Pid
@@ -32,6 +32,10 @@ Noted: TypeAlias = Proposed | Answered | Diverged | Reached | Vectored
 
 async def no_embedder(name: str) -> Embedder:
     raise SysError(Code.NOT_FOUND, f"no model {name!r} has embeddings here")
+
+
+async def no_reranker(name: str) -> Reranker:
+    raise SysError(Code.NOT_FOUND, f"no model {name!r} judges pages here")
 
 
 class Parts(NamedTuple):
@@ -57,6 +61,7 @@ class Parts(NamedTuple):
     mounts: Mapping[str, Mount] = {}
     memory: config.Memory = config.Memory()
     embedder: Callable[[str], Awaitable[Embedder]] = no_embedder
+    reranker: Callable[[str], Awaitable[Reranker]] = no_reranker
 
 
 class Terms(NamedTuple):

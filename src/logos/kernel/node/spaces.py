@@ -2,6 +2,7 @@
 
     Spaces.fault(pid, question, ask)   -> Fault: the pages it needs, with their texts, or none
     Spaces.near                        set where pages are found by vectors, too
+    Spaces.judge                       set where what was found is judged by a model
     Spaces.rebuild(pid)                its index from its journal alone
     Spaces.expect(pid)                 it will be asked soon
     Spaces.written(entries)            these journals have grown
@@ -15,7 +16,7 @@ found, the question is asked once more.  What does not fit into `most` bytes lea
 longest ago first.
 
 Invariant: an answer depends on the journal alone, not on what was in memory or on disk; with an
-embedding model, also on which pages have their vectors by now.
+embedding model or a reranker, also on which pages have their vectors by now and on what it said.
 """
 
 import dataclasses
@@ -33,11 +34,12 @@ from logos.abi.events import Remembered
 from logos.abi.ids import Pid, Seq
 from logos.kernel import journal
 from logos.kernel.journal import Entry, Row
-from logos.kernel.meaning import OFF
+from logos.kernel.meaning import OFF, Relevance
 from logos.kernel.memory import (
     SPACE_VERSION,
     Ask,
     Fault,
+    Heard,
     Near,
     Page,
     Recall,
@@ -100,16 +102,22 @@ class Spaces:
         self._behind: dict[Pid, None] = {}
         self._work = anyio.Event()
         self.near: Nearness = _words_only
+        self.judge: Relevance | None = None
 
     async def fault(self, pid: Pid, question: str, ask: Ask) -> Fault:
         """Raise SysError `invalid` for a budget that holds nothing."""
         if self.near is not _words_only and pid not in self._held:
             self.expect(pid)  # while the question waits for its vector
         near, vectors = await self.near(pid, question)
+        heard, reranked = Heard(near), OFF
+        if self.judge is not None:
+            best = await self._shortlist(pid, question, ask, heard)
+            judged, reranked = await self.judge.judged(pid, question, best)
+            heard = Heard(near, judged)
         async with self._lock(pid):
             recall = await self._at_hand(pid)
             while True:
-                found = await _aside(lambda: recall.fault(question, ask, near), len(recall))
+                found = await _aside(lambda: recall.fault(question, ask, heard), len(recall))
                 seqs = sorted({page.source.seq for page in found.pages})
                 rows, later = await journal.read_some_and_tail(
                     self._store, pid, seqs, recall.seq, BATCH
@@ -120,7 +128,17 @@ class Spaces:
                 elif not changed:
                     break
             self._keep(pid, recall)
-        return _filled(dataclasses.replace(found, vectors=vectors), rows)
+        return _filled(dataclasses.replace(found, vectors=vectors, reranked=reranked), rows)
+
+    async def _shortlist(self, pid: Pid, question: str, ask: Ask, heard: Heard) -> list[Page]:
+        """With their texts."""
+        assert self.judge is not None
+        most = self.judge.most
+        async with self._lock(pid):
+            recall = await self._current(pid)
+            pages = await _aside(lambda: recall.shortlist(question, ask, heard, most), len(recall))
+            self._keep(pid, recall)
+        return await self._told_in(pid, pages)
 
     async def after(self, pid: Pid, place: tuple[Seq, int], most: int) -> list[Page]:
         """The pages that stand behind a place of its journal, in order, with their texts."""
@@ -128,6 +146,10 @@ class Spaces:
             recall = await self._current(pid)
             pages = await _aside(lambda: recall.after(*place, most), len(recall))
             self._keep(pid, recall, asked=False)
+        return await self._told_in(pid, pages)
+
+    async def _told_in(self, pid: Pid, pages: Sequence[Page]) -> list[Page]:
+        """With their texts; those of events that are gone have none."""
         seqs = sorted({page.source.seq for page in pages})
         texts = _texts(await journal.read_some(self._store, pid, seqs))
         return [_with(page, texts.get(page.source.seq, "")) for page in pages]

@@ -3,7 +3,7 @@
 upkeep(parts, ...)    -> Meaning and Consolidator, of one node
 """
 
-from logos.kernel.meaning import Hooks, Meaning
+from logos.kernel.meaning import Hooks, Meaning, Relevance
 from logos.kernel.node.accounts import Accounts
 from logos.kernel.node.parts import Parts
 from logos.kernel.node.private import Privacy
@@ -22,5 +22,9 @@ def upkeep(
     hooks = Hooks(parts.embedder, records.spaces.after, privacy.holds)
     meaning = Meaning(parts.store, parts.memory, hooks, parts.clock, parts.vault)
     records.spaces.near = meaning.near
+    if parts.memory.reranker:
+        records.spaces.judge = Relevance(
+            parts.memory, parts.reranker, privacy.holds, parts.clock, parts.vault
+        )
     stores.labels = privacy.labels
     return meaning, Consolidator(parts, Around(records, stores, parts.models, *paid, privacy))
