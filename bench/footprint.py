@@ -36,11 +36,12 @@ from logos.abi.messages import Finish, Message, Role, Text, ToolCall, Usage
 from logos.abi.process import AnyAction, Idle, Process, Think
 from logos.boot import settle
 from logos.drivers.model import After, Say, Scripted
-from logos.kernel import Kernel, Parts, SystemClock, open_kernel
+from logos.kernel import Kernel
 from logos.kernel.journal import Entry, Head, Projection, Writer, seal
 from logos.kernel.node.lease import Lease
 from logos.programs import PROGRAMS
 from logos.store import Queries, Store, open_store
+from lone import lone
 
 HEADS = Queries("logos.kernel.node", "node.sql")
 
@@ -94,26 +95,9 @@ def _alive(process: Process, /) -> AnyAction:
 async def node(url: str, place: Path, model: Scripted | None = None) -> AsyncGenerator[Kernel]:
     quick = Scripted(lambda _: Say("noted"))
 
-    async def find(name: str) -> Scripted:
-        del name
-        return model or quick
-
-    async with open_store(url, config.Store()) as store:
-        parts = Parts(
-            store=store,
-            settings=config.Node(),
-            clock=SystemClock(),
-            programs=PROGRAMS | {"alive": _alive},
-            models=find,
-            drivers={},
-            functions=dict,
-            agents=lambda name: Agent(name=name),
-            workspaces=place / "workspaces",
-            place="bench",
-            alone=True,
-        )
-        async with open_kernel(parts) as kernel:
-            yield kernel
+    programs = PROGRAMS | {"alive": _alive}
+    async with lone(url, place, model or quick, programs=programs) as kernel:
+        yield kernel
 
 
 async def spawn_idle(

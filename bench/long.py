@@ -23,13 +23,14 @@ import anyio
 import psutil
 
 from common import arguments, database, folder, report
-from lib_window.running import READS, Counted, Rows, Text, agent, kernel
+from lib_window.running import READS, Counted, Rows, Text, agent
 from logos.abi.errors import SysError
 from logos.abi.ids import CallId, Pid
 from logos.abi.messages import Request, Role, ToolCall
 from logos.boot import settle
 from logos.drivers.model import Say
 from logos.kernel import Kernel
+from lone import lone
 
 WINDOW = 8192
 RESULT_WORDS = (200, 400)
@@ -104,7 +105,7 @@ async def main() -> None:
 
 async def run(url: str, place: Path, clock: Clock, limit: int) -> dict[str, float]:
     model, passed = reader(clock, limit)
-    async with kernel(url, place, {"m": model}, {READS: Rows(*RESULT_WORDS)}) as running:
+    async with lone(url, place, model, drivers={READS: Rows(*RESULT_WORDS)}) as running:
         pid = await running.spawn(agent(), "Go through the records of the port.")
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(ask, running, pid)

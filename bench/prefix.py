@@ -29,7 +29,7 @@ from common import CONVERSATIONS, database, folder, report
 from lib_memory import data
 from lib_memory.data import Conversation
 from lib_window.prompts import Prompt, measured, middle, sliding
-from lib_window.running import READS, Counted, Rows, agent, kernel, loop, tool_tokens
+from lib_window.running import READS, Counted, Rows, agent, loop, tool_tokens
 from logos.abi.events import AnyEvent, Asked, Compacted, Idled, PagedIn
 from logos.abi.ids import Pid, Seq
 from logos.abi.messages import Message, Request, Role, said
@@ -38,6 +38,7 @@ from logos.drivers.model import Say
 from logos.kernel import Kernel, Window
 from logos.kernel.memory import Source, number
 from logos.kernel.memory.layout import brought_back
+from lone import lone
 
 TURNS = 500
 RESULT_WORDS = (30, 70)
@@ -51,7 +52,7 @@ async def turns(url: str, place: Path, turns: int) -> dict[str, float]:
     out: dict[str, float] = {}
     for name, window in WINDOWS.items():
         model = loop(turns, window)
-        async with kernel(url, place, {"m": model}, {READS: Rows(*RESULT_WORDS)}) as running:
+        async with lone(url, place, model, drivers={READS: Rows(*RESULT_WORDS)}) as running:
             pid = await running.spawn(agent(), "Go through the records of the port.")
             ended = await running.records.wait(pid)
             if ended.status:
@@ -104,7 +105,7 @@ class Stream:
 async def asked(url: str, place: Path, talk: Conversation, window: int) -> Stream:
     model = Counted(lambda _: Say(ANSWER), window)
     one = agent(resident=True, tools=(), allow=(), instructions=SYSTEM)
-    async with kernel(url, place, {"m": model}, {}) as running:
+    async with lone(url, place, model) as running:
         pid = await running.spawn(one, "")
         seqs: list[Seq] = []
         for at in range(0, len(talk.events), 200):

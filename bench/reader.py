@@ -16,8 +16,7 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
@@ -25,20 +24,17 @@ import anyio
 from common import CONVERSATIONS, database, folder, note
 from lib_memory import data
 from lib_memory.data import FIRST, Conversation, Question
-from logos import config
 from logos.abi.agent import Agent
-from logos.abi.driver import Model
 from logos.abi.events import Remembered, Thought
 from logos.abi.ids import Seq
 from logos.abi.messages import Request, Role, TextDelta, said
 from logos.abi.paging import Shown
 from logos.boot import settle
 from logos.drivers.model.reader import Reader
-from logos.kernel import Kernel, Parts, SystemClock, open_kernel
+from logos.kernel import Kernel
 from logos.kernel.memory import estimate
 from logos.kernel.memory.layout import brought_back
-from logos.programs import PROGRAMS
-from logos.store import open_store
+from lone import lone
 
 WINDOW, OUTPUT = 4096, 256
 WORDS = 5
@@ -69,30 +65,6 @@ def factoids(conversation: Conversation, number: int) -> list[Question]:
     ]
     random.Random(conversation.name).shuffle(found)
     return found[:number]
-
-
-@asynccontextmanager
-async def kernel(url: str, place: Path, model: Model) -> AsyncGenerator[Kernel]:
-    async def find(name: str) -> Model:
-        del name
-        return model
-
-    async with open_store(url, config.Store()) as store:
-        parts = Parts(
-            store=store,
-            settings=config.Node(lease_s=3600.0),
-            clock=SystemClock(),
-            programs=PROGRAMS,
-            models=find,
-            drivers={},
-            functions=dict,
-            agents=lambda name: Agent(name=name),
-            workspaces=place / "workspaces",
-            place="bench",
-            alone=True,
-        )
-        async with open_kernel(parts) as running:
-            yield running
 
 
 async def paged(running: Kernel, events: Sequence[Remembered], question: str) -> str:
@@ -149,7 +121,7 @@ async def run(args: argparse.Namespace) -> dict[str, float | None]:
     small, large = Reader(window=WINDOW), Reader(window=10_000_000)
     scores: dict[str, list[float]] = {"f1": [], "f1_sliding": [], "f1_full": []}
     with folder() as place:
-        async with database(place) as url, kernel(url, place, small) as running:
+        async with database(place) as url, lone(url, place, small) as running:
             for each in conversations:
                 everything = shown(each)
                 late = newest(everything, int(WINDOW * small.profile.effective) - OUTPUT - 200)

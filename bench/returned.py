@@ -23,12 +23,13 @@ import anyio
 
 from common import arguments, database, folder, report
 from lib_window.prompts import measured
-from lib_window.running import READS, Text, agent, kernel, loop, tool_tokens
+from lib_window.running import READS, Text, agent, loop, tool_tokens
 from logos.abi.agent import Recalls
 from logos.abi.driver import Job
 from logos.abi.events import AnyEvent, Asked, PagedIn
 from logos.abi.messages import Request
 from logos.kernel.memory import estimate
+from lone import lone
 
 WINDOW = 8192
 HOSTS = 24
@@ -91,7 +92,7 @@ class Run(NamedTuple):
 
 async def run(url: str, place: Path, turns: int, recalls: Recalls) -> Run:
     model, records = loop(turns, WINDOW), Records()
-    async with kernel(url, place, {"m": model}, {READS: records}) as running:
+    async with lone(url, place, model, drivers={READS: records}) as running:
         pid = await running.spawn(agent(recalls=recalls), "Go through the records of the port.")
         ended = await running.records.wait(pid)
         if ended.status:

@@ -22,14 +22,13 @@ import openai
 from common import arguments, database, folder, median, note, percentile, report
 from logos import config
 from logos.abi.agent import Agent
-from logos.abi.driver import Model
 from logos.abi.ids import Pid
 from logos.abi.process import AnyAction, Finish, Process, Think
 from logos.boot import settle
 from logos.drivers.model import Endpoint, open_model
-from logos.kernel import Kernel, Parts, SystemClock, open_kernel
+from logos.kernel import Kernel
 from logos.programs import PROGRAMS
-from logos.store import open_store
+from lone import lone
 
 HERE = Path(__file__).parent
 TASK = "Say done."
@@ -60,26 +59,9 @@ def thinker(thoughts: int) -> Callable[[Process], AnyAction]:
 async def kernel(url: str, models: str, place: Path, *, thoughts: int) -> AsyncGenerator[Kernel]:
     model = open_model("openai/bench", Endpoint(url=models, key="none", stream=False))
 
-    async def find(name: str) -> Model:
-        del name
-        return model
-
-    async with open_store(url, config.Store()) as store:
-        parts = Parts(
-            store=store,
-            settings=config.Node(resident=1000),
-            clock=SystemClock(),
-            programs=PROGRAMS | {"thinker": thinker(thoughts)},
-            models=find,
-            drivers={},
-            functions=dict,
-            agents=lambda name: Agent(name=name),
-            workspaces=place / "workspaces",
-            place="bench",
-            alone=True,
-        )
-        async with open_kernel(parts) as running:
-            yield running
+    settings, programs = config.Node(resident=1000), PROGRAMS | {"thinker": thinker(thoughts)}
+    async with lone(url, place, model, settings=settings, programs=programs) as running:
+        yield running
     await model.aclose()
 
 

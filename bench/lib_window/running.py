@@ -1,6 +1,5 @@
-"""A kernel on a database, a scripted model in a window of a given size, and agents that use tools.
+"""A scripted model in a window of a given size, and agents that use tools.
 
-kernel(url, place, model, drivers)   a kernel that serves until it is left
 loop(...)                            a model that calls a tool so many times
 Rows                                 a tool whose answers have the length of records
 """
@@ -8,25 +7,19 @@ Rows                                 a tool whose answers have the length of rec
 import itertools
 import json
 import random
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import msgspec
 
-from logos import config
 from logos.abi.agent import Agent
 from logos.abi.calls import Read
-from logos.abi.driver import Job, Model, Price, Profile
+from logos.abi.driver import Job, Price, Profile
 from logos.abi.ids import CallId
 from logos.abi.messages import AnyDelta, Finished, Message, Request, ToolCall
 from logos.abi.rights import parse
 from logos.drivers.model import Say, Scripted
-from logos.kernel import Kernel, Parts, SystemClock, open_kernel
 from logos.kernel.memory import estimate, number
-from logos.programs import PROGRAMS
-from logos.store import open_store
 
 OUTPUT = 256
 WORDS = ["account", "archive", "balance", "boat", "branch", "bridge", "budget", "cabin", "captain", "cargo", "chart", "coast", "colour", "copper", "corner", "cotton", "crane", "crew", "current", "dock", "draft", "engine", "export", "ferry", "field", "fleet", "freight", "garden", "glass", "grain", "harbour", "hull", "island", "journey", "keel", "kitchen", "ladder", "lantern", "letter", "loan", "lock", "market", "mast", "meadow", "mill", "mirror", "needle", "north", "oak", "orchard", "order", "paint", "paper", "pier", "pilot", "plank", "port", "pump", "quay", "rail", "record", "river", "road", "rope", "rudder", "sail", "salt", "sand", "school", "season", "sheet", "signal", "silver", "slate", "spring", "station", "steam", "steel", "stone", "storm", "street", "survey", "table", "tide", "timber", "tower", "track", "trade", "train", "valley", "vessel", "village", "wagon", "wall", "warehouse", "water", "weather", "wharf", "wheat", "wheel", "wind", "window", "winter", "wood", "wool", "yard", "yellow"]  # fmt: skip
@@ -116,31 +109,6 @@ def agent(**fields: Any) -> Agent:
         "max_output": OUTPUT,
     }
     return Agent(**given | fields)
-
-
-@asynccontextmanager
-async def kernel(
-    url: str, place: Path, models: Mapping[str, Model], drivers: Mapping[type, object]
-) -> AsyncGenerator[Kernel]:
-    async def find(name: str) -> Model:
-        return models[name]
-
-    async with open_store(url, config.Store()) as store:
-        parts = Parts(
-            store=store,
-            settings=config.Node(),
-            clock=SystemClock(),
-            programs=PROGRAMS,
-            models=find,
-            drivers=drivers,
-            functions=dict,
-            agents=lambda name: Agent(name=name),
-            workspaces=place / "workspaces",
-            place="bench",
-            alone=True,
-        )
-        async with open_kernel(parts) as running:
-            yield running
 
 
 READS = Read

@@ -117,6 +117,23 @@ def test_a_model_that_is_set_where_run_is_typed_is_that_of_the_run(place: Place)
     assert "set OPENAI_API_KEY" in done.stderr
 
 
+def test_what_a_space_keeps_has_the_path_that_everybody_sees(place: Place) -> None:
+    path = "/mem/crew/venue"
+    put = place.data("mem", "remember", "The venue is booked.", "--at", path, "--of", "crew")
+    assert put["path"] == path
+    assert place.data("cat", path)["text"] == "The venue is booked."
+    [page] = place.data("mem", "search", "Is the venue booked?", "--of", "crew")["pages"]
+    assert page["path"] == path
+    assert [
+        page["path"] for page in place.data("mem", "search", "quarks", "--of", "crew")["pages"]
+    ] == []
+    other = place.run("mem", "remember", "lost", "--at", "/mem/crew/other")
+    assert other.returncode == 2
+    assert "--of crew" in other.stderr
+    assert len(place.data("mem", "forget", path, "--of", "crew")["forgotten"]) == 1
+    assert place.run("cat", path).returncode == 3
+
+
 def test_no_daemon(place: Place, tmp_path: Path) -> None:
     nobody = place.at(tmp_path / "none")
     status, down = nobody.run("status"), nobody.run("down")

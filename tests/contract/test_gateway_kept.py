@@ -4,16 +4,20 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import anyio
 import openai
 import pytest
 from gateway_rig import looks, rig
 from openai import AsyncOpenAI
 
+from logos.abi.errors import Code, SysError
 from logos.abi.events import Thought, Told
 from logos.abi.ids import Pid
-from logos.drivers.model import Say
+from logos.drivers.model import After, Fail, Say
 
 pytestmark = pytest.mark.anyio
+
+PATIENCE_S = 30.0
 
 ADA: Any = {"type": "message", "role": "user", "content": "I am Ada Lovelace."}
 
@@ -81,7 +85,7 @@ async def test_a_deleted_response_is_forgotten(url: str, tmp_path: Path) -> None
         second = await client.responses.create(
             model="m", input="and?", previous_response_id=first.id
         )
-        with pytest.raises(openai.BadRequestError, match="background"):
+        with pytest.raises(openai.BadRequestError, match="complete"):
             await client.responses.cancel(first.id)
         await client.responses.delete(first.id)
         for asked in (
@@ -186,3 +190,58 @@ async def test_what_is_no_conversation(url: str, tmp_path: Path) -> None:
             await client.responses.create(
                 model="m", input="?", conversation=talk.id, previous_response_id=answer.id
             )
+
+
+async def fetched(client: AsyncOpenAI, id_: str, *until: str) -> Any:
+    """Once it has one of these states."""
+    with anyio.fail_after(PATIENCE_S):
+        while (found := await client.responses.retrieve(id_)).status not in until:
+            pass
+    return found
+
+
+async def test_a_response_in_the_background(url: str, tmp_path: Path) -> None:
+    gate = anyio.Event()
+    steps = [After(gate.wait, Say("Done.")), "Next.", Fail(SysError(Code.INVALID, "not so"))]
+    async with rig(url, tmp_path, steps) as one, AsyncOpenAI(**one.openai) as client:
+        begun = await client.responses.create(model="m", input="do it", background=True)
+        assert (begun.status, begun.background) == ("queued", True)
+        assert (await client.responses.retrieve(begun.id)).status == "in_progress"
+        gate.set()
+        assert (await fetched(client, begun.id, "completed")).output_text == "Done."
+        after = await client.responses.create(
+            model="m", input="and?", previous_response_id=begun.id
+        )
+        assert after.output_text == "Next."
+        asked = [m.text for m in one.model.requests[-1].messages]
+        assert asked == ["do it", "Done.", "and?"]
+        wrong = await client.responses.create(model="m", input="wrong", background=True)
+        failed = await fetched(client, wrong.id, "failed")
+        assert failed.error is not None
+        assert "not so" in failed.error.message
+        with pytest.raises(openai.BadRequestError, match="background"):
+            await client.responses.create(model="m", input="x", background=True, stream=True)
+
+
+async def test_a_response_in_the_background_is_cancelled(url: str, tmp_path: Path) -> None:
+    steps = [After(anyio.sleep_forever, Say("never")), "Here."]
+    async with rig(url, tmp_path, steps) as one, AsyncOpenAI(**one.openai) as client:
+        talk = await client.conversations.create()
+        begun = await client.responses.create(
+            model="m", input="do it", background=True, conversation=talk.id
+        )
+        cancelled = await client.responses.cancel(begun.id)
+        assert (cancelled.id, cancelled.status) == (begun.id, "cancelled")
+        assert (await client.responses.cancel(begun.id)).status == "cancelled"
+        answer = await client.responses.create(model="m", input="hello?", conversation=talk.id)
+        assert answer.output_text == "Here."
+        assert len(await one.conversations()) == 1
+
+
+async def test_a_response_in_the_background_outlives_its_node(url: str, tmp_path: Path) -> None:
+    steps = [After(anyio.sleep_forever, Say("never"))]
+    async with rig(url, tmp_path, steps) as one, AsyncOpenAI(**one.openai) as client:
+        begun = await client.responses.create(model="m", input="do it", background=True)
+        assert begun.status == "queued"
+    async with rig(url, tmp_path, ["Done."]) as one, AsyncOpenAI(**one.openai) as client:
+        assert (await fetched(client, begun.id, "completed")).output_text == "Done."

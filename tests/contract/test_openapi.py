@@ -144,3 +144,15 @@ def test_a_body_that_goes_round_ends() -> None:
     assert b'"kin"' in schema
     assert b"$ref" not in schema
     assert len(schema) < 4000
+
+
+def test_a_server_with_variables_is_the_one_they_have_by_default() -> None:
+    text = """
+openapi: 3.0.3
+servers:
+  - url: "{scheme}://api.example/{version}"
+    variables: {scheme: {default: https}, version: {default: v2, enum: [v1, v2]}}
+paths: {/pets: {get: {operationId: pets}}}
+"""
+    found = parsed(text)
+    assert (found.servers, list(found.operations)) == (["https://api.example/v2"], ["pets"])

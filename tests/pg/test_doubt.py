@@ -6,13 +6,14 @@ from typing import Any
 import anyio
 import pytest
 from tests.conftest import PATIENCE_S
+from tests.pg.acting import events
 
 from logos.abi.agent import Agent, InDoubt
 from logos.abi.approval import Answer
 from logos.abi.calls import Fetch, Read, Run, Write
 from logos.abi.driver import Job, Verdict
 from logos.abi.errors import Code
-from logos.abi.events import AnyEvent, Called, Failed, Held, Returned
+from logos.abi.events import Called, Failed, Held, Returned
 from logos.abi.ids import CallId, Pid
 from logos.abi.messages import ToolCall
 from logos.abi.rights import EVERYTHING
@@ -61,10 +62,6 @@ class Knows(Dies):
     async def reconcile(self, job: Job, prepared: bytes) -> tuple[Verdict, Any]:
         assert prepared == b"before"
         return self.verdict, "found out"
-
-
-async def events(kernel: Kernel, pid: Pid) -> list[AnyEvent]:
-    return [told.event async for told in kernel.records.events(pid)]
 
 
 async def die_in(node: Any, world: Any, driver: Dies, kind: str, asked: Agent) -> Pid:

@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import pytest
 from tests.conftest import PATIENCE_S
+from tests.pg.acting import events
 
 from logos.abi.agent import Agent, Approvals
 from logos.abi.approval import Answer, Scope
@@ -103,10 +104,6 @@ TOOLS = ("send_mail", "note", "contacts", "fs.read", "fs.write", "process.spawn"
 
 def clerk(**given: Any) -> Agent:
     return Agent(**{"name": "clerk", "model": "m", "tools": TOOLS, "allow": ALL} | given)
-
-
-async def events(kernel: Kernel, pid: Pid) -> list[AnyEvent]:
-    return [told.event async for told in kernel.records.events(pid)]
 
 
 async def until(kernel: Kernel, pid: Pid, kind: type, n: int = 1) -> Any:

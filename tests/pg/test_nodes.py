@@ -7,13 +7,14 @@ import anyio
 import asyncpg
 import pytest
 from tests.conftest import PATIENCE_S
+from tests.pg.acting import events, until
 
 from logos import config
 from logos.abi.agent import Agent, Limits
 from logos.abi.calls import Run
 from logos.abi.driver import Job
 from logos.abi.errors import Code
-from logos.abi.events import AnyEvent, Asked, Interrupted, Received, Thought
+from logos.abi.events import Asked, Interrupted, Received, Thought
 from logos.abi.ids import INIT, CallId, Pid
 from logos.abi.messages import ToolCall
 from logos.abi.process import Process, Signal
@@ -28,18 +29,6 @@ QUICK = config.Node(lease_s=9.0)
 """It is missed soon, and lives where the machine is busy: a beat may be seconds late."""
 SLOW = config.Node(lease_s=3600.0)
 RESIDENT = Agent(name="r", model="m", resident=True)
-
-
-async def events(kernel: Kernel, pid: Pid) -> list[AnyEvent]:
-    return [told.event async for told in kernel.records.events(pid)]
-
-
-async def happened(kernel: Kernel, pid: Pid, kind: type, times: int = 1) -> None:
-    with anyio.fail_after(PATIENCE_S):
-        async for told in kernel.records.follow(pid):
-            times -= isinstance(told.event, kind)
-            if not times:
-                return
 
 
 async def node_of(kernel: Kernel, pid: Pid) -> int | None:
@@ -73,11 +62,11 @@ async def test_a_node_that_leaves_hands_its_processes_over(node: Any, world: Any
     world.models["m"] = Scripted(lambda r: Say(f"heard {r.messages[-1].text}"))
     async with node(place="a") as first:
         pid = await first.spawn(RESIDENT, "hi")
-        await happened(first, pid, Thought)
+        await until(first, pid, Thought)
     async with node(place="b") as second:
         assert await node_of(second, pid) is not None
         await second.send(pid, "still there?")
-        await happened(second, pid, Thought, 2)
+        await until(second, pid, Thought, 2)
         assert not (await second.records.audit()).broken
 
 
@@ -85,11 +74,11 @@ async def test_a_living_nodes_processes_are_left_alone(node: Any, world: Any) ->
     world.models["m"] = Scripted(lambda _: Say("x"))
     async with node(place="a") as first:
         pid = await first.spawn(RESIDENT, "hi")
-        await happened(first, pid, Thought)
+        await until(first, pid, Thought)
         before = await node_of(first, pid)
         async with node(place="b") as second:
             own = await second.spawn(RESIDENT, "hi")
-            await happened(second, own, Thought)
+            await until(second, own, Thought)
             assert await node_of(second, pid) == before
             assert await node_of(second, own) != before
             assert await node_of(second, INIT) == before
@@ -107,9 +96,9 @@ async def test_mail_crosses_nodes(node: Any, world: Any) -> None:
     talker = Agent(name="t", model="t", tools=("message.send",), allow=tuple(EVERYTHING))
     async with node(place="a", settings=QUICK) as first, node(place="b", settings=QUICK) as second:
         pid = await first.spawn(RESIDENT, "hi")
-        await happened(first, pid, Thought)
+        await until(first, pid, Thought)
         sender = await second.spawn(talker, f"{pid}")
-        await happened(first, pid, Received)
+        await until(first, pid, Received)
         (letter,) = [x for x in await events(first, pid) if isinstance(x, Received)]
         assert (letter.sender, letter.text) == (sender, "from afar")
         await second.signal(pid, Signal.KILL)
@@ -124,7 +113,7 @@ async def test_a_dead_nodes_processes_are_taken_over(url: str, node: Any, world:
     agent = Agent(name="a", model="m")
     async with node(place="a", settings=SLOW) as first:
         pid = await first.spawn(agent, "t")
-        await happened(first, pid, Asked)
+        await until(first, pid, Asked)
         async with node(place="b", settings=QUICK) as second:
             await end_lease_of(url, "a")
             with anyio.fail_after(PATIENCE_S):
@@ -185,14 +174,14 @@ async def test_one_place_has_one_node(node: Any, world: Any) -> None:
     with scope:
         async with node(place="a", settings=SLOW) as first:
             pid = await first.spawn(RESIDENT, "hi")
-            await happened(first, pid, Thought)
+            await until(first, pid, Thought)
             first._lease.resign = _nothing  # it dies without a word
             scope.cancel()
             await anyio.lowlevel.checkpoint()
     with anyio.fail_after(PATIENCE_S):
         async with node(place="a", settings=SLOW) as second:
             await second.send(pid, "hello")
-            await happened(second, pid, Thought, 2)
+            await until(second, pid, Thought, 2)
 
 
 async def _nothing() -> None:
@@ -209,7 +198,7 @@ async def test_what_a_node_drove_is_free_at_once_when_an_exception_ends_it(
     async def serve() -> None:
         async with node(place="a", settings=SLOW) as first:
             pids.append(await first.spawn(RESIDENT, "hi"))
-            await happened(first, pids[0], Thought)
+            await until(first, pids[0], Thought)
             parent = Process(caps=EVERYTHING)
             entry, _ = await first._services.born(
                 RESIDENT, "unsaid", Limits(), parent=Parent(INIT, parent)
@@ -232,7 +221,7 @@ async def test_what_a_node_drove_is_free_at_once_when_an_exception_ends_it(
         async with node(place="b", settings=SLOW) as second:
             assert await node_of(second, pids[0]) is not None
             await second.send(pids[0], "still there?")
-            await happened(second, pids[0], Thought, 2)
+            await until(second, pids[0], Thought, 2)
             assert (await second.records.process(pids[1])).task == "unsaid"
             assert not (await second.records.audit()).broken
 

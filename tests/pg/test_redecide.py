@@ -5,6 +5,7 @@ from typing import Any
 
 import anyio
 import pytest
+from tests.pg.acting import events
 from tests.pg.test_flow import (
     EVIL,
     NOTE,
@@ -15,7 +16,6 @@ from tests.pg.test_flow import (
     calls,
     clerk,
     ended,
-    events,
     mail,
     of,
     until,

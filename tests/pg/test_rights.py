@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.pg.acting import events
 from tests.pg.test_flow import (
     EVIL,
     NOTE,
@@ -12,7 +13,6 @@ from tests.pg.test_flow import (
     calls,
     clerk,
     ended,
-    events,
     mail,
     of,
     office,

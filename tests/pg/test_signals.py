@@ -6,12 +6,13 @@ from typing import Any
 import anyio
 import pytest
 from tests.conftest import PATIENCE_S
+from tests.pg.acting import events, until
 
 from logos.abi.agent import Agent
 from logos.abi.calls import Run
 from logos.abi.driver import Job
 from logos.abi.errors import Code, SysError
-from logos.abi.events import AnyEvent, Asked, Failed, Interrupted, Signalled, Thought
+from logos.abi.events import Asked, Failed, Interrupted, Signalled, Thought
 from logos.abi.ids import INIT, CallId, Pid
 from logos.abi.messages import ToolCall
 from logos.abi.process import Signal
@@ -52,18 +53,6 @@ async def status(kernel: Kernel, pid: Pid, *wanted: str) -> None:
             if known is not None and known.status in wanted:
                 return
             await anyio.sleep(0.005)
-
-
-async def events(kernel: Kernel, pid: Pid) -> list[AnyEvent]:
-    return [told.event async for told in kernel.records.events(pid)]
-
-
-async def happened(kernel: Kernel, pid: Pid, kind: type, times: int = 1) -> None:
-    with anyio.fail_after(PATIENCE_S):
-        async for told in kernel.records.follow(pid):
-            times -= isinstance(told.event, kind)
-            if not times:
-                return
 
 
 FIRST: dict[str, tuple[Any, str]] = {
@@ -120,7 +109,7 @@ async def test_every_signal(node: Any, world: Any, state: str) -> None:
                 await kernel.signal(pid, Signal.STOP)
             await status(kernel, pid, before)
             await kernel.signal(pid, signal, "because")
-            await happened(kernel, pid, Signalled, 2 if state == "stopped" else 1)
+            await until(kernel, pid, Signalled, 2 if state == "stopped" else 1)
             await status(kernel, pid, OUTCOME[signal][state])
             said = [x for x in await events(kernel, pid) if isinstance(x, Signalled)]
             assert (said[-1].signal, said[-1].reason) == (signal, "because")
@@ -165,7 +154,7 @@ async def test_stop_keeps_what_was_thought_until_cont(node: Any, world: Any) -> 
         await kernel.signal(pid, Signal.STOP)
         await status(kernel, pid, "stopped")
         go.set()
-        await happened(kernel, pid, Thought)
+        await until(kernel, pid, Thought)
         await kernel.signal(pid, Signal.CONT)
         with anyio.fail_after(PATIENCE_S):
             assert (await kernel.records.wait(pid)).answer == "done"
@@ -203,7 +192,7 @@ async def test_a_signal_while_a_call_is_let_in(node: Any, world: Any, signal: Si
         other = await kernel.spawn(agent(resident=True), "")
         await asks.asked.wait()
         await kernel.signal(pid, signal)
-        await happened(kernel, pid, Signalled)
+        await until(kernel, pid, Signalled)
         asks.go.set()
         if signal is Signal.STOP:
             await status(kernel, pid, "stopped")

@@ -19,7 +19,8 @@ from logos.abi.messages import ReasonDelta
 from logos.gateway.access import Client
 from logos.gateway.ask import SSE, Ask
 from logos.gateway.conversations import Conversations
-from logos.gateway.dialect import WAITING, Answering, Dialect, Resolve, Understood, Voice
+from logos.gateway.dialect import WAITING, Answering, Dialect, Resolve, Understood, Voice, encode
+from logos.gateway.items import unanswered
 from logos.gateway.stored import After, Stored, named_in
 from logos.gateway.turn import Exchange, Turns, Wanted
 
@@ -119,7 +120,11 @@ class _Answer:
         self.created = 0
 
     async def give(self) -> None:
-        if self._understood.stream:
+        if self._understood.background:
+            await self._exchange.leave()
+            begun = unanswered(self._answering(), "queued")
+            await self._ask.reply(200, encode(begun))
+        elif self._understood.stream:
             await self._streamed()
         else:
             await self._whole()

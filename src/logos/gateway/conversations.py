@@ -142,7 +142,7 @@ class Conversations:
     async def _page(self, client: Client, pid: Pid, seq: Seq) -> Seq:
         """The event that has it: an answer's id is that of the event before it."""
         try:
-            return (await self._past.thought(client.name, pid, seq))[0]
+            return (await self._past.thought(client.name, pid, seq)).page
         except SysError as error:
             if error.code is not Code.NOT_FOUND:
                 raise

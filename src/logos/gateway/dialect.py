@@ -52,7 +52,7 @@ Resolve: TypeAlias = Callable[[str], Upstream]
 class Understood:
     """`said` is without the instructions in front, which are in `options`.  `usage`: a stream
     is to end with what it cost.  `given`: fields that an answer repeats.  `speaks`: the dialect of the
-    model's provider; `forward`: it is this one."""
+    model's provider; `forward`: it is this one.  `background`: nobody waits for the answer."""
 
     model: str
     said: Said
@@ -61,6 +61,7 @@ class Understood:
     usage: bool = False
     forward: bool = False
     speaks: str = ""
+    background: bool = False
     given: Mapping[str, Any] = field(default_factory=dict)
 
 

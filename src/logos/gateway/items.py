@@ -6,9 +6,11 @@ reasoned, worded, called        the items: what a model says to itself, to other
 
 import msgspec
 
+from logos.abi.errors import SysError
 from logos.abi.events import Thought
 from logos.abi.messages import Finish, ToolCall, Usage
 from logos.gateway.dialect import Answering, Json, spoken
+from logos.gateway.faults import openai_code
 
 DEFAULTS: Json = {
     "instructions": None,
@@ -47,6 +49,14 @@ def response(answering: Answering, thought: Thought | None) -> Json:
         **DEFAULTS,
         **given,
     }
+
+
+def unanswered(answering: Answering, status: str, error: SysError | None = None) -> Json:
+    """One in the background that is not there: yet, or ever."""
+    found = response(answering, None) | {"background": True, "status": status}
+    if error is not None:
+        found["error"] = {"code": openai_code(error), "message": error.message}
+    return found
 
 
 def usage(used: Usage) -> Json:

@@ -3,6 +3,7 @@
     Past.said(client, pid)            every message that was not taken back, with its event
     Past.upto(client, pid, seq)       the messages up to the answer that began there
     Past.thought(client, pid, seq)    that answer, and what was asked for
+    Past.answer(client, pid, seq)     the same, or that it is not there
     Past.filed(client, pid)           what a conversation is filed under, and since when
     Past.talks(client)                where the client's latest conversations stand
     Past.talk(client, pid)            where this one stands
@@ -13,7 +14,7 @@ Only the client's own are found, and nothing that it has deleted.
 from typing import NamedTuple
 
 from logos.abi.errors import Code, SysError
-from logos.abi.events import AnyEvent, Asked, Forgot, Spawned, Thought, Told
+from logos.abi.events import AnyEvent, Asked, Exited, Forgot, Interrupted, Spawned, Thought, Told
 from logos.abi.ids import Pid, Seq
 from logos.abi.messages import Message, Options
 from logos.gateway.access import agent_name
@@ -29,11 +30,20 @@ DELETED = "a client deleted the conversation"
 
 
 class Answered(NamedTuple):
-    """`at` in microseconds."""
+    """`page` is the event that has the answer, `at` its time in microseconds."""
 
+    page: Seq
     thought: Thought
     options: Options
     at: int
+
+
+class Open(NamedTuple):
+    """An answer that is not there: `broken` says why it never will be, None that it may come."""
+
+    options: Options
+    at: int
+    broken: Interrupted | Exited | None = None
 
 
 class Filed(NamedTuple):
@@ -47,6 +57,20 @@ class _Line(NamedTuple):
     seq: Seq
     at: int
     event: AnyEvent
+
+
+def _left(lines: list[_Line], gone: set[Seq]) -> list[_Line]:
+    """Without what was forgotten.  Where that is an answer, nobody was asked for it, either."""
+    left: list[_Line] = []
+    asked = 0
+    for line in lines:
+        if isinstance(line.event, Asked):
+            asked = len(left)
+        if line.seq not in gone:
+            left.append(line)
+        elif isinstance(line.event, Thought):
+            del left[asked : asked + 1]
+    return left
 
 
 class Past:
@@ -70,7 +94,7 @@ class Past:
                     lines.append(_Line(told.row.seq, told.row.at, event))
         if not lines:
             raise SysError(Code.NOT_FOUND, f"there is no conversation {pid}")
-        return [line for line in lines if line.seq not in gone]
+        return _left(lines, gone)
 
     async def said(self, client: str, pid: Pid) -> list[tuple[Seq, Message]]:
         """An answer by the event that began it.  Raise `not_found`."""
@@ -94,20 +118,38 @@ class Past:
             raise SysError(Code.NOT_FOUND, "there is no such response")
         return [message for _, message in said[: places[0] + 1]]
 
-    async def thought(self, client: str, pid: Pid, seq: Seq) -> tuple[Seq, Answered]:
-        """With the event that has it."""
-        began, options = Seq(0), Options()
+    async def thought(self, client: str, pid: Pid, seq: Seq) -> Answered:
+        """Raise `not_found` for one that is not there yet, too."""
+        found = await self.answer(client, pid, seq)
+        if isinstance(found, Answered):
+            return found
+        raise SysError(Code.NOT_FOUND, "there is no such response")
+
+    async def answer(self, client: str, pid: Pid, seq: Seq) -> Answered | Open:
+        """A thought that was lost with its node is had again, and is the same answer."""
+        began, options, lost = Seq(0), Options(), False
+        found: Open | None = None
         for line in await self._journal(client, pid):
             match line.event:
                 case Told(options=Options() as given):
                     options = given
                 case Asked():
-                    began = line.seq
+                    began = seq if lost and found else line.seq
+                    if began == seq:
+                        found, lost = Open(options, line.at), False
                 case Thought() as thought if began == seq:
-                    return line.seq, Answered(thought, options, line.at)
+                    return Answered(line.seq, thought, options, line.at)
+                case Interrupted() as broken if began == seq and found:
+                    lost = broken.lost
+                    if not lost:
+                        return found._replace(broken=broken)
+                case Exited() as exited if began == seq and found:
+                    return found._replace(broken=exited)
                 case _:
                     pass
-        raise SysError(Code.NOT_FOUND, "there is no such response")
+        if found is None:
+            raise SysError(Code.NOT_FOUND, "there is no such response")
+        return found
 
     async def filed(self, client: str, pid: Pid) -> Filed:
         lines = await self._journal(client, pid)

@@ -39,7 +39,7 @@ from logos.gateway.events import ResponsesVoice
 from logos.gateway.faults import openai_error, openai_status
 from logos.gateway.items import response
 from logos.gateway.prefix import Said
-from logos.gateway.shapes import No, Piece
+from logos.gateway.shapes import Piece
 from logos.gateway.translate import chat_extra, json_schema
 
 ECHOED = (
@@ -144,11 +144,10 @@ class ResponsesRequest(msgspec.Struct):
     reasoning: _Reasoning | None = None
     previous_response_id: str | None = None
     conversation: str | _Conversation | None = None
-    background: No | None = None
+    background: bool | None = None
 
 
 REFUSED = {
-    "background": "nobody would come back for the answer here: stream it",
     "top_logprobs": "the probabilities of tokens are not passed on",
     "prompt": "prompts are not kept here",
 }
@@ -164,6 +163,8 @@ class Responses:
         refuse(found, REFUSED)
         if b'"message.output_text.logprobs"' in bytes(found.get("include", b"")):
             raise SysError(Code.INVALID, f"include: {REFUSED['top_logprobs']}")
+        if asked.background and asked.stream:
+            raise SysError(Code.INVALID, "background: look for it by its id, it is not streamed")
         model = asked.model
         upstream = resolve(model)
         said: list[Message] = []
@@ -189,6 +190,7 @@ class Responses:
             said=Said.of(messages),
             options=options,
             stream=bool(asked.stream),
+            background=bool(asked.background),
             speaks=upstream.dialect,
             given=given,
         )

@@ -13,15 +13,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
+import anyio
 import msgspec
 
 from logos.abi.errors import Code, SysError
+from logos.abi.events import Exited, Interrupted
 from logos.abi.ids import Pid, Seq
 from logos.abi.messages import AnyPart, Image, Message, Opaque, Options, Role, Text, ToolResult
+from logos.abi.process import Signal
 from logos.gateway.access import Client
 from logos.gateway.ask import Ask
 from logos.gateway.dialect import Answering, Json, encode, typed
-from logos.gateway.items import called, refusal_part, response, text_part, worded
+from logos.gateway.items import called, refusal_part, response, text_part, unanswered, worded
+from logos.gateway.past import Answered, Open
 from logos.gateway.turn import Turns
 from logos.kernel import Kernel
 
@@ -30,6 +34,12 @@ MICRO = 1_000_000
 MOST_ITEMS = 100
 ITEMS = 20
 """Of a list, when nobody says how many."""
+
+CANCELLED = "its client cancelled the response"
+
+PATIENCE_S = 10.0
+"""How long the end of what is cancelled is waited for, and how often it is looked for."""
+LOOK_S = 0.05
 
 LONGEST = 18
 """Digits of a number in an id."""
@@ -58,12 +68,17 @@ class Stored:
         return After(before=await self._past.upto(client, pid, seq))
 
     async def response(self, ask: Ask, client: Client, id_: str) -> None:
-        _, found = await self._past.thought(client.name, *place(id_))
+        await ask.reply(200, encode(await self._shown(client, id_)))
+
+    async def _shown(self, client: Client, id_: str) -> Json:
+        found = await self._past.answer(client.name, *place(id_))
         options = found.options
         given = _given(options)
         at = found.at // MICRO
         answering = Answering(id=id_, model=options.model, created=at, given=given)
-        await ask.reply(200, encode(response(answering, found.thought)))
+        if isinstance(found, Answered):
+            return response(answering, found.thought)
+        return unanswered(answering, *_ended(found.broken))
 
     async def input_items(self, ask: Ask, client: Client, id_: str) -> None:
         pid, seq = place(id_)
@@ -75,20 +90,36 @@ class Stored:
     async def delete(self, ask: Ask, client: Client, id_: str) -> None:
         """What was answered is forgotten, with every copy of it in its journal."""
         pid, seq = place(id_)
-        page, _ = await self._past.thought(client.name, pid, seq)
-        await self._kernel.forget(pid, [page], reason="a client deleted the response")
+        found = await self._past.thought(client.name, pid, seq)
+        await self._kernel.forget(pid, [found.page], reason="a client deleted the response")
         if (talk := self._talks.of(pid)) is not None and talk.stands_at(seq):
             self._talks.drop(talk)
         await ask.reply(200, encode({"id": id_, "object": "response", "deleted": True}))
 
     async def cancel(self, ask: Ask, client: Client, id_: str) -> None:
-        del ask
-        await self._past.thought(client.name, *place(id_))
-        raise SysError(
-            Code.INVALID,
-            "only a response in the background can be cancelled, and there are none here",
-            hint="hang up while it is streamed",
-        )
+        pid, seq = place(id_)
+        found = await self._past.answer(client.name, pid, seq)
+        if isinstance(found, Answered):
+            raise SysError(Code.INVALID, "this response is complete: it cannot be cancelled")
+        if found.broken is None:
+            await self._kernel.signal(pid, Signal.INT, CANCELLED)
+            with anyio.move_on_after(PATIENCE_S):
+                while isinstance(found, Open) and found.broken is None:
+                    await anyio.sleep(LOOK_S)
+                    found = await self._past.answer(client.name, pid, seq)
+        await ask.reply(200, encode(await self._shown(client, id_)))
+
+
+def _ended(broken: Interrupted | Exited | None) -> tuple[str, SysError | None]:
+    match broken:
+        case None:
+            return "in_progress", None
+        case Interrupted(code=Code.CANCELLED):
+            return "cancelled", None
+        case Interrupted():
+            return "failed", SysError(broken.code, broken.message)
+        case _:
+            return "failed", SysError(broken.code or Code.STATE, broken.answer)
 
 
 def place(id_: str) -> tuple[Pid, Seq]:

@@ -81,6 +81,7 @@ class Exchange:
         self.began = Seq(0)
         self.thought: Thought | None = None
         self.over = False
+        self.left = False
         self._line = line
         self._heard = False
         self._answer = talk.answer
@@ -107,6 +108,17 @@ class Exchange:
                             for delta in deltas(thought):
                                 yield delta
                         yield thought
+
+    async def leave(self) -> None:
+        """Once it is asked its client goes, and comes back for the answer.  Raise SysError as the
+        thought failed."""
+        while not (self.began or self.over):
+            item = await self._line.next(SETTLE_S)
+            if isinstance(item, Heard):
+                self.began = item.began
+            elif item is not None:
+                self._happened(item)
+        self.over, self.left, self.thought = True, True, None
 
     @property
     def more(self) -> bool:
@@ -168,7 +180,7 @@ class Turns:
             try:
                 yield exchange
             finally:
-                await self._end(exchange, talk, line)
+                await self._end(exchange, talk, line, named=wanted.named)
         finally:
             line.close()
 
@@ -283,13 +295,13 @@ class Turns:
         by = Payer(client.name, client.accounts)
         return await self._kernel.converse(agent, turn, limits=client.limits, by=by, meet=meet)
 
-    async def _end(self, exchange: Exchange, talk: Talk, line: Line) -> None:
+    async def _end(self, exchange: Exchange, talk: Talk, line: Line, *, named: bool) -> None:
         with anyio.CancelScope(shield=True):
             if not exchange.over:
                 await self._interrupt(exchange.pid)
                 await exchange.settle()
         talk.busy, talk.seen = False, line.seen
-        if not exchange.over:
+        if not exchange.over or (exchange.left and not named):
             self.talks.drop(talk)
         elif exchange.thought is not None:
             head = extend(talk.asked, exchange.thought.message)

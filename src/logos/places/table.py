@@ -12,7 +12,6 @@ Invariant: a mount that is shown as kept is on disk.
 """
 
 import logging
-import os
 import shutil
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -29,7 +28,7 @@ from logos.abi.mount import Mount
 from logos.abi.tools import Offer, Place, Provider
 from logos.drivers.mcp import Server, Shelf
 from logos.drivers.remote import Net
-from logos.drivers.tools import Pinned, Pins, Tools
+from logos.drivers.tools import Pinned, Pins, Tools, replace_file
 from logos.places.opening import Broken, Opener, Stoppable, kind, said
 from logos.places.shelves import Shelves
 
@@ -150,7 +149,7 @@ class Places:
                 raise
             closed = error
         kept = msgspec.json.encode(_Kept(place, by))
-        await anyio.to_thread.run_sync(_written, self._folder / name / "place.json", kept)
+        await anyio.to_thread.run_sync(replace_file, self._folder / name / "place.json", kept)
         if closed is not None:
             closed.hint = f"it is mounted; a person: logos mount login {name}"
             raise closed
@@ -287,13 +286,3 @@ def _kept(folder: Path) -> dict[str, _Kept]:
 
 def _origin(by: str) -> str:
     return f"mounted by {by}" if by else "mounted"
-
-
-def _written(file: Path, data: bytes) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_suffix(".tmp")
-    with beside.open("wb") as out:
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
-    beside.replace(file)

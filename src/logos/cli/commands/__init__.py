@@ -19,60 +19,6 @@ from logos.cli.commands.upkeep import UPKEEP
 from logos.cli.commands.work import ATTACH, KILL, RUN, SEND, WAIT
 from logos.cli.registry import Command
 
-ALL = (
-    RUN,
-    EXEC,
-    SH,
-    ATTACH,
-    SEND,
-    KILL,
-    WAIT,
-    PS,
-    TREE,
-    SHOW,
-    JOURNAL,
-    LOGS,
-    *MEMORY,
-    *STANDING,
-    *UPKEEP,
-    MEM_IMPORT,
-    MEM_EXPORT,
-    *TREE_,
-    APPROVALS,
-    APPROVE,
-    DENY,
-    WHY,
-    CAPS,
-    REVOKE,
-    STOP,
-    REPLAY,
-    VERIFY,
-    KEY_CREATE,
-    KEY_LIST,
-    USAGE,
-    KEY_ROTATE,
-    KEY_REVOKE,
-    ENV,
-    CHECKPOINT,
-    EXPORT,
-    MOUNT,
-    LOGIN,
-    UMOUNT,
-    MOUNTS,
-    INSTALL,
-    UNINSTALL,
-    SKILLS,
-    MCP,
-    AGENTS,
-    CONFIG,
-    DOCTOR,
-    UP,
-    DOWN,
-    STATUS,
-)
-
-COMMANDS: dict[str, Command] = {command.name: command for command in ALL}
-
 GROUPS = {
     "Work": (RUN, EXEC, SH, ATTACH, SEND, KILL, WAIT),
     "Look": (PS, TREE, SHOW, JOURNAL, LOGS),
@@ -94,5 +40,8 @@ GROUPS = {
     "Tools": (MOUNT, LOGIN, UMOUNT, MOUNTS, INSTALL, UNINSTALL, SKILLS),
     "Machine": (AGENTS, CONFIG, DOCTOR, UP, DOWN, STATUS),
 }
+
+ALL = tuple(command for group in GROUPS.values() for command in group)
+COMMANDS: dict[str, Command] = {command.name: command for command in ALL}
 
 __all__ = ["ALL", "COMMANDS", "GROUPS"]

@@ -13,7 +13,7 @@ from logos.abi.events import Linked, Pinned, Remembered
 from logos.abi.ids import Pid, Seq
 from logos.cli.registry import Argument, Asked, Command
 from logos.cli.shown import counted, when
-from logos.kernel import FACTS, Sought, place, shared, slug
+from logos.kernel import FACTS, Sought, abroad, folder, place, shared, slug
 
 HOME = "home"
 
@@ -58,7 +58,8 @@ async def remember(asked: Asked) -> int:
     given = asked.arguments
     if not given.text:
         raise SysError(Code.INVALID, "there is no text", hint='logos mem remember "..."')
-    path = given.at
+    pid = await whose(asked, begin=True)
+    path = await _inside(asked, pid, place(given.at)) if given.at else ""
     if not path:
         fact = given.subject and given.relation
         path = f"{FACTS}/{slug(given.subject)}/{slug(given.relation)}" if fact else ""
@@ -73,7 +74,8 @@ async def remember(asked: Asked) -> int:
         valid_from=moment(given.since),
     )
     [seq] = await put(asked, event)
-    asked.out.data({"path": event.path, "page": seq}, f"{event.path} (page {seq})")
+    shown = _outside(asked, event.path)
+    asked.out.data({"path": shown, "page": seq}, f"{shown} (page {seq})")
     return 0
 
 
@@ -88,7 +90,7 @@ async def search(asked: Asked) -> int:
         {
             "page": page.source.seq,
             "start": page.source.start,
-            "path": shelf.path(page.source.seq),
+            "path": _outside(asked, shelf.path(page.source.seq) or "") or None,
             "role": page.role,
             "subject": page.subject,
             "time": page.time,
@@ -132,13 +134,14 @@ async def link(asked: Asked) -> int:
     if not given.relation:
         shelf = await asked.node.kernel.stores.shelf(pid)
         walked = shelf.walk(node, steps=given.steps)
-        data = [
-            {"steps": far, "source": e.source, "relation": e.relation, "target": e.target}
+        rows = [
+            (far, _outside(asked, e.source), e.relation, _outside(asked, e.target))
             for far, e in walked
         ]
-        rows = [(far, e.source, e.relation, e.target) for far, e in walked]
+        names = ("steps", "source", "relation", "target")
+        data = [dict(zip(names, row, strict=True)) for row in rows]
         if not rows:
-            asked.out.data(data, f"nothing is linked to {node}")
+            asked.out.data(data, f"nothing is linked to {given.node}")
             return 0
         asked.out.table(("STEPS", "FROM", "RELATION", "TO"), rows, data)
         return 0
@@ -158,20 +161,34 @@ async def _node(asked: Asked, pid: Pid, given: str, *, new: bool) -> str:
     if given.isdecimal():
         await kernel.records.page(pid, Seq(int(given)))
         return given
-    name, path = shared(place(given))
-    if name and await kernel.stores.find(name) != pid:
-        raise SysError(Code.INVALID, f"{given} is in another memory", hint=f"--of {name}")
+    path = await _inside(asked, pid, place(given))
     if new and not (await kernel.stores.shelf(pid)).changes(path):
         asked.out.note(f"nothing is kept at {given} yet")
     return path
+
+
+async def _inside(asked: Asked, pid: Pid, path: str) -> str:
+    """A path as its own memory calls it.  Raise `invalid` for one of another."""
+    name, inside = shared(path)
+    if name and await asked.node.kernel.stores.find(name) != pid:
+        raise SysError(Code.INVALID, f"{path} is in another memory", hint=f"--of {name}")
+    return inside
+
+
+def _outside(asked: Asked, path: str) -> str:
+    """The same as everybody calls it."""
+    of = asked.arguments.of.removeprefix("/mem/")
+    return path if of.isdecimal() or of == HOME else abroad(of, path)
 
 
 async def forget(asked: Asked) -> int:
     given = asked.arguments
     if not (given.path or given.page):
         raise SysError(Code.INVALID, "what is to be forgotten?", hint="name a path, or --page N")
+    pid = await whose(asked)
+    path = await _inside(asked, pid, folder(given.path)) if given.path else ""
     pages = await asked.node.kernel.forget(
-        await whose(asked), [Seq(n) for n in given.page], path=given.path, reason=given.reason
+        pid, [Seq(n) for n in given.page], path=path, reason=given.reason
     )
     if not pages:
         at = given.path or "these pages"

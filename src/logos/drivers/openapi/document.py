@@ -27,6 +27,9 @@ OPERATIONS = 2000
 NOT_OURS = frozenset({"accept", "content-type", "authorization", "host", "cookie"})
 """Headers that are no arguments, whatever a document says."""
 
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The one in C takes a tenth of the time."""
+
 Json = Mapping[str, Any]
 
 
@@ -53,7 +56,7 @@ def parsed(text: str) -> Document:
     root = _decoded(text)
     if not isinstance(root, dict) or not str(root.get("openapi", "")).startswith("3."):
         raise SysError(Code.INVALID, "this is no OpenAPI 3 document", hint="openapi: 3.x.y")
-    servers = [str(s["url"]) for s in _dicts(root.get("servers")) if "url" in s]
+    servers = [_server(one) for one in _dicts(root.get("servers")) if "url" in one]
     found: dict[str, Operation] = {}
     for operation in _operations(root):
         name = operation.offer.name
@@ -65,11 +68,20 @@ def parsed(text: str) -> Document:
     return Document(servers or ["/"], dict(sorted(found.items())))
 
 
+def _server(given: Json) -> str:
+    """With what its variables are where nobody says otherwise."""
+    url, variables = str(given["url"]), given.get("variables")
+    for name, variable in (variables if isinstance(variables, dict) else {}).items():
+        if isinstance(variable, dict) and "default" in variable:
+            url = url.replace(f"{{{name}}}", str(variable["default"]))
+    return url
+
+
 def _decoded(text: str) -> Any:
     try:
         if text.lstrip().startswith("{"):
             return msgspec.json.decode(text)
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=_LOADER)  # noqa: S506 - safe, both of them
     except (msgspec.MsgspecError, yaml.YAMLError, RecursionError, ValueError) as error:
         raise SysError(Code.INVALID, f"the document is neither JSON nor YAML: {error}") from error
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urljoin
 
 import anyio
+import anyio.to_thread
 import httpx2
 import msgspec
 
@@ -84,7 +85,11 @@ class Api:
         start = self._source if "://" in self._source else ""
         base = urljoin(start, document.servers[0])
         if not base.startswith(("http://", "https://")) or "{" in base:
-            raise SysError(Code.INVALID, f"{self._name}: {base!r} is no server to ask")
+            raise SysError(
+                Code.INVALID,
+                f"{self._name}: {base!r} is no server to ask",
+                hint="mount the document by its URL, or write the server's into it",
+            )
         return base.rstrip("/") + "/"
 
     async def _read(self) -> Document:
@@ -95,7 +100,7 @@ class Api:
                     raise SysError(Code.UNAVAILABLE, f"{self._source} answers {status}")
             else:
                 data = await _bytes(self._source)
-            document = parsed(data.decode("utf-8", "replace"))
+            document = await anyio.to_thread.run_sync(parsed, data.decode("utf-8", "replace"))
             self._offers = tuple(one.offer for one in document.operations.values())
             self._document = document
         return self._document

@@ -40,7 +40,7 @@ class Pins:
     async def keep(self, offers: Sequence[Offer]) -> None:
         # `Raw` of a message read from a socket would keep all of it in memory
         encoded = msgspec.json.encode(sorted(offers, key=lambda offer: offer.name))
-        await anyio.to_thread.run_sync(_replace, self._file, encoded)
+        await anyio.to_thread.run_sync(replace_file, self._file, encoded)
         own = msgspec.json.decode(encoded, type=tuple[Offer, ...])
         self._offers = {offer.name: offer for offer in own}
 
@@ -124,7 +124,7 @@ def _differing(a: Offer, b: Offer) -> list[str]:
     return [part for part, (old, now) in pairs.items() if old != now]
 
 
-def _replace(file: Path, data: bytes) -> None:
+def replace_file(file: Path, data: bytes) -> None:
     """All of it or nothing, also when the power goes."""
     file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_suffix(".tmp")

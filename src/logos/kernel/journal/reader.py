@@ -1,6 +1,6 @@
 """Reading journals: one process, many at once, or everybody's in the order of the feed."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -8,7 +8,7 @@ import msgspec
 from logos.abi.events import Forgot
 from logos.abi.ids import MailId, Pid, Seq
 from logos.kernel.journal.chain import Row
-from logos.store import Queries, Store
+from logos.store import Queries, Statement, Store
 
 _FORGOT: msgspec.json.Decoder[Forgot] = msgspec.json.Decoder(Forgot)
 
@@ -36,59 +36,41 @@ class Pending(NamedTuple):
     body: bytes
 
 
-async def read(
-    store: Store, pid: Pid, after: Seq = START, upto: Seq = FOREVER
-) -> AsyncIterator[Row]:
+def read(store: Store, pid: Pid, after: Seq = START, upto: Seq = FOREVER) -> AsyncGenerator[Row]:
     """The rows of one process, in order."""
-    while True:
-
-        async def page(after: Seq = after) -> Sequence[Any]:
-            async with store.connection() as db:
-                return await db.all(_SQL.read, pid=pid, after=after, upto=upto, most=PAGE)
-
-        rows = await store.persist(page)
-        for row in await _whole(store, rows):
-            yield row
-        if len(rows) < PAGE:
-            return
-        after = rows[-1]["seq"]
+    return _paged(store, _SQL.read, {"after": "seq"}, {"pid": pid, "after": after, "upto": upto})
 
 
-async def read_kinds(
+def read_kinds(
     store: Store, pid: Pid, kinds: Sequence[str], after: Seq = START
-) -> AsyncIterator[Row]:
+) -> AsyncGenerator[Row]:
     """The rows of some kinds of one process, in order."""
-    while True:
-
-        async def page(after: Seq = after) -> Sequence[Any]:
-            async with store.connection() as db:
-                return await db.all(
-                    _SQL.read_kinds, pid=pid, kinds=list(kinds), after=after, most=PAGE
-                )
-
-        rows = await store.persist(page)
-        for row in await _whole(store, rows):
-            yield row
-        if len(rows) < PAGE:
-            return
-        after = rows[-1]["seq"]
+    given = {"pid": pid, "kinds": list(kinds), "after": after}
+    return _paged(store, _SQL.read_kinds, {"after": "seq"}, given)
 
 
-async def thoughts_since(store: Store, at: int) -> AsyncIterator[Row]:
+def thoughts_since(store: Store, at: int) -> AsyncGenerator[Row]:
     """How thoughts ended, and digests that a model wrote, everybody's, after a time in microseconds, oldest first."""
-    pid, seq = Pid(0), START
+    place = {"at": "at", "pid": "pid", "seq": "seq"}
+    return _paged(store, _SQL.thoughts_since, place, {"at": at, "pid": Pid(0), "seq": START})
+
+
+async def _paged(
+    store: Store, statement: Statement, place: Mapping[str, str], given: Mapping[str, Any]
+) -> AsyncGenerator[Row]:
+    """`place` says which parameters are where the page before ended, and by which columns."""
     while True:
 
-        async def page(at: int = at, pid: Pid = pid, seq: Seq = seq) -> Sequence[Any]:
+        async def page(given: Mapping[str, Any] = given) -> Sequence[Any]:
             async with store.connection() as db:
-                return await db.all(_SQL.thoughts_since, at=at, pid=pid, seq=seq, most=PAGE)
+                return await db.all(statement, most=PAGE, **given)
 
         rows = await store.persist(page)
         for row in await _whole(store, rows):
             yield row
         if len(rows) < PAGE:
             return
-        at, pid, seq = rows[-1]["at"], rows[-1]["pid"], rows[-1]["seq"]
+        given = {**given, **{name: rows[-1][column] for name, column in place.items()}}
 
 
 async def tail(store: Store, pid: Pid, after: Seq, most: int) -> list[Row]:
