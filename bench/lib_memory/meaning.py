@@ -28,6 +28,7 @@ from logos.kernel.meaning.question import CHARS
 from logos.kernel.meaning.vectors import unit
 from logos.kernel.memory import Near, key, page_text
 from logos.kernel.memory.features import measure
+from logos.kernel.memory.near import standing_out
 from logos.kernel.memory.query import Query
 from logos.kernel.memory.scorer import Scorer, Weights
 from logos.kernel.memory.space import Space
@@ -121,7 +122,7 @@ class Meant:
         """One that the gate is fitted to; in the order of these."""
         near = self.nears[talk.name, asked.question.id]
         close = measure(space, asked.query, near=near).close
-        self.best.append(float(close.max(initial=0.0)))
+        self.best.append(standing_out(close))
 
     def fitted(self, weights: Weights, rows: NDArray[Any], answers: NDArray[Any]) -> dict[str, Any]:
         """What is to be changed in the table."""

@@ -249,6 +249,18 @@ def test_nonsense_does_not_take_the_daemon_down(place: Place, sent: bytes) -> No
     assert place.data("status")["pid"] == before
 
 
+def test_a_command_of_another_version_is_told_how_to_go_on(place: Place) -> None:
+    """Taken for a request of this one, its words would mean something else."""
+    pid = place.data("up")["pid"]
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(socket_path(str(place.home)))
+        client.sendall(wire.frame(wire.REQUEST, wire.pack(["/tmp", "80", "", "", "down"])))
+        frames = dict(frames_of(client))
+    assert f"kill {pid}" in frames[wire.ERR].decode()
+    assert frames[wire.EXIT] == b"10"
+    assert place.data("status")["pid"] == pid
+
+
 def as_nobody(place: Place) -> "subprocess.CompletedProcess[str]":
     """Another user, who stands in the folder already, says hello."""
     program = textwrap.dedent(f"""

@@ -182,7 +182,13 @@ class _Connection:
         kind, payload = await self._frame()  # first, or a stranger would not hear why
         by = _peer(self._stream)
         request = wire.unpack(payload)
-        if kind != wire.REQUEST or len(request) < wire.HEAD or not request[1].isdigit():
+        if kind == wire.REQUEST and request[0] != wire.PROTOCOL:
+            raise SysError(
+                Code.STATE,
+                "this daemon is of another version of LogOS than the command",
+                hint=f"end it (kill {os.getpid()}), and try again: nothing is lost",
+            )
+        if kind != wire.REQUEST or len(request) < wire.HEAD or not request[2].isdigit():
             raise SysError(Code.INVALID, "this is not a request", hint="use the `logos` command")
         await self._stream.send(wire.frame(wire.TAKEN, b""))
         async with anyio.create_task_group() as tasks:
@@ -201,7 +207,7 @@ class _Connection:
             self._stop()
 
     async def _run(self, request: list[str], by: str) -> int:
-        cwd, columns, terminals, plain, model, *words = request
+        _, cwd, columns, terminals, plain, model, *words = request
         terminal = "1" in terminals
         asked = Asked(
             arguments=Namespace(),

@@ -18,8 +18,11 @@ REQUEST, INTERRUPT, INPUT = b"q", b"i", b"s"
 
 SEPARATOR = "\0"
 HEADER_BYTES = 5
-HEAD = 5
-"""A request begins with the folder, the columns, the terminals, whether to be plain, and LOGOS_MODEL."""
+PROTOCOL = "1"
+"""Raise it when a frame changes: a command and a daemon of different versions tell each other so."""
+
+HEAD = 6
+"""A request begins with PROTOCOL, the folder, the columns, the terminals, whether to be plain, and LOGOS_MODEL."""
 
 
 def frame(kind: bytes, payload: bytes) -> bytes:
@@ -45,7 +48,7 @@ def request(
     model: str = "",
 ) -> bytes:
     """`terminals`: which of 0, 1 and 2 are; `plain`: anything for no colour."""
-    return frame(REQUEST, pack([folder, str(columns), terminals, plain, model, *words]))
+    return frame(REQUEST, pack([PROTOCOL, folder, str(columns), terminals, plain, model, *words]))
 
 
 def pack(parts: list[str]) -> bytes:

@@ -77,7 +77,7 @@ class Measured:
     """`rows` are the candidates, `values` their features (rows, NAMES); `own`, `window` and `hit` their
     lexical scores; `subject` is 1 for pages of the subject asked about, -1 for those of others;
     `heard` is the share of the question's terms that anybody used, `said` that the subject did;
-    `close` is how far each stands out by its vector."""
+    `close` is how near each is by its vector."""
 
     rows: NDArray[np.int64]
     values: Floats

@@ -3,7 +3,8 @@
     Near                 cosines of pages with a question, by where the pages stand
     Judged               what a reranker says of some pages, by where they stand
     key(seq, start)      where a page stands, as one number
-    closeness(near, ...) how far each row stands out -> deviations, 0 where nothing is known
+    closeness(near, ...) how near each row is -> deviations from the median, 0 where nothing is known
+    standing_out(close)  by how much the nearest is further off than chance takes one
     preference(judged)   how far each row stands above the worst judged -> deviations, 0 for the others
     nearest(close)       the rows that are candidates for their nearness alone
     Near.upto(seq)       without the pages of later events
@@ -27,10 +28,10 @@ MOST = 32
 """Pages that become candidates because they are near."""
 
 FROM = 2.0
-"""Deviations below which nearness says nothing: in a thousand pages some twenty are so far off by chance."""
+"""Deviations from which a page stands out: in a thousand pages some twenty are so far off by chance."""
 
 CEILING = 10.0
-"""Deviations above which more says nothing."""
+"""Deviations beyond which more says nothing."""
 
 _LEAST_SPREAD = 0.03
 """Cosines of few or of equal pages hardly differ."""
@@ -68,7 +69,7 @@ def key(seq: Ints, start: Ints) -> Ints:
 
 
 def closeness(near: Near, seq: Ints, start: Ints) -> Floats:
-    """Of the pages that stand there, between 0 and CEILING - FROM."""
+    """Of the pages that stand there, between -CEILING and CEILING."""
     out = np.zeros(len(seq), dtype=np.float32)
     if len(near.keys) < _FEW:
         return out
@@ -78,8 +79,12 @@ def closeness(near: Near, seq: Ints, start: Ints) -> Floats:
     middle = np.median(near.cosines)
     spread = _TO_DEVIATION * float(np.median(np.abs(near.cosines - middle)))
     far = (near.cosines[at] - middle) / max(spread, _LEAST_SPREAD)
-    out[known] = np.clip(far[known] - FROM, 0, CEILING - FROM)
+    out[known] = np.clip(far[known], -CEILING, CEILING)
     return out
+
+
+def standing_out(close: Floats) -> float:
+    return max(float(close.max(initial=0.0)) - FROM, 0.0)
 
 
 def preference(judged: Judged, seq: Ints, start: Ints) -> Floats:
@@ -99,6 +104,6 @@ def preference(judged: Judged, seq: Ints, start: Ints) -> Floats:
 
 
 def nearest(close: Floats, live: NDArray[np.bool_]) -> Ints:
-    """The `MOST` nearest of those that are `live` and stand out at all."""
-    rows = np.flatnonzero(live & (close > 0))
+    """The `MOST` nearest of those that are `live` and stand out."""
+    rows = np.flatnonzero(live & (close > FROM))
     return rows[np.argsort(-close[rows], kind="stable")[:MOST]]

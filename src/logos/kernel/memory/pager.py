@@ -27,7 +27,7 @@ from logos.kernel.memory.features import Measured, measure
 from logos.kernel.memory.gate import Rules
 from logos.kernel.memory.index import Floats
 from logos.kernel.memory.layout import render
-from logos.kernel.memory.near import Judged, Near, preference
+from logos.kernel.memory.near import Judged, Near, preference, standing_out
 from logos.kernel.memory.page import Page, Source
 from logos.kernel.memory.query import Query, read
 from logos.kernel.memory.scorer import Scorer, Weights, load
@@ -227,7 +227,7 @@ class Pager:
 
     def _confidence(self, query: Query, measured: Measured, scores: Floats, blind: Floats) -> float:
         found = gate.evidence(self.space, query, measured, scores, blind)
-        return gate.judge(found, self._scorer.weights, float(measured.close.max(initial=0.0)))
+        return gate.judge(found, self._scorer.weights, standing_out(measured.close))
 
     def _choose(self, scored: _Scored, ask: Ask) -> Fault:
         query, measured, scores, by_model, confidence = scored
@@ -267,7 +267,8 @@ class Pager:
             ),
             refused=self._refused(measured, scores, np.where(others & shared, 0, refusals)),
             subjects=query.subjects,
-            meant=any(name == "meaning" and any(by) for name, by in more),
+            meant=standing_out(measured.close[open_[chosen]]) > 0
+            and self._scorer.weights.meaning > 0,
         )
 
     def _refused(

@@ -27,8 +27,9 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """`deviation` is by stream: a kind, and who speaks where that is known.  `mean` and `scale` bring a feature to the scale it was learned on.  `gate` and `gate_bias` are
     for the names in `gate_names`; `threshold` is the confidence below which nothing is paged in, `floor` that below which even a search for what
     a known subject said finds nothing.
-    `meaning` is what each deviation by which a page's vector stands out (near.py) adds to its score, and
-    `meaning_gate` what the best of them adds to the gate: guesses, until fitted on vectors of one's own model (`bench/fit_pager.py --embedder`).
+    `meaning` is what each deviation by which a page's vector is nearer than most (near.py) adds to its score, and
+    `meaning_gate` what each by which the nearest stands out adds to the gate: fitted with a small model of sentences, and best
+    fitted again with one's own (`bench/fit_pager.py --embedder`).
     `rerank` is what each deviation adds by which a page stands above the worst that a reranker was shown: a guess.
     `memorable` are by kind of stream, the bias last, for any other kind under ""; `temperature` flattens
     the softmax."""
@@ -46,8 +47,8 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     floor: float = 0.0
     temperature: float = 1.0
     memorable: dict[str, tuple[float, ...]] = {}
-    meaning: float = 0.6
-    meaning_gate: float = 1.0
+    meaning: float = 0.3
+    meaning_gate: float = 0.05
     rerank: float = 1.0
 
 
