@@ -340,6 +340,16 @@ def test_a_client_s_transcript_leaves_message_by_message() -> None:
     assert log.window.messages()[-1] == turns[-1]
 
 
+def test_a_client_may_name_two_calls_alike_and_answer_neither() -> None:
+    alike = ToolCall(id=CallId("c"), name="look", arguments="{}")
+    asked = Message(role=Role.ASSISTANT, content=(alike, alike))
+    log = Log()
+    log.add(SPAWNED, e.Told(messages=(asked, said(Role.USER, "and now?"))))
+    *_, answered, last = log.window.messages()
+    assert last.text == "and now?"
+    assert [part.id for part in answered.content if isinstance(part, ToolResult)] == ["c", "c"]
+
+
 def test_parts_that_are_no_text_are_carried_and_counted() -> None:
     picture = Image(data="AAAA")
     thinking = Opaque(provider="x", raw=msgspec.Raw(b'{"signature":"' + b"z" * 300 + b'"}'))

@@ -168,7 +168,7 @@ class Window(msgspec.Struct):
                     late = Message(role=Role.USER, content=(words, *more))
                     self._tell(turn_of(seq, late, next(numbers)))
             return
-        for id_ in [id_ for id_ in self.calls if id_ not in self.answers]:
+        for id_ in dict.fromkeys(id_ for id_ in self.calls if id_ not in self.answers):
             none = ToolResult(id=id_, content="(no result was given)", error=True)
             self._answered((seq, next(numbers)), none)
         turn = turn_of(seq, message, next(numbers))
