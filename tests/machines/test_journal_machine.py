@@ -297,6 +297,35 @@ def test_the_journal_is_a_dict_of_lists(url: str) -> None:
     )
 
 
+@pytest.mark.anyio
+async def test_the_feed_waits_for_who_began_last_and_has_not_ended(url: str) -> None:
+    """Nobody who began after it has ended, so no snapshot speaks of it."""
+    insert = (
+        "INSERT INTO journal (pid, seq, epoch, at, kind, digest, prev, hash)"
+        " VALUES ($1, 1, 1, 1, 'k', '', '', '')"
+    )
+    async with open_store(url, config.Store()) as store:
+        older, younger = [await asyncpg.connect(url) for _ in range(2)]
+        feed = Feed(store, await journal.last_id(store))
+        first, second = older.transaction(), younger.transaction()
+        for begun, db in ((first, older), (second, younger)):
+            await begun.start()
+            await db.execute("SELECT pg_current_xact_id()")
+        await younger.execute(insert, 20)  # takes the lower number
+        await older.execute(insert, 21)
+        await first.commit()
+        for _ in range(6):
+            assert await feed.advance() == []
+        await second.commit()
+        seen: list[int] = []
+        with anyio.fail_after(PATIENCE_S):
+            while len(seen) < 2:
+                seen += [row.pid for row in await feed.advance()]
+        assert seen == [20, 21]
+        await older.close()
+        await younger.close()
+
+
 @pytest.mark.slow
 @pytest.mark.anyio
 async def test_the_feed_shows_each_event_once_while_many_write_and_some_roll_back(url: str) -> None:

@@ -192,9 +192,13 @@ SELECT {event}
 SELECT body FROM blob WHERE digest = :digest;
 
 -- name: horizon
--- `oldest`: transactions below it have ended.  `next`: none from it on has begun.
-SELECT pg_snapshot_xmin(s)::text::bigint AS oldest, pg_snapshot_xmax(s)::text::bigint AS next
-  FROM pg_current_snapshot() AS s;
+-- Transactions below it have ended.
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest;
+
+-- name: youngest
+-- Every transaction that has begun to write by now is below it.  A snapshot does not say so: its end is the newest that
+-- has ended, and some above that may be under way.
+SELECT pg_current_xact_id()::text::bigint AS next;
 
 -- name: last
 SELECT coalesce(max(id), 0) AS id FROM journal;

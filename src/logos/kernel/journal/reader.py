@@ -204,7 +204,8 @@ class Feed:
 
     Identity numbers are handed out before transactions commit, so a number may be missing
     only because its transaction is still under way.  At a gap the feed waits until every
-    transaction that had begun when it was seen has ended.
+    transaction that had begun to write when it was seen has ended.  A writer writes something
+    before it takes a number, so whoever took one below the gap's end is among them.
     """
 
     def __init__(self, store: Store, after: int) -> None:
@@ -215,32 +216,33 @@ class Feed:
     async def advance(self) -> list[Row]:
         """The rows that have become certain since the last time; maybe none."""
 
-        async def fetch() -> tuple[Sequence[Any], Any]:
+        async def fetch() -> tuple[Sequence[Any], int]:
+            upto, limit = self._seen
             async with self._store.connection() as db:
+                if limit is None and upto > self._after:
+                    self._seen = (upto, (await db.one(_SQL.youngest))["next"])
                 horizon = await db.one(_SQL.horizon)  # first: what it says ended is visible below
-                return await db.all(_SQL.feed, after=self._after, most=PAGE), horizon
+                rows = await db.all(_SQL.feed, after=self._after, most=PAGE)
+                return rows, horizon["oldest"]
 
-        rows, horizon = await self._store.persist(fetch)
+        rows, oldest = await self._store.persist(fetch)
         certain: list[Any] = []
         for row in rows:
             gap = row["id"] != self._after + 1
-            if gap and not self._is_dead(row["id"], rows[-1]["id"], horizon):
+            if gap and not self._is_dead(row["id"], rows[-1]["id"], oldest):
                 break
             self._after = row["id"]
             certain.append(row)
         return await _whole(self._store, certain)
 
-    def _is_dead(self, at: int, newest: int, horizon: Any) -> bool:
-        """Has everybody ended who could fill the gap before `at`?  A horizon bounds only gaps seen
-        before it was read: whoever fills one seen after it may have begun in between."""
+    def _is_dead(self, at: int, newest: int, oldest: int) -> bool:
+        """Has everybody ended who could fill the gap before `at`?  What bounds them is asked for after the
+        gap was seen: whoever fills one seen later may have begun in between."""
         upto, limit = self._seen
         if at > upto:
             self._seen = (newest, None)
             return False
-        if limit is None:
-            limit = horizon["next"]
-            self._seen = (upto, limit)
-        return bool(horizon["oldest"] >= limit)
+        return limit is not None and oldest >= limit
 
 
 async def last_id(store: Store) -> int:
