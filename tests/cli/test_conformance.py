@@ -55,7 +55,7 @@ USES: dict[str, tuple[list[str], int]] = {
     "mem search": (["Is the venue booked?"], 0),
     "mem read": (["1", "--of", str(DONE)], 0),
     "mem link": (["/mem/archive/venue"], 0),
-    "mem forget": (["/mem/archive/nothing"], 0),
+    "mem forget": (["/mem/archive/nothing"], 3),
     "mem pin": (["1", "--of", str(DONE)], 10),
     "mem todo": ([], 0),
     "mem facts": ([], 0),
