@@ -17,10 +17,12 @@ from logos.abi.calls import SearchMemory
 from logos.abi.driver import Embedder
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Remembered
-from logos.abi.ids import Pid
+from logos.abi.ids import NodeId, Pid, Seq
 from logos.drivers.model import Scripted
-from logos.kernel import Ask, Kernel
+from logos.kernel import Ask, Kernel, SystemClock
+from logos.kernel.meaning import Hooks, Meaning
 from logos.kernel.meaning.patience import STRIKES
+from logos.store import open_store
 from logos.vault import Vault
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -291,6 +293,36 @@ async def test_secrets_do_not_leave_with_a_page(node: Any) -> None:
         await found(kernel, pid, "Is it sesame-open-9981 that opens the shop?")
         assert server.texts
         assert not any("sesame" in text for text in server.texts)
+
+
+async def test_what_has_become_confidential_meanwhile_stays_here(node: Any, url: str) -> None:
+    """Between the look at who has read what and the look at the pages the journal grows."""
+    secret = False
+
+    async with serving() as server, node() as kernel, open_store(url, config.Store()) as store:
+        pid = await stored(kernel)
+
+        async def pages(of: Pid, place: tuple[Seq, int], most: int) -> Any:
+            nonlocal secret
+            secret = True
+            return await kernel.records.spaces.after(of, place, most)
+
+        async def private(of: Pid) -> bool:
+            return of == pid and secret
+
+        models = Models(server, "e/one")
+        hooks = Hooks(models, pages, private)
+        meaning = Meaning(store, SETTINGS, hooks, SystemClock(), Vault())
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(meaning.run, NodeId(1))
+
+            async def told() -> bool:
+                return any("confidential" in line.error for line in await meaning.states())
+
+            await reached(told)
+            tasks.cancel_scope.cancel()
+        await models.aclose()
+        assert not any("beagle" in text for text in server.texts)
 
 
 @pytest.mark.parametrize("out", ["", "let out"])

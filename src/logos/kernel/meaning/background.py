@@ -168,28 +168,36 @@ class Meaning:
         claim = await self.vectors.claim(pid, embedder.name, setting, node)
         if claim is None:
             return False
-        if not self._settings.embed_confidential and await self._hooks.private(pid):
-            await self.vectors.drop(pid)
-            if await self.vectors.claim(pid, embedder.name, setting, node):
-                await self.vectors.finish(pid, embedder.name, claim.journal, error=CONFIDENTIAL)
-            return True
         try:
-            await self._pages(pid, embedder, claim)
+            open_ = not await self._secret(pid) and await self._pages(pid, embedder, claim)
         except SysError as error:
             await self.vectors.fail(pid, embedder.name, str(error))
             raise
-        await self.vectors.finish(pid, embedder.name, claim.journal)
+        if open_:
+            await self.vectors.finish(pid, embedder.name, claim.journal)
+            return True
+        await self.vectors.drop(pid)
+        if await self.vectors.claim(pid, embedder.name, setting, node):
+            await self.vectors.finish(pid, embedder.name, claim.journal, error=CONFIDENTIAL)
         return True
 
-    async def _pages(self, pid: Pid, embedder: Embedder, claim: Claim) -> None:
+    async def _secret(self, pid: Pid) -> bool:
+        return not self._settings.embed_confidential and await self._hooks.private(pid)
+
+    async def _pages(self, pid: Pid, embedder: Embedder, claim: Claim) -> bool:
+        """False: some of them are nobody else's business.  Asked when they are at hand, because the journal
+        grows meanwhile."""
         at = (claim.seq, claim.start)
         dimension = claim.dimension if claim.pages else 0
         while pages := await self._hooks.pages(pid, at, BATCH):
+            if await self._secret(pid):
+                return False
             filled = await self._filled(embedder, pages, dimension)
             await self.vectors.add(pid, embedder.name, filled)
             self._failures = 0
             at, dimension = filled.upto, filled.dimension
             await anyio.sleep(1 / self._settings.embed_rate)
+        return True
 
     async def _filled(self, embedder: Embedder, pages: Sequence[Page], dimension: int) -> Filled:
         """Raise what the embedder raises, and `model` for vectors of another length."""
