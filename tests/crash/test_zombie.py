@@ -273,11 +273,22 @@ def compared(url: str, folder: Path) -> dict[str, Any]:
     return found
 
 
+UNDER_WAY = """
+SELECT coalesce(array_agg(pid || '-' || id), '{}') FROM (
+    SELECT pid, convert_from(body, 'UTF8')::json ->> 'id' AS id FROM journal WHERE kind = 'called'
+    EXCEPT
+    SELECT pid, convert_from(body, 'UTF8')::json ->> 'id' FROM journal WHERE kind IN ('returned', 'failed')
+) AS open
+"""
+"""Calls that are being made."""
+
+
 @pytest.mark.slow
 async def test_a_node_that_was_stopped_past_its_lease_ends(
     url: str, tmp_path: Path, nodes: list[Node]
 ) -> None:
-    """SIGSTOP, another takes over, SIGCONT: refused, and it ends by itself; no violation."""
+    """SIGSTOP, another takes over, SIGCONT: refused, and it ends by itself.  Nothing is lost, and nothing
+    done twice but what it was in the middle of writing: a write itself cannot be fenced."""
     first = Node(url, tmp_path, "first", "--processes", "20", "--rounds", "8")
     nodes.append(first)
     assert first.hear() == "ready"
@@ -286,6 +297,7 @@ async def test_a_node_that_was_stopped_past_its_lease_ends(
     nodes.append(second)
     assert second.hear() == "ready"
     first.send(signal.SIGSTOP)
+    middle = {f"fs.append {id_}" for id_ in await scalar(url, UNDER_WAY)}
     await until(url, "SELECT count(*) FROM process WHERE node = (SELECT max(id) FROM node)")
     before = await scalar(url, "SELECT max(id) FROM node")
     first.send(signal.SIGCONT)
@@ -297,4 +309,5 @@ async def test_a_node_that_was_stopped_past_its_lease_ends(
         pass
     assert second.process.wait(10) == 0
     found = compared(url, tmp_path)
-    assert (found["lost"], found["duplicated"], found["unexplained"]) == ([], [], [])
+    assert (found["lost"], found["unexplained"]) == ([], [])
+    assert set(found["duplicated"]) <= middle
