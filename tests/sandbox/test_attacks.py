@@ -125,8 +125,9 @@ async def test_a_share_of_the_processors_holds(workspace: Path, tmp_path: Path) 
     if os.geteuid() != 0 or cgroup.find().cpu is None:
         pytest.skip("no control group of processors here")
     box = open_sandbox(Mode.NO_NAMESPACES, cpus=0.2, state=tmp_path)
-    spin = "import os, time; os.fork(); t = time.time()\nwhile time.time() < t + 2: pass\n"
-    code = f"{spin}print(sum(os.times()[:2]))"
+    spin = "import os, time; child = os.fork(); t = time.time()\nwhile time.time() < t + 2: pass\n"
+    told = "print(sum(os.times()[:2]), flush=True)\nchild and os.waitpid(child, 0)\n"
+    code = f"{spin}{told}"
     done = await box.run(Command(argv=("/usr/bin/python3", "-c", code), workspace=workspace))
     used = [float(line) for line in done.stdout.split()]
     assert len(used) == 2
