@@ -1,6 +1,6 @@
 """Functions to be mounted."""
 
-import datetime
+import datetime as dt
 import enum
 import os
 import sys
@@ -69,9 +69,9 @@ def odd() -> object:
     return object()
 
 
-def later(day: datetime.date, price: Decimal) -> list[object]:
+def later(day: dt.date, price: Decimal) -> list[object]:
     """Of types that JSON has as texts."""
-    return [day + datetime.timedelta(days=1), price * 2, Path("a")]
+    return [day + dt.timedelta(days=1), price * 2, Path("a")]
 
 
 def untyped(thing: "Nothing") -> object:

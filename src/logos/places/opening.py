@@ -2,6 +2,7 @@
 
     Opener.open(name, place, folder)   a Provider that can be stopped; nothing is started
     kind(place)                        mcp, a2a, openapi, command or python; `invalid` for none or two
+    check(place)                       is all heeded that was said of it?
     said(place, provider)              what a person wrote about its tools, for who decides about calls
     Stoppable                          what all of them are
 
@@ -54,6 +55,19 @@ KINDS = {
 }
 
 
+_RUNS = frozenset({"env", "network", "readable", "memory_mb"})
+_SERVES = _RUNS | {"own", "idle_s"}
+TAKES: dict[str, frozenset[str]] = {
+    "command": _SERVES,
+    "url": frozenset({"headers", "client_id", "client_secret", "idle_s"}),
+    "a2a": frozenset({"headers"}),
+    "openapi": frozenset({"headers", "hosts"}),
+    "program": _RUNS,
+    "python": _SERVES | {"interpreter", "folder"},
+}
+"""What else may be said of one, besides `manifest` and `timeout_s`."""
+
+
 class Stoppable(Provider, Protocol):
     @property
     def alive(self) -> bool: ...
@@ -70,6 +84,24 @@ def kind(place: Place) -> str:
             hint=f"give one of {', '.join(KINDS)}",
         )
     return KINDS[given[0]]
+
+
+def check(place: Place) -> None:
+    """Raise `invalid` where something was said of it that it would not heed: a person would take it
+    for confined, or let through, when it is not."""
+    (target,) = (field for field in KINDS if getattr(place, field))
+    heeds = {target, "manifest", "timeout_s"} | TAKES[target]
+    odd = [
+        field.name
+        for field in msgspec.structs.fields(Place)
+        if field.name not in heeds and getattr(place, field.name) not in (field.default, (), {}, "")
+    ]
+    if odd:
+        raise SysError(
+            Code.INVALID,
+            f"a mount by {target} does not heed {', '.join(odd)}",
+            hint=f"leave it out; heeded are {', '.join(sorted(heeds - {target}))}",
+        )
 
 
 class Opener:
