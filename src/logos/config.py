@@ -4,12 +4,11 @@ Defaults here < logos.toml < LOGOS_SECTION_KEY variables.  A room is handed its 
 and reads nothing else: no module but `boot` and `cli` touches the environment.
 
     load(path, environ)   -> Loaded: the value, and where each setting came from
-    secret(reference, environ)   what a reference refers to
-    filled(value, environ)       the same for a value that ends with one
+    secret(reference, environ)   the value of a secret reference
+    filled(value, environ)       the same, for a value that ends with a reference
 
-Secrets are references (`env:NAME` or `file:/path`), never values: what is printed or
-journaled can be shown to anyone.
-"""
+Secrets are references (`env:NAME` or `file:/path`), never values, so that settings can be printed
+or journaled safely."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -27,10 +26,10 @@ from logos.vault import Vault
 PREFIX = "LOGOS_"
 
 NESTED = frozenset({"limits"})
-"""Sections of sections: LOGOS_LIMITS_NODE_COST_PER_DAY is limits.node.cost_per_day."""
+"""Subsections: LOGOS_LIMITS_NODE_COST_PER_DAY is limits.node.cost_per_day."""
 
 LISTS = frozenset({"agents", "audit.trust"})
-"""Settings that are lists: in a variable their items are separated by colons, as in PATH."""
+"""Settings that are lists: in a variable, items are separated by colons, as in PATH."""
 
 
 class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,7 +64,7 @@ class Consolidate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What models may do for memory.  Without any it works on words alone."""
+    """Models that memory may use.  Without any it works on words alone."""
 
     embedder: Annotated[
         str, Meta(description="model whose embeddings pages are found by, too; empty: by words")
@@ -118,7 +117,7 @@ class Trust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Allowance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What may be spent on models.  Nothing set: no limit."""
+    """What may be spent on models.  Unset: no limit."""
 
     tokens_per_hour: Annotated[int, Meta(description="tokens in any hour", ge=0)] | None = None
     tokens_per_day: Annotated[int, Meta(description="tokens in any day", ge=0)] | None = None
@@ -127,7 +126,8 @@ class Allowance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who has used up his share waits until enough of it is older than the hour or the day."""
+    """Whoever has used up an allowance waits until enough of it is older than the hour or the
+    day."""
 
     principal: Annotated[
         Allowance, Meta(description="of each person or client, with all that works for them")
@@ -190,7 +190,7 @@ class Browser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A search engine that answers in JSON: SearXNG, Brave and their like."""
+    """A search engine that answers in JSON: SearXNG, Brave and similar."""
 
     url: Annotated[str, Meta(description="where it is asked, with what is always asked for")] = ""
     asked: Annotated[str, Meta(description="the parameter the words go into")] = "q"
@@ -199,7 +199,7 @@ class Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Gateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The vendors' APIs, for clients nobody changed."""
+    """The vendors' APIs, for unmodified clients."""
 
     on: Annotated[bool, Meta(description="serve it with `logos up`")] = True
     host: Annotated[
@@ -225,7 +225,7 @@ class Gateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Endpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One model, under the name agents use.  What is left out comes from that name."""
+    """One model, under the name agents use.  Whatever is left out is inferred from that name."""
 
     url: Annotated[str, Meta(description="base URL")] = ""
     key: Annotated[str, Meta(description="env:NAME or file:/path")] = ""
@@ -304,7 +304,8 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
 
 
 def _variables(environ: Mapping[str, str]) -> Iterator[tuple[str, list[str], str]]:
-    """Those that are settings, each with its way down and what it says: LOGOS_X before LOGOS_X_Y."""
+    """The variables that are settings, each with its path and its value: LOGOS_X before
+    LOGOS_X_Y."""
     sections = {f.name for f in msgspec.structs.fields(Config)}
     for variable, value in sorted(environ.items()):
         if not variable.startswith(PREFIX) or not value:
@@ -326,7 +327,7 @@ def _put(raw: dict[str, Any], setting: list[str], value: str, variable: str) -> 
 
 
 def secret(reference: str, environ: Mapping[str, str]) -> str:
-    """`env:NAME` or `file:/path` -> what is there.  Raise `unauthenticated` when nothing is."""
+    """`env:NAME` or `file:/path` -> its value.  Raise `unauthenticated` when there is none."""
     kind, _, where = reference.partition(":")
     if not reference:
         return ""
@@ -349,7 +350,8 @@ def secret(reference: str, environ: Mapping[str, str]) -> str:
 
 
 def filled(value: str, environ: Mapping[str, str]) -> str:
-    """A value with a reference at its end (`Bearer env:NAME`), looked up; any other as it is."""
+    """A value that ends with a reference (`Bearer env:NAME`), resolved; any other value
+    unchanged."""
     head, _, last = value.rpartition(" ")
     if not last.startswith(("env:", "file:")):
         return value
@@ -357,7 +359,7 @@ def filled(value: str, environ: Mapping[str, str]) -> str:
 
 
 def settings(loaded: Loaded) -> list[tuple[str, str, str]]:
-    """Every setting: its name, its value as JSON, and where it came from."""
+    """Every setting: its name, its value as JSON, and its origin."""
     rows = _leaves(msgspec.to_builtins(loaded.config))
     return [
         (
@@ -375,7 +377,7 @@ _PASSWORD = re.compile(r"(://[^/@:]*:)[^@]*(@)|((?:^|[?&\s])(?:password|sslpassw
 
 
 def _shown(name: str, value: Any) -> Any:
-    """Settings are shown to anyone: not a password in a URL, nor a header written out."""
+    """Settings may be shown to anyone, so passwords in URLs and literal headers are hidden."""
     if not isinstance(value, str):
         return value
     if _SECRETS.search(name) and not value.rpartition(" ")[2].startswith(("env:", "file:")):

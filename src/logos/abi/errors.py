@@ -3,7 +3,7 @@
     invalid         the request makes no sense              fix the request
     not_found       no such thing                           look again
     denied          no capability for it                    ask for one
-    unauthenticated nobody knows who is asking              present a token
+    unauthenticated the caller is not identified            present a token
     conflict        somebody else got there first           read, then retry
     unconfirmed     a person must agree first               get the approval
     budget          tokens, money or time are spent         ask for more
@@ -13,7 +13,7 @@
     model           the model's provider failed             read what it said
     context         it does not fit into the window         pin less, ask for less
     timeout         it took longer than it may              retry, or allow more
-    unavailable     cannot be had now, or outcome unknown   retry later, or check
+    unavailable     not reachable now, or outcome unknown   retry later, or check
     cancelled       the caller or a signal stopped it       stop
     internal        a bug of ours                           report it
 
