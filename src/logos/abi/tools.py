@@ -8,7 +8,8 @@
     visible    third-party text with its invisible characters written out
 
 Names are `SERVER/TOOL`, or just `TOOL` for functions of this program.  What a tool says about
-itself is third-party text: shown as such, and never trusted in a decision."""
+itself is third-party text: shown as such, and never trusted in a decision.
+"""
 
 import unicodedata
 from collections.abc import Sequence

@@ -35,8 +35,8 @@ def _plain(host: str) -> str:
 
 
 class Run(Call[str], tag="command.run", frozen=True, kw_only=True):
-    """Run a program in the sandbox: only the workspace (its current folder) writable, no network
-    but the `hosts` that you name and were granted.
+    """Run a program in the sandbox: only the workspace (its current folder) writable, no network but
+    the `hosts` that you name and were granted.
 
     Returns its output, then `[exit status N]`.  Use ["sh", "-c", "..."] for a shell line.
     """
@@ -81,8 +81,8 @@ class Fetch(Call[str], tag="http.fetch", frozen=True, kw_only=True):
 class CallTool(Call[msgspec.Raw], tag="tool.call", frozen=True, kw_only=True):
     """Call a tool of /tools, by its path below it, such as `github/create_issue`.
 
-    Read /tools/github/create_issue first for what it takes; search /tools with words for what there
-    is."""
+    Read /tools/github/create_issue first for its arguments; search /tools by words to find tools.
+    """
 
     effect = Effect.EFFECT
     verb = "call"

@@ -122,7 +122,8 @@ def _counts(
     """Counting the records per member: the channel with the most users.
 
     One of several that are tied is one the words describe, as is the extreme of the only thing that
-    was counted; but neither is the whole truth."""
+    was counted; but neither is the whole truth.
+    """
     tables = [
         (type_, group)
         for (type_, _, kind, of), group in history.groups.items()

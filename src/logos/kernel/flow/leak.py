@@ -7,7 +7,8 @@
     Secrets.reading(text)        who may read it, as far as guarded text is in it
 
 Invariant: a secret is found also when it is reversed, spaced out, in base64, in hexadecimal,
-escaped for a link, or when half of it (and at least six characters) is there."""
+escaped for a link, or when half of it (and at least six characters) is there.
+"""
 
 import base64
 import binascii

@@ -91,7 +91,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     heading that ends in a colon.  `context` are arguments of the call that hold for each record
     (the channel that was read).  `keys` are the fields and arguments by which a person refers to a
     record.  `author` is the field that says who wrote it; `own` what that field says for the
-    principal.  `secret` is a class of secret the text is in; `readers` who may see it."""
+    principal.  `secret` is a class of secret the text is in; `readers` who may see it.
+    """
 
     type: str = ""
     at: str = ""
@@ -193,7 +194,8 @@ def fit(manifest: Manifest, schema: Mapping[str, Any], *, tool: str, rest: Manif
     """The manifest with every argument's kind spelt out.
 
     `rest` is what the schema alone tells (see derive.py): it gives the kinds of arguments the
-    manifest leaves out.  Raise `invalid` for a name that is not there."""
+    manifest leaves out.  Raise `invalid` for a name that is not there.
+    """
     there = list(schema.get("properties", {}))
     for name in manifest.arguments:
         if name.split(".", 1)[0] not in there:

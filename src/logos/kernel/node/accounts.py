@@ -7,7 +7,8 @@
     Accounts.charge(name, usage)        charge something that no process used
 
 What a process has used is in its journal and is copied here.  Until it is copied its reservation
-stays, so a total is never exceeded, however many processes run at once."""
+stays, so a total is never exceeded, however many processes run at once.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -4,7 +4,8 @@
     Alarms.run()          until cancelled
 
 Invariant: an alarm is never early.  It also rings when no longer needed: the receiver checks the
-state."""
+state.
+"""
 
 import heapq
 from collections.abc import Callable

@@ -5,7 +5,8 @@
     Births.begun(pid)         it may run: its birth is on disk, or is being written and it makes no calls
 
 Invariant: no process acts before it is in the journal, and none has a right or limit its parent
-lacks."""
+lacks.
+"""
 
 from collections.abc import Callable, Sequence
 

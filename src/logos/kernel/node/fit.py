@@ -3,7 +3,8 @@
     Fitter.fit(resident, model)   journal PagedIn and Compacted as needed -> Fitted
 
 Policies decide and the journal records their decisions; the window only folds them.  Nothing here
-depends on the length of a history: a search reads its index, a compaction the window."""
+depends on the length of a history: a search reads its index, a compaction the window.
+"""
 
 import math
 from collections.abc import Callable, Sequence

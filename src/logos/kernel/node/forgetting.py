@@ -5,7 +5,8 @@
     bury(..., pid, erase)      the same for a process that has exited
 
 The bodies are erased in the transaction that appends this event (journal/writer.py).  Invariant: it
-is planned on the whole journal, and its caller ensures that nothing was appended in between."""
+is planned on the whole journal, and its caller ensures that nothing was appended in between.
+"""
 
 from collections.abc import Callable
 

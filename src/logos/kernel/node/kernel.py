@@ -13,7 +13,8 @@
     Kernel.meter         recent spending
 
 The holder of a Kernel acts for the owner, as init does.  What it requests is journaled at the
-process concerned."""
+process concerned.
+"""
 
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence

@@ -5,7 +5,8 @@
 
 A client that got no answer repeats its request in the same words.  The number is on disk before
 anything is started under it, so a repetition, also after a crash, finds what was started or starts
-it."""
+it.
+"""
 
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence

@@ -5,7 +5,8 @@
 
 A replay contacts nobody and changes nothing.  Everything in a request is in the journal, or stored
 beside it by hash, so a prompt that differs means that a fold has changed since, or that the record
-was tampered with."""
+was tampered with.
+"""
 
 import hashlib
 from collections.abc import AsyncIterator

@@ -4,7 +4,8 @@
     load(...)                  processes back from snapshots and journals
 
 What is in memory is on its way to disk: an event the table refuses is never written, and nobody
-outside learns of one before its batch is durable."""
+outside learns of one before its batch is durable.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

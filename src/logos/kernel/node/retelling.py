@@ -9,7 +9,8 @@ improve on that.  It is shown the beginning of each run of pages that a line sta
 amount of each.
 
 Invariant: every page stays in the range of some line, and the new text names only pages that have
-left."""
+left.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -6,7 +6,8 @@
     Stores.labels                  set when labels of pages can be computed
 
 What a process keeps is a fold of its journal and nothing else: a shelf can be dropped at any time,
-and the least recently used ones are."""
+and the least recently used ones are.
+"""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -4,7 +4,8 @@ sweeping(store)   until cancelled
 sweep(store)      once; how many were deleted
 
 A letter that was taken is kept for an hour, so that a sender who is unsure whether it was posted,
-and posts it again under its number, still finds it."""
+and posts it again under its number, still finds it.
+"""
 
 import logging
 from typing import Any

@@ -4,7 +4,8 @@
 
 The most a thought can cost is reserved before it starts and settled when it ends, so a budget is
 never overdrawn, however many processes share it.  A signal cancels the scope in `resident.thought`
-after the reason has been journaled."""
+after the reason has been journaled.
+"""
 
 import hashlib
 import logging

@@ -4,7 +4,8 @@
     mounts(tree)                  the same as mounts, for the fs.* calls of processes
 
 Read only: a write below /mem or /kv becomes a memory call (abi/calls/memory.py:  `kept`), journaled
-with its answer.  Invariant: everything shown here is a fold of some journal."""
+with its answer.  Invariant: everything shown here is a fold of some journal.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

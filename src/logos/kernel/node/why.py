@@ -3,7 +3,8 @@
     explained(asker, records, pid, seq)     explain the call that an event belongs to
 
 Invariant: the decision shown is the journaled one.  Only a call that could not have been refused
-has none; its decision is recomputed from the same journal."""
+has none; its decision is recomputed from the same journal.
+"""
 
 from typing import Any
 
