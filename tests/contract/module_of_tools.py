@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 if TYPE_CHECKING:
-    from nowhere import Nothing
+    from logos.nowhere import Nothing  # type: ignore[import-not-found]
 
 
 class Colour(enum.Enum):

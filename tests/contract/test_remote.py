@@ -65,10 +65,10 @@ def app(binding: str, url: Callable[[], str]) -> Any:
         return card()
 
     handler = DefaultRequestHandler(Counting(), InMemoryTaskStore(), card())
-    routes = create_agent_card_routes(card(), card_modifier=shown)
-    routes += create_jsonrpc_routes(handler, "/spoken/here")
-    routes += create_rest_routes(handler, path_prefix="/spoken/here")
-    return Starlette(routes=routes)
+    cards = create_agent_card_routes(card(), card_modifier=shown)
+    spoken = create_jsonrpc_routes(handler, "/spoken/here")
+    rest = create_rest_routes(handler, path_prefix="/spoken/here")
+    return Starlette(routes=[*cards, *spoken, *rest])
 
 
 @asynccontextmanager

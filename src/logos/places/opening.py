@@ -45,6 +45,8 @@ from logos.vault import Vault
 PROCESSES = 256
 """Of one server: those on node.js have dozens of threads."""
 
+MODULES = "node_modules"
+
 KINDS = {
     "command": "mcp",
     "url": "mcp",
@@ -303,13 +305,16 @@ class _Own:
 
 def homes(program: Path) -> tuple[Path, ...]:
     """Folders a program outside the system's own needs to start: its environment with the
-    interpreter that it points to, or else no more than the folder it is in."""
+    interpreter that it points to, what was installed with it for node.js, or else no more than the
+    folder it is in."""
     found: list[Path] = []
     for path in dict.fromkeys((program, program.resolve())):
         if path.is_relative_to("/usr") or path.is_relative_to("/bin"):
             continue
-        base = path.parent.parent
-        if (base / "pyvenv.cfg").exists():
+        base, within = path.parent.parent, path.parts
+        if MODULES in within:
+            found.append(Path(*within[: within.index(MODULES) + 1]))
+        elif (base / "pyvenv.cfg").exists():
             found += [base, (base / "bin" / "python").resolve().parent.parent]
         else:
             found.append(path.parent)

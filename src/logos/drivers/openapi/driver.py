@@ -139,7 +139,7 @@ class Api:
         where = self._checked(asked.url)
         sent = {**asked.headers, **self._reach.headers, "Accept": "application/json, */*;q=0.5"}
         if asked.query:
-            where = where.copy_merge_params(asked.query)
+            where = where.copy_merge_params(list(asked.query))
         try:
             with anyio.fail_after(self._reach.timeout_s):
                 async with (
