@@ -23,12 +23,14 @@ class Told(Event, frozen=True, kw_only=True):
     """A client said `messages`: one page, in the client's own roles, and so no instruction of the
     kernel's.  What a client gives as answers of tools is untrusted.  `options` hold from now on,
     until others come.  A thought follows the last of a turn.  `mail` 0: it came without a letter.
-    With `metadata` nothing is said: what the client files the conversation under from now on."""
+    With `metadata` nothing is said: what the client files the conversation under from now on.
+    `silent`: nobody asks for an answer to it yet."""
 
     mail: MailId = MailId(0)
     messages: tuple[Message, ...] = ()
     options: Options | None = None
     metadata: dict[str, str] | None = None
+    silent: bool = False
 
 
 class Proposed(Event, frozen=True, kw_only=True):

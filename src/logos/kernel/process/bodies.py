@@ -33,11 +33,12 @@ class Note(msgspec.Struct, frozen=True, tag="note", omit_defaults=True):
 
 class Turn(msgspec.Struct, frozen=True, tag="turn", omit_defaults=True):
     """What a client of the gateway says.  `options` only when they differ from those before; what it
-    files the conversation under when it says so."""
+    files the conversation under when it says so.  `silent`: no thought follows."""
 
     messages: tuple[Message, ...] = ()
     options: Options | None = None
     metadata: dict[str, str] | None = None
+    silent: bool = False
 
 
 class Order(msgspec.Struct, frozen=True, tag="order"):

@@ -94,7 +94,8 @@ def listening(process: Process) -> bool:
 def told(turn: Turn, mail: MailId | None = None) -> list[AnyEvent]:
     """Each message is a page of its own.  Options are an event of their own: the same ones again
     are the same bytes, kept once."""
-    said: list[AnyEvent] = [Told(messages=(message,)) for message in turn.messages]
+    silent = turn.silent
+    said: list[AnyEvent] = [Told(messages=(m,), silent=silent) for m in turn.messages]
     if turn.metadata is not None:
         said.insert(0, Told(metadata=turn.metadata))
     if turn.options is not None or not said:
