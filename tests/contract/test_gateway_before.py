@@ -30,7 +30,7 @@ async def test_what_was_compacted_is_still_known(url: str, tmp_path: Path) -> No
             compacted = await client.responses.compact(model="m", input=said)
             assert compacted.object == "response.compaction"
             assert [item.type for item in compacted.output] == ["message", "compaction"]
-            shorter: list[Any] = [item.model_dump() for item in compacted.output]
+            shorter: list[Any] = [item.to_dict(warnings=False) for item in compacted.output]
             shorter.append({"role": "user", "content": "who am I?"})
             second = await client.responses.create(model="m", input=shorter)
             assert second.output_text == "Ada."

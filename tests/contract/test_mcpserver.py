@@ -20,7 +20,7 @@ from tests.conftest import PATIENCE_S
 from logos import Agent, Functions, boot
 from logos.abi.agent import Approvals
 from logos.abi.events import Held
-from logos.abi.ids import CallId
+from logos.abi.ids import CallId, Pid
 from logos.abi.messages import Role, ToolCall
 from logos.abi.rights import EVERYTHING
 from logos.boot import Machine, load_settings
