@@ -44,10 +44,8 @@ async def test_what_was_compacted_is_still_known(url: str, tmp_path: Path) -> No
             assert asked(one) == told
         async with AsyncOpenAI(**one.openai) as client:
             both = await client.responses.compact(model="m", previous_response_id=second.id)
-            await client.responses.create(
-                model="m",
-                input=[both.output[-1].model_dump(), {"role": "user", "content": "sure?"}],
-            )
+            last: list[Any] = [both.output[-1].to_dict(), {"role": "user", "content": "sure?"}]
+            await client.responses.create(model="m", input=last)
             assert asked(one) == [*told, (Role.ASSISTANT, "Ada."), (Role.USER, "sure?")]
             for wrong in ("gAAAA", "1_2_zz", ""):
                 item: Any = {"type": "compaction", "encrypted_content": wrong}

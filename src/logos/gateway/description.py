@@ -134,7 +134,7 @@ def _paths() -> Json:
             post: _operation("compact", "Compaction", body="ResponsesRequest")
         },
         "/v1/responses/{id}": {
-            get: _operation("response", "Response", of="id", **turn),
+            get: _operation("response", "Response", of="id", stream=True),
             delete: _operation("deleteResponse", "Deleted", of="id"),
         },
         "/v1/responses/{id}/cancel": {post: _operation("cancelResponse", "Response", of="id")},
