@@ -96,12 +96,7 @@ async def boot(
         )
         browser = serve(places, config, vault, place / "browsers")
         way, skills = Proxy(), Skills(place / "skills")
-        mounts: dict[str, Mount] = {
-            "/net": places.net,
-            "/skills": places.skills(skills),
-            "/tools": tools.tree,
-        }
-        programs = Programs(sandbox, way)
+        mounts, programs = _mounts(tools, places, skills), Programs(sandbox, way)
         commands = _commands(config, vault, sandbox, skills, way)
         written, rules = site(config)
         parts = Parts(
@@ -131,6 +126,10 @@ async def boot(
         _introduce(kernel, way, browser)
         around = (sandbox, places, skills, mounts, Workspace(), agents, opened, vault, programs)
         yield Machine(kernel, loaded, functions, *around, Hook(frozenset(config.a2a.push)))
+
+
+def _mounts(tools: Tools, places: Places, skills: Skills) -> Mapping[str, Mount]:
+    return {"/net": places.net, "/skills": places.skills(skills), "/tools": tools.tree}
 
 
 def _sandbox(config: Config, stack: AsyncExitStack) -> Sandbox:
