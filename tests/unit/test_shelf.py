@@ -136,6 +136,17 @@ def test_edges_are_walked_from_near_to_far() -> None:
     assert kept.edges("b")[0].target == "c"
 
 
+def test_every_edge_is_walked_once_also_between_the_same_two_and_in_a_ring() -> None:
+    ring = [("a", "cites", "b"), ("a", "answers", "b"), ("b", "cites", "c"), ("c", "cites", "a")]
+    kept = shelf(*(Linked(source=s, relation=r, target=t) for s, r, t in ring), loop("a"))
+    walked = [(far, (e.source, e.relation, e.target)) for far, e in kept.walk("a", steps=9)]
+    assert walked == [(1, ring[0]), (1, ring[1]), (1, ring[3]), (1, ("a", "is", "a")), (2, ring[2])]
+
+
+def loop(node: str) -> Linked:
+    return Linked(source=node, relation="is", target=node)
+
+
 @pytest.mark.parametrize(
     "path", ["/mem/core/a", NOTE, FACT, "/mem/todo", "/kv/a/b", "/mem/team/a", "mem/team/facts/a/b"]
 )

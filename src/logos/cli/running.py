@@ -16,7 +16,7 @@ import anyio
 from logos.abi.errors import Code, SysError
 from logos.cli.commands import COMMANDS, GROUPS
 from logos.cli.contract import plan
-from logos.cli.registry import DRY_RUN, Asked, Command, describe, find, parsed, parser
+from logos.cli.registry import Asked, Command, describe, find, parsed, parser
 
 log = logging.getLogger("logos.cli")
 
@@ -133,7 +133,7 @@ async def _run(command: Command, words: list[str], arguments: Namespace, asked: 
     if command.effect == "read" and not command.stream:
         asked.resume([*words, "--json" if out.json else "--plain"])
         out.last()
-    if getattr(arguments, "dry_run", False) and DRY_RUN not in command.arguments:
+    if getattr(arguments, "dry_run", False) and not command.plans:
         said = plan(command.schema(), vars(arguments))
         out.data(said, f"would do: {command.summary}; nothing but the arguments was looked at")
         return 0

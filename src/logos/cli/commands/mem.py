@@ -11,9 +11,9 @@ from logos.abi.calls import moment
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Linked, Pinned, Remembered
 from logos.abi.ids import Pid, Seq
-from logos.cli.registry import Argument, Asked, Command
+from logos.cli.registry import DRY_RUN, Argument, Asked, Command
 from logos.cli.shown import counted, when
-from logos.kernel import FACTS, Sought, abroad, folder, place, shared, slug
+from logos.kernel import FACTS, Sought, abroad, entry, folder, place, shared, slug
 
 HOME = "home"
 
@@ -63,15 +63,12 @@ async def remember(asked: Asked) -> int:
     if not path:
         fact = given.subject and given.relation
         path = f"{FACTS}/{slug(given.subject)}/{slug(given.relation)}" if fact else ""
-    fact = path.startswith(f"{FACTS}/")
-    event = Remembered(
-        path=path or f"/mem/archive/notes/{asked.node.kernel.now()}",
-        text=given.text,
-        kind="fact" if fact else "document",
-        subject=given.subject,
-        relation=given.relation,
+    event = entry(
+        path or f"/mem/archive/notes/{asked.node.kernel.now()}",
+        given.text,
+        about=(given.subject, given.relation),
+        since=moment(given.since),
         source=given.source,
-        valid_from=moment(given.since),
     )
     [seq] = await put(asked, event)
     shown = _outside(asked, event.path)
@@ -86,6 +83,7 @@ async def search(asked: Asked) -> int:
     sought = Sought.given({name: getattr(given, name) for name in names})
     found = await kernel.stores.seek(pid, given.question, given.tokens, sought)
     shelf = await kernel.stores.shelf(pid)
+    reasons = {why.page: why for why in found.why}
     rows = [
         {
             "page": page.source.seq,
@@ -95,6 +93,8 @@ async def search(asked: Asked) -> int:
             "subject": page.subject,
             "time": page.time,
             "valid_to": page.valid_to,
+            "score": round(reasons[page.id].score, 3),
+            "why": dict(reasons[page.id].moved),
             "text": page.text,
         }
         for page in found.pages
@@ -187,15 +187,18 @@ async def forget(asked: Asked) -> int:
         raise SysError(Code.INVALID, "what is to be forgotten?", hint="name a path, or --page N")
     pid = await whose(asked)
     path = await _inside(asked, pid, folder(given.path)) if given.path else ""
-    pages = await asked.node.kernel.forget(
-        pid, [Seq(n) for n in given.page], path=path, reason=given.reason
+    kernel, dry = asked.node.kernel, given.dry_run
+    pages = await kernel.forget(
+        pid, [Seq(n) for n in given.page], path=path, reason=given.reason, dry=dry
     )
     if not pages:
         at = given.path or "these pages"
         raise SysError(Code.NOT_FOUND, f"nothing is kept at {at}", hint="see `logos ls`")
-    asked.out.data(
-        {"forgotten": pages}, f"the words of {counted(pages, 'event')} are gone for good"
-    )
+    shelf = await kernel.stores.shelf(pid)
+    named = [shelf.path(page) or f"page {page}" for page in pages]
+    would = [f"would go: {_outside(asked, name)}" for name in dict.fromkeys(named)] if dry else []
+    said = f"the words of {counted(pages, 'event')} {'would be' if dry else 'are'} gone for good"
+    asked.out.data({"forgotten": pages, "dry": dry}, "\n".join([*would, said]))
     return 0
 
 
@@ -299,6 +302,7 @@ FORGET = _command(
         ),
         Argument("--reason", "kept in the journal", default=""),
         OF,
+        DRY_RUN,
     ),
     effect="write",
 )

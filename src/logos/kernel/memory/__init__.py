@@ -9,6 +9,7 @@ pure policy says which pages leave the window and what a compaction keeps.
     found_text                         what was found, for who searched on purpose
     Shelf, Version, Edge               what is kept at paths: a fold of the journal
     place, shared, abroad, slug        paths of memory
+    entry, todo_list                   what is to stand at one
     tidied, Closed                     what is said twice, or was replaced
     forgotten                          what is left of a journal without some pages
     Window                             the fold of a journal that a prompt is made of
@@ -65,10 +66,12 @@ from logos.kernel.memory.shelf import (
     Shelf,
     Version,
     abroad,
+    entry,
     folder,
     place,
     shared,
     slug,
+    todo_list,
 )
 from logos.kernel.memory.sought import Sought, bearing, joined, linked
 from logos.kernel.memory.telling import number, page_text, render_result
@@ -118,6 +121,7 @@ __all__ = [
     "ask_for",
     "bearing",
     "digest_bound",
+    "entry",
     "estimate",
     "folder",
     "forgotten",
@@ -148,6 +152,7 @@ __all__ = [
     "survivors",
     "tail",
     "tidied",
+    "todo_list",
     "told_in",
     "victims",
     "view",

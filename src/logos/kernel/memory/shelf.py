@@ -5,6 +5,9 @@
     Shelf.history(path)            every version, with the time in which it held
     Shelf.below(folder, as_of)     what stands at or below it, by path
     Shelf.edges, Shelf.walk        typed edges, and what they lead to
+    Shelf.fit(events)              no core block is longer than it may be
+    entry(path, text, ...)         what is to stand at a path
+    todo_list(items)               the same of what is to be done
     place(path)                    a path of a memory, checked
 
 Nothing is overwritten: a version stays, and says from when to when it held.  Of most entries the
@@ -19,6 +22,7 @@ import posixpath
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import msgspec
 
@@ -145,6 +149,21 @@ class Shelf:
     def limit(self, path: str) -> int:
         return self._limits.get(path, CORE_CHARS)
 
+    def fit(self, events: Iterable[AnyEvent]) -> None:
+        """Raise `limit` for a core block that is too long, with the limits that come with it."""
+        limits: dict[str, int] = {}
+        for event in events:
+            if not isinstance(event, Remembered) or not event.path.startswith(f"{CORE}/"):
+                continue
+            most = event.limit or limits.get(event.path) or self.limit(event.path)
+            limits[event.path] = most
+            if len(event.text) > most:
+                raise SysError(
+                    Code.LIMIT,
+                    f"{event.path} takes {most} characters",
+                    hint=f"shorten it by {len(event.text) - most}, or keep the rest in {ARCHIVE}",
+                )
+
     def before(self, path: str) -> Version | None:
         """What an undo brings back: the version before the one that stands there, as often as
         it is undone."""
@@ -176,25 +195,26 @@ class Shelf:
     def walk(
         self, start: str, relations: Iterable[str] = (), *, steps: int = 2, most: int = 50
     ) -> list[tuple[int, Edge]]:
-        """The edges on the way out from a node, nearest first: how many steps, and which.  An edge is
-        followed either way; only those of `relations`, if any are named."""
-        wanted = set(relations)
-        seen, found = {start}, []
+        """The edges on the way out from a node, nearest first, each once: how many steps, and which.  An
+        edge is followed either way; only those of `relations`, if any are named."""
+        return list(islice(self._outward(start, frozenset(relations), steps), most))
+
+    def _outward(
+        self, start: str, wanted: frozenset[str], steps: int
+    ) -> Iterator[tuple[int, Edge]]:
+        seen, told = {start}, set[Edge]()
         ahead = deque([(0, start)])
         while ahead:
             far, node = ahead.popleft()
             for edge in self.edges(node) if far < steps else ():
-                if wanted and edge.relation not in wanted:
+                if edge in told or (wanted and edge.relation not in wanted):
                     continue
+                told.add(edge)
+                yield far + 1, edge
                 other = edge.target if edge.source == node else edge.source
-                if other in seen:
-                    continue
-                seen.add(other)
-                found.append((far + 1, edge))
-                ahead.append((far + 1, other))
-                if len(found) == most:
-                    return found
-        return found
+                if other not in seen:
+                    seen.add(other)
+                    ahead.append((far + 1, other))
 
     def _link(self, seq: Seq, event: Linked) -> None:
         key = (event.source, event.relation, event.target)
@@ -292,6 +312,36 @@ def place(path: str) -> str:
         hint="use /mem/core/NAME, /mem/archive/..., /mem/facts/SUBJECT/RELATION, /mem/SPACE/..., "
         "/mem/todo or /kv/...",
     )
+
+
+def entry(
+    path: str,
+    text: str,
+    *,
+    about: tuple[str, str] = ("", ""),
+    since: int | None = None,
+    source: str = "",
+) -> Remembered:
+    """What is to stand at a path of one's own memory.  Below /mem/facts it is a fact, `about` a subject
+    and what is said of it: what its path says, unless they are named."""
+    fact = path.startswith(f"{FACTS}/")
+    subject, relation = path.split("/")[3:5] if fact else about
+    return Remembered(
+        path=path,
+        text=text,
+        kind="fact" if fact else "document",
+        subject=about[0] or subject,
+        relation=about[1] or relation,
+        source=source,
+        valid_from=since,
+    )
+
+
+def todo_list(items: Iterable[str]) -> Remembered:
+    """Of one line each; without any there is no list any more."""
+    texts = [" ".join(item.split()).removeprefix("- ") for item in items]
+    lines = [f"- {text}" if text[:3] in ("[x]", "[ ]") else f"- [ ] {text}" for text in texts]
+    return Remembered(path=TODO, text="\n".join(lines), ends=not lines)
 
 
 def folder(path: str) -> str:

@@ -25,6 +25,9 @@ from logos.store import Cursor, Queries, Store
 
 _SQL = Queries("logos.kernel.node", "accounts.sql")
 
+RERANKING = "reranking"
+"""What it takes to judge what searches of memory found."""
+
 LOOK_S = 0.5
 """Thoughts of other nodes end without a word to this one."""
 

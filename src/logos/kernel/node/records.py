@@ -1,7 +1,7 @@
 """What has been written, read back: the process table, journals, windows, chains.
 
     Records.list, known, process, window    now
-    Records.events, follow, feed            what happened, and what happens next
+    Records.events, follow, feed, newest    what happened, and what happens next
     Records.wait                            the end of a process
     Records.fault                           the pages of a process that a question needs
     Records.search                          the same, as text for who searches on purpose
@@ -137,10 +137,13 @@ class Records:
             if quiet.cancelled_caught:
                 known = await self.known(pid)
 
-    async def feed(self, after: int | None = None) -> AsyncIterator[Told]:
-        """Everybody's events to come; from a position of the feed on, if one is given."""
-        start = await journal.last_id(self._store) if after is None else after
-        feed = journal.Feed(self._store, start)
+    async def newest(self) -> int:
+        """The position in the feed of what happened last."""
+        return await journal.last_id(self._store)
+
+    async def feed(self, after: int) -> AsyncIterator[Told]:
+        """Everybody's events behind a position of the feed, and to come."""
+        feed = journal.Feed(self._store, after)
         while True:
             changed = self._any = self._any or anyio.Event()
             rows = await feed.advance()
