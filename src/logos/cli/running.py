@@ -2,6 +2,7 @@
 
 carry_out(words, asked)    the exit status
 first_of(group)            the error in a group of errors
+as_json(words, ...)        is the answer a document?
 usage(width)               the page `logos --help` shows
 """
 
@@ -162,6 +163,12 @@ async def _until_interrupted(command: Command, asked: Asked) -> int:
 def own_words(words: list[str]) -> list[str]:
     """Without what belongs to somebody else's command line."""
     return words[: words.index("--")] if "--" in words else words
+
+
+def as_json(words: list[str], *, terminal: bool) -> bool:
+    """Also where the words mean nothing."""
+    own = own_words(words)
+    return "--json" in own or not (terminal or "--plain" in own)
 
 
 def _lines(commands: Iterable[Command], width: int) -> list[str]:

@@ -17,6 +17,9 @@ from logos.kernel import FACTS, Sought, abroad, entry, folder, place, shared, sl
 
 HOME = "home"
 
+MOST_EDGES = 1000
+"""Shown at a time."""
+
 OF = Argument(
     "--of",
     "whose memory: the number of a process, or the name of a space",
@@ -130,10 +133,11 @@ async def read(asked: Asked) -> int:
 async def link(asked: Asked) -> int:
     given = asked.arguments
     pid = await whose(asked)
-    node = await _node(asked, pid, given.node, new=given.relation and not given.remove)
-    if not given.relation:
+    node = await _node(asked, pid, given.node, new=given.to and not given.remove)
+    if not given.to and not given.remove:
         shelf = await asked.node.kernel.stores.shelf(pid)
-        walked = shelf.walk(node, steps=given.steps)
+        relations = (given.relation,) if given.relation else ()
+        walked = shelf.walk(node, relations, steps=given.steps, most=MOST_EDGES)
         rows = [
             (far, _outside(asked, e.source), e.relation, _outside(asked, e.target))
             for far, e in walked
@@ -141,12 +145,15 @@ async def link(asked: Asked) -> int:
         names = ("steps", "source", "relation", "target")
         data = [dict(zip(names, row, strict=True)) for row in rows]
         if not rows:
-            asked.out.data(data, f"nothing is linked to {given.node}")
+            by = f" by {given.relation}" if given.relation else ""
+            asked.out.data(data, f"nothing is linked to {given.node}{by}")
             return 0
+        if len(rows) == MOST_EDGES:
+            asked.out.note(f"the first {MOST_EDGES}: there may be more")
         asked.out.table(("STEPS", "FROM", "RELATION", "TO"), rows, data)
         return 0
-    if not given.to:
-        raise SysError(Code.INVALID, "where to?", hint="logos mem link NODE RELATION TO")
+    if not (given.relation and given.to):
+        raise SysError(Code.INVALID, "which edge?", hint="logos mem link NODE RELATION TO")
     target = await _node(asked, pid, given.to, new=not given.remove)
     event = Linked(source=node, relation=given.relation, target=target, removed=given.remove)
     await put(asked, event)
@@ -204,6 +211,8 @@ async def forget(asked: Asked) -> int:
 
 async def pin(asked: Asked) -> int:
     page, off = Seq(asked.arguments.page), asked.arguments.off
+    if not asked.arguments.of.isdecimal():
+        raise SysError(Code.INVALID, "a space has no window", hint="say whose: --of PID")
     await asked.node.kernel.records.page(await whose(asked), page)
     await put(asked, Pinned(page=page, pinned=not off))
     asked.out.data({"page": page, "pinned": not off}, f"page {page} {'goes' if off else 'stays'}")
@@ -275,14 +284,14 @@ READ = _command(
 )
 LINK = _command(
     "mem link",
-    "join two entries by a typed edge; with one entry alone, show what is linked to it",
+    "join two entries by a typed edge; without the second, show what is linked to the first",
     link,
     (
         Argument("node", "a path, or the number of a page"),
         Argument("relation", "such as cites or part-of", default=""),
         Argument("to", "a path, or the number of a page", default=""),
         Argument("--remove", "take the edge away", bool),
-        Argument("--steps", "how far to follow edges", int, default=2),
+        Argument("--steps", "how far to follow edges", int, default=2, least=1),
         OF,
     ),
     effect="write",

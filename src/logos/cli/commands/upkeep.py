@@ -90,7 +90,8 @@ async def compress(asked: Asked) -> int:
     pid = Pid(given.pid)
     await asked.node.kernel.records.process(pid)  # says so when there is none
     pages = await asked.node.kernel.compress(pid, [Seq(n) for n in given.keep], given.about)
-    asked.out.data({"pages": pages}, f"{pages} pages left the window; a digest names them")
+    said = f"{pages} pages left the window; a digest names them"
+    asked.out.data({"pages": pages}, said if pages else "nothing left: too little is in the window")
     return 0
 
 

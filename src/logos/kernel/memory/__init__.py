@@ -42,6 +42,19 @@ from logos.kernel.memory.layout import render
 from logos.kernel.memory.near import Judged, Near, key
 from logos.kernel.memory.page import Kind, Page, Piece, Source, page_of, split
 from logos.kernel.memory.pager import Ask, Fault, Heard, Pager, Refused, Why
+from logos.kernel.memory.paths import (
+    ARCHIVE,
+    CORE,
+    FACTS,
+    KV,
+    OWN,
+    TODO,
+    abroad,
+    folder,
+    place,
+    shared,
+    slug,
+)
 from logos.kernel.memory.policy import (
     Marks,
     Resident,
@@ -55,24 +68,7 @@ from logos.kernel.memory.recall import NOTHING, SPACE_VERSION, Recall, found_tex
 from logos.kernel.memory.recital import tail
 from logos.kernel.memory.scorer import Weights, load, parse
 from logos.kernel.memory.seen import Seen, view
-from logos.kernel.memory.shelf import (
-    ARCHIVE,
-    CORE,
-    FACTS,
-    KV,
-    OWN,
-    TODO,
-    Edge,
-    Shelf,
-    Version,
-    abroad,
-    entry,
-    folder,
-    place,
-    shared,
-    slug,
-    todo_list,
-)
+from logos.kernel.memory.shelf import Edge, Shelf, Version, entry, todo_list
 from logos.kernel.memory.sought import Sought, bearing, joined, linked
 from logos.kernel.memory.telling import number, page_text, render_result
 from logos.kernel.memory.tidy import Closed, tidied

@@ -8,7 +8,6 @@
     Shelf.fit(events)              no core block is longer than it may be
     entry(path, text, ...)         what is to stand at a path
     todo_list(items)               the same of what is to be done
-    place(path)                    a path of a memory, checked
 
 Nothing is overwritten: a version stays, and says from when to when it held.  Of most entries the
 newer closes the older.  A fact closes older facts about the same thing from the same source, or
@@ -18,7 +17,6 @@ which it contradicts.  Long texts are not held here: a version names its event, 
 Invariant: forgetting and then folding is folding what was left.
 """
 
-import posixpath
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,16 +27,12 @@ import msgspec
 from logos.abi.errors import Code, SysError
 from logos.abi.events import AnyEvent, Forgot, Linked, Remembered
 from logos.abi.ids import Seq
-
-CORE, ARCHIVE, FACTS, TODO, KV = "/mem/core", "/mem/archive", "/mem/facts", "/mem/todo", "/kv"
-OWN = (CORE, ARCHIVE, FACTS, TODO, KV)
-"""What a process has of its own; any other /mem/NAME is a space that it shares."""
+from logos.kernel.memory.paths import ARCHIVE, CORE, FACTS, TODO
 
 CORE_CHARS = 4000
 """Characters a core block may have if nothing else was said."""
 
 HEAD_CHARS = 80
-PATH_CHARS = 400
 
 _LEFT: msgspec.json.Decoder[Remembered] = msgspec.json.Decoder(Remembered)
 
@@ -188,8 +182,13 @@ class Shelf:
     # -- edges -------------------------------------------------------------------------------
 
     def edges(self, node: str) -> list[Edge]:
-        """From it and to it, oldest first."""
-        found = [Edge(*key, self._edges[key]) for key in self._near.get(node, ())]
+        """From it and to it, oldest first.  A page that is a version of an entry has those of the entry, and
+        the entry those of its pages."""
+        if node.isdecimal():
+            names = {node, self._paths.get(Seq(int(node)), node)}
+        else:
+            names = {node, *(str(version.seq) for version in self._versions.get(node, ()))}
+        found = {Edge(*key, self._edges[key]) for name in names for key in self._near.get(name, ())}
         return sorted(found, key=lambda edge: edge.seq)
 
     def walk(
@@ -288,32 +287,6 @@ def _version(seq: Seq, at: int, event: Remembered) -> Version:
     )
 
 
-# -- paths -----------------------------------------------------------------------------------
-
-
-def place(path: str) -> str:
-    """The path as it is kept.  Raise `invalid` for one that memory does not have."""
-    normal = posixpath.normpath("/" + path.lstrip("/"))
-    if not normal.isprintable() or len(normal) > PATH_CHARS:
-        raise SysError(Code.INVALID, f"{path[:60]!r} is not a path", hint="use a short, plain name")
-    parts = normal.split("/")
-    shapes = {CORE: (4, 4), FACTS: (5, 5), TODO: (3, 3), KV: (3, 99)}
-    for top, (least, most) in shapes.items():
-        if normal == top or normal.startswith(f"{top}/"):
-            if least <= len(parts) <= most:
-                return normal
-            break
-    else:
-        if parts[1] == "mem" and len(parts) > 3:  # noqa: PLR2004 - "", mem, archive or a space, name
-            return normal
-    raise SysError(
-        Code.INVALID,
-        f"nothing can be kept at {normal}",
-        hint="use /mem/core/NAME, /mem/archive/..., /mem/facts/SUBJECT/RELATION, /mem/SPACE/..., "
-        "/mem/todo or /kv/...",
-    )
-
-
 def entry(
     path: str,
     text: str,
@@ -342,37 +315,3 @@ def todo_list(items: Iterable[str]) -> Remembered:
     texts = [" ".join(item.split()).removeprefix("- ") for item in items]
     lines = [f"- {text}" if text[:3] in ("[x]", "[ ]") else f"- [ ] {text}" for text in texts]
     return Remembered(path=TODO, text="\n".join(lines), ends=not lines)
-
-
-def folder(path: str) -> str:
-    """A path at or above what is kept.  Raise `invalid`."""
-    normal = posixpath.normpath("/" + path.lstrip("/"))
-    if normal == KV or normal.startswith((f"{KV}/", "/mem/")):
-        return normal
-    raise SysError(Code.INVALID, f"nothing is kept at {normal}", hint="name a path in /mem or /kv")
-
-
-def shared(path: str) -> tuple[str, str]:
-    """The space a path belongs to ("": one's own) and the path in it: what stands at /mem/team/a
-    for others is /mem/archive/a for the space itself, /mem/team/facts/a/b its fact."""
-    parts = path.split("/")
-    if len(parts) < 3 or parts[1] != "mem" or f"/mem/{parts[2]}" in OWN:  # noqa: PLR2004
-        return "", path
-    rest = "/".join(parts[3:])
-    if rest == "facts" or rest.startswith("facts/"):
-        return parts[2], f"/mem/{rest}"
-    return parts[2], f"{ARCHIVE}/{rest}" if rest else ARCHIVE
-
-
-def abroad(space: str, path: str) -> str:
-    """A path of a space, as others see it."""
-    if not space or not path.startswith("/"):
-        return path
-    rest = path.removeprefix(ARCHIVE) if path.startswith(ARCHIVE) else path.removeprefix("/mem")
-    return f"/mem/{space}{rest}"
-
-
-def slug(text: str) -> str:
-    """A segment of a path from any words."""
-    kept = "".join(c if c.isalnum() or c in "-_." else " " for c in text.strip().lower())
-    return "-".join(kept.split())[:80].strip(".") or "-"
