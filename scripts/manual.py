@@ -137,7 +137,7 @@ def errors_page() -> str:
     told = {
         row[0]: row[1:]
         for line in (errors.__doc__ or "").splitlines()
-        if len(row := re.split(r" {2,}| (?=nobody)", line.strip())) == len(("code", "is", "do"))
+        if len(row := re.split(r" {2,}", line.strip())) == len(("code", "is", "do"))
     }
     rows = []
     for code in Code:

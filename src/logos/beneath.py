@@ -1,17 +1,18 @@
-"""Files in a folder where hostile code has been: never led outside it, never blocked.
+"""Opening files in a folder that hostile code may have written to: never outside it, never
+blocking.
 
-    root          a folder -> a descriptor to open below
+    root          a folder -> a descriptor to open things below it
     open_at       a path below it -> a descriptor of whatever is there
     open_file     the same for ordinary files
     open_folder   the same for folders
     read_file     the bytes of an ordinary file
-    make_folders  the folders of a path, made where missing
-    give          a new file -> to whom the root belongs
-    adopt         a whole tree -> to a uid
+    make_folders  create the missing folders of a path
+    give          give a new file to the owner of the root
+    adopt         give a whole tree to a uid
 
 Invariant: no symbolic link, magic link, `..` or mount below the root is ever followed, even if
-somebody renames folders and plants links meanwhile: openat2(2) resolves the whole path under one
-rule, and where a kernel lacks it each step is opened by itself.
+folders are renamed and links planted meanwhile: openat2(2) resolves the whole path under one rule,
+and on a kernel without it each step is opened separately.
 """
 
 import ctypes
@@ -26,7 +27,7 @@ from pathlib import Path
 _OPENAT2 = 437  # the same on every architecture
 _NO_XDEV, _NO_MAGICLINKS, _NO_SYMLINKS, _BENEATH = 0x01, 0x02, 0x04, 0x08
 _RESOLVE = _NO_XDEV | _NO_MAGICLINKS | _NO_SYMLINKS | _BENEATH
-# O_NONBLOCK: opening a pipe somebody planted must not wait for its other end.
+# O_NONBLOCK: opening a planted pipe must not wait for its other end.
 _ALWAYS = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | _ALWAYS
 _CHUNK = 1 << 20
@@ -41,7 +42,7 @@ _libc.syscall.restype = ctypes.c_long
 
 @contextmanager
 def root(folder: Path) -> Iterator[int]:
-    """The root itself is ours, so its own path may go through links."""
+    """The root itself is trusted, so its own path may contain links."""
     descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield descriptor
@@ -50,7 +51,7 @@ def root(folder: Path) -> Iterator[int]:
 
 
 def open_at(at: int, path: str, flags: int = os.O_RDONLY, mode: int = 0o644) -> int:
-    """The caller closes.  A pipe or a device does not block it."""
+    """The caller closes the descriptor.  A pipe or a device does not block it."""
     flags |= _ALWAYS
     path = path or "."
     try:
@@ -68,7 +69,7 @@ def _openat2(at: int, path: str, flags: int, mode: int) -> int:
         descriptor = int(_libc.syscall(_OPENAT2, at, os.fsencode(path), how, len(how)))
         if descriptor >= 0:
             return descriptor
-        # EAGAIN: a rename raced with the walk, and the kernel could not be sure.
+        # EAGAIN: a rename raced with the lookup, and the kernel could not be sure.
         if ctypes.get_errno() not in {errno.EAGAIN, errno.EINTR}:
             break
     raise _error(ctypes.get_errno(), path)
@@ -100,7 +101,7 @@ def _step(here: int, name: str, flags: int, mode: int = 0) -> int:
     try:
         return os.open(name, flags | os.O_NOFOLLOW, mode, dir_fd=here)
     except NotADirectoryError:
-        # What O_DIRECTORY says of a link, too; openat2 tells them apart.
+        # O_DIRECTORY gives the same for a link; openat2 tells them apart.
         if stat.S_ISLNK(os.stat(name, dir_fd=here, follow_symlinks=False).st_mode):
             raise _error(errno.ELOOP, name) from None
         raise
@@ -108,8 +109,8 @@ def _step(here: int, name: str, flags: int, mode: int = 0) -> int:
 
 @contextmanager
 def open_file(at: int, path: str, flags: int = os.O_RDONLY, mode: int = 0o644) -> Iterator[int]:
-    """EISDIR for a folder, EINVAL for a pipe or a device, EMLINK for a file with a second name:
-    the other one may lie outside."""
+    """Raises EISDIR for a folder, EINVAL for a pipe or a device, EMLINK for a file with more than
+    one hard link, since the other may lie outside."""
     descriptor = open_at(at, path, flags, mode)
     try:
         found = os.fstat(descriptor)
@@ -134,7 +135,7 @@ def open_folder(at: int, path: str) -> Iterator[int]:
 
 
 def read_file(at: int, path: str, limit: int) -> bytes:
-    """EFBIG for a file over the limit, even if it grows while it is read."""
+    """Raises EFBIG for a file over the limit, even if it grows while being read."""
     kept = bytearray()
     with open_file(at, path) as descriptor:
         if os.fstat(descriptor).st_size > limit:
@@ -150,7 +151,7 @@ def read_file(at: int, path: str, limit: int) -> bytes:
 
 
 def make_folders(at: int, path: str) -> None:
-    """Make the folders of `path`, durably, and give the new ones."""
+    """Create the folders of `path`, durably, and give the new ones to the owner of the root."""
     done = "."
     for part in [part for part in path.split("/") if part not in {"", "."}]:
         with open_folder(at, done) as parent:
@@ -164,19 +165,20 @@ def make_folders(at: int, path: str) -> None:
                 os.fsync(parent)
         done = f"{done}/{part}"
     with open_folder(at, done):
-        pass  # the last one may have been a file all along: then this raises
+        pass  # the last component may have been a file all along: then this raises
 
 
 def give(at: int, descriptor: int) -> None:
-    """A root daemon works for whoever owns the root folder."""
+    """A daemon that runs as root works for the owner of the root folder."""
     owner = os.fstat(at)
     if os.geteuid() == 0 and owner.st_uid != 0:
         os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def adopt(at: int, uid: int) -> None:
-    """Give the tree to the uid.  Files with a second name stay as they are: the other name may
-    be outside.  The top folder is last, so that its owner says the work was finished."""
+    """Give the tree to the uid.  Files with more than one hard link stay as they are, since the
+    other may be outside.  The top folder is last, so that its owner shows the work was
+    completed."""
     device = os.fstat(at).st_dev
     for folder in folders(at):
         with os.scandir(folder) as entries:
@@ -191,7 +193,7 @@ def adopt(at: int, uid: int) -> None:
 def folders(at: int) -> Iterator[int]:
     """Every folder of the tree, open until the next step; one descriptor whatever the depth.
 
-    Mounts are left out.  Going up is by `..`, and checked to be the folder we came from.
+    Mounts are left out.  Going up uses `..`, checked to be the folder we came from.
     """
     here = _step(at, ".", _FOLDER)
     try:

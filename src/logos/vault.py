@@ -1,13 +1,14 @@
-"""Secrets of this machine that have been looked up, so that nothing shown or kept has them.
+"""The secrets that have been looked up on this machine, so that nothing shown or stored contains
+them.
 
-    Vault(environ)            the environment, to look things up in, and what has become known
+    Vault(environ)            the environment to look secrets up in, and those known so far
     Vault.keep(name, value)   from now on this value is a secret
-    Vault.clean(data)         the bytes with `[secret NAME]` for each form of each secret in them
-    Veil(vault).feed(data)    the same for a stream: a secret in two pieces is one, too
+    Vault.clean(data)         the bytes, with `[secret NAME]` for every form of every secret in them
+    Veil(vault).feed(data)    the same for a stream, also where a secret comes in two pieces
 
-A driver that has a secret may get it back: in an error, an echo, a page.  What comes in is
-cleaned before it is journaled, so no prompt, row, log or answer has it.  A value is known in
-the forms that programs give it by themselves: as JSON, percent-encoded, base64, hexadecimal.
+A driver that sends a secret may get it back: in an error, an echo, a page.  What comes in is
+cleaned before it is journaled, so no prompt, row, log or answer contains it.  A value is recognised
+in the forms in which programs commonly write it: as JSON, percent-encoded, base64, hexadecimal.
 """
 
 import base64
@@ -18,14 +19,14 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import quote, quote_plus
 
 LEAST = 8
-"""Bytes.  A shorter value would be found in words that have nothing to do with it."""
+"""Bytes.  A shorter value would be found in unrelated words."""
 
 _TELLING = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD)$")
 _NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
 class Vault(Mapping[str, str]):
-    """Variables whose names say that they hold a secret are taken for one."""
+    """Variables whose names suggest a secret are treated as one."""
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         self._environ = {} if environ is None else environ
@@ -46,23 +47,23 @@ class Vault(Mapping[str, str]):
 
     @property
     def knows(self) -> bool:
-        """Whether there is anything to look for."""
+        """Is there anything to look for?"""
         return bool(self._forms)
 
     def keep(self, name: str, value: str) -> bool:
-        """False: it is too short to be looked for."""
+        """False: the value is too short to be looked for."""
         if len(value.encode("utf-8", "surrogatepass")) < LEAST:
             return False
         instead = f"[secret {_NAME.sub('_', name)}]".encode()
         for form in forms(value):
             self._forms.setdefault(form, instead)
         longest = sorted(self._forms.items(), key=lambda item: -len(item[0]))
-        self._forms = dict(longest)  # a secret within a secret is part of the whole one
+        self._forms = dict(longest)  # a secret within a longer secret is removed with it
         self._sorted = sorted(self._forms)
         return True
 
     def clean(self, data: bytes) -> bytes:
-        """The same object when there is nothing in it."""
+        """Returns the same object when it contains no secret."""
         for form, instead in self._forms.items():
             if form in data:
                 data = data.replace(form, instead)
@@ -74,8 +75,8 @@ class Vault(Mapping[str, str]):
         return text if cleaned is data else cleaned.decode("utf-8", "surrogatepass")
 
     def begins(self, data: bytes) -> int:
-        """Where something begins at the end of the data that may become a secret; its length if
-        nothing does."""
+        """Where something begins, at the end of the data, that may turn into a secret; the length
+        of the data if nothing does."""
         longest = len(next(iter(self._forms), b""))
         start = max(0, len(data) - longest + 1)
         while start < len(data):
@@ -92,7 +93,8 @@ class Vault(Mapping[str, str]):
         return place < len(self._sorted) and self._sorted[place].startswith(tail)
 
     def _across(self, data: bytes, at: int) -> int:
-        """The end of a whole secret that begins before `at` and ends after it; 0 if there is none."""
+        """The end of a whole secret that begins before `at` and ends after it; 0 if there is
+        none."""
         for form in self._forms:
             found = data.find(form, max(0, at - len(form) + 1))
             if 0 <= found < at < found + len(form):
@@ -101,7 +103,7 @@ class Vault(Mapping[str, str]):
 
 
 class Veil:
-    """What may be the beginning of a secret is held back until it is one, or none."""
+    """Holds back what may be the beginning of a secret until it is one, or is not."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
@@ -116,13 +118,13 @@ class Veil:
         return self._vault.clean(data[:at])
 
     def end(self) -> bytes:
-        """What is still held: it has become none."""
+        """What is still held back, which did not become a secret."""
         data, self._held = self._held, b""
         return self._vault.clean(data)
 
 
 def forms(value: str) -> set[bytes]:
-    """How programs write a value: none of these is shorter than what is looked for."""
+    """The forms in which programs write a value; none is shorter than LEAST."""
     raw = value.encode("utf-8", "surrogatepass")
     once = json.dumps(value, ensure_ascii=False)[1:-1]
     ascii_ = json.dumps(value)[1:-1]
@@ -137,7 +139,7 @@ def forms(value: str) -> set[bytes]:
 
 
 def _within_base64(raw: bytes, before: int) -> set[bytes]:
-    """The characters that are the same whatever stands around it, with so many bytes before."""
+    """The base64 characters that do not depend on what surrounds the value, at this offset."""
     whole = base64.b64encode(b"\0" * before + raw)
     first = -(-before * 8 // 6)
     core = whole[first : (before + len(raw)) * 8 // 6]

@@ -1,5 +1,5 @@
-"""What an agent is.  Journaled whole when a process starts, so that a later edit of the
-file changes no running process."""
+"""What an agent is.  Journaled whole when a process starts, so editing the agent file later changes
+no running process."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -29,8 +29,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A sum that processes share: what all of them use together stays within `tokens` and `cost`
-    (nano-dollars).  None: it is only counted."""
+    """A total that several processes share: together they stay within `tokens` and `cost`
+    (nano-dollars).  None: counted but not limited."""
 
     name: str
     tokens: Amount | None = None
@@ -38,30 +38,30 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class InDoubt(StrEnum):
-    """What to do about an effect whose outcome a crash has hidden."""
+    """What to do about an effect whose outcome was lost in a crash."""
 
     TELL = "tell"  # the call fails with `unavailable: outcome unknown`
     ASK = "ask"  # the process stops until a person says what happened
 
 
 class Approvals(StrEnum):
-    """What becomes of a call that only a person can agree to."""
+    """What happens to a call that only a person can approve."""
 
     ASK = "ask"  # it waits for an answer; nothing else does
     DENY = "deny"  # it fails with `unconfirmed`
 
 
 class Recalls(StrEnum):
-    """What asks memory before a thought."""
+    """What triggers a memory search before a thought."""
 
     SAID = "said"  # what people and other processes say
     RESULTS = "results"  # that, and what calls have returned
 
 
 class Agent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`tools` names system calls (`fs.read`) and registered functions the model is shown;
-    `allow` is what it may do with them.  A `resident` agent waits for the next message after an
-    answer instead of exiting."""
+    """`tools` names the system calls (`fs.read`) and registered functions that the model is shown;
+    `allow` is what it may do with them.  A `resident` agent waits for the next message after it has
+    answered, instead of exiting."""
 
     name: str
     description: str = ""

@@ -1,8 +1,8 @@
-"""What a person answers when a call waits for him, and what is shown of it.
+"""What a person answers when a call waits for approval, and what is shown of the question.
 
 Answer      allow or deny
-Scope       for this once, for the rest of the task, or whenever the like comes again
-Standing    an answer for whenever it comes again
+Scope       once, for the rest of the task, or from now on
+Standing    an answer that holds from now on
 Approval    one question, as surfaces show it
 """
 
@@ -26,8 +26,8 @@ class Scope(StrEnum):
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """`values` are the arguments that must be the same, with their values; `rule` is the one
-    that asked."""
+    """`values` are the arguments that must match, with their values; `rule` is the one that
+    asked."""
 
     agent: str
     tool: str

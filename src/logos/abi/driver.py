@@ -4,16 +4,16 @@
     Embedder    says what texts mean, as vectors
     Reranker    says how well texts answer a question
     Tool        carries out one class of system calls
-    Sandbox     runs somebody's code where it can do no harm
+    Sandbox     runs untrusted code where it can do no harm
     WayOut      carries what such code sends to the hosts it was granted
     Clock       tells the time
-    Wanted      what a tool raises that must ask a person first
-    Later       what a tool raises whose call goes on by itself, elsewhere
-    Waited      a tool with which something goes on after it has raised one of them
+    Wanted      raised by a tool that must ask a person first
+    Later       raised by a tool whose call continues elsewhere by itself
+    Waited      a tool that keeps something open after raising one of these
 
 A driver maps its library's errors to SysError at its own edge, and lets nothing else out.
-It is cancelled by cancelling its task, and then leaves nothing behind.  Whoever writes a
-driver needs this package and nothing else of ours.
+Cancelling its task cancels a driver, which then leaves nothing behind.  To write a driver you need
+this package and nothing else of LogOS.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -30,7 +30,7 @@ from logos.abi.messages import AnyDelta, Request
 from logos.abi.rights import Cap
 
 EFFECTIVE = 0.65
-"""Of an advertised window (RULER), when nobody knows better."""
+"""The usable share of an advertised context window (RULER), when no better figure is known."""
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,9 +43,9 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model is and can do.  `window` and `max_output` are in tokens; `effective` is the share
-    of the window that is used: beyond it most models miss what is in front of them.  `concurrency`
-    is how many thoughts it takes at once."""
+    """What a model is and can do.  `window` and `max_output` are in tokens.  `effective` is the
+    share of the window that is used: beyond it most models lose track of earlier text.
+    `concurrency` is how many thoughts it serves at once."""
 
     name: str
     window: int = 128_000
@@ -72,57 +72,59 @@ class Model(Protocol):
         ...
 
     def count(self, request: Request) -> int:
-        """Tokens of the request: exact if the profile says so, else an estimate that errs high."""
+        """Tokens of the request: exact if the profile says so, else an estimate that errs on the
+        high side."""
         ...
 
 
 class Embedded(msgspec.Struct, frozen=True):
-    """A vector for each text, in their order, and how many tokens that took (0: nobody says)."""
+    """One vector for each text, in order, and how many tokens that took (0: not reported)."""
 
     vectors: tuple[tuple[float, ...], ...]
     tokens: int = 0
 
 
 class Embedder(Protocol):
-    """Texts of the same meaning have vectors in the same direction."""
+    """Maps texts to vectors; texts of similar meaning point in similar directions."""
 
     @property
     def name(self) -> str:
-        """Whose vectors these are.  Those of different names are never compared."""
+        """Identifies the vector space.  Vectors of different names are never compared."""
         ...
 
     @property
     def dimension(self) -> int:
-        """How many numbers a vector has; 0 until the first was made."""
+        """The length of a vector; 0 until the first one has been computed."""
         ...
 
     async def embed(self, texts: Sequence[str]) -> Embedded:
-        """All of them or none.  Raise SysError as a Model does; `model` too where an answer has
-        fewer vectors than texts, or others than numbers in them."""
+        """Embed all of them or none.  Raise SysError as a Model does, and `model` also when the
+        answer has fewer vectors than texts, or malformed ones."""
         ...
 
 
 class Reranked(msgspec.Struct, frozen=True):
-    """A score for each text, in their order: more is better, and the scale is the model's own.
-    `tokens` as in Embedded."""
+    """One score for each text, in order.  Higher is better; the scale is the model's own.  `tokens`
+    as in Embedded."""
 
     scores: tuple[float, ...]
     tokens: int = 0
 
 
 class Reranker(Protocol):
-    """Reads a question together with each text, which a vector made beforehand cannot."""
+    """Reads the question together with each text, which precomputed vectors cannot do."""
 
     @property
     def name(self) -> str: ...
 
     async def rerank(self, question: str, texts: Sequence[str]) -> Reranked:
-        """Raise SysError as a Model does; `model` too where an answer has other scores than texts."""
+        """Raise SysError as a Model does, and `model` also when the number of scores is not that of
+        the texts."""
         ...
 
 
 class Effect(StrEnum):
-    """What a call does to the world, and so what may be done about it after a crash."""
+    """What a call does to the world, and therefore how it may be handled after a crash."""
 
     KERNEL = (
         "kernel"  # touches only the kernel's own tables: in the same transaction, never in doubt
@@ -133,8 +135,9 @@ class Effect(StrEnum):
 
 
 class Wanted(SysError):  # noqa: N818 - a question, not a mistake
-    """A tool asks a person something before it goes on.  `form` is the JSON Schema of the answer, `state`
-    what the tool wants to hear again with it.  Raised again and again it is a question each time."""
+    """A tool must ask a person something before it can go on.  `form` is the JSON Schema of the
+    answer; `state` is returned to the tool together with it.  Each time this is raised, one more
+    question is asked."""
 
     def __init__(self, question: str, form: msgspec.Raw, state: str = "") -> None:
         super().__init__(
@@ -146,8 +149,9 @@ class Wanted(SysError):  # noqa: N818 - a question, not a mistake
 
 
 class Later(SysError):  # noqa: N818 - no mistake either
-    """The call goes on elsewhere, whatever becomes of us.  It is run again at once, with the `ticket`,
-    and after a restart too: who has a ticket follows the call and begins none."""
+    """The call continues elsewhere, whatever happens to this node.  It is run again at once with
+    the `ticket`, and again after a restart; a run that has a ticket follows the call instead of
+    starting one."""
 
     def __init__(self, ticket: str) -> None:
         super().__init__(Code.UNAVAILABLE, "it goes on as a task elsewhere")
@@ -162,10 +166,11 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """One call for a tool.  `workspace` is the process's own folder; `hosts` the names it may
-    reach over the network; `caps` all it may, for a tool whose calls reach things that have rights of
-    their own; `deadline_s` how long the call may take, in seconds; `reply` answers what the
-    tool asked when it was called before; `ticket` is what it said then about a call that goes on."""
+    """One call, as a tool receives it.  `workspace` is the process's folder.  `hosts` are the names
+    it may reach over the network.  `caps` are all its capabilities, for tools whose targets have
+    rights of their own.  `deadline_s` is how long the call may take, in seconds.  `reply` answers
+    the question that the tool asked when it last ran; `ticket` identifies a call that continues
+    elsewhere."""
 
     id: CallId
     pid: Pid
@@ -205,11 +210,12 @@ class Reconciler(Protocol):
 
 @runtime_checkable
 class Waited(Protocol):
-    """A tool that keeps something open while a person is asked, or while a call goes on elsewhere."""
+    """A tool that keeps something open while a person is asked or while a call continues
+    elsewhere."""
 
     async def forsake(self, job: Job, *, declined: bool) -> None:
-        """Nobody waits for this call any more; `declined`: because a person said no to what it
-        asked.  Also said of calls that keep nothing."""
+        """Nobody waits for this call any more.  `declined`: because a person said no to its
+        question.  Also called for calls that kept nothing open."""
         ...
 
 
@@ -234,11 +240,11 @@ class Mode(StrEnum):
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """What to run in a sandbox.  Sizes in bytes, times in seconds.  `readable` folders are
-    mounted read-only at the same path.  The program sees `workspace` at `/workspace` where the
-    mode has namespaces, else at its own path; it starts there, unless `start` names one of
-    the readable folders, and it is all it can write.  `doors`: ports of its own loopback that are
-    answered from outside, where the mode gives it a loopback of its own."""
+    """What to run in a sandbox.  Sizes are in bytes, times in seconds.  `readable` folders are
+    mounted read-only at the same path.  The program sees `workspace` at `/workspace` where the mode
+    has namespaces, else at its own path.  It starts there unless `start` names one of the readable
+    folders, and can write nowhere else.  `doors` are ports on its own loopback that are answered
+    from outside, in modes that give it a loopback of its own."""
 
     argv: tuple[str, ...]
     workspace: Path
@@ -256,8 +262,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Completed(msgspec.Struct, frozen=True, kw_only=True):
-    """How it ended.  `status` is the exit status, or 128 + signal.  `truncated`: more output
-    came than was kept.  `timed_out`: it was killed at its deadline."""
+    """How it ended.  `status` is the exit status, or 128 + signal.  `truncated`: there was more
+    output than was kept.  `timed_out`: it was killed at its deadline."""
 
     status: int
     stdout: bytes
@@ -272,11 +278,11 @@ class Program(Protocol):
     """A program that runs in a sandbox."""
 
     async def send(self, data: bytes) -> None:
-        """To its standard input.  Raise SysError `unavailable` when it has ended."""
+        """Write to its standard input.  Raise SysError `unavailable` when it has ended."""
         ...
 
     async def receive(self) -> bytes:
-        """What comes next from its standard output; nothing at its end."""
+        """The next chunk of its standard output; empty at the end."""
         ...
 
     def last_words(self) -> str:
@@ -285,21 +291,21 @@ class Program(Protocol):
 
 
 class Hosted(Protocol):
-    """A program that was let loose in a sandbox, and is listened to."""
+    """A program running in a sandbox, whose output is followed."""
 
     @property
     def doors(self) -> tuple[int, ...]:
-        """Where it knocks when it connects to the ports of its own loopback that were asked for, in
-        their order; they listen already.  Descriptors, open as long as the program is held."""
+        """The listening sockets behind the requested ports of its own loopback, in the order
+        requested.  Descriptors, open as long as the program is held."""
         ...
 
     async def hear(self) -> tuple[int, bytes]:
-        """What it writes next: 1 or 2, and the bytes; none when it writes no more."""
+        """The next output: stream 1 or 2, and the bytes; empty when there is no more."""
         ...
 
     def signal(self, number: int) -> None:
-        """As a terminal does: an interrupt goes to all of it, anything else to its first process.
-        To one that has ended, nothing."""
+        """Send a signal as a terminal does: an interrupt goes to the whole process group, anything
+        else to the first process.  Does nothing once the program has ended."""
         ...
 
     async def ended(self) -> int:
@@ -317,26 +323,27 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Attend: TypeAlias = Callable[[tuple[int, ...]], AbstractAsyncContextManager[object]]
-"""Answers at the doors of a program for as long as it is held."""
+"""Serves the doors of a program for as long as it is held."""
 
 
 Refused: TypeAlias = Sequence[str]
-"""The places that were asked for and refused, each with why, as they come."""
+"""The places that were requested and refused, each with the reason, as they come."""
 
 
 class WayOut(Protocol):
-    """The only way from a sandbox to a network."""
+    """The only way out of a sandbox to a network."""
 
     def variables(self, port: int, hosts: Sequence[str]) -> Mapping[str, str]:
-        """What tells a program that its way to these hosts is at this port of its own loopback."""
+        """The environment variables that tell a program to reach these hosts through this port of
+        its own loopback."""
         ...
 
     def open(
         self, door: int, job: Job, hosts: Sequence[str]
     ) -> AbstractAsyncContextManager[Refused]:
-        """Carry what knocks at this door to these hosts, and to no other, as long as this is held.
-        Journal each place at the process of the job: when it is first asked for, before anything
-        leaves, and with what was carried at the end."""
+        """Relay connections from this door to these hosts, and to no other, for as long as this is
+        held. Each destination is journaled at the process of the job: when first requested, before
+        anything leaves, and at the end with the number of bytes relayed."""
         ...
 
 
@@ -347,18 +354,18 @@ class Sandbox(Protocol):
     def layers(self) -> tuple[Layer, ...]: ...
 
     async def run(self, command: Command, attend: Attend | None = None) -> Completed:
-        """Run it, and leave no process behind; `attend` is held meanwhile, with its doors.  Raise
-        SysError `unavailable` when this machine cannot confine it as strongly as the operator
-        asked: never run it weaker instead."""
+        """Run it, and leave no process behind.  `attend` is held meanwhile, with the program's
+        doors.  Raise SysError `unavailable` when this machine cannot confine it as strictly as the
+        operator demanded: never run it less confined instead."""
         ...
 
     def host(self, command: Command) -> AbstractAsyncContextManager[Hosted]:
-        """Run it for as long as this is held, however long it takes.  Raise as `run` does."""
+        """Run it for as long as this is held, without a time limit.  Raise as `run` does."""
         ...
 
     def open(self, command: Command) -> AbstractAsyncContextManager[Program]:
-        """Run it for as long as this is held, to be talked to; then kill all of it.  Of the
-        command, `stdin` and `timeout_s` mean nothing.  Raise as `run` does."""
+        """Run it interactively for as long as this is held, then kill all of it.  `stdin` and
+        `timeout_s` of the command are ignored.  Raise as `run` does."""
         ...
 
 

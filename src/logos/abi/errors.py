@@ -1,21 +1,21 @@
 """What can go wrong, and what it means at each surface.
 
-    invalid         the request makes no sense              fix the request
-    not_found       no such thing                           look again
-    denied          no capability for it                    ask for one
-    unauthenticated nobody knows who is asking              present a token
-    conflict        somebody else got there first           read, then retry
-    unconfirmed     a person must agree first               get the approval
-    budget          tokens, money or time are spent         ask for more
-    limit           too much at once                        wait, then retry
-    state           the process is in the wrong state       look at its status
-    tool            the tool ran and failed                 read what it said
-    model           the model's provider failed             read what it said
-    context         it does not fit into the window         pin less, ask for less
-    timeout         it took longer than it may              retry, or allow more
-    unavailable     cannot be had now, or outcome unknown   retry later, or check
-    cancelled       the caller or a signal stopped it       stop
-    internal        a bug of ours                           report it
+    invalid          the request makes no sense              fix the request
+    not_found        no such thing                           look again
+    denied           no capability for it                    ask for one
+    unauthenticated  the caller is not identified            present a token
+    conflict         somebody else got there first           read, then retry
+    unconfirmed      a person must agree first               get the approval
+    budget           tokens, money or time are spent         ask for more
+    limit            too much at once                        wait, then retry
+    state            the process is in the wrong state       look at its status
+    tool             the tool ran and failed                 read what it said
+    model            the model's provider failed             read what it said
+    context          it does not fit into the window         pin less, ask for less
+    timeout          it took longer than it may              retry, or allow more
+    unavailable      not reachable now, or outcome unknown   retry later, or check
+    cancelled        the caller or a signal stopped it       stop
+    internal         a bug of ours                           report it
 
 Inside the kernel an error is an exception.  At the system call boundary, and only there,
 it becomes data: `Failed` in the journal, a tool error for a model, a status for HTTP, an

@@ -1,7 +1,7 @@
-"""A program that runs in a process of its own, and who answers it.
+"""An unmodified program, and the service that answers its requests.
 
 Guest     one run of it
-Keeper    answers at its door: models, tools
+Keeper    serves models and tools at its door
 """
 
 from collections.abc import Callable
@@ -16,8 +16,8 @@ from logos.abi.ids import Pid
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """`key` is what the program says who it is with; `door` is the descriptor of the
-    socket it knocks at, which listens already; `signal` passes one on to it; `stop` ends it, and says why."""
+    """`key` authenticates the program; `door` is the descriptor of its listening socket; `signal`
+    passes a signal on to it; `stop` ends it, with a reason."""
 
     pid: Pid
     call: Exec
@@ -29,5 +29,5 @@ class Guest:
 
 class Keeper(Protocol):
     def serving(self, guest: Guest) -> AbstractAsyncContextManager[None]:
-        """Answer it for as long as this is held."""
+        """Serve it for as long as this is held."""
         ...

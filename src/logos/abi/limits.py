@@ -28,28 +28,29 @@ OUTPUT_BYTES = 64 << 10
 """The most command.run keeps of each of stdout and stderr."""
 
 LEAST_OUTPUT = 64
-"""Tokens.  With less left a thought isn't worth its prompt."""
+"""Tokens.  With less left, a thought is not worth its prompt."""
 
 WRAP_UP_TURNS = 1
 """Thoughts a process has left after a `term` signal."""
 
 REPEATED_FAILURES = 3
-"""The same failing call this often in a row: the process is told."""
+"""The process is warned after the same failing call this many times in a row."""
 
 CALL_CYCLE = 4
 """Longest cycle of calls the watchdog looks for."""
 
 CYCLE_REPEATS = 3
-"""A cycle of calls with the same results this often: the process is told."""
+"""The process is warned after a cycle of calls with the same results this many times."""
 
 LEAST_WAIT_S = 1.0
-"""Whoever sleeps so long between two looks polls, and does not go in circles."""
+"""A process that sleeps at least this long between two looks is polling, not going in circles."""
 
 WARNING_DECAYS = 24
-"""Calls in a row with something new in each, after which the watchdog forgets a warning."""
+"""After this many calls in a row that each brought something new, the watchdog forgets a
+warning."""
 
 THROTTLE_S = 5.0
-"""How long the watchdog makes a process pause when telling it did not help."""
+"""How long the watchdog pauses a process when a warning did not help."""
 
 LONGEST_WAIT_S = 366 * 86400.0
-"""How long a process may wait for something, or live, when it names a time itself."""
+"""The longest that a process may wait for something, or live, when it names the time itself."""

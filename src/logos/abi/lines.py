@@ -1,6 +1,6 @@
 """Text by lines, as fs.read and fs.search show it.  Pure.
 
-    decode   bytes of a file -> text; None when they are no text
+    decode   bytes of a file -> text; None when they are not text
     lines    text -> lines, without their ends
     numbered lines `first` to `last`, as NUMBER<tab>TEXT, and what is left out
 

@@ -1,11 +1,11 @@
 """Provider-neutral chat: what a process says to a model and what comes back.
 
     Message     one turn: a role and parts
-    Options     what a client asks of the model besides its messages
+    Options     what a client requests of the model besides its messages
     Request     what one thought sends: messages, tools, limits
     Delta       what streams back: text, pieces of calls, and one Finished at the end
     Usage       tokens and money of one thought
-    gather      deltas -> the message they spell
+    gather      deltas -> the message they add up to
 
 Tool arguments stay the text the model wrote: it may be broken JSON, and then the gate
 says so.  Parts we do not understand (a provider's reasoning blocks) are carried as
@@ -32,15 +32,15 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, tag_field="part", tag=str.
 
 
 class Text(Part, frozen=True, kw_only=True, omit_defaults=True):
-    """`refusal`: the model says so that it will not answer."""
+    """`refusal`: the model declines to answer."""
 
     text: str
     refusal: bool = False
 
 
 class Image(Part, frozen=True, kw_only=True):
-    """`data` is base64; empty when `url` is given.  `detail`: how closely a client wants it looked at,
-    where its API has a word for that."""
+    """`data` is base64; empty when `url` is given.  `detail` is how closely a client wants the
+    image examined, where its API has such a field."""
 
     media_type: str = "image/png"
     data: str = ""
@@ -104,7 +104,7 @@ class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One thought.  `max_output` is in tokens; `extra` (fields of the body) and `headers` go to the
+    """One thought.  `max_output` is in tokens; `extra` (body fields) and `headers` go to the
     provider unchanged."""
 
     model: str
@@ -118,9 +118,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a client of the gateway asks for, as long as it asks for nothing else.  `system` stands
-    in front of the window; `extra` and `headers` go to the provider unchanged.  `bare`: nothing is
-    paged, what does not fit is refused."""
+    """What a client of the gateway requests, until it requests something else.  `system` precedes
+    the window; `extra` and `headers` go to the provider unchanged.  `bare`: nothing is paged, and
+    what does not fit is refused."""
 
     bare: bool = False
     model: str = ""
@@ -135,8 +135,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Tokens of one thought.  `cached` is the part of `input` read from a prefix cache and
-    `written` the part written to one; `reasoning` is the part of `output` that a model said to
-    itself.  `cost` is in nano-dollars (1e-9 USD)."""
+    `written` the part written to one; `reasoning` is the part of `output` spent on reasoning.
+    `cost` is in nano-dollars (1e-9 USD)."""
 
     input: int = 0
     output: int = 0
@@ -170,8 +170,8 @@ class TextDelta(Delta, frozen=True, kw_only=True):
 
 
 class ReasonDelta(Delta, frozen=True, kw_only=True):
-    """What a model says to itself on its way to an answer: heard, and not kept.  What its provider
-    wants back of it comes as an Opaque, too."""
+    """A model's reasoning on its way to an answer: streamed, and not kept.  What its provider needs
+    to get back also comes as an Opaque."""
 
     text: str
 
@@ -193,7 +193,7 @@ class OpaqueDelta(Delta, frozen=True, kw_only=True):
 
 
 class Finish(StrEnum):
-    """Why a thought ended.  `paused`: its provider goes on when it is given back."""
+    """Why a thought ended.  `paused`: its provider continues when the message is sent back."""
 
     STOP = "stop"
     CALLS = "calls"
@@ -203,8 +203,8 @@ class Finish(StrEnum):
 
 
 class Finished(Delta, frozen=True, kw_only=True):
-    """The last delta of a thought that arrived whole.  A stream without it is broken.  `stop` is the
-    sequence that ended it, where the provider says which."""
+    """The last delta of a complete thought.  A stream without it is broken.  `stop` is the stop
+    sequence that ended it, where the provider reports one."""
 
     reason: Finish
     usage: Usage
@@ -215,7 +215,7 @@ AnyDelta = TextDelta | ReasonDelta | CallDelta | OpaqueDelta | Finished
 
 
 def gather(deltas: Iterable[AnyDelta]) -> tuple[Message, Finished | None]:
-    """The assistant message the deltas spell, and how it ended (None: it did not)."""
+    """The assistant message that the deltas add up to, and how it ended (None: it did not)."""
     parts: list[AnyPart] = []
     text: list[str] = []
     refusal: list[str] = []

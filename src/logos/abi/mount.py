@@ -1,7 +1,7 @@
-"""What can stand in the tree of a process besides its files: the Protocol of a mount.
+"""What can appear in the tree of a process besides its files: the Protocol of a mount.
 
     Entry    one line of a listing
-    Mount    lists, reads, writes and gives its texts to a search, at the paths below its own
+    Mount    lists, reads, writes and offers its texts to a search, below its own path
     Finder   a mount that is searched by meaning and not by lines
 
 A process sees one tree: /home are the files of its workspace, and each other folder of / is a
@@ -22,7 +22,7 @@ from logos.abi.driver import Job
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """`name` without a slash; `size` in bytes, of a file; `note` says in a few words what it is."""
+    """`name` has no slash; `size` is in bytes, for a file; `note` describes it in a few words."""
 
     name: str
     kind: Literal["file", "folder", "tool"] = "file"
@@ -31,7 +31,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Document(NamedTuple):
-    """A text of a mount, for a search."""
+    """One searchable text of a mount."""
 
     path: str
     text: str
@@ -39,7 +39,7 @@ class Document(NamedTuple):
 
 class Mount(Protocol):
     async def list(self, job: Job, path: str) -> Sequence[Entry]:
-        """What is in this folder, in the order to be shown."""
+        """The contents of this folder, in display order."""
         ...
 
     async def read(self, job: Job, path: str) -> str:
@@ -47,23 +47,23 @@ class Mount(Protocol):
         ...
 
     async def write(self, job: Job, path: str, text: str) -> None:
-        """Replace the text at this path; twice is as good as once."""
+        """Replace the text at this path.  Must be idempotent."""
         ...
 
     async def documents(self, job: Job, path: str) -> Sequence[Document]:
-        """Every text at or below this path that a search may look into, by path.
+        """Every searchable text at or below this path, by path.
 
-        The kernel matches the lines, in a process of its own: a regular expression may run for
-        ever.  Leave out what is expensive to get; the search is then without it.
+        The kernel matches the lines, in a separate process: a regular expression may run for ever.
+        Leave out what is expensive to get; the search then does without it.
         """
         ...
 
 
 @runtime_checkable
 class Finder(Protocol):
-    """A mount whose things are found by what they are for: a search there has words, not a
+    """A mount whose entries are found by what they are for: a search there takes words, not a
     regular expression."""
 
     async def find(self, job: Job, path: str, words: str, limit: int) -> str:
-        """The best first, one a line, as the caller is to read it."""
+        """The best matches first, one a line, as the caller will read them."""
         ...

@@ -1,11 +1,11 @@
-"""What goes in and out of a window, as the journal names it.
+"""What enters and leaves a window, as the journal records it.
 
     Place     a piece of a page: where it begins
     Shown     a piece that was brought back, its text in full, and why
-    Refused   a piece that fitted and was kept out, and by which rule
+    Refused   a piece that matched and was kept out, and by which rule
     Part      one of several messages of a page
     Cut       a page of which only the head stays
-    Skeleton  what is left of an event when its words were forgotten
+    Skeleton  what is left of an event whose words were forgotten
 
 A page is named by the number of its event; long pages are brought back in pieces.  `pid` is 0
 for the process itself and else the process whose journal the page is in.
@@ -25,8 +25,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Shown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Characters `start:end` of a page; `end` 0: to its end.  `likely` is the probability that it
     was wanted, `why` the reasons that moved its score most.  `time` and `valid_to` are in
-    microseconds; a piece with `valid_to` has been superseded since then; `later` is where its speaker
-    seems to have said otherwise since."""
+    microseconds; a piece with `valid_to` has been superseded since then; `later` is where the same
+    speaker seems to have contradicted it since."""
 
     page: Seq
     start: int = 0
@@ -66,7 +66,7 @@ class Cut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one of several messages of a page put into the window, by its number there."""
+    """The part that one of several messages of a page put into the window, by its number there."""
 
     page: Seq
     part: int

@@ -41,7 +41,7 @@ class Signal(StrEnum):
 
 
 class Stage(StrEnum):
-    """Where a call that was let in stands with the person whose word it needs."""
+    """The approval state of an admitted call."""
 
     MADE = "made"  # it needs nobody's
     ASKED = "asked"  # it waits for an answer
@@ -50,12 +50,12 @@ class Stage(StrEnum):
 
 
 class OpenCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A call that was let in and has no answer yet.
+    """A call that was admitted and has no answer yet.
 
-    `blocked`: it waits for something inside the kernel (a message, a child, a time), at the
-    latest until `until` (microseconds).  `prepared` is what its driver wanted remembered, `ticket`
-    by what it finds a call that goes on elsewhere, `decision` what was decided about a call that
-    waits for a person, `word` what he said.
+    `blocked`: it waits for something inside the kernel (a message, a child, a time), at the latest
+    until `until` (microseconds).  `prepared` is what its driver asked to have remembered, `ticket`
+    identifies a call that continues elsewhere, `decision` is what was decided about a call that
+    waits for a person, `word` what that person said.
     """
 
     id: CallId
@@ -94,9 +94,9 @@ class Timer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Watch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the watchdog remembers: digests of the last calls with their results, the length of
-    the present run of identical failures, how often the process was told, and how many calls in a
-    row brought something new."""
+    """What the watchdog remembers: digests of the last calls with their results, the length of the
+    current run of identical failures, how often the process was warned, and how many calls in a row
+    brought something new."""
 
     recent: tuple[int, ...] = ()
     failures: int = 0
@@ -106,7 +106,7 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Used(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What of a counted right is used: how often in all, and when lately (microseconds)."""
+    """How much of a counted right is used: the total, and the recent uses (microseconds)."""
 
     cap: str
     times: int = 0
@@ -114,7 +114,7 @@ class Used(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Life(msgspec.Struct, frozen=True, kw_only=True):
-    """How the program of a process ended last: the call that ran it, empty where that failed, and
+    """How the program of a process last ended: the call that ran it, empty where that failed, and
     how many runs it has had."""
 
     call: msgspec.Raw
@@ -123,12 +123,12 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Process(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`seq` is the last event folded in.  `proposed` are calls of the last thought nobody has
-    decided on yet; `news` counts what arrived since the last thought (the task, answers,
-    messages); `answer` is the text of the last thought; `said` are the principal's
-    words so far.  `spent` includes what ended children used, `own` does not; `wrap_up` counts down the thoughts
-    left after `term`; `options` are those of a client that speaks through the gateway: what its
-    model proposes is the client's to carry out; `ran` is the last run of a program of its own."""
+    """`seq` is the last event folded in.  `proposed` are the calls of the last thought that are not
+    yet decided.  `news` counts what arrived since the last thought (the task, answers, messages).
+    `answer` is the text of the last thought; `said` are the principal's words so far.  `spent`
+    includes what ended children used, `own` does not.  `wrap_up` counts down the thoughts left
+    after `term`. `options` are those of a gateway client, who carries out the calls its model
+    proposes.  `ran` is the last run of the process's own program."""
 
     status: Status = Status.NONE
     seq: Seq = Seq(0)
@@ -181,7 +181,7 @@ class Act(Action, frozen=True, kw_only=True):
 
 
 class Propose(Action, frozen=True, kw_only=True):
-    """Ask for this call; it is acted on next."""
+    """Propose this call; it is acted on next."""
 
     call: ToolCall
 

@@ -46,8 +46,8 @@ _RATE = re.compile(r"(\d{1,9})/([smhd])")
 
 
 class Cap(msgspec.Struct, frozen=True, kw_only=True, order=True, omit_defaults=True):
-    """`where` has argument and pattern, `rate` so many in so many seconds; `until` is in
-    microseconds.  0 and nothing: no such condition."""
+    """`where` maps arguments to patterns; `rate` is (count, seconds); `until` is in microseconds.
+    0 or empty: no such condition."""
 
     verb: str
     path: str
@@ -77,8 +77,8 @@ class Cap(msgspec.Struct, frozen=True, kw_only=True, order=True, omit_defaults=T
         return bool(self.rate[0] or self.uses)
 
     def suits(self, arguments: Mapping[str, Any], now: int) -> bool:
-        """Do the conditions hold that need no counting?  An argument that is not there fits none;
-        of a list, each item must fit."""
+        """Do the uncounted conditions hold?  A missing argument matches no pattern; of a list,
+        every item must match."""
         if self.until and now >= self.until:
             return False
         return all(name in arguments and _fits(p, arguments[name]) for name, p in self.where)
@@ -158,7 +158,7 @@ def _fits(pattern: str, value: Any) -> bool:
 
 
 def covers(cap: Cap, verb: str, path: str) -> bool:
-    """Is this the place the capability speaks of, whatever its conditions?"""
+    """Does the capability's pattern cover this path, regardless of conditions?"""
     return cap.verb == verb and _covers(cap.path.split("/"), _normal(path).split("/"))
 
 
@@ -175,7 +175,7 @@ def allows(held: Iterable[Cap], verb: str, path: str) -> bool:
 
 
 def attenuates(child: Iterable[Cap], held: Iterable[Cap]) -> frozenset[Cap]:
-    """The capabilities of `child` that nothing in `held` covers; empty means it is a subset."""
+    """The capabilities of `child` that nothing in `held` covers; empty if `child` is a subset."""
     held = list(held)
     return frozenset(
         cap
@@ -190,7 +190,7 @@ def attenuates(child: Iterable[Cap], held: Iterable[Cap]) -> frozenset[Cap]:
 
 
 def _no_wider(child: Cap, held: Cap) -> bool:
-    """Has the child every condition, at least as strict?"""
+    """Does the child have every condition of `held`, at least as strict?"""
     if held.counted or (held.until and not 0 < child.until <= held.until):
         return False
     own = dict(child.where)

@@ -1,14 +1,14 @@
 """Tools that are not system calls: what they are, and where they come from.
 
-    Hints      what a tool says of itself
+    Hints      what a tool says about itself
     Offer      one tool: its name, what it does, what it takes
     Provider   a place that offers tools: a server, a document, a set of functions
-    Place      where such a place is, as people write it in settings or with `logos mount`
-    declared   a tool of ours as an Offer; `arguments_of` reads what it was given
-    visible    somebody else's text, with nothing in it that a person cannot see
+    Place      where a provider is, as people write it in settings or with `logos mount`
+    declared   a built-in tool as an Offer; `arguments_of` decodes its arguments
+    visible    third-party text with its invisible characters written out
 
-Names are `SERVER/TOOL`, or just `TOOL` for functions of this program.  What a tool says of
-itself is somebody else's text: shown as such, never believed about trust.
+Names are `SERVER/TOOL`, or just `TOOL` for functions of this program.  What a tool says about
+itself is third-party text: shown as such, and never trusted in a decision.
 """
 
 import unicodedata
@@ -33,7 +33,7 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`schema` is the JSON Schema of its arguments, `output` of what it returns, if it says."""
+    """`schema` is the JSON Schema of its arguments, `output` that of its result, if declared."""
 
     name: str
     description: str = ""
@@ -46,14 +46,15 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Provider(Protocol):
-    """`names` of the offers are those of the place: without the name it is mounted under."""
+    """`names` in the offers are local to the provider: without the name it is mounted under."""
 
     def known(self) -> Sequence[Offer]:
-        """What is known of its tools without going anywhere."""
+        """The tools it already knows of, without contacting anything."""
         ...
 
     async def offers(self) -> Sequence[Offer]:
-        """Its tools; goes there if need be.  Raise SysError `unavailable` when it is dead."""
+        """Its tools; contacts the provider if need be.  Raise SysError `unavailable` when it is
+        dead."""
         ...
 
     async def call(self, job: Job, tool: str, arguments: msgspec.Raw) -> msgspec.Raw:
@@ -63,9 +64,9 @@ class Provider(Protocol):
 
 class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One mount: a command that speaks MCP on its standard streams (`command`), a URL that does
-    over HTTP (`url`), an agent (`a2a`), an OpenAPI document (`openapi`, a file or URL), a program whose
-    sub-commands are the tools (`program`), or a Python module whose functions are (`python`).  Exactly one
-    of them."""
+    over HTTP (`url`), an agent (`a2a`), an OpenAPI document (`openapi`, a file or URL), a program
+    whose sub-commands are the tools (`program`), or a Python module whose functions are (`python`).
+    Exactly one of them."""
 
     command: Annotated[
         tuple[str, ...], Meta(description="an MCP server that speaks on its standard streams")
@@ -106,7 +107,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 def declared(name: str, description: str, takes: type[msgspec.Struct], hints: Hints) -> Offer:
-    """A tool of ours, whose arguments are the fields of a Struct."""
+    """A built-in tool, whose arguments are the fields of a Struct."""
     (ref,), parts = msgspec.json.schema_components([takes], ref_template="#/$defs/{name}")
     schema = dict(parts.pop(ref["$ref"].rpartition("/")[2]))
     schema.pop("title", None)
@@ -129,7 +130,7 @@ def arguments_of(tool: str, takes: type[S], arguments: msgspec.Raw) -> S:
 
 
 def visible(text: str) -> str:
-    """Characters that nobody sees are written out: a description must be what a person read."""
+    """Write out invisible characters: a description must be exactly what a person read."""
     return "".join(
         c
         if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs", "Cn")

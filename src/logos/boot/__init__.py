@@ -1,10 +1,10 @@
-"""Put the parts together, bottom first.  The only room that knows every concrete class.
+"""Assembles the system, bottom first.  The only room that knows every concrete class.
 
 boot(loaded)      an async context manager: a running kernel with everything around it
-Machine           what it gives: kernel, settings, tools, sandbox
+Machine           the result: kernel, settings, tools, sandbox
 load_settings     logos.toml and the environment -> settings
-home(config)      where everything is kept
-settle            for a process that serves: an allocator and a collector that suit it
+home(config)      the folder in which everything is kept
+settle            tunes the allocator and the garbage collector for a long-lived process
 agent_folders     where agents are looked for
 """
 

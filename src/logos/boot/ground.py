@@ -1,6 +1,6 @@
-"""What a kernel stands on: the lock of its home, its database, and an allocator that lets go.
+"""What a kernel needs first: the lock of its home, its database, and a tuned allocator.
 
-Invariant: whoever is inside `only_node` is the one node of this home.
+Invariant: at most one process at a time is inside `only_node` of a home.
 """
 
 import ctypes
@@ -18,8 +18,8 @@ FIRST = "0001"
 
 
 class only_node:  # noqa: N801 - used as a function
-    """The lock of a home.  The operating system lets go of it when we die, so whoever gets it
-    knows that the node before is dead, without waiting for its lease."""
+    """The lock of a home.  The operating system releases it when its holder dies, so whoever gets
+    it knows that the previous node is dead, without waiting for its lease to expire."""
 
     def __init__(self, place: Path) -> None:
         self._place = place
@@ -57,21 +57,23 @@ async def migrated(url: str, tell: Callable[[str], None]) -> None:
             f"the database does not answer: {error}",
             hint="check store.url; without one LogOS starts its own",
         ) from error
-    if applied and not applied[0].startswith(FIRST):  # of a database that was there before
+    if applied and not applied[0].startswith(FIRST):  # only for a database that existed before
         tell(f"the database was brought up to date: {', '.join(applied)}")
 
 
 M_ARENA_MAX, ARENAS = -8, 2
-"""A heap for each thread keeps what each thread ever needed at once: most of the growth of a daemon."""
+"""With a heap for each thread, every thread keeps the most it ever needed: that was most of a
+daemon's growth."""
 
 M_MMAP_THRESHOLD, LARGE = -3, 1 << 18
-"""What is so large goes back to the machine when it is let go, and leaves no hole: indexes, packed and unpacked."""
+"""Allocations this large are returned to the system when freed, and leave no holes: indexes, packed
+and unpacked."""
 
 
 def settle() -> None:
-    """For a process that serves: what boot has made stays, so the collector need not look at it
-    again, and young objects die by count long before it is worth looking for cycles.  Measured
-    at a quarter of the processor time of a busy journal."""
+    """Tune a long-lived process.  What boot has created stays, so the collector need not look at it
+    again, and young objects are freed by reference counting long before looking for cycles pays
+    off. Measured at a quarter of the processor time of a busy journal."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)

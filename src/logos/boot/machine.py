@@ -71,8 +71,8 @@ async def boot(
     vault: Vault | None = None,
 ) -> AsyncGenerator[Machine]:
     """`functions` are tools of this program's own, `models` models it brings, by name.  `tell`
-    hears what takes long; `fault` is for tests; `vault` learns what must not be shown.  Raise SysError `conflict` when this home has a
-    node already, `unavailable` without a database."""
+    hears what takes long; `fault` is for tests; `vault` learns what must not be shown.  Raise
+    SysError `conflict` when this home has a node already, `unavailable` without a database."""
     loaded = loaded or load_settings(os.environ, Path.cwd())
     config = loaded.config
     place = home(config)

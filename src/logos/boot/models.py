@@ -1,4 +1,5 @@
-"""The models of a machine by name, and what else their endpoints give: counts, embeddings, judgements."""
+"""The models of a machine by name, and the other services of their endpoints: token counts,
+embeddings, reranking."""
 
 from collections.abc import Mapping, Sequence
 
@@ -23,7 +24,7 @@ from logos.drivers.model import (
 )
 
 VENDORS = {"claude": "anthropic", "gpt-": "openai", "o1": "openai", "o3": "openai", "o4": "openai"}
-"""Who has the models that clients name without a vendor."""
+"""The vendors of models that clients name without one."""
 
 
 class ModelNames:
@@ -50,14 +51,14 @@ class ModelNames:
         return self._opened[name]
 
     def names(self) -> list[str]:
-        """Those of the settings, and the one for agents that name none."""
+        """The names in the settings, and the default model."""
         return sorted({*self._config.models, *self._brought, self._config.model})
 
     def resolve(self, name: str) -> tuple[str, str]:
-        """What a client calls a model -> its name here, and the dialect it speaks (none: "").
+        """A client's name for a model -> its name here, and its dialect ("" if none).
 
-        A client knows the vendor's names.  One that nobody here has is answered by the model for
-        those (`gateway.model`), so that an agent runs unchanged on whatever there is.
+        Clients use the vendor's names.  A name that is not configured is served by the model for
+        unknown names (`gateway.model`), so that an agent runs unchanged on whatever there is.
         """
         aliases = self._config.gateway.models
         name = aliases.get(name, name)
@@ -75,21 +76,22 @@ class ModelNames:
         return name in self._brought or name in self._config.models or is_known(name)
 
     async def count(self, options: Options, messages: Sequence[Message]) -> int:
-        """Tokens of a request."""
+        """The number of tokens of a request."""
         model = await self.open(options.model)
         said = (*options.system, *messages)
         return model.count(Request(model=options.model, messages=said, tools=options.tools))
 
     async def embed(self, name: str, body: bytes) -> bytes:
-        """The provider's answer to a request for embeddings."""
+        """The provider's answer to an embeddings request."""
         return await self._embedding(name).post(body)
 
     async def embedder(self, name: str) -> Embedder:
-        """What memory finds pages by.  Raise `not_found` for a model that has no embeddings."""
+        """The embedder memory searches with.  Raise `not_found` for a model without embeddings."""
         return self._embedding(name)
 
     async def reranker(self, name: str) -> Reranker:
-        """What judges the pages that memory found.  Raise `not_found` for a model that judges nothing."""
+        """The reranker of memory's candidate pages.  Raise `not_found` for a model that cannot
+        rerank."""
         if name not in self._rerankers:
             setting = self._config.models.get(name)
             endpoint = self._implied(name) if setting is None else self._endpoint(setting)
@@ -112,7 +114,8 @@ class ModelNames:
         return Endpoint(**values | {"key": key, "headers": headers})
 
     def _implied(self, name: str) -> Endpoint:
-        """A hosted model without settings takes the key everybody has in the environment."""
+        """A hosted model without settings uses the conventional environment variable for its
+        key."""
         who = name.partition("/")[0]
         url = self._environ.get(f"{who.upper()}_BASE_URL", "")
         return Endpoint(key=self._environ.get(f"{who.upper()}_API_KEY", ""), url=url)

@@ -1,7 +1,7 @@
-"""Places of tools that come with us, for what the settings name: databases, a search engine, a browser.
+"""Built-in tool places, for what the settings name: databases, a search engine, a browser.
 
-    serve(places, config, vault, folder)   mount those that are asked for; the browsers, whom `boot` tells
-                                           when a process has ended
+    serve(places, config, vault, folder)   mount those that are configured; returns the browsers,
+                                           which `boot` tells when a process has ended
 
 Invariant: nothing is connected to, and no secret looked up, before a tool is called.
 """
@@ -34,7 +34,7 @@ def serve(places: Places, config: Config, vault: Vault, folder: Path) -> Browser
 
 
 def _browsers(places: Places, config: Config, folder: Path) -> Browsers:
-    """Profiles of a life before are gone with their browsers."""
+    """Browser profiles of an earlier run are deleted; their browsers are gone."""
     shutil.rmtree(folder, ignore_errors=True)
     full = config.sandbox.mode is not Mode.NONE
     made = Browsers(relay, folder, config.browser.program, confined=full)
@@ -45,7 +45,7 @@ def _browsers(places: Places, config: Config, folder: Path) -> Browsers:
 
 
 def url_of(config: Config, name: str, vault: Vault) -> str:
-    """Of a database; its password is a secret by itself, too."""
+    """The URL of a database; its password is a secret in its own right, too."""
     url = secret(config.databases[name], vault)
     if password := urlsplit(url).password:
         vault.keep(f"databases.{name}", unquote(password))

@@ -1,6 +1,6 @@
-"""Where a machine is kept and what it is set to.
+"""Where a machine is kept, and its settings.
 
-home            the folder of everything that is kept
+home            the folder in which everything is kept
 load_settings   logos.toml and the environment -> settings
 agent_folders   where agents are looked for
 """
@@ -15,12 +15,12 @@ from logos.abi.errors import Code, SysError
 from logos.config import Config, Loaded, load
 
 AGENTS = (".logos/agents", ".claude/agents", "agents")
-"""Folders of a project in which people keep agents."""
+"""Folders of a project in which agent files are kept."""
 
 
 def home(config: Config) -> Path:
-    """`LOGOS_HOME`, else the platform's folder for data; root's is not in root's own home,
-    because the database runs as another user and must get there."""
+    """`LOGOS_HOME`, else the platform's data folder.  Root's is not in root's home directory,
+    because the database runs as another user and must be able to reach it."""
     if config.home:
         return Path(config.home).expanduser().absolute()
     if os.geteuid() == 0:

@@ -1,4 +1,5 @@
-"""What a site brings to the kernel: secrets of its settings, its manifests, rules and key."""
+"""What a site contributes to the kernel: the secrets in its settings, its manifests, rules and
+key."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from logos.vault import Vault
 
 
 def learned(vault: Vault, config: Config) -> Vault:
-    """What settings hold that is no reference."""
+    """Teach the vault the secrets that are written into the settings directly."""
     if password := urlsplit(config.store.url).password:
         vault.keep("store.url", unquote(password))
     return vault
@@ -42,7 +43,7 @@ def seal(config: Config, place: Path, environ: Mapping[str, str]) -> Seal:
 
 
 def site(config: Config) -> tuple[dict[str, Any], Table | None]:
-    """Manifests and rules of this site.  Raise `invalid` naming the file."""
+    """The manifests and rules of this site.  Raise `invalid` naming the file."""
     written: dict[str, Any] = {}
     if config.trust.manifests:
         folder = Path(config.trust.manifests).expanduser()

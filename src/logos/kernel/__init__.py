@@ -1,15 +1,17 @@
 """The kernel.  One door: `open_kernel`.
 
-    node/       leases, resident processes, their loop, the kernel's face
-    handlers/   what each call does that touches only the kernel
-    syscall/    the table and the gate
-    sched/      who gets the model
+    node/       leases, resident processes, their loop, the kernel's interface
+    handlers/   the calls that touch only the kernel
+    syscall/    the gate, and the table of handlers
+    meaning/    embeddings of pages, in the background
+    sched/      who gets a model's slots
     mounts/     the tree a process sees
-    memory/     what of its history a process's model sees
+    memory/     which part of its history a process's model sees
+    flow/       what a call may carry, and where to
     process/    what a process is: a fold over its journal
     caps/       what a process may do
     clock/      the only reader of the clock
-    audit/      whether that can be trusted
+    audit/      whether the journal can be trusted
     journal/    the append-only truth
 
 Each room imports only the rooms below it in this list.

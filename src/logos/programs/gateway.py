@@ -2,8 +2,9 @@
 
     gateway   Process -> Action
 
-One thought for each turn, and none before anything was asked.  What the model proposes is the client's to carry out, so nothing is
-ever acted on here; and after a failed thought the client decides whether to ask again.
+One thought for each turn, and none before anything was asked.  What the model proposes is the
+client's to carry out, so nothing is ever acted on here; and after a failed thought the client
+decides whether to ask again.
 """
 
 from logos.abi.process import AnyAction, Finish, Idle, Process, Think

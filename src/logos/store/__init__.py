@@ -1,16 +1,16 @@
-"""PostgreSQL.  The only room that imports its driver.
+"""PostgreSQL.  The only room that imports a database driver.
 
     open_store(url, settings)   an async context manager giving a Store
     Store.transaction()         a Cursor; everything in it happens or nothing does
     Store.connection()          a Cursor without a transaction: one statement each
     Store.persist(attempt)      run it again, with backoff, while the database is away
-    Store.listen(channel)       wake-ups; never truth
+    Store.listen(channel)       notifications: hints that something changed, never data
     Queries                     the statements of one .sql file, by name
     migrate(url)                bring a database up to date
-    Embedded                    a server of our own, for a home without a URL
+    Embedded                    an embedded server, for a home without a URL
 
-A lost connection is `Lost`: nobody knows whether the statement happened.  Who can find out
-does (the journal's writer does, by the head of each process); who cannot, says so.
+A lost connection raises `Lost`: nobody knows whether the statement was executed.  Callers that can
+find out do (the journal's writer does, from the head of each process); the others report it.
 """
 
 from logos.store.embedded import Embedded

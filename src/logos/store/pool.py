@@ -1,4 +1,4 @@
-"""Connections, transactions, and what to do when the database goes away."""
+"""Connections, transactions, and what happens when the database goes away."""
 
 import logging
 import ssl
@@ -16,8 +16,8 @@ from logos.store.sql import Statement
 R = TypeVar("R")
 
 Fault: TypeAlias = Callable[[str], Awaitable[None]]
-"""Called with the name of each statement before it runs, and with BEGIN and COMMIT.  A test's
-may raise; production has none."""
+"""Called with the name of each statement before it runs, and with BEGIN and COMMIT.  Tests pass one
+that may raise; in production there is none."""
 
 log = logging.getLogger("logos.store")
 
@@ -27,7 +27,7 @@ AWAY = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # used in the instant in which the server closed it
+    asyncpg.InternalClientError,  # raised at the moment the server closes the connection
     ConnectionError,
     OSError,
     TimeoutError,
@@ -37,9 +37,9 @@ AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 SESSION = {
     "application_name": "logos",
     "jit": "off",
-    # each of our statements finds its rows by an index; statistics lag behind a young table
+    # every statement finds its rows through an index, and statistics lag behind a young table
     "enable_seqscan": "off",
-    # and its best plan does not depend on how much it is given
+    # the best plan does not depend on the size of the arguments
     "plan_cache_mode": "force_generic_plan",
 }
 
@@ -50,7 +50,7 @@ DO $$ BEGIN
         SET ROLE logos_kernel;
     END IF;
 END $$"""
-"""Give up what the kernel does not need: its role cannot rewrite the journal."""
+"""Give up privileges the kernel does not need: this role cannot rewrite the journal."""
 
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
@@ -70,7 +70,7 @@ class Cursor:
 
     async def all(self, statement: Statement, **args: object) -> Sequence[Any]:
         """The rows.  Raise Lost; SysError `unavailable` when the disk is full, `invalid` for a
-        value no column can hold."""
+        value that no column can hold."""
         if self._fault is not None:
             await self._fault(statement.name)
         try:
@@ -94,7 +94,7 @@ class Cursor:
 
 
 class Listener:
-    """Wake-ups on one channel.  A reconnection counts as a wake-up: something may have been
+    """Notifications on one channel.  A reconnection counts as one, since some may have been
     missed."""
 
     def __init__(self, store: "Store", channel: str) -> None:
@@ -156,7 +156,7 @@ class Store:
             try:
                 await self._boundary(db, "COMMIT")
             except BaseException:
-                db.terminate()  # nobody may borrow it with this transaction open
+                db.terminate()  # nobody may reuse it with this transaction open
                 raise
 
     async def _boundary(self, db: Any, text: str) -> None:
@@ -176,7 +176,7 @@ class Store:
     async def _borrowed(self) -> AsyncGenerator[Any]:
         try:
             while self._free and self._free[-1].is_closed():
-                self._free.pop()  # after a restart of the server: all of them
+                self._free.pop()  # after a restart of the server, all of them are closed
             db = self._free.pop() if self._free else await self._connect()
         except AWAY as error:
             raise Lost(str(error)) from error

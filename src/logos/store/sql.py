@@ -5,8 +5,8 @@
     SELECT pid, head_seq FROM process WHERE pid = ANY(:pids::bigint[]);
 
 `Queries("logos.kernel.journal", "journal.sql").heads` is that statement; its parameters are
-given by name.  A name after one colon is a parameter, after two a type.  What several statements
-share is a `-- part: head` before them, and `{head}` in each.
+given by name.  A name after one colon is a parameter, after two colons a type.  Text that several
+statements share is a `-- part: head` before them, and `{head}` in each.
 """
 
 import re

@@ -5,11 +5,11 @@ from importlib import resources
 import asyncpg
 
 LOCK = 0x4C4F474F53
-"""Any constant will do for the advisory lock, so long as it is ours ("LOGOS")."""
+"""The number of the advisory lock: any constant unique to this program ("LOGOS")."""
 
 
 async def migrate(url: str) -> list[str]:
-    """Apply what is missing.  Return the names applied."""
+    """Apply the migrations that are missing; return their names."""
     folder = resources.files("logos.store.migrations")
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
     db = await asyncpg.connect(url, timeout=30)

@@ -36,11 +36,12 @@ class Call(
     errors: ClassVar[tuple[Code, ...]] = ()
 
     def target(self) -> str:
-        """The path in the name space that this call acts on; "" for what is its own."""
+        """The path in the name space that this call acts on; "" when it acts on the caller
+        itself."""
         return ""
 
     def further(self) -> tuple[tuple[str, str], ...]:
-        """Verbs and paths it needs besides: all of them."""
+        """Further verbs and paths that the call needs, all of them."""
         return ()
 
 

@@ -16,11 +16,11 @@ from logos.abi.calls.fs import Write
 from logos.abi.errors import Code, SysError
 
 PRIVATE = frozenset({"core", "archive", "facts", "todo"})
-"""What stands in /mem for each process alone; any other name there is a space."""
+"""Names in /mem that are private to each process; any other name there is a space."""
 
 
 def shared_part(path: str) -> str:
-    """The path if it is in a space, else nothing: one's own memory needs no right."""
+    """The path if it is in a space, else "": a process's own memory needs no right."""
     normal = posixpath.normpath("/" + path.lstrip("/"))
     parts = normal.split("/")
     own = len(parts) < 3 or parts[1] != "mem" or parts[2] in PRIVATE  # noqa: PLR2004
@@ -128,7 +128,7 @@ class Todo(Call[None], tag="memory.todo", frozen=True, kw_only=True):
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """What stands under a key; `version` counts its changes, 0: never set."""
+    """The value of a key.  `version` counts its changes; 0 means never set."""
 
     value: str | None
     version: int
@@ -151,7 +151,7 @@ class SetKey(Call[Kept], tag="kv.set", frozen=True, kw_only=True):
 
 
 def kept(call: Call[Any]) -> Call[Any]:
-    """Writing a file of memory is a call of memory: it is journaled with its answer."""
+    """Writing to a file in memory is a memory call, so it is journaled together with its answer."""
     if isinstance(call, Write):
         path = posixpath.normpath("/" + call.target().lstrip("/"))
         if path.startswith("/kv/"):
@@ -162,7 +162,7 @@ def kept(call: Call[Any]) -> Call[Any]:
 
 
 def moment(date: str) -> int | None:
-    """An ISO date or time -> microseconds; UTC unless it says otherwise.  Raise `invalid`."""
+    """An ISO date or time -> microseconds; UTC unless it names a zone.  Raise `invalid`."""
     if not date:
         return None
     try:

@@ -25,8 +25,8 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ran(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How a program ended.  `status` is its exit status, or 128 + signal; of a long output the end
-    is kept."""
+    """How a program ended.  `status` is its exit status, or 128 + signal.  Of a long output, the
+    end is kept."""
 
     status: int
     stdout: str = ""
@@ -35,7 +35,7 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def said(self) -> str:
-        """What tells most of how it went."""
+        """The most informative output: what best explains how it went."""
         return (self.stdout if not self.status else self.stderr or self.stdout).strip()
 
 

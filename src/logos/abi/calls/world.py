@@ -25,12 +25,12 @@ Hosts = Annotated[
 
 
 def connects(hosts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """The rights it takes to let a program connect there."""
+    """The rights needed to let a program connect to these hosts."""
     return tuple(("connect", f"/net/{_plain(host.lower())}") for host in hosts)
 
 
 def _plain(host: str) -> str:
-    """Without a port that is meant anyway."""
+    """The host without its port, when that is a default one."""
     return host.removesuffix(":443").removesuffix(":80")
 
 
@@ -81,7 +81,7 @@ class Fetch(Call[str], tag="http.fetch", frozen=True, kw_only=True):
 class CallTool(Call[msgspec.Raw], tag="tool.call", frozen=True, kw_only=True):
     """Call a tool of /tools, by its path below it, such as `github/create_issue`.
 
-    Read /tools/github/create_issue first for what it takes; search /tools with words for what there is.
+    Read /tools/github/create_issue first for its arguments; search /tools by words to find tools.
     """
 
     effect = Effect.EFFECT

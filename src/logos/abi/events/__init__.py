@@ -1,29 +1,28 @@
-"""What the journal can say.
+"""What the journal can record.
 
-An event is a fact in the past tense.  It is never changed and never deleted, though its words
-may be forgotten (Forgot); a new meaning
-is a new event, and a change of shape is a new class with an upcaster
-(kernel/journal/upcast.py).
+An event is a fact in the past tense.  It is never changed and never deleted, though its words may
+be forgotten (Forgot).  A new meaning is a new event, and a change of shape is a new class with an
+upcaster (kernel/journal/upcast.py).
 
     Spawned                               the first event of every process
-    Asked Thought Interrupted             a thought: begun, had, cut short
-    Vectored                              texts of a client's were made vectors
-    Called Blocked Returned Failed        a system call: let in, waiting, answered, refused or failed
-    Deferred                              a call goes on by itself where it was made
-    Reached                               the network, by the program of a call: allowed or refused
-    Held Decided                          a call that waits for a person: asked about, answered
-    Agreed                                at init: an answer that holds from now on
-    Revoked                               rights this process and its descendants have no more
-    Received Signalled                    what reached the process from outside
-    Told                                  what a client of the gateway said to its process
-    Proposed Answered Diverged            a program somebody else wrote: asks for a call, was answered
-                                          by a model, did not repeat what it did before
-    Started Ended                         a child of this process: begun, gone
+    Asked Thought Interrupted             a thought: requested, completed, interrupted
+    Vectored                              embeddings were computed for a client
+    Called Blocked Returned Failed        a system call: admitted, waiting, answered, refused or failed
+    Deferred                              a call continues elsewhere by itself
+    Reached                               a call's program asked for the network: allowed or refused
+    Held Decided                          a call that needs a person: question, answer
+    Agreed                                at init: a standing answer
+    Revoked                               rights withdrawn from this process and its descendants
+    Received Signalled                    a message, a signal
+    Told                                  what a gateway client said to its process
+    Proposed Answered Diverged            an unmodified program: proposes a call, got a model's answer,
+                                          did not repeat its earlier run
+    Started Ended                         a child of this process: started, ended
     Scheduled Rang                        a timer: set, due
     Idled                                 nothing to do until something arrives
-    PagedIn Compacted Pinned              the window: brought back, taken out, kept in
-    Remembered Linked Forgot              memory: stored, joined, gone for good
-    Warned Paced                          the watchdog said something, or too much was spent for now
+    PagedIn Compacted Pinned              the window: paged in, compacted, pinned
+    Remembered Linked Forgot              memory: stored, linked, erased
+    Warned Paced                          a warning of the watchdog, a spending pause
     Exited                                the last event of every process
 """
 

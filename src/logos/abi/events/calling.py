@@ -1,4 +1,4 @@
-"""A system call: let in, waiting, answered, refused or failed; and the rights it was made by."""
+"""A system call: admitted, waiting, answered, refused or failed; and the rights it used."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ from logos.abi.rights import Cap
 
 
 class Called(Event, frozen=True, kw_only=True):
-    """A call was let in.  For a call with an effect this is durable before the effect.
-    `decision` is what the information flow said; a call that could only be allowed has none.
-    `cap` is the counted right that it used up, at the time `at` (microseconds)."""
+    """A call was admitted.  A call with an effect starts only when this is on disk.  `decision` is
+    the verdict of the information flow; a call that could only be allowed has none.  `cap` is the
+    counted right it used up, at the time `at` (microseconds)."""
 
     id: CallId
     name: str
@@ -28,8 +28,9 @@ class Called(Event, frozen=True, kw_only=True):
 
 
 class Held(Event, frozen=True, kw_only=True):
-    """A call waits for a person, at the latest until `until` (microseconds).  `decision` has the
-    question and the source of each value.  `doubt`: it was made, and nobody knows what came of it."""
+    """A call waits for a person, at the latest until `until` (microseconds).  `decision` holds the
+    question and the source of each value.  `doubt`: the call was made, and its outcome is
+    unknown."""
 
     id: CallId
     name: str
@@ -41,7 +42,7 @@ class Held(Event, frozen=True, kw_only=True):
 
 
 class Decided(Event, frozen=True, kw_only=True):
-    """A person (`by`) answered for these calls; `word` is for the model."""
+    """A person (`by`) answered for these calls; `word` is passed on to the model."""
 
     mail: MailId
     ids: tuple[CallId, ...]
@@ -52,7 +53,7 @@ class Decided(Event, frozen=True, kw_only=True):
 
 
 class Agreed(Event, frozen=True, kw_only=True):
-    """From now on nobody is asked about the like of this; with `ends`, somebody is again."""
+    """From now on the same question need not be asked again; with `ends`, it is asked again."""
 
     mail: MailId
     standing: Standing
@@ -61,7 +62,7 @@ class Agreed(Event, frozen=True, kw_only=True):
 
 
 class Revoked(Event, frozen=True, kw_only=True):
-    """What these cover is denied from now on, whatever the process holds."""
+    """From now on, whatever these capabilities cover is denied, whatever the process holds."""
 
     mail: MailId
     caps: tuple[Cap, ...]
@@ -76,7 +77,8 @@ class Blocked(Event, frozen=True, kw_only=True):
 
 
 class Deferred(Event, frozen=True, kw_only=True):
-    """The call goes on elsewhere by itself; by the `ticket` its driver asks for it, in each life."""
+    """The call continues elsewhere by itself; the driver finds it again by the `ticket`, also after
+    a restart."""
 
     id: CallId
     ticket: str
@@ -88,9 +90,9 @@ class Returned(Event, frozen=True, kw_only=True):
 
 
 class Reached(Event, frozen=True, kw_only=True):
-    """The program of an open call asked for a place on the network.  Said when it first did, before
-    anything was sent, and again at the end with what was carried, in bytes.  `refused` is why it was
-    not let; `address` what the name stood for at first."""
+    """The program of an open call asked for a network destination.  Journaled at the first request,
+    before anything is sent, and again at the end with the bytes carried.  `refused` says why it was
+    not allowed; `address` is what the name first resolved to."""
 
     id: CallId
     host: str

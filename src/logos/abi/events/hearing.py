@@ -1,4 +1,4 @@
-"""What others say to a process, and what a program that is no model says as one."""
+"""What others say to a process, and what an unmodified program running as one says."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from logos.abi.messages import Message, Options, ToolCall
 
 
 class Received(Event, frozen=True, kw_only=True):
-    """A message arrived.  It enters the window, unless `answers` names the call that waited for
-    it: then that call returns it.  `carries` is what the information flow knows of a text that a process
-    sent: its label, and where the values in it came from."""
+    """A message arrived.  It enters the window, unless `answers` names the call that was waiting
+    for it: then that call returns it.  `carries` is what the information flow knows of a text that
+    another process sent: its label, and where the values in it came from."""
 
     mail: MailId
     text: str
@@ -20,26 +20,29 @@ class Received(Event, frozen=True, kw_only=True):
 
 
 class Told(Event, frozen=True, kw_only=True):
-    """A client said `messages`: one page, in the client's own roles, and so no instruction of the
-    kernel's.  What a client gives as answers of tools is untrusted.  `options` hold from now on,
-    until others come.  A thought follows the last of a turn.  `mail` 0: it came without a letter.
-    With `metadata` nothing is said: what the client files the conversation under from now on."""
+    """A client said `messages`: one page, in the client's own roles, and therefore no instruction
+    of the kernel's.  Tool results given by a client are untrusted.  `options` hold until others
+    come.  A thought follows the last one of a turn.  `mail` 0: it came without a letter.  With
+    `metadata` nothing is said: it is what the client files the conversation under from now on.
+    `silent`: no answer is asked for yet."""
 
     mail: MailId = MailId(0)
     messages: tuple[Message, ...] = ()
     options: Options | None = None
     metadata: dict[str, str] | None = None
+    silent: bool = False
 
 
 class Proposed(Event, frozen=True, kw_only=True):
-    """The program of this process, which is no model, asks for these calls."""
+    """The program of this process, which is not a model, proposes these calls."""
 
     calls: tuple[ToolCall, ...]
 
 
 class Answered(Event, frozen=True, kw_only=True):
     """The program of this process sent a request to `path` and got this answer.  `request` is the
-    SHA-256 of what it sent, whatever the order of its fields; the conversation is `process`'s."""
+    SHA-256 of what it sent, regardless of the order of its fields; `process` holds the
+    conversation."""
 
     request: bytes
     path: str
@@ -50,7 +53,8 @@ class Answered(Event, frozen=True, kw_only=True):
 
 
 class Diverged(Event, frozen=True, kw_only=True):
-    """Started again, the program did `did` before it had repeated `left` things of its journal."""
+    """After a restart, the program did `did` while `left` entries of its journal were not yet
+    repeated."""
 
     did: str
     left: int

@@ -1,4 +1,4 @@
-"""What a process lives through: its birth, children, signals, timers, warnings and its end."""
+"""The life of a process: its birth, children, signals, timers, warnings and end."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ from logos.abi.rights import Cap
 
 
 class Spawned(Event, frozen=True, kw_only=True):
-    """`limits` are what remains after taking the smaller of what was asked and what the parent
-    could give; `at` and `deadline` are microseconds; `workspace` is the
-    folder seen as /home; `by` names who asked when it was a person.  `said` are the principal's
-    words that a child is born with: its task is its parent's, and the parent may be misled.
-    `carries` is what the information flow knows of the task: its label, and where the values in it
-    came from.  `accounts` are the sums it counts toward, as its children do."""
+    """`limits` are the smaller of what was asked for and what the parent could give.  `at` and
+    `deadline` are microseconds.  `workspace` is the folder seen as /home.  `by` names the person
+    who asked, if one did.  `said` are the principal's words that a child inherits: its task is
+    written by its parent, who may be misled.  `carries` is what the information flow knows of the
+    task: its label, and where the values in it came from.  `accounts` are the shared totals it
+    counts toward, as its children do."""
 
     agent: Agent
     task: str
@@ -41,8 +41,8 @@ class Started(Event, frozen=True, kw_only=True):
 
 
 class Ended(Event, frozen=True, kw_only=True):
-    """A child exited; `used` is what it and its descendants spent, `calls` how many they made.
-    `carries` is what is known of its answer."""
+    """A child exited.  `used` is what it and its descendants spent, `calls` how many calls they
+    made. `carries` is what the information flow knows of its answer."""
 
     mail: MailId
     pid: Pid
@@ -69,7 +69,7 @@ class Scheduled(Event, frozen=True, kw_only=True):
 
 
 class Rang(Event, frozen=True, kw_only=True):
-    """The timer of `text` was due; it is next due at `next` (microseconds)."""
+    """The timer of `text` fired; it is next due at `next` (microseconds)."""
 
     text: str
     next: int
@@ -80,23 +80,23 @@ class Idled(Event, frozen=True, kw_only=True):
 
 
 class Warned(Event, frozen=True, kw_only=True):
-    """The process is told `text`; until `paused_until` it may not go on."""
+    """The process is told `text`; it may not continue before `paused_until`."""
 
     text: str
     paused_until: int | None = None
 
 
 class Paced(Event, frozen=True, kw_only=True):
-    """Somebody has spent too much for now, as `why` says: it does not think until `paused_until`.  Its
-    model is not told."""
+    """Somebody has used up an allowance, as `why` says; the process does not think before
+    `paused_until`. Its model is not told."""
 
     why: str
     paused_until: int
 
 
 class Exited(Event, frozen=True, kw_only=True):
-    """`status` 0: done; 128 + n: killed by a signal; else the exit status of `code`.  `carries` is
-    what is known of the answer, for a parent."""
+    """`status` 0: success; 128 + n: killed by a signal; else the exit status of `code`.  `carries`
+    is what the information flow knows of the answer, for the parent."""
 
     status: int
     answer: str = ""

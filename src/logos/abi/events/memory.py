@@ -1,4 +1,4 @@
-"""The window and the space behind it: brought back, taken out, kept in; stored, joined, gone."""
+"""The window and the memory behind it: paged in, compacted, pinned; stored, linked, erased."""
 
 from logos.abi.events.base import Event
 from logos.abi.ids import CallId, MailId, Seq
@@ -7,9 +7,9 @@ from logos.abi.paging import Cut, Part, Place, Refused, Shown, Skeleton
 
 
 class PagedIn(Event, frozen=True, kw_only=True):
-    """Memory was asked `question` and `pages` enter the window as they stand here; `used` fitted,
-    too, and were there already.  `confidence` is how likely memory held an answer.  `by` is the
-    call that asked; None: the kernel did, before a thought."""
+    """Memory was asked `question`, and `pages` enter the window in the form given here; `used`
+    matched too, and were in the window already.  `confidence` is how likely memory held an answer.
+    `by` is the call that asked; None: the kernel did, before a thought."""
 
     question: str
     pages: tuple[Shown, ...] = ()
@@ -20,10 +20,10 @@ class PagedIn(Event, frozen=True, kw_only=True):
 
 
 class Compacted(Event, frozen=True, kw_only=True):
-    """The turns of the events `out`, the messages `parts` and the brought-back pieces `unpaged` leave
-    the window, and of the pages `cut` only the head stays.  `digest` stands for all that is out; `model`
-    wrote some of it and used `usage` for that.  `by` is the call, `mail` the letter that asked for it;
-    neither: the window was full."""
+    """The turns of the events `out`, the messages `parts` and the paged-in pieces `unpaged` leave
+    the window, and of the pages `cut` only the head stays.  `digest` stands for everything that is
+    out; `model` wrote part of it and used `usage` for that.  `by` is the call, `mail` the letter
+    that asked for it; neither: the window was full."""
 
     out: tuple[Seq, ...] = ()
     parts: tuple[Part, ...] = ()
@@ -45,16 +45,17 @@ class Pinned(Event, frozen=True, kw_only=True):
 
 
 class Remembered(Event, frozen=True, kw_only=True):
-    """`text` stands at `path` of the space now; what stood there before stays readable as it was.
+    """`text` is now stored at `path` of the space; the earlier text stays readable.
 
     `kind` is the kind of stream it belongs to: people, chat, tool, document, fact or summary.
     `subject` is who speaks or what it is about, `relation` what a fact says of it, `role` whose
-    words they are.  `time` is when it was said; it holds from `valid_from` (else from when it was
-    remembered) to `valid_to`.  All of them in microseconds.  `group` is the conversation or file it
-    is a part of, `source` where it comes from, `digest` the SHA-256 of that.  `ends`: nothing
-    stands there any more.  `limit` is the most characters a core block may have from now on.
-    `restores` is the earlier event whose text this is again.  `by` is the call, `mail` the letter
-    that brought it; a letter that brings several names itself in the first."""
+    words they are.  `time` is when it was said; it holds from `valid_from` (by default, when it was
+    remembered) to `valid_to`.  All times are microseconds.  `group` is the conversation or file it
+    belongs to, `source` where it comes from, `digest` the SHA-256 of that.  `ends`: nothing is
+    stored there any more. `limit` is the new maximum length of a core block, in characters.
+    `restores` is the earlier event whose text this repeats.  `by` is the call, `mail` the letter
+    that brought it; a letter that brings several names itself in the first.
+    """
 
     path: str
     text: str = ""
@@ -76,7 +77,7 @@ class Remembered(Event, frozen=True, kw_only=True):
 
 
 class Linked(Event, frozen=True, kw_only=True):
-    """An edge of type `relation` between two nodes of the space: paths, or numbers of pages."""
+    """An edge of type `relation` between two nodes of the space: paths, or page numbers."""
 
     source: str
     relation: str
@@ -87,7 +88,7 @@ class Linked(Event, frozen=True, kw_only=True):
 
 
 class Forgot(Event, frozen=True, kw_only=True):
-    """The words of the events `pages`, and every copy of them in this journal, are gone for good;
+    """The words of the events `pages`, and every copy of them in this journal, are erased for good;
     the hashes of these events stay.  `left` is what they are read as from now on."""
 
     pages: tuple[Seq, ...]

@@ -1,4 +1,4 @@
-"""A thought: begun, had, cut short; and what else a model was asked for."""
+"""A thought: requested, completed, interrupted; and other requests made to a model."""
 
 from logos.abi.errors import Code
 from logos.abi.events.base import Event
@@ -7,11 +7,11 @@ from logos.abi.messages import Finish, Message, Usage
 
 
 class Asked(Event, frozen=True, kw_only=True):
-    """A thought is on its way to `model`; `tokens` and `cost` are the most it can use.  The prompt
-    fits into `room` tokens; `estimated` is what it was thought to have before anybody counted.
-    `tail` ended the prompt and is not kept in the window.  `prompt` is the SHA-256 of the
-    request's canonical bytes, `tools` that of the tools in it, which are kept as a blob, and
-    `output` how many tokens the answer could have."""
+    """A thought was requested from `model`; `tokens` and `cost` are the most it can use.  The
+    prompt fits into `room` tokens; `estimated` is its estimated size.  `tail` ended the prompt and
+    is not kept in the window.  `prompt` is the SHA-256 of the request's canonical bytes, `tools`
+    that of its tools, which are kept as a blob, and `output` the maximum length of the answer in
+    tokens."""
 
     model: str
     tokens: int
@@ -25,7 +25,7 @@ class Asked(Event, frozen=True, kw_only=True):
 
 
 class Thought(Event, frozen=True, kw_only=True):
-    """`stop` is the sequence that ended it, where its provider says which."""
+    """`stop` is the stop sequence that ended it, where the provider reports one."""
 
     message: Message
     usage: Usage
@@ -34,9 +34,9 @@ class Thought(Event, frozen=True, kw_only=True):
 
 
 class Interrupted(Event, frozen=True, kw_only=True):
-    """A thought ended without an answer.  `charged` is what it is taken to have cost: what the
-    provider said, or the whole reservation when nobody knows.  `lost`: its node went away,
-    which is no fault of the model's.  `again_s`: after so many seconds asking again may help."""
+    """A thought ended without an answer.  `charged` is what it is assumed to have cost: what the
+    provider reported, or the whole reservation when that is unknown.  `lost`: its node died, which
+    is no fault of the model's.  `again_s`: after this many seconds a retry may succeed."""
 
     code: Code
     message: str
@@ -46,8 +46,9 @@ class Interrupted(Event, frozen=True, kw_only=True):
 
 
 class Vectored(Event, frozen=True, kw_only=True):
-    """A model made vectors of texts for a client.  Neither is kept: `input` is the SHA-256 of what was
-    asked for, as the client wrote it, and `asked` the one whose program asked, if one did."""
+    """A model computed embeddings for a client.  Neither texts nor vectors are kept: `input` is the
+    SHA-256 of the request as the client wrote it, and `asked` the process whose program asked, if
+    one did."""
 
     model: str
     input: bytes

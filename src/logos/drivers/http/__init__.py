@@ -1,13 +1,13 @@
-"""The web: read by http.fetch, and the way out of a sandbox.
+"""The web: http.fetch, and the way out of a sandbox.
 
     Web        the Tool
-    relay      one request for a browser, to hosts of a process
-    Proxy      the WayOut; Bounds is how much one call may carry
-    Hook       tells a server something, where the operator allows it
+    relay      one request on behalf of a browser, to the hosts of its process
+    Proxy      the WayOut; Bounds limits how much one call may carry
+    Hook       notifies a server, if the operator allows its host
     readable   HTML -> text
 
-Only hosts a Job names are reached, on the addresses their names had when they were checked,
-and nothing on this machine or its network unless it was named outright.
+Only hosts that a Job names are reached, at the addresses that were checked, and nothing on this
+machine or its network unless it was named explicitly.
 """
 
 from logos.drivers.http.driver import Web

@@ -2,8 +2,8 @@
 
     Web.run   a Fetch -> the text of the page
 
-Every address that is connected to was checked against the job's hosts, those of redirects
-included; a response is bounded in size and in time.
+Every address connected to, including those of redirects, was checked against the job's hosts; a
+response is bounded in size and time.
 """
 
 import codecs
@@ -37,8 +37,8 @@ _HEADERS = {
 
 
 class Web:
-    """`resolve` turns names into addresses; `trust` is whom TLS believes (None: the system's
-    own list); `headers` are sent to the host they are for, and to no other."""
+    """`resolve` turns names into addresses; `trust` is what TLS trusts (None: the system's list);
+    `headers` are sent to the host they belong to and to no other."""
 
     def __init__(
         self,
@@ -78,15 +78,15 @@ class Web:
     async def _answer(
         self, url: httpx2.URL, hosts: frozenset[str]
     ) -> AsyncIterator[httpx2.Response]:
-        """A client of its own for each request: connections are pooled by address, and one that
-        was verified for a name must not serve another name on the same address."""
+        """A separate client for each request: connections are pooled by address, and one that was
+        verified for a name must not serve another name at the same address."""
         found = await addresses(url, hosts, self._resolve)
         if self._trust is None:
             self._trust = httpx2.create_ssl_context(trust_env=False)
         async with httpx2.AsyncClient(verify=self._trust, trust_env=False) as client:
             own = self._headers.get(host_of(url), {})
             if url.scheme == "http" and not all(ip_address(a).is_loopback for a in found):
-                own = {}  # what is secret does not cross a network in clear
+                own = {}  # secrets do not cross a network in clear
             response = await _first(client, url, found, own)
             try:
                 yield response
@@ -97,7 +97,7 @@ class Web:
 async def _first(
     client: httpx2.AsyncClient, url: httpx2.URL, found: list[str], own: Mapping[str, str]
 ) -> httpx2.Response:
-    """The answer of the first address that can be connected to."""
+    """The response from the first address that can be connected to."""
     *others, last = found
     for address in others:
         try:
@@ -164,7 +164,7 @@ def _check_status(response: httpx2.Response, url: str) -> None:
 
 
 def _decoded(data: bytes, kind: str) -> str:
-    """By the byte order mark, the header, the page's own word, or else UTF-8."""
+    """By byte order mark, header, the page's own declaration, or else as UTF-8."""
     for mark, name in (
         (codecs.BOM_UTF8, "utf-8-sig"),
         (codecs.BOM_UTF16_LE, "utf-16"),

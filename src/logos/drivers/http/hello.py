@@ -1,12 +1,12 @@
-"""The name that a TLS client asks for, as its first message says it.  Pure.
+"""The server name in a TLS client's first message.  Pure.
 
-    Hello.feed(data)   more of what the client sends -> Named, once it is known
-    Named              the name; "" where none is said, None where it is not TLS
+    Hello.feed(data)   the next bytes from the client -> Named, once it is known
+    Named              the name; "" if there is none, None if this is not TLS
 
-A tunnel to an allowed address may ask there for another name: whoever shares the address would
-answer.  Only what is said in clear is seen.
+A tunnel to an allowed address could ask there for another name, and whoever shares the address would
+answer.  Only names sent in clear are seen.
 
-Invariant: a name is given only when the whole first message was read.
+Invariant: a name is reported only after the whole first message was read.
 """
 
 from typing import NamedTuple
@@ -26,7 +26,7 @@ class Hello:
         self._data = b""
 
     def feed(self, data: bytes) -> Named | None:
-        """None: more is needed.  Raise ValueError for what begins like TLS and is not."""
+        """None: more bytes are needed.  Raise ValueError for what begins like TLS and is not."""
         self._data += data
         if self._data and self._data[0] != _HANDSHAKE:
             return Named(None)
@@ -73,7 +73,7 @@ def _name(message: bytes) -> str:
 
 
 def _vector(data: bytes, width: int) -> tuple[bytes, bytes]:
-    """What is behind a length of so many bytes, and the rest."""
+    """The bytes behind a length of this width, and the rest."""
     end = width + int.from_bytes(data[:width], "big")
     if len(data) < max(end, width):
         raise ValueError("it is cut short")

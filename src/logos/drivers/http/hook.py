@@ -1,9 +1,9 @@
-"""Telling somebody else's server, at an address that he gave.
+"""Notifying another server, at a URL that its owner gave.
 
     Hook.post(url, body, headers)    -> the status it answered with
 
-Only hosts that the operator named, on addresses that were checked; no redirects, and nothing of the
-answer is read.
+Only hosts that the operator named are contacted, at addresses that were checked; redirects are not
+followed, and the body of the answer is not read.
 """
 
 import ssl
@@ -34,7 +34,7 @@ class Hook:
         self._trust = trust
 
     def check(self, url: str) -> None:
-        """Raise `invalid` for what is no address, `denied` for a host that nobody named."""
+        """Raise `invalid` for a malformed URL, `denied` for a host the operator did not name."""
         checked(url, self._hosts)
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:

@@ -1,4 +1,4 @@
-"""Which hosts may be reached, and on which addresses.
+"""Which hosts may be reached, and at which addresses.
 
     permitted   url, hosts of the job: is it granted, by name or by a pattern?
     addresses   host -> addresses to connect to, each checked
@@ -6,7 +6,7 @@
     outside     host and port -> addresses that a program may connect to, each checked
     Resolve     how names become addresses
 
-An address is checked once and then connected to as such: a second look-up could lie.
+The address that was checked is the one connected to: a second look-up could give another.
 """
 
 import ipaddress
@@ -32,7 +32,7 @@ def host_of(url: httpx2.URL) -> str:
 
 
 def permitted(url: httpx2.URL, hosts: Iterable[str]) -> bool:
-    """`hosts` are names (`docs.python.org`), `*` for any, or names with a path pattern as in a
+    """`hosts` are names (`docs.python.org`), `*` for any, or names with a path pattern, as in a
     capability (`docs.python.org/3/**`)."""
     caps = [Cap(verb="fetch", path=f"/net/{_pattern(host)}") for host in hosts]
     host = host_of(url)
@@ -59,8 +59,8 @@ async def addresses(url: httpx2.URL, hosts: Iterable[str], resolve: Resolve) -> 
 
 
 def reaches(hosts: Iterable[str], host: str, port: int) -> bool:
-    """`hosts` are names or addresses, perhaps with a port (`git.example.org:22`); without one the web's
-    two are meant.  `*` is any name.  `host` is in lower case, an IPv6 address in brackets."""
+    """`hosts` are names or addresses, optionally with a port (`git.example.org:22`); without one,
+    80 and 443.  `*` is any name.  `host` is in lower case, an IPv6 address in brackets."""
     for entry in hosts:
         name, colon, number = entry.lower().rpartition(":")
         if not colon or number.endswith("]"):
@@ -72,8 +72,8 @@ def reaches(hosts: Iterable[str], host: str, port: int) -> bool:
 
 
 async def outside(host: str, port: int, hosts: Iterable[str], resolve: Resolve) -> list[str]:
-    """A program is another's code, and who owns a name says where it points to: an address that is not
-    public is reached only where the address itself is granted, or as `localhost`."""
+    """Programs are untrusted, and the owner of a name decides where it points: an address that is
+    not public is reached only if the address itself is granted, or as `localhost`."""
     try:
         found = [str(ipaddress.ip_address(host.strip("[]")))]
     except ValueError:
@@ -139,7 +139,7 @@ def _closed(address: Address, host: str, *, named: bool) -> str:
 
 
 def _embedded(address: Address) -> Address:
-    """The IPv4 address an IPv6 one carries."""
+    """The IPv4 address embedded in an IPv6 address."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
     if address in _NAT64:

@@ -2,8 +2,7 @@
 
     readable   headings as `#`, items as `-`, links as [text](url), cells as `a | b`
 
-What is not content (scripts, styles, navigation) is left out; what is not well formed is
-read as far as it makes sense.
+Scripts, styles and navigation are left out; malformed HTML is read as far as it makes sense.
 """
 
 import re
@@ -24,7 +23,7 @@ _APART = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "table", "ti
 
 
 def readable(html: str, base: str = "") -> str:
-    """`base` is the page's address, for its relative links."""
+    """`base` is the URL of the page, for its relative links."""
     for left_out in (_SILENT | _AROUND, _SILENT):
         parser = _Reader(base, left_out)
         parser.feed(html)
@@ -68,7 +67,7 @@ class _Reader(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if self._hidden:
-            if tag in self._hidden:  # closes what was left open inside it, too
+            if tag in self._hidden:  # also closes what was left open inside it
                 del self._hidden[self._hidden.index(tag) :]
             return
         if tag == "pre":

@@ -1,13 +1,13 @@
-"""What one program may reach, what it did reach, and the journal of both.
+"""What one program may reach, what it did reach, and the journaling of both.
 
     Passage.let(host, port)      addresses to connect to; raise Shut
-    Passage.shut(host, port, why)    it was refused, for that
-    Passage.carried(...)         bytes went to or came from a place
+    Passage.shut(host, port, why)    record a refusal, with its reason
+    Passage.carried(...)         count bytes sent to or received from a place
     Passage.close()              the totals of each place
-    Passage.refused              what was refused, for whoever ran the program
+    Passage.refused              what was refused, for the caller of the program
     Shut                         an answer to the program: status and why
 
-Invariant: nothing is sent to a place whose first contact is not on disk.
+Invariant: nothing is sent to a place before its first contact is on disk.
 """
 
 import logging
@@ -28,36 +28,37 @@ log = logging.getLogger("logos.drivers")
 
 
 class Note(Protocol):
-    """Journal these at a process; durable when it returns."""
+    """Journal these events at a process; durable when it returns."""
 
     async def __call__(self, pid: Pid, *events: Reached) -> None: ...
 
 
 class Confided(Protocol):
-    """Has this process read what not everybody may know?"""
+    """Has this process read anything confidential?"""
 
     async def __call__(self, pid: Pid) -> bool: ...
 
 
 class Kept(NamedTuple):
-    """What the kernel says and is told."""
+    """What the kernel provides to a passage."""
 
     note: Note
     confided: Confided
 
 
 PLACES = 256
-"""Different places one call may ask for: each is a line in its journal."""
+"""Different places that one call may ask for: each is an entry in its journal."""
 
 CONFIDED = "something confidential was read, so nothing connects any more"
-"""A command was decided on with what had been read; a program that stays reads on."""
+"""A command is decided on before it runs; a program that stays keeps reading meanwhile."""
 
 NOTED_S = 10.0
-"""How long the journal may take for the totals at the end."""
+"""How long journaling the totals at the end may take."""
 
 
 class Bounds(NamedTuple):
-    """Of one call: connections at a time and in all, bytes both ways, silence in seconds."""
+    """Limits of one call: connections at once and in total, bytes in both directions, silence in
+    seconds."""
 
     at_once: int = 64
     connections: int = 10_000
@@ -100,7 +101,8 @@ class Passage:
         self._bytes = 0
 
     async def let(self, host: str, port: int) -> list[str]:
-        """Looked up and checked anew for each connection: a name may come to mean another address."""
+        """Looked up and checked for each connection, since a name may come to mean another
+        address."""
         self._connections += 1
         if self._connections > self.bounds.connections:
             raise Shut(429, f"more than {self.bounds.connections} connections in one call")
@@ -131,7 +133,7 @@ class Passage:
         await self._told(place, "")
 
     async def _told(self, place: Place, address: str) -> None:
-        """Whoever else asks for it meanwhile waits, too."""
+        """Others that ask for the same place meanwhile wait, too."""
         count = self._places.get(place)
         if count is None:
             if len(self._places) >= PLACES:
@@ -150,7 +152,7 @@ class Passage:
         count.connections += 1
 
     def carried(self, host: str, port: int, *, sent: int = 0, received: int = 0) -> None:
-        """Raise Shut when it was too much in all."""
+        """Raise Shut when the limit of bytes is exceeded."""
         count = self._places[Place(host, port)]
         count.sent += sent
         count.received += received
@@ -168,7 +170,7 @@ class Passage:
         try:
             with anyio.move_on_after(NOTED_S, shield=True):
                 await self._note(self._job.pid, *events)
-        except SysError as error:  # it has exited, or is another node's by now
+        except SysError as error:  # the process has exited, or another node drives it by now
             log.warning("process %d: no totals: %s", self._job.pid, error)
 
     def _event(self, place: Place, count: _Count) -> Reached:

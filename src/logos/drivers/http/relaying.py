@@ -1,8 +1,8 @@
-"""One request for somebody else's browser, to hosts of a process, on addresses that were checked.
+"""One request on behalf of a browser, to the hosts of its process, at addresses that were checked.
 
-    relay    makes it
+    relay    make the request
 
-Invariant: what is connected to is an address that was looked at here.
+Invariant: only addresses that were checked here are connected to.
 """
 
 from collections.abc import Mapping

@@ -1,10 +1,11 @@
-"""Can the record be trusted?  Chains recomputed, and checkpoints signed over all their ends.
+"""Can the record be trusted?  Hash chains are recomputed, and checkpoints sign where all of them
+end.
 
-verify(store, marks, ...)       every chain recomputed; the first thing wrong with each
-Audit                           what was found
-Notary.sign, .verify, .run      checkpoints: made, held against what is there, made regularly
+verify(store, marks, ...)       recompute every chain; the first fault of each
+Audit                           the findings
+Notary.sign, .verify, .run      checkpoints: sign one, check them, sign regularly
 Seal                            the key, and the file outside the database
-export, check_export            the record as lines of JSON; checking them needs no database
+export, check_export            the record as JSON Lines; a check of them without a database
 signer, signer_at, public_key   keys from text and files
 """
 

@@ -1,11 +1,11 @@
-"""Is a journal whole?  Pure: rows in, the first thing wrong with each journal out.
+"""Is a journal intact?  Pure: rows in, the first fault of each journal out.
 
-    Whole.begin(ends, marks)   the next processes, and what their rows are held against
-    Whole.add(rows)            their rows, by process and number
-    Whole.strangers()          processes among them that have rows and no end
-    Whole.finish()             no more rows of these
+    Whole.begin(ends, marks)   the next processes, and what their rows are checked against
+    Whole.add(rows)            their rows, ordered by process and number
+    Whole.strangers()          processes that have rows but no known end
+    Whole.finish()             there are no more rows of these processes
 
-A row whose body is gone is fine if a `Forgot` of the same journal names it, and only then.
+A row may lack its body if, and only if, a `Forgot` of the same journal names it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,8 @@ _PID = attrgetter("pid")
 
 
 class End(NamedTuple):
-    """Where the process table says that a journal ends.  `exited` is None where nobody says."""
+    """Where, by the process table, a journal ends.  `exited` is None where the table does not
+    say."""
 
     seq: Seq
     hash: bytes
@@ -33,7 +34,7 @@ class End(NamedTuple):
 
 
 class _Forgot(msgspec.Struct):
-    """What this room needs of that event."""
+    """The fields of that event that this room needs."""
 
     pages: tuple[int, ...] = ()
 
@@ -47,7 +48,7 @@ _FORGOT: msgspec.json.Decoder[_Forgot] = msgspec.json.Decoder(_Forgot)
 
 
 def apart(row: Row) -> bytes:
-    """The digest of what this row needs and does not hold itself, if it needs something."""
+    """The digest of the body or blob that is stored apart from this row, if there is one."""
     if row.body is None:
         return row.digest
     return _ASKED.decode(row.body).tools if row.kind == "asked" else b""
@@ -55,7 +56,7 @@ def apart(row: Row) -> bytes:
 
 @dataclass(slots=True)
 class _Journal:
-    """How far one journal has been read, and what was found on the way."""
+    """How far one journal has been read, and what was found so far."""
 
     pid: Pid
     seq: Seq = START
@@ -78,7 +79,7 @@ class _Journal:
 
 
 class Whole:
-    """With `since`, only what follows the marks is read: rows begin with the marked one."""
+    """With `since`, only rows after the marks are read; the first row is the marked one."""
 
     def __init__(self, *, since: bool = False) -> None:
         self._since = since
@@ -93,7 +94,7 @@ class Whole:
         self._ends, self._marks, self._journals = dict(ends), marks, {}
 
     def add(self, rows: Sequence[Row], kept: AbstractSet[bytes] = frozenset()) -> None:
-        """`kept` are the digests of what is there beside the journal."""
+        """`kept` are the digests of the blobs that exist."""
         for pid, run in groupby(rows, _PID):
             group = list(run)
             self.events += len(group)
@@ -107,7 +108,7 @@ class Whole:
         return [pid for pid in self._journals if pid not in self._ends]
 
     def know(self, ends: Mapping[Pid, End]) -> None:
-        """They were born while we read."""
+        """Processes born while we read."""
         self._ends |= ends
 
     def finish(self) -> None:
@@ -126,7 +127,7 @@ class Whole:
         return _Journal(pid, Seq(mark.seq - 1), first.prev, places=mark.places)
 
     def _unread(self, pid: Pid) -> _Journal:
-        """One without rows: there are none, or its end is where it was at the checkpoint."""
+        """A process without rows: it has none, or its end has not moved since the checkpoint."""
         end, mark = self._ends.get(pid), self._marks.get(pid)
         if self._since and end and mark and (end.seq, end.hash) == (mark.seq, mark.hash):
             return _Journal(pid, mark.seq, mark.hash, places=mark.places)
@@ -144,7 +145,7 @@ class Whole:
             self._at_end(journal, rows[end.seq - first], end)
         if mark is not None and first <= mark.seq:
             upto = rows[: mark.seq - first + 1]
-            if not (self._since and mark.seq == first):  # else it is in the mark's places already
+            if not (self._since and mark.seq == first):  # else the mark's places already include it
                 journal.places = places(journal.places, (row.id for row in upto))
             if mark.seq <= rows[-1].seq:
                 self._at_mark(journal, rows[mark.seq - first], mark)

@@ -1,14 +1,14 @@
-"""What is signed: where all journals end at one moment.  Pure.
+"""Checkpoints: a signed statement of where all journals end at one moment.  Pure.
 
     Mark                        where one journal ends: number and hash of its last event
-    Checkpoint                  all marks, as the root of a tree, hung on the checkpoint before
+    Checkpoint                  all marks, as the root of a Merkle tree, and the checkpoint before
     sign(checkpoint, key)       its bytes with an Ed25519 signature
     opened(signed, trusted)     the checkpoint, or BadCheckpoint
-    places(before, ids)         the feed's order of one journal, rolled into 32 bytes
+    places(before, ids)         the feed positions of one journal, hashed into 32 bytes
 
-A journal's rows hang on each other, so the hash of its last event stands for all of it.  The
-number a row has in the feed is not in its hash (the database gives it later); a mark keeps
-those numbers rolled up beside it.
+A journal's rows are chained, so the hash of its last event stands for all of it.  The number a row
+has in the feed is not in its hash (the database assigns it later); a mark keeps a rolling hash of
+those numbers beside it.
 """
 
 import hashlib
@@ -26,14 +26,14 @@ from logos.kernel.audit import merkle
 _LEAF = struct.Struct(">qq32s32s")
 _PLACE = struct.Struct(">32sq")
 _DOMAIN = b"logos checkpoint 1\n"
-"""Before what is signed, so that the key signs nothing that could be taken for another thing."""
+"""Prefixed to what is signed, so that a signature cannot be mistaken for one of anything else."""
 
 NOWHERE = bytes(32)
-"""Before the first place in the feed, and before the first checkpoint."""
+"""The value before the first feed position, and before the first checkpoint."""
 
 
 class Mark(NamedTuple):
-    """`places` rolls up where each of its events is in the feed."""
+    """`places` is a rolling hash of the feed positions of its events."""
 
     pid: Pid
     seq: Seq
@@ -45,8 +45,8 @@ class Mark(NamedTuple):
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """`root` is over the marks of all `processes`, by pid; `events` is their number; `at` is
-    microseconds; `before` is the SHA-256 of what the checkpoint before it signed."""
+    """`root` covers the marks of all `processes`, ordered by pid; `events` is their number; `at` is
+    microseconds; `before` is the SHA-256 of the previous checkpoint's signed bytes."""
 
     number: int
     at: int
@@ -57,7 +57,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Signed(NamedTuple):
-    """`body` is what was signed, `key` the public half of what signed it."""
+    """`body` is what was signed, `key` the public half of the signing key."""
 
     body: bytes
     key: bytes
@@ -69,7 +69,7 @@ class Signed(NamedTuple):
 
 
 class BadCheckpoint(Exception):  # noqa: N818 - a finding, not a mistake
-    """It is not what a key we trust has signed."""
+    """It was not signed by a trusted key."""
 
 
 def places(before: bytes, ids: Iterable[int]) -> bytes:

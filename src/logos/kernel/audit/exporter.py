@@ -1,9 +1,9 @@
-"""The record written out, for whoever wants to check it without us.
+"""Exporting the record, so that it can be checked independently.
 
-    export(store, notary, pid)   the lines of a file, one after the other
+    export(store, notary, pid)   the lines of the file, one by one
 
-A checkpoint is signed first, and what it signs is what is written: rows that come meanwhile are
-for the next export.  Nothing is gathered in memory but the ends of the journals.
+A checkpoint is signed first, and exactly what it covers is written: rows that arrive meanwhile
+belong to the next export.  Only the ends of the journals are held in memory.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -33,7 +33,7 @@ ROWS = 500
 
 
 async def export(store: Store, notary: Notary, pid: Pid | None = None) -> AsyncIterator[bytes]:
-    """Of all processes, or of one.  Raise `not_found` for one that there is not."""
+    """Export all processes, or one.  Raise `not_found` when there is no such process."""
     await notary.sign()
     signed, marks = await notary.newest()
     if pid is not None and pid not in marks:
@@ -67,7 +67,7 @@ def _marks(marks: Mapping[Pid, Mark], pid: Pid | None) -> list[Marked]:
 
 
 async def _rows(store: Store, marks: Mapping[Pid, Mark]) -> AsyncIterator[list[Row]]:
-    """Up to the marks."""
+    """The rows up to the marks."""
     for pid in sorted(marks):
         seq = 0
         while seq < marks[pid].seq:

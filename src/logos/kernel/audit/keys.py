@@ -1,7 +1,7 @@
 """The key that signs checkpoints: a file nobody else may read, outside the database.
 
 signer(text)            a private key from PEM
-signer_at(path)         the one in this file; made, with its public half beside it, if missing
+signer_at(path)         the key in this file; created, with its public half beside it, if missing
 public_key(text)        the bytes of a public key, from PEM or hexadecimal
 """
 
@@ -17,7 +17,7 @@ OTHERS = 0o077
 
 
 def signer(text: str) -> Ed25519PrivateKey:
-    """Raise `invalid` for what is no such key."""
+    """Raise `invalid` if it is no such key."""
     try:
         key = serialization.load_pem_private_key(text.encode(), None)
     except (ValueError, TypeError) as error:
@@ -31,7 +31,7 @@ HINT = "an Ed25519 private key in PEM: openssl genpkey -algorithm ed25519"
 
 
 def signer_at(path: Path) -> Ed25519PrivateKey:
-    """Raise `denied` for a file others can read."""
+    """Raise `denied` if others can read the file."""
     if not path.exists():
         _make(path)
     if path.stat().st_mode & OTHERS:
@@ -61,7 +61,7 @@ def pem(key: Ed25519PublicKey) -> bytes:
 
 
 def public_key(text: str) -> bytes:
-    """Raise `invalid` for what is no such key."""
+    """Raise `invalid` if it is no such key."""
     try:
         if "BEGIN" not in text:
             return Ed25519PublicKey.from_public_bytes(bytes.fromhex(text)).public_bytes_raw()

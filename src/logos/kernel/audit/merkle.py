@@ -1,11 +1,11 @@
 """A Merkle tree over many digests: one root for all, and a short proof for one.  Pure.
 
     root(leaves)                          the digest of them all, in their order
-    path(leaves, index)                   what it takes to prove that one of them is in
-    climb(leaf, index, size, path)        the root that such a proof leads to, or None
+    path(leaves, index)                   the proof that one of them is included
+    climb(leaf, index, size, path)        the root that such a proof implies, or None
 
 The shape is that of RFC 9162: a tree over n leaves splits at the largest power of two below n.
-A leaf and an inner node are hashed apart, so neither can be passed off as the other.
+Leaves and inner nodes are hashed with different prefixes, so neither can pass for the other.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ def _join(left: bytes, right: bytes) -> bytes:
 
 
 def root(leaves: Sequence[bytes]) -> bytes:
-    """Level by level; a node without a partner goes up as it is, which is the same tree."""
+    """Level by level; a node without a sibling moves up unchanged, which gives the same tree."""
     level = list(leaves)
     while len(level) > 1:
         paired = [_join(*level[i : i + 2]) for i in range(0, len(level) - 1, 2)]
@@ -32,7 +32,7 @@ def root(leaves: Sequence[bytes]) -> bytes:
 
 
 def path(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """The partners on the way up; a level without one has none."""
+    """The siblings on the way up; a level without one contributes none."""
     found, level = [], list(leaves)
     while len(level) > 1:
         if (partner := index ^ 1) < len(level):
@@ -43,7 +43,7 @@ def path(leaves: Sequence[bytes], index: int) -> list[bytes]:
 
 
 def climb(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
-    """None for a proof of another shape than this place in a tree of this size has."""
+    """None for a proof whose shape does not fit this position in a tree of this size."""
     if not 0 <= index < size:
         return None
     partners = iter(path)

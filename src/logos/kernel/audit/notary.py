@@ -1,13 +1,13 @@
-"""Checkpoints made and held against what is there.
+"""Signing checkpoints, and checking the journals against them.
 
-    Notary.sign()          sign where all journals end now; None when nothing has happened since
-    Notary.standing()      the checkpoints there are, and what is wrong with them
-    Notary.verify(since)   every chain recomputed and held against the newest checkpoint
-    Notary.run()           sign again and again, until cancelled
+    Notary.sign()          sign where all journals end now; None if nothing changed
+    Notary.standing()      the existing checkpoints, and their faults
+    Notary.verify(since)   recompute every chain and check it against the newest checkpoint
+    Notary.run()           sign at intervals, until cancelled
 
-Each checkpoint is kept in the database and appended to a file outside it, so that whoever
-rewrites the database, marks and checkpoints included, does not get at the file or at the key.
-Nothing is signed over a mark that no longer holds.
+Each checkpoint is kept in the database and appended to a file outside it, so that rewriting the
+database, marks and checkpoints included, changes neither the file nor the key.  No checkpoint is
+signed on top of a mark that no longer holds.
 """
 
 import base64
@@ -44,12 +44,12 @@ _SQL = Queries("logos.kernel.audit", "audit.sql")
 log = logging.getLogger("logos.audit")
 
 PIDS = 100
-"""Journals whose places are fetched at once."""
+"""Journals whose feed positions are fetched at once."""
 
 
 class Seal(NamedTuple):
-    """What it takes to sign and to check: our key, the file outside, whom else we trust, and how
-    often to sign (0: only when asked)."""
+    """What signing and checking need: our key, the file outside the database, other trusted keys,
+    and how often to sign (0: only on request)."""
 
     key: Ed25519PrivateKey
     file: Path
@@ -58,7 +58,7 @@ class Seal(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """The newest checkpoint, its marks, and what is wrong with any of them."""
+    """The newest checkpoint, its marks, and the faults of any checkpoint."""
 
     newest: Checkpoint | None
     marks: Mapping[Pid, Mark]
@@ -74,11 +74,11 @@ class Notary:
 
     @property
     def key(self) -> bytes:
-        """The public half of ours."""
+        """Our public key."""
         return self._seal.key.public_key().public_bytes_raw()
 
     async def run(self) -> None:
-        """A refusal is logged and tried again: it does not stop the node."""
+        """A refusal is logged and tried again; it does not stop the node."""
         while self._seal.every_s:
             await anyio.sleep(self._seal.every_s)
             try:
@@ -87,7 +87,7 @@ class Notary:
                 log.error("no checkpoint: %s %s", error.message, error.hint)  # noqa: TRY400
 
     async def sign(self) -> Checkpoint | None:
-        """Raise `state` when what was signed last is no longer so."""
+        """Raise `state` when what was signed last no longer holds."""
 
         async def attempt() -> Checkpoint | None:
             async with self._store.transaction() as db:
@@ -141,7 +141,8 @@ class Notary:
     async def _marks(
         self, db: Cursor, heads: Sequence[Any], marks: Mapping[Pid, Mark]
     ) -> list[Mark]:
-        """The new marks of these journals.  What is between the old and the new must be there."""
+        """The new marks of these journals.  The rows between the old and the new mark must
+        exist."""
         old = {row["pid"]: marks.get(row["pid"]) for row in heads}
         rows = await db.all(
             _SQL.places,
@@ -154,8 +155,8 @@ class Notary:
     async def verify(
         self, *, since: bool = False, tell: Callable[[int], None] = lambda _: None
     ) -> Audit:
-        """With `since`, read only what came after the newest checkpoint, and all ends.  Raise
-        `state` when there is none to begin from."""
+        """With `since`, read only what came after the newest checkpoint, and where all journals
+        end.  Raise `state` when there is no checkpoint."""
         standing = await self.standing()
         if since and (standing.newest is None or standing.wrong):
             raise SysError(
@@ -170,7 +171,7 @@ class Notary:
         return found._replace(checkpoint=standing.newest, doubts=standing.wrong)
 
     async def newest(self) -> tuple[Signed, Mapping[Pid, Mark]]:
-        """The newest checkpoint as it was signed, and its marks."""
+        """The newest checkpoint in its signed form, and its marks."""
 
         async def fetch() -> tuple[Any, Sequence[Any]]:
             async with self._store.transaction() as db:
@@ -182,7 +183,7 @@ class Notary:
         return found[1], {row["pid"]: Mark(*row) for row in marks}
 
     async def standing(self) -> Standing:
-        """Read all checkpoints there are, and their copies in the file."""
+        """Read all checkpoints, and their copies in the file."""
 
         async def fetch() -> tuple[Sequence[Any], Sequence[Any]]:
             async with self._store.transaction() as db:
@@ -219,7 +220,8 @@ class Notary:
         return Standing(newest, marks, wrong)
 
     def _in_file(self) -> dict[int, Signed]:
-        """Those of ours; what others wrote there is no evidence."""
+        """The checkpoints in the file that are signed by our key; anything else in it is no
+        evidence."""
         if not self._seal.file.exists():
             return {}
         found = {}
@@ -233,7 +235,7 @@ class Notary:
         return found
 
     async def _append_to_file(self) -> None:
-        """What the file lacks, in order; after a crash in between, too."""
+        """Append what the file lacks, in order, also after a crash in between."""
         there = await anyio.to_thread.run_sync(self._in_file)
 
         async def fetch() -> Sequence[Any]:
@@ -302,7 +304,7 @@ def _append(file: Path, lines: Sequence[bytes]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as open_:
         if open_.tell() and not file.read_bytes().endswith(b"\n"):
-            open_.write(b"\n")  # a line was cut off
+            open_.write(b"\n")  # the last line was cut off
         open_.write(b"".join(lines))
         open_.flush()
         os.fsync(open_.fileno())

@@ -1,10 +1,10 @@
-"""An export: the record as lines of JSON, and a check of them that needs nothing but a public key.
+"""The export format: the record as JSON Lines, and a check that needs only a public key.
 
-    head, mark_line, row_line, ...   the lines, as exporter.py writes them
-    check_export(lines, trusted)        is it whole, and is it what was signed?  Pure.
+    head, mark_line, row_line, ...      the lines that exporter.py writes
+    check_export(lines, trusted)        is it intact, and is it what was signed?  Pure.
 
 The checkpoint and the ends that it signs come first, so the rows are checked as they are read.
-An export of one process has the path from its end to the signed root instead of all the others.
+An export of one process has the Merkle path from its end to the signed root instead of all ends.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ class Checkpointed(Line, frozen=True, kw_only=True, tag="checkpoint"):
 
 
 class Marked(Line, frozen=True, kw_only=True, tag="mark"):
-    """Where a journal ends; `index` and `path` prove it where the other ends are not told."""
+    """Where a journal ends; `index` and `path` prove it when the other ends are not exported."""
 
     pid: int
     seq: int
@@ -50,13 +50,13 @@ class Marked(Line, frozen=True, kw_only=True, tag="mark"):
 
 
 class Kept(Line, frozen=True, kw_only=True, tag="blob"):
-    """What an event names by its SHA-256."""
+    """A blob that an event names by its SHA-256."""
 
     body: bytes
 
 
 class Rowed(Line, frozen=True, kw_only=True, tag="row"):
-    """An event.  `text` is its body where that is text, as it nearly always is."""
+    """An event.  `text` is its body if that is valid text, as it nearly always is."""
 
     id: int
     pid: int
@@ -86,7 +86,8 @@ def encode(line: AnyLine) -> bytes:
 
 
 def row_line(row: Row) -> Rowed:
-    """What was forgotten has no body here, as in the table: a mark for readers is no part of it."""
+    """A forgotten event has no body here, as in the table; what is left of it is for readers, not
+    part of the record."""
     fields: dict[str, Any] = row._asdict()
     body, _ = fields.pop("body"), fields.pop("forgotten")
     try:
@@ -182,7 +183,7 @@ class _Check:
 
 
 def check_export(lines: Iterable[bytes], trusted: Collection[bytes]) -> Audit:
-    """Raise ValueError, with the number of the line, for what is no export at all."""
+    """Raise ValueError, with the line number, for something that is not an export."""
     state = _Check(trusted)
     numbered: Iterator[tuple[int, bytes]] = enumerate(lines, 1)
     while some := list(islice(numbered, AT_ONCE)):

@@ -1,10 +1,10 @@
-"""Every chain recomputed, in large reads.
+"""Recomputing every hash chain, in large reads.
 
     verify(store, marks, ...)   all journals, or with `since` what follows the marks
 
-Rows come as they are; bodies that are kept apart are fetched and hashed as well.  Whatever a
-journal is held against (the process table, the marks of a signed checkpoint) is read before
-its rows, so a journal that grows meanwhile is no finding.
+Bodies stored apart from their rows are fetched and hashed as well.  Whatever a journal is checked
+against (the process table, the marks of a signed checkpoint) is read before its rows, so growth in
+the meantime is no finding.
 """
 
 import hashlib
@@ -26,18 +26,18 @@ _SQL = Queries("logos.kernel.audit", "audit.sql")
 PROCESSES = 500
 ROWS = 2000
 BLOBS = 16
-"""Fetched at a time: blobs can be large."""
+"""Fetched at a time; blobs can be large."""
 
 SHOWN = 10
-"""Places in the feed that are looked up."""
+"""At most this many feed positions are looked up."""
 
 KNOWN_BLOBS = 100_000
 LAST = 2**63 - 1
 
 
 class Audit(NamedTuple):
-    """What was found.  `broken` is the first thing wrong, process by process; `doubts` are what is
-    wrong with the checkpoints, the newest of which is `checkpoint`."""
+    """The findings.  `broken` is the first fault, process by process; `doubts` are faults of the
+    checkpoints, the newest of which is `checkpoint`."""
 
     processes: int
     events: int
@@ -53,7 +53,7 @@ class Verifier:
         self._since = since
         self._whole = Whole(since=since)
         self._ids = array("q")
-        self._kept: set[bytes] = set()  # blobs that are what their digests say
+        self._kept: set[bytes] = set()  # blobs that match their digests
 
     async def run(self, tell: Callable[[int], None] = lambda _: None) -> Audit:
         """`tell` is called with the number of events read so far."""
@@ -81,7 +81,7 @@ class Verifier:
         return Audit(self._whole.processes, self._whole.events, await self._broken())
 
     async def _range(self, after: int, upto: int) -> AsyncIterator[list[Row]]:
-        """All rows of these pids, also of processes that nobody knows."""
+        """All rows of these pids, including processes that are in no table."""
         pid, seq = Pid(after), LAST
         while True:
             rows = await self._all(_SQL.rows, pid=pid, seq=seq, upto=upto, most=ROWS)
@@ -93,7 +93,7 @@ class Verifier:
     async def _changed(
         self, ends: Mapping[Pid, End], marks: Mapping[Pid, Mark]
     ) -> AsyncIterator[list[Row]]:
-        """Rows from the mark on, of processes that do not end where they did."""
+        """The rows from the mark on, of processes whose end has moved."""
         wanted = {}
         for pid, end in ends.items():
             mark = marks.get(pid)
@@ -132,7 +132,7 @@ class Verifier:
             self._kept.clear()
 
     async def _broken(self) -> list[Broken]:
-        """And places in the feed that are given twice, or were never given."""
+        """Broken journals, and feed positions that are used twice or were never assigned."""
         broken = {one.pid: one for one in self._whole.broken}
         ids = np.sort(np.frombuffer(self._ids, dtype=np.int64))
         last = (await self._all(_SQL.last_place))[0]["id"]
@@ -148,7 +148,7 @@ class Verifier:
             if named.isdisjoint((one.pid, one.seq) for one in there):
                 for one in there:
                     found = broken.get(one.pid)
-                    if found is None or found.why == MISPLACED:  # this says better which it is
+                    if found is None or found.why == MISPLACED:  # the more precise one
                         broken[one.pid] = one
         return sorted(broken.values())
 
@@ -161,7 +161,7 @@ class Verifier:
 
 
 def _sorted(blobs: Sequence[Any]) -> tuple[set[bytes], dict[bytes, bytes]]:
-    """Those that are what their digest says, and the others."""
+    """The blobs that match their digests, and the others."""
     honest, forged = set(), {}
     for digest, body in blobs:
         if hashlib.sha256(body).digest() == digest:

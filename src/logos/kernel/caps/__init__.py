@@ -1,7 +1,7 @@
-"""What a process may do, and who may ask for one.
+"""What a process may do, and which clients may ask for one.
 
 check(process, call)   raise `denied` unless one of its capabilities allows the call.  Pure
-Keys, Key, Made        secrets of clients, and whose they are
+Keys, Key, Made        the secret keys of clients
 """
 
 from logos.kernel.caps.keys import Key, Keys, Made

@@ -1,11 +1,11 @@
-"""Keys: a secret that says who asks, and so whose processes may be reached.
+"""Client keys: a secret identifies the client, and so whose processes may be reached.
 
-    Keys.create(client, limits)    -> the secret, which is shown once
+    Keys.create(client, limits)    -> Made: a secret, which is shown once, and what it is called
     Keys.find(secret)              -> Key, or None: unknown or revoked
     Keys.rotate(id)                -> another secret in its place
     Keys.list, Keys.revoke
 
-Only the hash is kept.  The secrets are random and long, so a plain hash is enough.
+Only a hash is stored.  The secrets are long and random, so a plain hash is enough.
 """
 
 import hashlib
@@ -23,12 +23,12 @@ from logos.store import Queries, Store
 _SQL = Queries("logos.kernel.caps", "keys.sql")
 
 PREFIX = "lgk_"
-"""How a key of ours begins."""
+"""How every key begins."""
 
 SECRET_BYTES = 32
 
 FRESH_S = 5.0
-"""How long a key is believed without looking again: another node may have revoked it."""
+"""How long a key is cached: another node may have revoked it meanwhile."""
 
 MOST = 4096
 
@@ -44,7 +44,7 @@ class Key(NamedTuple):
 
 
 class Made(NamedTuple):
-    """`secret` is known here and to nobody else."""
+    """`secret` exists only here; it cannot be shown again."""
 
     secret: str
     key: Key
@@ -56,12 +56,8 @@ class Keys:
         self._now = now
         self._seen: dict[bytes, tuple[float, Key | None]] = {}
 
-    async def create(self, client: str, limits: Limits) -> str:
-        """Raise `invalid` for a name no process could carry."""
-        return (await self.made(client, limits)).secret
-
-    async def made(self, client: str, limits: Limits) -> "Made":
-        """The same, with what the key is called."""
+    async def create(self, client: str, limits: Limits) -> Made:
+        """Raise `invalid` for a name that no process could carry."""
         if not client or len(client) > len("x" * 64) or not client.replace("-", "").isalnum():
             raise SysError(Code.INVALID, f"{client!r} is no name", hint="letters, digits and -")
         secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
@@ -69,9 +65,9 @@ class Keys:
         given = {"client": client, "hash": _hash(secret), "limits": body, "at": self._now()}
         return Made(secret, _key(await self._one(_SQL.add_key, **given)))
 
-    async def rotate(self, id_: int) -> "Made":
-        """The same client has the same limits with another secret; the old one is revoked.  Raise
-        `not_found` for a key that is unknown or was revoked."""
+    async def rotate(self, id_: int) -> Made:
+        """Replace the secret; client and limits stay, the old secret is revoked.  Raise `not_found`
+        for a key that is unknown or was revoked."""
         secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
         row = await self._one(_SQL.rotate_key, id=id_, hash=_hash(secret), at=self._now())
         if row is None:
@@ -101,7 +97,7 @@ class Keys:
         return [_key(row) for row in await self._store.persist(fetch)]
 
     async def revoke(self, id_: int) -> None:
-        """At once on this node, within seconds on others.  Raise `not_found`."""
+        """Takes effect at once on this node, within seconds on others.  Raise `not_found`."""
         if await self._one(_SQL.revoke_key, id=id_, at=self._now()) is None:
             raise SysError(Code.NOT_FOUND, f"there is no key {id_}", hint="logos key list")
         self._seen.clear()

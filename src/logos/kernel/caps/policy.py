@@ -1,4 +1,4 @@
-"""Capabilities against calls.
+"""Does a capability cover a call?
 
 A call names its verb and the path it acts on.  A process's relatives have a second name,
 so that a right can be given before their pids exist: `/proc/child/17`, `/proc/parent`.
@@ -14,13 +14,13 @@ from logos.abi.process import Process, Used
 from logos.abi.rights import Cap, allows, covers
 
 OF_CHILDREN = frozenset({"wait", "signal"})
-"""Verbs whose handlers refuse whatever is no child: an ended one is still one, and its state no
-longer says so."""
+"""Verbs whose handlers refuse anything that is not a child: an ended child still is one, but the
+process state no longer says so."""
 
 
 def check(process: Process, call: Call[Any], now: int = 0) -> Cap | None:
-    """The capability that this call uses up, if it is one that is counted.  Raise `denied` with what is
-    missing, so that a model can do something else."""
+    """Return the capability that this call uses up, if it is a counted one.  Raise `denied` saying
+    what is missing, so that a model can do something else."""
     for verb, path in call.further():
         _further(process, call, verb, path, now)
     verb, target = call.verb, call.target()
@@ -40,7 +40,8 @@ def check(process: Process, call: Call[Any], now: int = 0) -> Cap | None:
 
 
 def _denied(process: Process, call: Call[Any], there: list[Cap]) -> SysError:
-    """With what is held: to the very target, if only a condition is not met, else with that verb."""
+    """Name the capabilities held: those for this very target, if only a condition fails, else those
+    with the same verb."""
     verb, target = call.verb, call.target()
     if there:
         said = f"on {target} does not meet the conditions of your right to it"
@@ -61,8 +62,8 @@ def _not_revoked(process: Process, call: Call[Any], verb: str, names: list[str])
 
 
 def _further(process: Process, call: Call[Any], verb: str, path: str, now: int) -> None:
-    """A right that a call needs besides its own.  One that is counted is none: a program would use it
-    as often as it likes."""
+    """A further right that a call needs.  A counted one does not serve: a program would use it as
+    often as it likes."""
     _not_revoked(process, call, verb, [path])
     fitting = (c for c in process.caps if covers(c, verb, path) and not c.counted)
     if any(c.suits(arguments_of(call), now) for c in fitting):
@@ -76,7 +77,7 @@ def _further(process: Process, call: Call[Any], verb: str, path: str, now: int) 
 
 
 def arguments_of(call: Call[Any]) -> dict[str, Any]:
-    """By name; of a tool's call, the tool's own."""
+    """Arguments by name; for a tool call, those of the tool."""
     found: dict[str, Any] = (
         msgspec.json.decode(call.arguments)
         if isinstance(call, CallTool)

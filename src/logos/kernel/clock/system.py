@@ -1,4 +1,4 @@
-"""Microseconds since the Unix epoch, never going back within one life of a node."""
+"""Microseconds since the Unix epoch, never going backwards within one life of a node."""
 
 import time
 

@@ -2,8 +2,9 @@
 
     derived(x, base, percent)   can x be had from `base` by one or two steps of school arithmetic?
 
-The steps are those of people's requests: a part (a half to a quarter), a percentage on, off or
-of, a sum or a difference of two such terms, so many times a price.  A number that cannot be had so was made up.
+The steps are those of people's requests: a part (a half to a quarter), a percentage on, off or of,
+a sum or a difference of two such terms, so many times a price.  A number that cannot be had so was
+made up.
 
 Invariant: the answer depends on the set of numbers alone, and at most MOST of them are looked at.
 """

@@ -1,4 +1,5 @@
-"""What one process hands another with a text: its label, and where the values in it came from.  Pure.
+"""What one process hands another with a text: its label, and where the values in it came from.
+Pure.
 
     Carried                       as it stands in the journal of who gets it
     vouched(history, text, who)   the values in a text, and their sources
@@ -7,10 +8,10 @@
     fit(given)                    from a journal: `{}` is text that nobody knows anything of
 
 A value has in the receiver the source that it had in the sender, if the principal's words that gave
-it that source are the receiver's, too: so in a child, and in its parent when it answers.  Between strangers a
-value keeps no more than that a tool vouched for it.  Secrets and what only some may read stay that.
-The extremes that were used, what was paid and what was written into the common folder travel along, so that
-a child is no way to do a thing twice.
+it that source are the receiver's, too: so in a child, and in its parent when it answers.  Between
+strangers a value keeps no more than that a tool vouched for it.  Secrets and what only some may
+read stay that.  The extremes that were used, what was paid and what was written into the common
+folder travel along, so that a child is no way to do a thing twice.
 
 Invariant: no value has a better source after a journey than the better of the two ends gives it.
 """
@@ -55,10 +56,10 @@ class Vouched(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Carried(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`said` are digests of the principal's words that the sources rest on.  `secrets` are parts of the
-    text that give a secret of a class away; `readers`: who may read it.  `pins`, `done`: extremes that were used
-    and payments that were made.  `wrote` are files the sender wrote; `stained`: it ran programs that may
-    have written others."""
+    """`said` are digests of the principal's words that the sources rest on.  `secrets` are parts of
+    the text that give a secret of a class away; `readers`: who may read it.  `pins`, `done`:
+    extremes that were used and payments that were made.  `wrote` are files the sender wrote;
+    `stained`: it ran programs that may have written others."""
 
     label: Label = Label()
     said: tuple[str, ...] = ()
@@ -85,7 +86,8 @@ def unread(*said: str) -> Carried:
 
 
 def vouched(history: History, text: str, who: str) -> tuple[Vouched, ...]:
-    """The values in the text, each with its source.  `who` names the sender in the numbers of its pages."""
+    """The values in the text, each with its source.  `who` names the sender in the numbers of its
+    pages."""
     return tuple(islice(_values(history, text, who), MOST))
 
 

@@ -121,8 +121,8 @@ def _counts(
 ) -> list[tuple[str, bool]]:
     """Counting the records per member: the channel with the most users.
 
-    One of several that are tied is one the words describe, as is the extreme of the only thing that was
-    counted; but neither is the whole truth.
+    One of several that are tied is one the words describe, as is the extreme of the only thing that
+    was counted; but neither is the whole truth.
     """
     tables = [
         (type_, group)

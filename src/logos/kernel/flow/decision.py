@@ -21,7 +21,8 @@ from logos.kernel.flow.value import Kind
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One value of the call: where it came from and what was made of it.  `argument` "" is the call."""
+    """One value of the call: where it came from and what was made of it.  `argument` "" is the
+    call."""
 
     argument: str
     verdict: Verdict
@@ -34,8 +35,8 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the gate does, and why.  `question` is for a person; `message` and `hint` for the agent:
-    they hold nothing that was read but known names, cut short.  `label` is that of what the call carries.
-    `after` is the last event that was known when it was taken; 0: it is not said."""
+    they hold nothing that was read but known names, cut short.  `label` is that of what the call
+    carries.  `after` is the last event that was known when it was taken; 0: it is not said."""
 
     verdict: Verdict
     rule: str

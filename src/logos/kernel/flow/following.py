@@ -6,9 +6,9 @@
     .label, .labels()          of all that was read, and of each page of it
 
 The principal's words are the task a person gave and the messages a person sent.  A task from
-another process, its messages, a child's answer, a timer's text and what a tool returns are
-text that was read.  A child is born with the words its parent had (`Spawned.said`), so that
-authority comes down from the principal and never from a parent that may be misled; where the values in such a
+another process, its messages, a child's answer, a timer's text and what a tool returns are text
+that was read.  A child is born with the words its parent had (`Spawned.said`), so that authority
+comes down from the principal and never from a parent that may be misled; where the values in such a
 text came from travels with it (`carries`, see carry.py).
 
 Invariant: the same events, with the same tools and rules, give the same task.

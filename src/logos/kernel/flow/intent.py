@@ -55,8 +55,8 @@ def _intent(words: Words, name: str, manifest: Manifest) -> Intent:
 
 
 def _named(name: str) -> tuple[set[str], set[str]]:
-    """What a tool's own name says it does, and to what: `send_email` and `email_send` alike.  Of several
-    words that can be acts, those that name a thing, too, are the thing."""
+    """What a tool's own name says it does, and to what:  `send_email` and `email_send` alike.  Of
+    several words that can be acts, those that name a thing, too, are the thing."""
     parts = [stem(t) for t in tokens(name.rsplit("/", 1)[-1])]
     able = {part: verb for part in parts if (verb := verb_of(part)) in SAID}
     plain = {part for part in able if part in SAID and part not in THINGS}
@@ -70,8 +70,8 @@ def _named(name: str) -> tuple[set[str], set[str]]:
 
 
 def _reaches(words: Words, manifest: Manifest, nouns: set[str]) -> bool:
-    """What stands for the noun: for what goes to people, saying to whom; for money, a verb of paying or
-    an account; for files, the name of one."""
+    """What stands for the noun: for what goes to people, saying to whom; for money, a verb of
+    paying or an account; for files, the name of one."""
     kinds = {manifest.argument(a).kind for a in manifest.arguments}
     if manifest.impact is Impact.EGRESS_PEOPLE and kinds & {Kind.HANDLE, Kind.ADDRESS}:
         return True

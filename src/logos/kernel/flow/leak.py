@@ -6,8 +6,8 @@
     Secrets.pieces(text)         those classes, and the part of the text that gives each away
     Secrets.reading(text)        who may read it, as far as guarded text is in it
 
-Invariant: a secret is found also when it is reversed, spaced out, in base64, in hexadecimal, escaped for
-a link, or when half of it (and at least six characters) is there.
+Invariant: a secret is found also when it is reversed, spaced out, in base64, in hexadecimal,
+escaped for a link, or when half of it (and at least six characters) is there.
 """
 
 import base64

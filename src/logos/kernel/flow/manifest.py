@@ -68,10 +68,10 @@ class Argument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`vouched`: does the provider itself stand for the value?  "author": only for records whose
+    """`vouched`: does the provider itself stand for the value? "author": only for records whose
     author is the principal or somebody the principal named.  `directory`: this is a list of the
-    members, not of who happened to write.  `own`: it is the principal's own.  `secret` is the class of secret it holds.  `name` is what it is called where the
-    record does not say."""
+    members, not of who happened to write.  `own`: it is the principal's own.  `secret` is the class
+    of secret it holds.  `name` is what it is called where the record does not say."""
 
     kind: Kind
     of: str = ""
@@ -87,11 +87,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     `at` is the dotted path to the records.  `fields` names what is known of a record; whatever it
     does not name is text nobody vouches for.  `item` is for records that are bare values, `key` for
-    the keys of a table.  `lines`: the result is a text with one value a line, perhaps after a heading
-    that ends in a colon.  `context` are arguments of the call that hold for each record (the channel
-    that was read).  `keys` are the fields and arguments by which a person refers to a record.
-    `author` is the field that says who wrote it; `own` what that field says for the principal.
-    `secret` is a class of secret the text is in; `readers` who may see it.
+    the keys of a table.  `lines`: the result is a text with one value a line, perhaps after a
+    heading that ends in a colon.  `context` are arguments of the call that hold for each record
+    (the channel that was read).  `keys` are the fields and arguments by which a person refers to a
+    record.  `author` is the field that says who wrote it; `own` what that field says for the
+    principal.  `secret` is a class of secret the text is in; `readers` who may see it.
     """
 
     type: str = ""
@@ -110,9 +110,9 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One tool.  `verbs` and `nouns` are further words by which people ask for it.  A `private`
-    tool changes only what is the process's own.  `idempotent`: twice is once.  `opens` is the argument
-    that, when it is given, says where anything may go that the process has read: what a program
-    sends cannot be seen."""
+    tool changes only what is the process's own.  `idempotent`: twice is once.  `opens` is the
+    argument that, when it is given, says where anything may go that the process has read: what a
+    program sends cannot be seen."""
 
     impact: Impact
     arguments: dict[str, Argument | str] = {}
@@ -193,8 +193,8 @@ def _tree(text: str, form: Form) -> Any:
 def fit(manifest: Manifest, schema: Mapping[str, Any], *, tool: str, rest: Manifest) -> Manifest:
     """The manifest with every argument's kind spelt out.
 
-    `rest` is what the schema alone tells (see derive.py): it gives the kinds of arguments the manifest
-    leaves out.  Raise `invalid` for a name that is not there.
+    `rest` is what the schema alone tells (see derive.py): it gives the kinds of arguments the
+    manifest leaves out.  Raise `invalid` for a name that is not there.
     """
     there = list(schema.get("properties", {}))
     for name in manifest.arguments:

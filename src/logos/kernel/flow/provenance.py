@@ -107,8 +107,8 @@ class History:
         asked: bool,
     ) -> None:
         """`via`: the call's own arguments were found through something the principal pointed at.
-        `asked`: every argument of the call stands in his words.  What an earlier answer held already
-        is not counted again."""
+        `asked`: every argument of the call stands in his words.  What an earlier answer held
+        already is not counted again."""
         sole = asked and len(records) == 1
         self._place(context, type_)
         now: Counter[Same] = Counter()
@@ -151,8 +151,8 @@ class History:
         return self.tops.get((record.type, value.kind, value.of))
 
     def titles(self, record: Record, of: tuple[Kind, str], spelt: str) -> bool:
-        """Does the principal name this very record by a title, and does whatever has that title have
-        this value, and no other of its kind and set?"""
+        """Does the principal name this very record by a title, and does whatever has that title
+        have this value, and no other of its kind and set?"""
         return any(
             self.titled.get((record.type, title), {}).get(of) == {spelt}
             and not self._within_another(record.type, title)

@@ -37,9 +37,10 @@ class Value:
 
 @dataclass(slots=True)
 class Record:
-    """`member`: its author belongs to a closed set the server keeps.  `reach`: how the principal's words lead here: 2 by its own key, 1 by its place or through
-    another record, 0 not.  `claims` are names that nobody vouches for (a subject); `claimed`: the
-    principal spoke of one of them word for word.  `score` is how well the words fit."""
+    """`member`: its author belongs to a closed set the server keeps.  `reach`: how the principal's
+    words lead here: 2 by its own key, 1 by its place or through another record, 0 not.  `claims`
+    are names that nobody vouches for (a subject); `claimed`: the principal spoke of one of them
+    word for word.  `score` is how well the words fit."""
 
     number: int
     page: str

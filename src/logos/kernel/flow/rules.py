@@ -39,9 +39,10 @@ class Facts(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
     """`kind` None stands for the call as a whole.  `content` is the worst of what the call's texts
-    carry; `to` the least trusted source among its destinations.  `open`: the principal's words name no
-    destination of this kind (for links: they speak of links).  `free`: the manifest lets the agent make the value up.  `unread`:
-    somebody who will see it may not read what is in it.  `again`: the same was done before."""
+    carry; `to` the least trusted source among its destinations.  `open`: the principal's words name
+    no destination of this kind (for links: they speak of links).  `free`: the manifest lets the
+    agent make the value up.  `unread`: somebody who will see it may not read what is in it.
+    `again`: the same was done before."""
 
     impact: Impact = Impact.EGRESS_PEOPLE
     kind: Kind | None = None
@@ -58,8 +59,8 @@ class Facts(
 class Rule(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
-    """An empty list speaks of everything.  `allow` and `deny` are examples: what the whole table must
-    allow, and must not; the one that agrees with the verdict must be decided by this rule."""
+    """An empty list speaks of everything.  `allow` and `deny` are examples: what the whole table
+    must allow, and must not; the one that agrees with the verdict must be decided by this rule."""
 
     id: str
     verdict: Verdict

@@ -172,8 +172,8 @@ class Task:
             self.history.pin(key, choice)
 
     def ran(self, *, network: bool) -> None:
-        """A program ran in the folder.  What it wrote there is no better than what the process had read
-        by then, or the program could."""
+        """A program ran in the folder.  What it wrote there is no better than what the process had
+        read by then, or the program could."""
         self.stained |= network or self.history.label.integrity is Integrity.UNTRUSTED
 
     def read(self, text: str, *, page: str, label: Label = Label()) -> None:  # noqa: B008 - frozen

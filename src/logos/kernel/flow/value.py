@@ -158,7 +158,8 @@ def guides(text: str) -> Iterator[tuple[Kind, str]]:
 
 
 def _pointed(text: str) -> str:
-    """The tokens that can hold a link, an address or a file name: the patterns are slow on prose."""
+    """The tokens that can hold a link, an address or a file name: the patterns are slow on
+    prose."""
     return " ".join(t for t in text.split() if "." in t or "@" in t or ":/" in t)
 
 

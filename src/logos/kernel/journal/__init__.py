@@ -1,17 +1,18 @@
 """The append-only truth: one hash chain per process, and one feed of all of them.
 
-    seal(head, at, events)      events -> rows that hang on a head (pure)
-    verify(rows, ...)           the first row that is not what it says (pure)
-    without_secrets(...)        events as they may be kept
+    seal(head, at, events)      events -> rows chained to a head (pure)
+    verify(rows, ...)           the first row that breaks the chain (pure)
+    without_secrets(...)        events with their secrets removed
     decode(row)                 the event in a row, whatever its age
     Writer.append(entry)        queue; Batch.durable(pid) returns when it is on disk
-    read, read_many             rows back; `tail`, `read_some`, `read_some_and_tail`, `read_kinds`, `thoughts_since`: a few of them
-    blob                        what they name by its hash
-    Feed.advance()              everybody's rows, in one order, each once
+    read, read_many             rows; `tail`, `read_some`, `read_some_and_tail`, `read_kinds`,
+                                `thoughts_since`: a selection of them
+    blob                        a body stored under its hash
+    Feed.advance()              the rows of all processes, in one order, each once
     snapshots, save_snapshot    folds kept to shorten the next one
-    pending                     letters nobody has taken
+    pending                     letters not yet taken
 
-Whoever appends must hold the process: `epoch` and `head` are checked in the statement that
+Only the holder of a process can append: `epoch` and `head` are checked in the statement that
 appends.  That is the only lock.
 """
 

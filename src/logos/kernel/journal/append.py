@@ -1,9 +1,8 @@
-"""Entries as the database takes them: one statement, fence and all.
+"""Appending entries to the database: one statement, which also checks the fence.
 
-    append(db, node, entries)     the processes whose events went in
+    append(db, node, entries)     the processes whose events were appended
 
-A process alone, which has the disk to itself and waits for it, is spared what the general
-statement needs to keep many apart.
+A batch of one process has a simpler statement: a lone process waits for every microsecond of it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,8 +18,8 @@ _SQL = Queries("logos.kernel.journal", "journal.sql")
 
 
 async def append(db: Cursor, node: NodeId, entries: Sequence[Entry]) -> set[Pid]:
-    """One statement for all of them.  Entries of the same process are consecutive events, the first
-    of which may be its birth."""
+    """Append them all in one statement.  Entries of the same process are consecutive events, the
+    first of which may be its birth."""
     first: dict[Pid, Seq] = {}
     last: dict[Pid, Entry] = {}
     for entry in entries:
@@ -60,7 +59,7 @@ async def _many(
     ends: tuple[dict[Pid, Seq], dict[Pid, Entry]],
 ) -> Sequence[Any]:
     first, last = ends
-    pids = sorted(last)  # one order for all nodes: no deadlock
+    pids = sorted(last)  # the same order on every node: no deadlock
     head = _columns(Head._fields, (last[pid].head for pid in pids))
     shown = _columns(Projection._fields, (last[pid].projection for pid in pids))
     births = _births(entries)
@@ -107,17 +106,17 @@ def _columns(names: Sequence[str], records: Iterable[Sequence[Any]]) -> dict[str
 
 
 def _plain(values: Iterable[int | str]) -> str:
-    """The same where nothing is missing."""
+    """The same, for arrays without NULLs."""
     return "{" + ",".join(map(str, values)) + "}"
 
 
 def _literal(values: Iterable[int | str | None]) -> str:
-    """An array of numbers, or of plain words, as PostgreSQL writes it."""
+    """A PostgreSQL array literal of numbers or of plain words."""
     return "{" + ",".join(["NULL" if v is None else str(v) for v in values]) + "}"
 
 
 def _births(entries: Sequence[Entry]) -> dict[str, Any]:
-    """What the rows of new processes say besides; empty when there are none."""
+    """The columns that only new processes have; empty when there are none."""
     pairs = [(e, e.birth) for e in entries if e.birth is not None]
     if not pairs:
         return {}

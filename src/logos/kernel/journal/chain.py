@@ -1,13 +1,13 @@
 """The hash chain.  Pure.
 
-    link(entry, prev)      the hash of one row
+    link(row, prev)        the hash of one row
     body_of(event)         its canonical bytes
-    seal(...)              events -> rows that hang on a head
-    verify(rows, prev)     the first row that is not what it says, or None
+    seal(...)              events -> rows chained to a head
+    verify(rows, prev)     the first row that breaks the chain, or None
 
 hash = SHA-256(prev || header || digest), where digest = SHA-256(body) and the header is
 every other column of the row in a fixed binary form.  Because only the digest of the body
-goes in, a body can be forgotten for good without breaking the chain.
+goes in, a body can be erased for good without breaking the chain.
 """
 
 import hashlib
@@ -26,8 +26,8 @@ _ENCODE = msgspec.json.Encoder(order="deterministic").encode
 
 
 class Row(NamedTuple):
-    """One row of the journal.  `id` is 0 until the database has given it one.  When it was forgotten,
-    `body` is what is left of it, which is not what was hashed."""
+    """One row of the journal.  `id` is 0 until the database has assigned it.  When the row was
+    forgotten, `body` is what is left of it, which is not what was hashed."""
 
     id: int
     pid: Pid
@@ -43,7 +43,7 @@ class Row(NamedTuple):
 
 
 class Head(NamedTuple):
-    """Where a journal ends, and the epoch its writer holds."""
+    """Where a journal ends, and the epoch of its writer."""
 
     pid: Pid
     epoch: Epoch
@@ -52,12 +52,13 @@ class Head(NamedTuple):
 
 
 def genesis(pid: Pid) -> bytes:
-    """What the first row of a process hangs on."""
+    """The hash that the first row of a process is chained to."""
     return hashlib.sha256(b"logos process %d" % pid).digest()
 
 
 def before_birth(pid: Pid) -> Head:
-    """The head of a process without events: its creator's epoch, and what the first row hangs on."""
+    """The head of a process without events: its creator's epoch, and the hash the first row is
+    chained to."""
     return Head(pid, Epoch(1), Seq(0), genesis(pid))
 
 
@@ -78,8 +79,8 @@ def body_of(event: AnyEvent) -> bytes:
 def seal(
     head: Head, at: int, events: Sequence[AnyEvent], bodies: Sequence[bytes] | None = None
 ) -> tuple[Head, list[Row]]:
-    """The rows of these events, and the head after them.  `at` is microseconds; `bodies` are
-    theirs where they are known already."""
+    """The rows of these events, and the head after them.  `at` is microseconds; `bodies` are their
+    encoded bodies, if already known."""
     pid, epoch, seq, prev = head
     rows = []
     for event, body in zip(events, bodies or map(_ENCODE, events), strict=True):
@@ -108,7 +109,7 @@ def verify(
     rows: Sequence[Row], prev: bytes, before: Seq, *, epoch: int = 0, last_id: int = 0
 ) -> Broken | None:
     """Check consecutive rows of one process that follow event `before`, whose hash is `prev`;
-    `epoch` and `last_id` are its too."""
+    `epoch` and `last_id` belong to that event, too."""
     earlier: int | None = None
     for row in rows:
         before = Seq(before + 1)
@@ -118,7 +119,7 @@ def verify(
             return Broken(row.pid, row.seq, why)
         if row.epoch < epoch:
             return Broken(row.pid, row.seq, "its epoch is older than that of the event before")
-        if row.id <= last_id:  # one of two was moved: the other fits between its neighbours
+        if row.id <= last_id:  # one of the two was moved: the other one fits between its neighbours
             moved = row.seq - (earlier is not None and earlier < row.id)
             return Broken(row.pid, Seq(moved), MISPLACED)
         prev, epoch, earlier, last_id = row.hash, row.epoch, last_id, row.id

@@ -1,9 +1,9 @@
-"""What a writer is handed: events of one process, and what must happen together with them.
+"""What the writer is given: events of one process, and what must be committed with them.
 
 Entry           consecutive events, and their effects
-Projection      of the process after them, for whoever looks without folding
+Projection      a summary of the process after them, readable without folding
 Birth, Letter   a new process; mail
-inline          whether a body stands in the journal itself
+inline          whether a body is stored in the journal row itself
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from logos.kernel.journal.chain import Head, Row
 
 
 class Projection(NamedTuple):
-    """What `ps` and the recovery want to know without folding."""
+    """What `ps` and recovery need to know without folding."""
 
     status: str
     wake_at: int | None
@@ -27,7 +27,7 @@ class Projection(NamedTuple):
 
 
 class Letter(NamedTuple):
-    """Mail to be posted together with the sender's events."""
+    """Mail posted in the same transaction as the sender's events."""
 
     to: Pid
     sender: Pid | None
@@ -35,7 +35,7 @@ class Letter(NamedTuple):
 
 
 class Birth(NamedTuple):
-    """What a new process's row says besides its projection."""
+    """The columns of a new process besides its projection."""
 
     parent: Pid | None
     agent: str
@@ -44,10 +44,10 @@ class Birth(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """Consecutive events of one process, and what must happen together with them.
+    """Consecutive events of one process, and what must be committed with them.
 
-    `children` are entries of new processes (with a `birth`); `taken` letters are marked read;
-    `blobs` are what the events name by its SHA-256.
+    `children` are entries of new processes (with a `birth`); `taken` letters are marked as taken;
+    `blobs` are the bodies that the events name by SHA-256.
     """
 
     before: Seq
@@ -63,5 +63,6 @@ class Entry(NamedTuple):
 
 
 def inline(kind: str, body: bytes | None) -> bool:
-    """What was forgotten is said in the journal itself: who checks it looks nowhere else."""
+    """What is left of forgotten events is always inline, so that a check of the chain needs nothing
+    else."""
     return body is not None and (kind == "forgot" or len(body) <= BODY_INLINE_BYTES)

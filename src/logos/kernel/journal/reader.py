@@ -1,4 +1,4 @@
-"""Reading journals: one process, many at once, or everybody's in the order of the feed."""
+"""Reading journals: one process, many at once, or all of them in the order of the feed."""
 
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ class Snapshot(NamedTuple):
 
 
 class Pending(NamedTuple):
-    """A letter nobody has taken."""
+    """A letter that has not been taken."""
 
     id: MailId
     pid: Pid
@@ -44,13 +44,14 @@ def read(store: Store, pid: Pid, after: Seq = START, upto: Seq = FOREVER) -> Asy
 def read_kinds(
     store: Store, pid: Pid, kinds: Sequence[str], after: Seq = START
 ) -> AsyncGenerator[Row]:
-    """The rows of some kinds of one process, in order."""
+    """The rows of one process that are of these kinds, in order."""
     given = {"pid": pid, "kinds": list(kinds), "after": after}
     return _paged(store, _SQL.read_kinds, {"after": "seq"}, given)
 
 
 def thoughts_since(store: Store, at: int) -> AsyncGenerator[Row]:
-    """How thoughts ended, and digests that a model wrote, everybody's, after a time in microseconds, oldest first."""
+    """The end of every process's thoughts, and digests written by a model, after a time in
+    microseconds, oldest first."""
     place = {"at": "at", "pid": "pid", "seq": "seq"}
     return _paged(store, _SQL.thoughts_since, place, {"at": at, "pid": Pid(0), "seq": START})
 
@@ -58,7 +59,7 @@ def thoughts_since(store: Store, at: int) -> AsyncGenerator[Row]:
 async def _paged(
     store: Store, statement: Statement, place: Mapping[str, str], given: Mapping[str, Any]
 ) -> AsyncGenerator[Row]:
-    """`place` says which parameters are where the page before ended, and by which columns."""
+    """`place` maps each parameter of the page position to the column it is read from."""
     while True:
 
         async def page(given: Mapping[str, Any] = given) -> Sequence[Any]:
@@ -74,7 +75,7 @@ async def _paged(
 
 
 async def tail(store: Store, pid: Pid, after: Seq, most: int) -> list[Row]:
-    """The first rows of one process after a position."""
+    """Up to `most` rows of one process after a position."""
 
     async def page() -> Sequence[Any]:
         async with store.connection() as db:
@@ -84,7 +85,7 @@ async def tail(store: Store, pid: Pid, after: Seq, most: int) -> list[Row]:
 
 
 async def read_some(store: Store, pid: Pid, seqs: Sequence[Seq]) -> list[Row]:
-    """These rows of one process, in order; those there are."""
+    """The existing rows among these of one process, in order."""
 
     async def fetch() -> Sequence[Any]:
         async with store.connection() as db:
@@ -96,7 +97,7 @@ async def read_some(store: Store, pid: Pid, seqs: Sequence[Seq]) -> list[Row]:
 async def read_some_and_tail(
     store: Store, pid: Pid, seqs: Sequence[Seq], after: Seq, most: int
 ) -> tuple[list[Row], list[Row]]:
-    """`read_some` of what is not `after`, and `tail`, at one moment."""
+    """`read_some` for those up to `after`, and `tail` from there, as of one moment."""
 
     async def fetch() -> Sequence[Any]:
         async with store.connection() as db:
@@ -109,7 +110,7 @@ async def read_some_and_tail(
 
 
 async def read_many(store: Store, after: dict[Pid, Seq]) -> dict[Pid, list[Row]]:
-    """The rows of several processes, each from its own position on."""
+    """The rows of several processes, each from its own position."""
 
     async def fetch() -> Sequence[Any]:
         async with store.connection() as db:
@@ -122,7 +123,7 @@ async def read_many(store: Store, after: dict[Pid, Seq]) -> dict[Pid, list[Row]]
 
 
 async def _whole(store: Store, rows: Sequence[Any]) -> list[Row]:
-    """With what is left of those that were forgotten."""
+    """Rows with, in place of forgotten bodies, what is left of them."""
     made = [Row(*row) for row in rows]
     gone = {row.pid for row in made if row.body is None}
     if not gone:
@@ -137,7 +138,7 @@ async def _whole(store: Store, rows: Sequence[Any]) -> list[Row]:
 
 
 async def _left(store: Store, pids: Collection[Pid]) -> dict[tuple[Pid, Seq], bytes]:
-    """The last word on each forgotten event."""
+    """The most recent skeleton of each forgotten event."""
 
     async def fetch() -> Sequence[Any]:
         async with store.connection() as db:
@@ -152,7 +153,7 @@ async def _left(store: Store, pids: Collection[Pid]) -> dict[tuple[Pid, Seq], by
 
 
 async def blob(store: Store, digest: bytes) -> bytes | None:
-    """What has this SHA-256, if it was kept."""
+    """The body with this SHA-256, if it was kept."""
 
     async def fetch() -> Any:
         async with store.connection() as db:
@@ -182,7 +183,7 @@ async def snapshots(store: Store, pids: Sequence[Pid], version: int) -> dict[Pid
 
 
 async def save_snapshot(store: Store, pid: Pid, snapshot: Snapshot, version: int) -> None:
-    """Keep it, and drop the older ones.  Losing it loses nothing."""
+    """Save it, and drop older ones.  A snapshot can always be recomputed."""
 
     async def write() -> None:
         async with store.connection() as db:
@@ -200,28 +201,30 @@ async def save_snapshot(store: Store, pid: Pid, snapshot: Snapshot, version: int
 
 
 class Feed:
-    """Everybody's events in the order of the feed, each exactly once, from any position.
+    """The events of all processes in the order of the feed, each exactly once, from any position.
 
-    Identity numbers are handed out before transactions commit, so a number may be missing
-    only because its transaction is still under way.  At a gap the feed waits until every
-    transaction that had begun to write when it was seen has ended.  A writer writes something
-    before it takes a number, so whoever took one below the gap's end is among them.
+    Identity numbers are assigned before transactions commit, so a number may be missing only
+    because its transaction is still under way.  At a gap the feed waits until every transaction
+    that had begun to write when the gap was seen has ended.  A writer writes something before it
+    takes a number, so whoever took one below the gap's end is among them.
     """
 
     def __init__(self, store: Store, after: int) -> None:
         self._store = store
         self._after = after
-        self._seen: tuple[int, int | None] = (0, None)  # gaps up to here, and what bounds them
+        # gaps up to this position were seen, and these transactions bound them
+        self._seen: tuple[int, int | None] = (0, None)
 
     async def advance(self) -> list[Row]:
-        """The rows that have become certain since the last time; maybe none."""
+        """The rows that have become certain since the last call; possibly none."""
 
         async def fetch() -> tuple[Sequence[Any], int]:
             upto, limit = self._seen
             async with self._store.connection() as db:
                 if limit is None and upto > self._after:
                     self._seen = (upto, (await db.one(_SQL.youngest))["next"])
-                horizon = await db.one(_SQL.horizon)  # first: what it says ended is visible below
+                # first: whatever it says has ended is visible to the statement below
+                horizon = await db.one(_SQL.horizon)
                 rows = await db.all(_SQL.feed, after=self._after, most=PAGE)
                 return rows, horizon["oldest"]
 
@@ -236,8 +239,8 @@ class Feed:
         return await _whole(self._store, certain)
 
     def _is_dead(self, at: int, newest: int, oldest: int) -> bool:
-        """Has everybody ended who could fill the gap before `at`?  What bounds them is asked for after the
-        gap was seen: whoever fills one seen later may have begun in between."""
+        """Has every transaction ended that could fill the gap before `at`?  Their bounds are taken
+        after the gap was seen: a writer that fills a gap seen later may have begun in between."""
         upto, limit = self._seen
         if at > upto:
             self._seen = (newest, None)
@@ -246,7 +249,7 @@ class Feed:
 
 
 async def last_id(store: Store) -> int:
-    """The newest position of the feed."""
+    """The newest position in the feed."""
 
     async def fetch() -> int:
         async with store.connection() as db:

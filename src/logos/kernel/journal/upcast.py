@@ -1,4 +1,4 @@
-"""Bytes of any age -> events of today.
+"""Event bytes of any version -> current events.
 
 An event class is never edited once released.  When its shape must change, a new class gets
 a new tag, and UPCAST gets the function from the old bytes to it; the old bytes become a
@@ -17,7 +17,7 @@ from logos.vault import Vault
 _DECODER: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
 UPCAST: dict[str, Callable[[bytes], AnyEvent]] = {}
-"""Tag of a retired event -> how to read it.  None has been retired yet."""
+"""Tag of a retired event -> its decoder.  None has been retired yet."""
 
 
 def decode(row: Row) -> AnyEvent:
@@ -38,7 +38,8 @@ def decode(row: Row) -> AnyEvent:
 def without_secrets(
     vault: Vault, events: Sequence[AnyEvent]
 ) -> tuple[Sequence[AnyEvent], Sequence[bytes] | None]:
-    """The events as they may be kept, with their bytes when those had to be looked at."""
+    """The events without known secrets, with their encoded bodies if encoding was needed to
+    look."""
     if not vault.knows:
         return events, None
     kept, bodies = [], []

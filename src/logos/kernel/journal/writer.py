@@ -1,14 +1,14 @@
 """Group commit: one writer for all processes of a node.
 
-    Writer.append(entry)    queue events of one process; returns the batch they ride in
+    Writer.append(entry)    queue events of one process; returns their batch
     Writer.run()            commit batches until cancelled
-    Writer.drain()          after that: what was still queued
+    Writer.drain()          then commit what was still queued
     Batch.durable(pid)      return when the events are on disk; raise Fenced when they are not
 
-While one batch commits the next one gathers, so a lone process pays one commit and a
-thousand share it.  Each process's fence is checked inside the statement that appends: a
-stale writer's events are left out alone, and so are the children it bore, the letters it
-sent and those it took, because all of that follows in the same transaction.
+While one batch commits, the next one fills, so a lone process pays for one commit and a thousand
+share it.  Each process's fence is checked inside the statement that appends: only a stale writer's
+events are rejected, and with them the children they created, the letters they sent and those they
+took, because all of that happens in the same transaction.
 """
 
 import hashlib
@@ -30,14 +30,14 @@ from logos.vault import Vault
 MOST_PIDS = 256
 
 SECOND_LANE_EVENTS = 256
-"""So many must wait before a second batch is packed while the first one commits: a commit has
-its price, and only a long queue is worth two at once."""
+"""This many events must wait before a second batch is committed beside the first: a commit has its
+price, and only a long queue is worth two at once."""
 
 _SQL = Queries("logos.kernel.journal", "journal.sql")
 
 
 class Fenced(Exception):  # noqa: N818 - a state of the world, not a mistake
-    """Somebody else drives this process now."""
+    """Another node owns this process now."""
 
     def __init__(self, pid: Pid) -> None:
         super().__init__(f"process {pid} is driven by another node")
@@ -64,7 +64,7 @@ class Batch:
 
 
 class _Bell:
-    """Wakes one task, which has looked at everything before it waits."""
+    """Wakes one task, which has checked everything before it waits."""
 
     def __init__(self) -> None:
         self._rung = anyio.Event()
@@ -79,8 +79,8 @@ class _Bell:
 
 
 class Writer:
-    """`_open` gathers; `_full` waits its turn; the processes of what is being committed are in
-    `_busy`, because two batches under way must not touch the same one."""
+    """`_open` is the batch being filled; `_full` are batches waiting their turn; `_busy` are the
+    processes in batches being committed, because two batches under way must not share one."""
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class Writer:
         return batch
 
     async def new_pid(self) -> Pid:
-        """Numbers are fetched in growing blocks, so a busy node asks rarely."""
+        """Pids are fetched in growing blocks, so a busy node asks rarely."""
         async with self._counting:
             if not self._pids:
                 size, self._block = self._block, min(self._block * 2, MOST_PIDS)
@@ -135,8 +135,8 @@ class Writer:
             tasks.start_soon(self._lane, SECOND_LANE_EVENTS, self._much)
 
     async def drain(self) -> None:
-        """After `run` was cancelled: write what was on its way and what was queued, in order.  Nobody is
-        told.  Raise SysError when the database stays away."""
+        """After `run` was cancelled: commit what was under way and what was queued, in order.
+        Nobody is notified.  Raise SysError when the database stays away."""
         waiting = [*self._cut, *self._full, self._open]
         self._cut, self._full, self._open = [], [], Batch()
         for batch in waiting:
@@ -173,10 +173,10 @@ class Writer:
             batch.done.set()
             gone_on = {entry.head.pid for entry in self._open.entries}
             if pids != gone_on:
-                await anyio.lowlevel.checkpoint()  # those just released ride in the next batch
+                await anyio.lowlevel.checkpoint()  # so that those just released join the next batch
 
     def _take(self, least: int) -> Batch | None:
-        """The next batch, if it is worth a lane and its processes are free."""
+        """The next batch, if it is worth a second lane and its processes are free."""
         batch = self._full[0] if self._full else self._open
         if batch.events < least or not self._busy.isdisjoint(e.head.pid for e in batch.entries):
             return None
@@ -191,16 +191,14 @@ class Writer:
         again, batch.tried = batch.tried, True
         if again and (held := await self._went_in(entries)):
             batch.refused = wanted - held
-            return  # the answer to an earlier attempt was lost, its commit was not
+            return  # an earlier attempt was committed though its answer was lost
         if blobs := _blobs(entries):
             async with self._store.connection() as db:
-                digests = sorted(blobs)  # one order for all lanes and nodes: no deadlock
+                digests = sorted(blobs)  # the same order in all lanes and on all nodes: no deadlock
                 await db.run(_SQL.store_blobs, digests=digests, bodies=[blobs[d] for d in digests])
-        held = await self._append(entries)
-        if again and len(held) < len(wanted):
-            held |= await self._went_in(entries)  # the earlier attempt was still under way
-        batch.refused = wanted - held
-        if again and batch.refused:  # the earlier attempt may have gone in while this one waited
+        batch.refused = wanted - await self._append(entries)
+        # the earlier attempt may have been committed while this one waited
+        if again and batch.refused:
             batch.refused -= await self._went_in(entries)
 
     async def _append(self, entries: Sequence[Entry]) -> set[Pid]:
@@ -230,7 +228,7 @@ class Writer:
         return held
 
     async def _went_in(self, entries: Sequence[Entry]) -> set[Pid]:
-        """Whose journal ends as this batch would have it end?"""
+        """The processes whose journals end as this batch would have them end."""
         ours = {e.head.pid: e.head for e in entries}
         async with self._store.connection() as db:
             heads = await db.all(_SQL.heads, pids=list(ours))
@@ -242,7 +240,7 @@ class Writer:
 
 
 async def _erase(db: Cursor, pid: Pid, seqs: Sequence[Seq]) -> None:
-    """The bodies of these events, and whatever was made of them."""
+    """Erase the bodies of these events, and whatever was derived from them."""
     await db.run(_SQL.mark_forgotten, pid=pid, seqs=list(seqs))
     await db.run(_SQL.forget_bodies, pid=pid, seqs=list(seqs))
     await db.run(_SQL.forget_blobs, pid=pid, seqs=list(seqs))
@@ -252,7 +250,8 @@ async def _erase(db: Cursor, pid: Pid, seqs: Sequence[Seq]) -> None:
 
 
 def _blobs(entries: Sequence[Entry]) -> dict[bytes, bytes]:
-    """Large bodies, which go first: a blob nobody points to is harmless, a pointer to none is not."""
+    """Large bodies are written first: a blob nobody points to is harmless, a pointer to a missing
+    one is not."""
     rows = chain.from_iterable(e.rows for e in chain(entries, *(e.children for e in entries)))
     blobs = {r.digest: r.body for r in rows if r.body is not None and not inline(r.kind, r.body)}
     return blobs | {hashlib.sha256(body).digest(): body for e in entries for body in e.blobs}

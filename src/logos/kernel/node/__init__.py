@@ -1,10 +1,10 @@
-"""A node: leases, residents, the loop of each process, and the kernel's face.
+"""A node: leases, resident processes, the loop of each process, and the kernel's interface.
 
 open_kernel(parts)   a running node
-Kernel               what surfaces and handlers may ask
+Kernel               the interface for surfaces and handlers
 Parts                what boot hands in
-RERANKING            the account of what rerankers took
-Payer                who starts a process, and what it counts toward
+RERANKING            the account of rerankers' tokens
+Payer                who starts a process, and the totals it counts toward
 Turn                 what a client of the gateway says
 """
 

@@ -1,13 +1,13 @@
-"""Sums that processes share, on all nodes together.
+"""Totals that processes share, across all nodes.
 
-    Accounts.hold(pid, process, wish)   set aside what a thought may cost at most; how much it may answer
-    Accounts.wait()                     until a thought is over somewhere
-    Accounts.settle(pid, process)       it is over: what was not used is free again
-    Accounts.used(name)                 what all have used so far
-    Accounts.charge(name, usage)        used by no process
+    Accounts.hold(pid, process, wish)   reserve the most a thought may cost; how long its answer may be
+    Accounts.wait()                     return when a thought has ended somewhere
+    Accounts.settle(pid, process)       it has ended: release what was not used
+    Accounts.used(name)                 the total so far
+    Accounts.charge(name, usage)        charge something that no process used
 
-What a process has used itself is in its journal and is copied here; what is copied late is still held, so
-a sum is never passed, by however many processes at once.
+What a process has used is in its journal and is copied here.  Until it is copied its reservation
+stays, so a total is never exceeded, however many processes run at once.
 """
 
 from collections.abc import Sequence
@@ -29,11 +29,11 @@ RERANKING = "reranking"
 """What it takes to judge what searches of memory found."""
 
 LOOK_S = 0.5
-"""Thoughts of other nodes end without a word to this one."""
+"""Thoughts that end on other nodes do not notify this one."""
 
 
 class Wish(NamedTuple):
-    """A thought: tokens of its prompt, and of its answer at most."""
+    """A thought: the tokens of its prompt, and the maximum of its answer."""
 
     price: Price
     prompt: int
@@ -46,11 +46,13 @@ class Accounts:
         self._settled = anyio.Event()
 
     async def hold(self, pid: Pid, process: Process, wish: Wish) -> int | None:
-        """None: it must wait.  Raise `budget` when what is left of a sum does not pay for it."""
+        """How long the answer may be; None: wait.  Raise `budget` when what is left of a total does
+        not pay for it."""
         bounded = [a for a in process.accounts if not (a.tokens is None and a.cost is None)]
         if not bounded:
             return wish.output
-        bounded.sort(key=lambda account: account.name)  # so that no two wait for each other
+        # a fixed order, so that no two wait for each other
+        bounded.sort(key=lambda account: account.name)
 
         async def attempt() -> int | None:
             async with self._store.transaction() as db:
@@ -85,7 +87,7 @@ class Accounts:
         return await self._store.persist(attempt)
 
     async def charge(self, name: str, usage: Usage) -> None:
-        """Twice, should the database be lost just now."""
+        """Charged twice if the database is lost at this very moment."""
 
         async def attempt() -> None:
             async with self._store.connection() as db:
@@ -97,7 +99,7 @@ class Accounts:
 async def _room(
     db: Cursor, accounts: Sequence[Account], whose: tuple[Pid, Process], wish: Wish
 ) -> int | None:
-    """How much the answer may have; None: wait.  Raise `budget`."""
+    """How many tokens the answer may have; None: wait.  Raise `budget`."""
     pid, process = whose
     output, held = wish.output, []
     for account in accounts:

@@ -1,10 +1,10 @@
-"""System calls of one process: let in, carried out, answered.
+"""The system calls of one process: admitted, carried out, answered.
 
     Actor.act(resident)      decide on everything the last thought proposed
-    Actor.resume(resident)   what a crash left open: by the class of each call
+    Actor.resume(resident)   handle what a crash left open, by the class of each call
 
-What the information flow says of a call that could do harm is journaled with it.  A call that
-a person must agree to waits (`Held`), and everything else goes on.
+The verdict of the information flow on a call that could do harm is journaled with it.  A call that
+a person must approve waits (`Held`), and everything else continues.
 
 A call to the kernel is journaled with its effects and its answer at once.  A call to the
 world is journaled before (`Called`) and after (`Returned` or `Failed`); between the two it
@@ -36,7 +36,7 @@ from logos.kernel.syscall import Context, Effects, Services, Table
 log = logging.getLogger("logos.kernel")
 
 DEADLINE_S = 120.0
-"""For a call that names no time of its own."""
+"""For a call that has no time limit of its own."""
 
 
 class Actor:
@@ -56,13 +56,13 @@ class Actor:
         self._runner = runner
 
     async def act(self, resident: Resident) -> None:
-        """What must wait for another of these calls stays proposed, and its turn comes."""
+        """What must wait for another of these calls stays proposed until its turn comes."""
         for proposal in resident.process.proposed:
             try:
                 await self._begin(resident, proposal)
             except SysError as error:
                 failure = failed(proposal.id, error)
-            except Exception as error:  # why: a call that trips over a bug must not stop the node
+            except Exception as error:  # why: a call that hits a bug must not stop the node
                 log.exception("bug in %s", proposal.name)
                 failure = bug(proposal.id, error)
             else:
@@ -99,7 +99,7 @@ class Actor:
         return Called(id=id_, name=name, call=raw, effect=effect, decision=decision)
 
     async def _make(self, resident: Resident, called: Called, call: Call[Any]) -> None:
-        """Let in and agreed to: carry it out."""
+        """Carry out a call that was admitted and, if necessary, approved."""
         if any(cap.counted for cap in resident.process.caps):
             now = resident.clock.now()
             if (cap := caps.check(resident.process, call, now)) is not None:
@@ -110,7 +110,7 @@ class Actor:
         tool, job = self._driver(call), _job(resident, called.id, call)
         if isinstance(tool, Reconciler) and called.effect is Effect.EFFECT:
             if any(_in_the_way(other, called) for other in resident.process.open):
-                return  # what `prepare` sees must not be what another call is about to change
+                return  # `prepare` must not look at something another call is about to change
             called = msgspec.structs.replace(called, prepared=await tool.prepare(job))
             if not _may_act(resident):
                 return
@@ -137,7 +137,8 @@ class Actor:
     async def _effects(
         self, resident: Resident, call: Call[Any], carries: dict[str, Any]
     ) -> Effects:
-        """Asked again if a child ended meanwhile: else it might be waited for for ever."""
+        """Asked again if a child ended meanwhile, since otherwise it might wait for that child for
+        ever."""
         while True:
             process = resident.process
             ctx = Context(resident.pid, process, resident.clock.now(), self._services, carries)
@@ -151,11 +152,11 @@ class Actor:
         self._asker.gate.check(resident.process, call)
 
     async def carries(self, resident: Resident, text: str) -> dict[str, Any]:
-        """What is known of its last words."""
+        """What is known of the provenance of its last words."""
         return await self._asker.carries(resident, text)
 
     async def resume(self, resident: Resident) -> bool:
-        """Take up what nobody is running.  False: there was nothing."""
+        """Handle an open call that nobody is running.  False: there was none."""
         found = False
         for open_call in resident.process.open:
             if open_call.blocked or open_call.id in resident.running:
@@ -167,7 +168,8 @@ class Actor:
         return found
 
     async def _agreed(self, resident: Resident, asked: OpenCall) -> bool:
-        """A person said yes.  The call is the one he saw; the right to it may have gone since."""
+        """A person said yes.  The call is the one that person saw; the right to it may have been
+        withdrawn since."""
         before = resident.head
         try:
             call = _decoded(asked)
@@ -176,7 +178,7 @@ class Actor:
             await self._make(resident, self._called(asked.id, call, first), call)
         except SysError as error:
             failure = failed(asked.id, error)
-        except Exception as error:  # why: a call that trips over a bug must not stop the node
+        except Exception as error:  # why: a call that hits a bug must not stop the node
             log.exception("bug in %s", asked.name)
             failure = bug(asked.id, error)
         else:
@@ -211,7 +213,7 @@ class Actor:
     async def _look_into(
         self, resident: Resident, open_call: OpenCall
     ) -> tuple[Verdict, Returned | None]:
-        """Did it happen?  What may run twice is taken not to have."""
+        """Did it happen?  A call that may run twice is assumed not to have."""
         call = _decoded(open_call)
         tool, job = self._driver(call), _job(resident, open_call.id, call)
         if open_call.ticket or open_call.effect is not Effect.EFFECT:
@@ -231,7 +233,7 @@ class Actor:
 
 
 def _decision(resident: Resident, called: Called) -> dict[str, Any]:
-    """What was decided, and whether the call has asked somebody before."""
+    """What was decided, and whether the call has asked a question before."""
     for call in resident.process.open:
         if call.id == called.id and "asks" in call.decision:
             return {**called.decision, "asks": call.decision["asks"]}
@@ -244,7 +246,7 @@ def _decoded(open_call: OpenCall) -> Call[Any]:
 
 
 def _may_act(resident: Resident) -> bool:
-    """A signal may have stopped or ended it while we waited for something."""
+    """False if a signal stopped or ended it while we waited."""
     return resident.process.status not in (Status.STOPPED, Status.EXITED)
 
 
@@ -253,7 +255,7 @@ def _in_the_way(other: OpenCall, called: Called) -> bool:
 
 
 def only_asked(process: Process) -> bool:
-    """Nothing is open but what waits for a person."""
+    """Is nothing open but calls that wait for a person?"""
     return all(call.stage in (Stage.ASKED, Stage.DOUBT) for call in process.open)
 
 
@@ -278,7 +280,7 @@ def _job(resident: Resident, id_: CallId, call: Call[Any]) -> Job:
 
 
 def _in_doubt(resident: Resident, open_call: OpenCall) -> None:
-    """The outcome is unknown.  Say so to the process, or ask a person."""
+    """The outcome is unknown.  Tell the process so, or ask a person."""
     if resident.process.agent.in_doubt is InDoubt.TELL:
         resident.append(unknown(open_call.id))
     else:
@@ -294,7 +296,7 @@ def _in_doubt(resident: Resident, open_call: OpenCall) -> None:
 
 
 def settle_doubts(resident: Resident) -> None:
-    """A person has looked and lets it go on: what is still in doubt is unknown for good."""
+    """A person has looked and lets it continue: what is still in doubt stays unknown."""
     for call in resident.process.open:
         if call.stage is Stage.AGREED or call.blocked or call.id in resident.running:
             continue

@@ -1,10 +1,10 @@
 """When processes are due: one heap for all of a node, and one task that waits for its top.
 
-    Alarms.set(at, pid)   `due(pid, now)` is called then, or soon after
+    Alarms.set(at, pid)   call `due(pid, now)` at that time, or soon after
     Alarms.run()          until cancelled
 
-Invariant: an alarm is never early.  One that nobody needs any more rings, too: whoever hears it
-looks at the state.
+Invariant: an alarm is never early.  It also rings when no longer needed: the receiver checks the
+state.
 """
 
 import heapq

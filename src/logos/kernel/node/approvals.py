@@ -1,12 +1,12 @@
-"""What waits for a person, for whoever shows it and whoever answers.
+"""Questions that wait for a person: listing and answering them.
 
     Approvals.pending()          every question of every process, oldest process first
-    Approvals.decide(question)   the answer to one; it is journaled at the process
-    Approvals.standing()         answers that hold from now on; `forget` ends one
-    Approvals.revoke(pid, caps)  rights are taken back
+    Approvals.decide(question)   answer one; the answer is journaled at the process
+    Approvals.standing()         standing answers; `forget` withdraws one
+    Approvals.revoke(pid, caps)  withdraw rights
     questions(pid, process)      the questions of one process
 
-A question is all that the calls of one thought ask: it is put once and answered once.
+One question covers all calls of a thought that need approval: it is asked once and answered once.
 """
 
 import re
@@ -57,8 +57,8 @@ class Approvals:
         by: str = "",
         word: str = "",
     ) -> Approval:
-        """Answer a question, named as PID.THOUGHT; return what it was.  Raise `not_found` when it is
-        not asked (any more)."""
+        """Answer a question, named as PID.THOUGHT; return the question.  Raise `not_found` when it
+        is not open (any more)."""
         pid, thought = _parsed(question)
         for one in questions(pid, await self._records.process(pid)):
             if thought == thought_of(one.calls[0]):
@@ -72,11 +72,11 @@ class Approvals:
         )
 
     async def standing(self) -> tuple[Standing, ...]:
-        """What nobody is asked about any more, oldest first."""
+        """The standing answers, oldest first."""
         return (await self._records.process(INIT)).standing
 
     async def forget(self, number: int, by: str = "") -> Standing:
-        """Ask about it again: the number is its place in `standing`, from 1."""
+        """Withdraw a standing answer.  The number is its place in `standing`, from 1."""
         known = await self.standing()
         if not 1 <= number <= len(known):
             raise SysError(Code.NOT_FOUND, f"no answer {number} stands", hint=f"{len(known)} do")
@@ -84,13 +84,13 @@ class Approvals:
         return known[number - 1]
 
     async def revoke(self, pid: Pid, caps: Sequence[Cap], by: str = "") -> None:
-        """Take rights from a process and all its descendants; the next call feels it."""
+        """Withdraw rights from a process and all its descendants, from the next call on."""
         await self._post(pid, Revocation(tuple(caps), by))
 
 
 def standing_of(agent: str, decision: dict[str, Any]) -> Standing:
-    """The like of this decision: the same tool and rule, the same destinations, and the same of
-    whatever was asked about."""
+    """The pattern of this decision: the same tool and rule, the same destinations, and the same
+    values of whatever was asked about."""
     values = tuple(
         sorted(
             (v["argument"], v.get("value", ""))
@@ -102,7 +102,7 @@ def standing_of(agent: str, decision: dict[str, Any]) -> Standing:
 
 
 def questions(pid: Pid, process: Process) -> list[Approval]:
-    """Those of one process, one for each thought."""
+    """The questions of one process, one for each thought."""
     by_thought: dict[str, list[OpenCall]] = {}
     for call in process.open:
         if call.stage in (Stage.ASKED, Stage.DOUBT):

@@ -1,19 +1,19 @@
-"""Calls that information flow has a say in: decided, refused, or put to a person.
+"""Calls that the information flow decides on: allowed, refused, or put to a person.
 
     Asker.decided(resident, call)            the decision; None: it could only be allowed
-    Asker.confided(resident)                 whether it has read what is confidential
-    Asker.instead(resident, called, d)       what is journaled in place of a call that may not be
+    Asker.confided(resident)                 whether it has read confidential data
+    Asker.instead(resident, called, d)       what to journal in place of a call that may not be
                                              made, or not yet
-    encoded(decision)                        as it stands in the journal
-    Asker.carries(resident, text)            what is known of a text that goes to another process
-    Asker.wanted(resident, id, wanted, ...)  what is journaled when a tool asks a person something
+    encoded(decision)                        as it is journaled
+    Asker.carries(resident, text)            the provenance of a text that goes to another process
+    Asker.wanted(resident, id, wanted, ...)  what to journal when a tool asks a person something
     Asker.trial(pid, upto)                   a process at one of its events, to ask about calls
                                              that are not made: `Trial.weigh(proposal)`
 
-A refusal says to the model what it may do instead and nothing to a person: questions are
-scarce, and whoever plants text must not be able to put one.
+A refusal tells the model what it may do instead, and tells people nothing: questions are scarce,
+and planted text must not be able to raise one.
 
-Invariant: a call is made only if its decision allows it, or a person has agreed to it.
+Invariant: a call is made only if its decision allows it, or a person has approved it.
 """
 
 from collections.abc import Sequence
@@ -46,10 +46,10 @@ from logos.store import Queries, Store
 _SQL = Queries("logos.kernel.node", "node.sql")
 
 TIMES = 4
-"""One call of a tool may ask."""
+"""How many questions one tool call may ask."""
 
 LONGEST = 2000
-"""Characters of what a tool asks."""
+"""Characters of a tool's question."""
 
 
 class Asker:
@@ -69,11 +69,11 @@ class Asker:
 
     async def _task(self, resident: Resident) -> Task:
         if not resident.trail.made:
-            await resident.durable()  # what it is folded from is read from disk
+            await resident.durable()  # it is folded from what is on disk
         return await resident.trail.task(self._store, resident.pid, self.tools)
 
     async def carries(self, resident: Resident, text: str) -> dict[str, Any]:
-        """What is known of a text that the process is about to hand to another."""
+        """What is known of a text that the process is about to pass to another."""
         if not resident.trail.read:
             given = unread(*resident.process.said)
         else:
@@ -82,7 +82,7 @@ class Asker:
         return found
 
     async def confided(self, resident: Resident) -> bool:
-        """Has it read what not everybody may know?"""
+        """Has it read anything confidential?"""
         if not resident.trail.made:
             await resident.durable()
         task = await resident.trail.task(self._store, resident.pid, self.tools)
@@ -96,7 +96,7 @@ class Asker:
     async def instead(
         self, resident: Resident, called: Called, decision: Decision
     ) -> list[Failed | Held | Decided]:
-        """Nothing: make it."""
+        """Empty: make the call."""
         if decision.verdict is Verdict.ALLOW:
             return []
         if decision.verdict is Verdict.DENY or not await self._may_ask(
@@ -125,8 +125,8 @@ class Asker:
     def wanted(
         self, resident: Resident, id_: CallId, wanted: Wanted, before: dict[str, Any]
     ) -> Held | Failed:
-        """A tool asks a person: the call waits, and is made again with the answer.  `before` is what
-        was decided about it.  Where nobody is to be asked, it has failed."""
+        """A tool asks a person: the call waits, and is made again with the answer.  `before` is its
+        decision. If nobody may be asked, it fails."""
         process = resident.process
         (call,) = [one for one in process.open if one.id == id_]
         times = before.get("asks", {}).get("times", 0)
@@ -156,9 +156,9 @@ class Asker:
         return await self._stands(resident, decision)
 
     async def _room(self, resident: Resident, id_: CallId) -> bool:
-        """May one more question of this tree wait?  All calls of a thought are one."""
+        """May one more question of this process tree wait?  All calls of a thought count as one."""
         mine = (resident.pid, thought_of(id_))
-        async with self._lock:  # or two of a tree would take the last place together
+        async with self._lock:  # else two processes of a tree might take the last place together
             waiting = await self._waiting(resident.pid)
             if mine not in waiting and len(waiting) >= self._trust.questions:
                 return False
@@ -166,7 +166,7 @@ class Asker:
             return True
 
     async def _waiting(self, pid: Pid) -> set[tuple[Pid, str]]:
-        """Questions of a tree that nobody has answered yet, and those about to be put here."""
+        """The open questions of a tree, and those about to be asked here."""
 
         async def fetch() -> Sequence[Any]:
             async with self._store.connection() as db:
@@ -181,7 +181,8 @@ class Asker:
         return found
 
     async def _stands(self, resident: Resident, decision: Decision) -> bool:
-        """Has somebody said yes to the like of this for good?  Also where init has not read it yet."""
+        """Is there a standing answer that covers this decision, including one init has not read
+        yet?"""
         letters = await pending(self._store, [INIT])
         asked = standing_of(resident.process.agent.name, encoded(decision))
         stands = asked in (await fold_all(self._store, INIT)).process.standing
@@ -192,7 +193,7 @@ class Asker:
 
 
 def reply_to(process: Process, id_: CallId) -> Reply | None:
-    """What a person answered to a tool that asked."""
+    """A person's answer to a tool's question."""
     for call in process.open:
         if call.id == id_ and call.stage is Stage.AGREED and "asks" in call.decision:
             return Reply(word=call.word, state=call.decision["asks"]["state"])
@@ -200,7 +201,7 @@ def reply_to(process: Process, id_: CallId) -> Reply | None:
 
 
 def asked_by(call: OpenCall, wanted: Wanted) -> str:
-    """In words that nobody takes for ours."""
+    """Phrased so that nobody takes the tool's words for ours."""
     form = msgspec.json.decode(wanted.form)
     fields = form.get("properties", {}) if isinstance(form, dict) else {}
     said = visible(wanted.question)[:LONGEST]
@@ -228,16 +229,16 @@ class Trial(NamedTuple):
     task: Task
 
     def weigh(self, proposal: ToolCall) -> Decision:
-        """Schema, capabilities, and where the values come from.  Raise what the gate raises."""
+        """Check schema, capabilities, and provenance.  Raise what the gate raises."""
         return self.tools.weigh(self.task, self.gate.admit(self.process, proposal))
 
     def decide(self, tool: str, arguments: dict[str, Any]) -> Decision:
-        """The information flow alone."""
+        """The decision of the information flow alone."""
         return decide(self.task, tool, arguments)
 
 
 def _open(resident: Resident, thought: str) -> bool:
-    """Is something of this thought proposed or asked about?"""
+    """Is any call of this thought proposed or waiting for an answer?"""
     process = resident.process
     ids = (*(c.id for c in process.proposed), *(c.id for c in process.open))
     return any(thought_of(id_) == thought for id_ in ids)

@@ -1,6 +1,6 @@
-"""A model asked once for text, outside of any process's thought.
+"""Asking a model for a text once, outside any process's thought.
 
-answered(model, slots, request)   its text, and what it used
+answered(model, slots, request)   the text, and the usage
 Models                            a model by name
 """
 
@@ -17,7 +17,7 @@ Models: TypeAlias = Callable[[str], Awaitable[Model]]
 
 
 async def answered(model: Model, slots: Slots, request: Request) -> tuple[str, Usage]:
-    """Raise what a Model raises; cancelled, it leaves nothing behind."""
+    """Raise what a Model raises.  Cancelled, it leaves nothing behind."""
     async with slots.slot(model):
         heard = [delta async for delta in model.think(request)]
     message, finished = gather(heard)

@@ -1,10 +1,11 @@
-"""How a process comes into being: its first event, and what is kept of it until that is on disk.
+"""How a process starts: its first event, and what is kept of it until that is on disk.
 
-    Births.make(agent, ...)   a child of somebody: checked, with its share of rights and limits
-    Births.birth(pid, event)  the entry that begins a journal, and the process it makes
-    Births.begun(pid)         it may run: its birth is on disk, or on the way and it calls nothing
+    Births.make(agent, ...)   a child: checked, with its share of rights and limits
+    Births.birth(pid, event)  the entry that begins a journal, and the process it creates
+    Births.begun(pid)         it may run: its birth is on disk, or is being written and it makes no calls
 
-Invariant: no process acts before it is in the journal, and none has what its parent has not.
+Invariant: no process acts before it is in the journal, and none has a right or limit its parent
+lacks.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,10 +24,10 @@ from logos.kernel.node.trail import Trail
 from logos.kernel.process import counted, grant
 
 OUTSIDE = (INIT, Process(caps=EVERYTHING))
-"""The parent of what a person or a surface starts."""
+"""The parent of whatever a person or a surface starts."""
 
 SUMMARY_CHARS = 200
-"""Of the task, in the process table."""
+"""Of the task, as shown in the process table."""
 
 
 class Births:
@@ -79,7 +80,7 @@ class Births:
         events, bodies = journal.without_secrets(self._vault, [event, *more])
         event = events[0]  # type: ignore[assignment]  # still a Spawned
         agent = event.agent
-        task = event.task[:SUMMARY_CHARS].replace("\0", "")  # which a text column cannot hold
+        task = event.task[:SUMMARY_CHARS].replace("\0", "")  # a text column cannot hold a NUL
         birth = Birth(event.parent, agent.name, task, agent.model)
         head, rows, window, process = born(pid, events, event.at, bodies)
         entry = Entry(
@@ -90,6 +91,6 @@ class Births:
         return entry, Resident(head, process, window, self._writer, self._clock, trail)
 
     def begun(self, pid: Pid) -> None:
-        """If this process has not run yet, it starts."""
+        """Start this process if it has not run yet."""
         if (resident := self._unborn.pop(pid, None)) is not None:
             self._hold(resident)

@@ -1,11 +1,11 @@
-"""A window compacted because somebody asks for it: its process, or a person.
+"""Compacting a window on request: of its process, or of a person.
 
     Compactor.compressed(resident, squeeze)   the Compacted to be appended at once; None: nothing leaves
-    Compactor.obey(resident, letter)          if the letter asks for it
+    Compactor.obey(resident, letter)          compact, if the letter asks for it
     Compactor.told(...)                       a planned Compacted, with its digest by a model
-    rebuilt_bound(window)                     how long a digest that is written anew may be
+    rebuilt_bound(window)                     how long a rewritten digest may be
 
-Invariant: what is planned is planned on the window it is appended to.
+Invariant: a compaction is planned on the very window it is appended to.
 """
 
 from collections.abc import Awaitable, Callable
@@ -37,10 +37,10 @@ Faults: TypeAlias = Callable[[Pid, str, Ask], Awaitable[Fault]]
 """The pages of a process's memory that a question needs."""
 
 STAYS = 0.3
-"""Of a window that is compressed: as much as is left of it when it is full."""
+"""The share of a window that stays when it is compressed: as much as is left when it is full."""
 
 ABOUT_SHARE = 0.3
-"""Of a window: pages about what was named."""
+"""The share of a window for pages about the given topic."""
 
 
 class Compactor:
@@ -59,7 +59,7 @@ class Compactor:
     async def compressed(
         self, resident: Resident, wanted: Squeeze, *, model: bool = True
     ) -> Compacted | None:
-        """Raise `not_found` for a page to keep that is nowhere."""
+        """Raise `not_found` when a page to keep does not exist."""
         if gone := [page for page in wanted.keep if not 0 < page <= resident.head.seq]:
             raise SysError(Code.NOT_FOUND, f"there is no page {gone[0]}")
         while True:
@@ -92,7 +92,7 @@ class Compactor:
                 else await self.compressed(resident, wanted, model=False)  # a signal must not wait
             )
         except SysError:
-            event = None  # a page that is nowhere: there is nobody to tell
+            event = None  # a page to keep does not exist: there is nobody to tell
         if not _gone(resident):
             nothing = Compacted(digest=resident.window.digest)
             resident.append(replace(event or nothing, mail=letter.id))
@@ -103,7 +103,7 @@ def _gone(resident: Resident) -> bool:
 
 
 def _rewritten(window: Window, wanted: Squeeze) -> Compacted | None:
-    """None: it was compacted meanwhile, and what is told is not about all that has left."""
+    """None: it was compacted meanwhile, and the new text does not cover all that has left."""
     if window.compacted != wanted.base:
         return None
     text = relined(window.digest, wanted.told, bound=rebuilt_bound(window))
@@ -111,7 +111,7 @@ def _rewritten(window: Window, wanted: Squeeze) -> Compacted | None:
 
 
 def rebuilt_bound(window: Window) -> int:
-    """Tokens of a digest that is written anew: no more than it has, but for one that is very short."""
+    """Tokens of a rewritten digest: no more than it has now, except when that is very short."""
     return max(digest_bound(window.total), estimate(window.digest))
 
 

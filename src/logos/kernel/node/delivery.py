@@ -1,9 +1,9 @@
-"""Letters reach a process, also in the middle of a thought or of a call.
+"""Delivering letters to a process, also in the middle of a thought or a call.
 
-    take(resident, letters)    what they bring is journaled; what they end is cancelled
-    cancel(resident)           what an exited process was doing
+    take(resident, letters)    journal what they bring, cancel what they end
+    cancel(resident)           cancel what an exited process was doing
 
-A letter that has to wait stays in the mail, and the process knows that there is one (`unread`).
+A letter that has to wait stays in the mail, and the process is marked (`unread`).
 """
 
 from collections.abc import Sequence
@@ -32,15 +32,15 @@ def take(resident: Resident, letters: Sequence[journal.Pending]) -> None:
 
 
 def _waits(process: Process, body: bytes) -> bool:
-    """What is to be forgotten, or to leave the window, is decided by what the process holds, which
-    takes a while; what is said waits until it is listened to."""
+    """Erasures and compactions depend on what the process holds, which takes a while to find out;
+    messages wait until it listens."""
     if erasure(body) is not None or squeeze(body) is not None:
         return True
     return is_note(body) and not listening(process)
 
 
 def _obey(resident: Resident, before: Process) -> None:
-    """What goes on outside the journal follows it."""
+    """Make what goes on outside the journal follow it."""
     after = resident.process
     if after.status is Status.EXITED:
         cancel(resident)

@@ -1,13 +1,13 @@
-"""The digest of what leaves a window, by a model: when one is configured, in time, and if it will do.
+"""Digests written by a model: when one is configured, answers in time, and answers usefully.
 
-    Digester.told(resident, event, room)   the planned Compacted, with lines of the model if it can be
-    digest_request, digest_lines           what a model is asked for, and what of its answer counts
+    Digester.told(resident, event, room)   the planned Compacted, with lines of the model if possible
+    digest_request, digest_lines           the request, and the valid lines of the answer
 
-The model is shown what leaves and the numbers of its pages, and says in a few lines what there was.  A
-line counts if it names pages that are there.  Too late, refused, out of budget, or nothing that
-counts: the digest stays as it was extracted, and what that cost is charged all the same.
+The model is shown what leaves, with page numbers, and describes it in a few lines.  A line counts
+if it names existing pages.  If the answer is late, refused, over budget or useless, the extracted
+digest stays, and the cost is charged all the same.
 
-Invariant: whatever the model writes, every page that left lies in the range of some line.
+Invariant: whatever the model writes, some line's range covers every page that left.
 """
 
 import logging
@@ -47,10 +47,10 @@ Each line is of the form `page N: ...` or `pages N-M: ...` with numbers of the p
 Nothing else."""
 
 PAGE_CHARS = 1600
-"""Of a page, for the model."""
+"""Of each page, shown to the model."""
 
 MOST_TOKENS = 24_000
-"""Of what leaves, for the model."""
+"""Of everything that leaves, shown to the model."""
 
 
 class Digester:
@@ -63,13 +63,13 @@ class Digester:
         self._settings = settings
 
     async def settle(self, resident: Resident) -> None:
-        """What was set aside for it is free: its event says what it cost."""
+        """Release its reservation: the event says what it cost."""
         await self._accounts.settle(resident.pid, resident.process)
 
     async def told(
         self, resident: Resident, window: Window, event: Compacted, room: int
     ) -> Compacted:
-        """`event` is planned on `window` for so much room."""
+        """`event` was planned on `window` for this much room."""
         gone = leaving(window, event)
         if not (self._settings.digester and gone):
             return event
@@ -89,7 +89,7 @@ class Digester:
         return msgspec.structs.replace(written, model=self._settings.digester, usage=usage)
 
     async def _paid_for(self, resident: Resident, model: Model, request: Request) -> None:
-        """Raise `budget` where the process could not pay for it and one more thought."""
+        """Raise `budget` when the process could not pay for it and one more thought."""
         rest, prompt, price = left(resident.process), model.count(request), model.profile.price
         tokens = prompt + request.max_output
         cost = prompt * price.input + request.max_output * price.output
@@ -103,7 +103,7 @@ class Digester:
 
 
 def digest_lines(text: str, gone: Iterable[Leaving], old: str, bound: int) -> list[str]:
-    """What of an answer counts.  Raise `model` for nothing."""
+    """The valid lines of an answer.  Raise `model` when there are none."""
     pages = [page for one in gone for page in one.pages]
     lines = accepted(text, pages, old, bound=bound)
     if not lines:
@@ -112,7 +112,7 @@ def digest_lines(text: str, gone: Iterable[Leaving], old: str, bound: int) -> li
 
 
 def digest_request(model: Model, old: str, gone: Iterable[Leaving], output: int) -> Request:
-    """For notes of so many tokens on what leaves, beside the digest so far."""
+    """A request for notes of this many tokens on what leaves, beside the digest so far."""
     most = int(model.profile.window * model.profile.effective) - output - estimate(INSTRUCTIONS)
     shown: list[str] = []
     spent = 0

@@ -1,10 +1,10 @@
-"""Facts out of what was said, by a model: its question, and what of its answer counts.  Pure.
+"""Extracting facts from conversations with a model: the request, and the valid part of the answer.
+Pure.
 
-    request(model, pages)        what the model is asked
+    request(model, pages)        the request
     facts(text, pages)           -> Remembered and Linked; raise `model` for anything but facts
 
-Invariant: a fact names the pages it comes from, and is trusted no more than the least of them: its role is
-that of the least.
+Invariant: a fact names the pages it comes from, and has the role of the least trusted of them.
 """
 
 from collections.abc import Sequence
@@ -20,14 +20,15 @@ from logos.abi.messages import Request, Role, said
 from logos.kernel.memory import FACTS, Page, slug
 
 SOURCE = "episodes"
-"""Where such facts come from: a newer one closes the older, and none that a person gave."""
+"""The source of such facts: a newer one replaces an older one, but never a fact that a person
+gave."""
 
 FROM = "from"
-"""The edge from a fact to its pages."""
+"""The edge type from a fact to its pages."""
 
 OUTPUT = 1500
 _TRUST = ("tool", "", "assistant", "user")
-"""Least first."""
+"""Least trusted first."""
 
 INSTRUCTIONS = """\
 You keep the memory of an assistant. Between the marks stand pages of what was said, each with its number. \
@@ -101,7 +102,7 @@ def _rank(role: str) -> int:
 
 
 def _bare(text: str) -> str:
-    """Without the fence that models like to put around JSON."""
+    """Without the Markdown fence that models like to put around JSON."""
     bare = text.strip()
     if bare.startswith("```") and bare.endswith("```"):
         bare = bare.removeprefix("```").removeprefix("json").removesuffix("```")

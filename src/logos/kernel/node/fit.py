@@ -1,9 +1,9 @@
-"""Before a thought: what memory brings back, what leaves the window, and the request that is left.
+"""Preparing a thought: what memory pages in, what leaves the window, and the resulting request.
 
     Fitter.fit(resident, model)   journal PagedIn and Compacted as needed -> Fitted
 
-Policies decide and the journal says what they decided; the window itself only folds that.  Nothing
-here is paid for by the length of a history: a search reads its index, a compaction the window.
+Policies decide and the journal records their decisions; the window only folds them.  Nothing here
+depends on the length of a history: a search reads its index, a compaction the window.
 """
 
 import math
@@ -38,19 +38,19 @@ TRIES = 4
 """Compactions for one thought: the estimate may be further off after one than before."""
 
 USUAL = Price(input=10, cached=1)
-"""How cached tokens compare with others where nobody says."""
+"""The usual price ratio of cached tokens to others, where none is known."""
 
 LEAST_GROWTH = 50
-"""Tokens a request is taken to add, at least."""
+"""Tokens that a request is assumed to add, at least."""
 
 
 Expect: TypeAlias = Callable[[Pid], object]
-"""Memory of this process will be asked soon."""
+"""Announces that memory of this process will be asked soon."""
 
 
 class Fitted(NamedTuple):
-    """`prompt` is what the request is counted at, `estimated` what it was thought to have;
-    `room` is what it may have."""
+    """`prompt` is the counted size of the request, `estimated` its estimated size, `room` the most
+    it may have."""
 
     request: Request
     prompt: int
@@ -87,7 +87,8 @@ class Fitter:
     def whole(
         self, resident: Resident, model: Model, tools: Sequence[ToolSpec], output: int
     ) -> Fitted:
-        """As it is, for a client that wants no memory.  Raise `context` when it does not fit."""
+        """The whole window, for a client that wants no paging.  Raise `context` when it does not
+        fit."""
         fitted = self._count(resident, model, tools, output, model.profile.window - output)
         if fitted.prompt > fitted.room:
             raise _too_long(fitted, "send less, or leave out the header that switches memory off")
@@ -110,10 +111,12 @@ class Fitter:
     def _count(
         self, resident: Resident, model: Model, tools: Sequence[ToolSpec], output: int, room: int
     ) -> Fitted:
-        """By the model's own count; where that is a guess, at least what its answers taught us."""
+        """Counted by the model; if that is an estimate, at least what its past answers taught
+        us."""
         window = resident.window
         options = resident.process.options
-        last = "" if options else tail(window, resident.process)  # a client's prompt is its own
+        # a client's prompt is not extended
+        last = "" if options else tail(window, resident.process)
         request = assemble(resident.process, window, tools, output, last)
         system = sum(map(number, options.system)) if options else 0
         estimated = window.total + system + self._tool_tokens(tools) + estimate(last)
@@ -150,14 +153,15 @@ class Fitter:
             return False
         resident.append(event)
         if _asks(process):
-            self._expect(resident.pid)  # while it thinks, what has left is made ready
+            self._expect(resident.pid)  # what has left is indexed while the model thinks
         if event.usage.tokens:
             await self.compactor.settle(resident)
         return True
 
 
 def _asks(process: Process) -> bool:
-    """Will more be said to it, or do its results ask?  Else nobody needs an index of what has left."""
+    """Will it be told more, or do its results search memory?  If not, nobody needs an index of what
+    left."""
     agent = process.agent
     talks = process.options is not None or agent.resident or len(process.said) > 1
     return talks or agent.recalls is Recalls.RESULTS

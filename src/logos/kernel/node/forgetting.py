@@ -1,11 +1,11 @@
-"""What a process is to forget, found in its journal.
+"""Finding in the journal what a process must forget.
 
-    plan(store, pid, erase)    -> Forgot: every event that holds the words, and what is left of each
-    obey(..., letter)          the same for a process that is driven here, if a letter asks for it
-    bury(..., pid, erase)      the same for a process that has exited, and which nobody drives
+    plan(store, pid, erase)    -> Forgot: every event that contains the words, and what is left of each
+    obey(..., letter)          the same for a process driven here, if a letter asks for it
+    bury(..., pid, erase)      the same for a process that has exited
 
-The bodies go in the transaction that appends this event (journal/writer.py).  Invariant: whatever is
-planned is planned on the whole journal; who appends it makes sure that nothing came in between.
+The bodies are erased in the transaction that appends this event (journal/writer.py).  Invariant: it
+is planned on the whole journal, and its caller ensures that nothing was appended in between.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ from logos.kernel.process.bodies import Erase, erasure
 from logos.store import Store
 
 KINDS = ("remembered", "linked", "forgot")
-"""Events that change what is kept."""
+"""Events that change what memory holds."""
 
 CONTENT = frozenset({"remembered", "received", "returned", "told"})
 """What a process may have forgotten by its own call: what it was given, not what it did."""
@@ -43,13 +43,13 @@ async def plan(store: Store, pid: Pid, erase: Erase, may: Callable[[str], bool])
         return Forgot(pages=(), reason=erase.reason)
     read = [(row.seq, row.kind, row.body) for row in rows if row.body is not None]
     left = await anyio.to_thread.run_sync(forgotten, read, pages)
-    for one in left:  # it must be an event still
+    for one in left:  # it must still decode as an event
         journal.decode(rows[one.page - 1]._replace(body=bytes(one.body)))
     return Forgot(pages=tuple(one.page for one in left), left=tuple(left), reason=erase.reason)
 
 
 async def obey(store: Store, resident: Resident, letter: Pending) -> None:
-    """If the letter asks for something to be forgotten."""
+    """Plan and append the erasure, if the letter asks for one."""
     erase = erasure(letter.body)
     may = anything if letter.sender is None else content
     while erase is not None and resident.process.status is not Status.EXITED:
@@ -70,12 +70,12 @@ async def bury(store: Store, writer: Writer, clock: Clock, pid: Pid, erase: Eras
 
 
 def anything(kind: str) -> bool:
-    """For people."""
+    """The rule for people."""
     return kind != "forgot"
 
 
 def content(kind: str) -> bool:
-    """For the process itself."""
+    """The rule for the process itself."""
     return kind in CONTENT
 
 

@@ -1,11 +1,11 @@
-"""Who listens to which process.
+"""Listeners to processes.
 
     Hearing.listen(pid, ear)       each delta, with the event that began the thought
     Hearing.attend(pid, witness)   each event, or those of some kinds, once it is on disk
-    Hearing.heard, committed       what the thinker and the writer tell
-    Cleaned(vault, ear)            the deltas of one thought, with no secret in them or across them
+    Hearing.heard, committed       called by the thinker and the writer
+    Cleaned(vault, ear)            the deltas of one thought, without secrets in or across them
 
-Deltas are not certain; events are.  Nothing is kept for who comes later.
+Deltas are provisional; events are certain.  Nothing is kept for later listeners.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -52,7 +52,7 @@ class Hearing:
 
 
 class Cleaned:
-    """Text, what a model says to itself, and the arguments of each call are streams of their own."""
+    """Text, reasoning, and the arguments of each call are separate streams."""
 
     def __init__(self, vault: Vault, ear: Callable[[AnyDelta], None]) -> None:
         self._vault = vault

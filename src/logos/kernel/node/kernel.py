@@ -1,19 +1,19 @@
-"""The kernel as everything outside it sees it.
+"""The kernel's public interface.
 
     open_kernel(...)     an async context manager: a node that serves until it is left
     Kernel               start, signal, message and listen to processes
-    Kernel.records       what has been written
-    Kernel.sleep         memories tidied, and made facts of
-    Kernel.meaning       vectors of pages, where there is a model for that
-    Kernel.keys          who else may ask
-    Kernel.accounts      what those have used
-    Kernel.approvals     what waits for a person
-    Kernel.asker         what the gate would say
-    Kernel.slots         who may ask a model now
-    Kernel.meter         who has spent what lately
+    Kernel.records       what the journals contain
+    Kernel.sleep         consolidation of memories
+    Kernel.meaning       embeddings of pages, if a model is configured
+    Kernel.keys          the keys of clients
+    Kernel.accounts      what clients have used
+    Kernel.approvals     questions that wait for a person
+    Kernel.asker         what the gate would decide
+    Kernel.slots         the models' slots
+    Kernel.meter         recent spending
 
-Whoever holds a Kernel acts for the owner, as init does.  What it asks for is journaled at
-the process it concerns.
+The holder of a Kernel acts for the owner, as init does.  What it requests is journaled at the
+process concerned.
 """
 
 import logging
@@ -79,7 +79,7 @@ class Kernel:
         self.accounts = Accounts(parts.store)
         self._notary = None if parts.seal is None else Notary(parts.store, parts.seal, parts.clock)
         self.records = Records(parts.store, weights_in(parts.settings.weights))
-        resident = lambda pid: self._node.resident(pid)  # noqa: E731, PLW0108 - no node yet
+        resident = lambda pid: self._node.resident(pid)  # noqa: E731, PLW0108 - the node does not exist yet
         hooks = Hooks(self._post, resident, self._begin)
         self.stores = Stores(parts.store, self.records, hooks)
         self.tree = Tree(self.records, self.stores)
@@ -141,15 +141,15 @@ class Kernel:
             tasks.start_soon(self._notary.run)
 
     async def _abandon(self) -> None:
-        """After an exception: what is known is written, and others may go on at once.  Where even that
-        fails the lease runs out by itself, and then there is nothing to wait for."""
+        """After an exception: write what is known, and release the processes at once.  If even that
+        fails the lease expires by itself, and there is nothing to wait for."""
         if not self._lease.node:
             return
         with anyio.move_on_after(self._parts.settings.lease_s, shield=True):
             for step in (self._writer.drain, self._lease.resign):
                 try:
                     await step()
-                except Exception:  # why: the exception that ended the node is the one to tell of
+                except Exception:  # why: the exception that ended the node is the one to report
                     log.exception("a node that ends could not %s", step.__name__)
 
     async def _begin_init(self) -> None:
@@ -178,7 +178,7 @@ class Kernel:
 
     @property
     def notary(self) -> Notary:
-        """Raise `unavailable` on a node that has no key to sign with."""
+        """Raise `unavailable` on a node that has no signing key."""
         if self._notary is None:
             raise SysError(Code.UNAVAILABLE, "this node signs nothing", hint="it was given no key")
         return self._notary
@@ -200,7 +200,7 @@ class Kernel:
         first: Sequence[Proposed] = (),
     ) -> Pid:
         """Start a process under init.  It is in the journal when this returns.  `first` is what it
-        is to do before its program is asked.
+        must do before its program is asked.
 
         Raise `not_found` for a tool, a model or a program that does not exist.
         """
@@ -220,8 +220,8 @@ class Kernel:
         return await self._once.process(words, self._writer.new_pid, begin)
 
     async def send(self, pid: Pid, text: str, once: str = "") -> None:
-        """Sent again with the same `once`, it is the same letter.  Raise `not_found` or `state` when nobody
-        can get it."""
+        """Post a message.  The same `once` again is the same letter.  Raise `not_found` or `state`
+        when nobody can receive it."""
         number = await self._once.letter((str(pid), once)) if once else None
         await posted(self._store, pid, Note(text), self._parts.vault, number)
         self._node.wake(pid)
@@ -235,29 +235,30 @@ class Kernel:
         by: str | Payer = "",
         meet: Callable[[Pid], object] = lambda _: None,
     ) -> Pid:
-        """Start a process whose first turn is spoken by a client.  Both are in the journal when
-        this returns; `meet` is told its number before it begins, and it begins at once."""
+        """Start a process whose first turn comes from a client.  Both are in the journal when this
+        returns. `meet` is given its pid before it starts; it starts at once."""
         options = turn.options
         await self._parts.models(options.model if options else agent.model)
         terms = payer_of(by).terms(tighter(agent.limits, limits), told(turn))
         entry, _ = await self._births.make(agent, "", terms, OUTSIDE)
         meet(entry.head.pid)
-        self._births.begun(entry.head.pid)  # it thinks meanwhile, and its program calls nothing
+        # it may think meanwhile, since its program makes no calls
+        self._births.begun(entry.head.pid)
         await self._writer.append(entry).durable(entry.head.pid)
         return entry.head.pid
 
     async def tell(self, pid: Pid, turn: Turn) -> None:
-        """A client goes on.  Where the process is at hand it is told at once; else by a letter.
+        """A client continues: directly if the process is driven here, else by a letter.
 
-        Raise `not_found` or `state` when nobody can get it.
+        Raise `not_found` or `state` when nobody can receive it.
         """
         if not self._node.tell(pid, told(turn)):
             await self._post(pid, turn)
 
     async def note(self, pid: Pid, *events: Noted) -> None:
-        """What the program of a process does beside its calls.  Durable when this returns.
+        """Journal what the program of a process does beside its calls.  Durable when this returns.
 
-        Raise `unavailable` where another node drives it, `state` when it has ended.
+        Raise `unavailable` when another node drives it, `state` when it has ended.
         """
         try:
             await self._node.note(pid, events)
@@ -265,17 +266,17 @@ class Kernel:
             raise SysError(Code.UNAVAILABLE, f"{fenced}") from fenced
 
     async def confided(self, pid: Pid) -> bool:
-        """Has this process read what not everybody may know?  Where it is not driven, nobody can say
-        that it has not."""
+        """Has this process read anything confidential?  Also true when it is not driven here, since
+        then nobody can rule it out."""
         resident = self._node.resident(pid)
         return resident is None or await self.asker.confided(resident)
 
     def tools(self, agent: Agent) -> tuple[ToolSpec, ...]:
-        """What it lists, as its model would be shown it."""
+        """The tools it lists, as its model would be shown them."""
         return self._gate.tools(agent)
 
     def drives(self, pid: Pid) -> bool:
-        """Whether it is in this node's memory, so that it can be heard here."""
+        """Is it in this node's memory, so that it can be listened to here?"""
         return self._node.drives(pid)
 
     async def signal(self, pid: Pid, signal: Signal, reason: str = "") -> None:
@@ -284,9 +285,9 @@ class Kernel:
         await self._post(pid, Order(signal, reason))
 
     async def remember(self, pid: Pid, items: Sequence[Item]) -> list[Seq]:
-        """Put these into the memory of a process, in this order; durable when it returns.  The numbers
-        of the events.  Raise `invalid` for a path that memory does not have, `state` when it has
-        exited."""
+        """Put these into the memory of a process, in this order; durable when it returns.  Return
+        the numbers of the events.  Raise `invalid` for a path that memory does not have, `state`
+        when it has exited."""
         return await self.stores.remember(pid, items)
 
     async def forget(
@@ -298,8 +299,9 @@ class Kernel:
         reason: str = "",
         dry: bool = False,
     ) -> Sequence[Seq]:
-        """Erase these pages, or all that is kept at and below a path, and every copy in the journal of
-        the process.  The numbers of the events that lost their words, or `dry`, would lose them."""
+        """Erase these pages, or everything kept at and below a path, and every copy in the journal
+        of the process.  Return the numbers of the events that lost their words; with `dry`, of those
+        that would lose them."""
         erase = Erase(tuple(pages), path, reason)
         if dry:
             return (await plan(self._store, pid, erase, anything)).pages
@@ -310,17 +312,17 @@ class Kernel:
         return await self.stores.forgotten(pid, erase)
 
     async def compress(self, pid: Pid, keep: Sequence[Seq] = (), about: str = "") -> int:
-        """Have most of its window taken out; how many pages that were.  Raise `state` when it has
+        """Take most of its window out; return how many pages left.  Raise `state` when it has
         exited."""
         event = await self.stores.compacted(pid, Squeeze(tuple(keep), about))
         return len(event.out) + len({part.page for part in event.parts})
 
     async def space(self, name: str) -> Pid:
-        """The process that keeps what is shared at /mem/NAME; it is started if there is none."""
+        """The process that keeps the space /mem/NAME; started if there is none."""
         return await self.stores.open(name)
 
     async def _begin(self, agent: Agent, task: str = "", terms: Terms | None = None) -> Pid:
-        """Raise Fenced where its name is taken."""
+        """Raise Fenced when its name is taken."""
         entry, _ = await self._births.make(agent, task, terms or Terms(agent.limits), OUTSIDE)
         await self._writer.append(entry).durable(entry.head.pid)
         return entry.head.pid
@@ -334,16 +336,16 @@ class Kernel:
         return id_
 
     def listen(self, pid: Pid, ear: Ear) -> Callable[[], None]:
-        """Hear a process think, as it happens: each delta, with the number of the event that began
-        the thought.  Returns how to stop.  Nothing heard is certain."""
+        """Listen to a process think, as it happens: each delta, with the number of the event that
+        began the thought.  Returns a function that stops listening.  Nothing heard is certain."""
         return self._hearing.listen(pid, ear)
 
     def attend(self, pid: Pid, witness: Witness, kinds: Collection[str] = ()) -> Callable[[], None]:
-        """Be told each event (of these kinds) of a process that this node drives, once it is on disk.
-        Returns how to stop."""
+        """Be told each event (of these kinds) of a process that this node drives, once it is on
+        disk. Returns a function that stops it."""
         return self._hearing.attend(pid, witness, kinds)
 
-    # -- what the writer and the thinker tell -----------------------------------------------
+    # -- called by the writer and the thinker -----------------------------------------------
 
     def _committed(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
@@ -364,11 +366,11 @@ class Kernel:
 
 @asynccontextmanager
 async def open_kernel(parts: Parts) -> AsyncGenerator[Kernel]:
-    """A node that serves until this is left; then its processes are anybody's."""
+    """A node that serves until this is left; then other nodes may take its processes."""
     kernel = Kernel(parts)
     try:
         async with anyio.create_task_group() as tasks:
-            await kernel._start(tasks)  # noqa: SLF001 - the one who makes it starts it
+            await kernel._start(tasks)  # noqa: SLF001 - its constructor starts it
             try:
                 yield kernel
             finally:
@@ -376,6 +378,6 @@ async def open_kernel(parts: Parts) -> AsyncGenerator[Kernel]:
     except (Exception, anyio.get_cancelled_exc_class()):
         await kernel._abandon()  # noqa: SLF001
         raise
-    with anyio.CancelScope(shield=True):  # a clean end must be written
+    with anyio.CancelScope(shield=True):  # what is left must be written even then
         await kernel._writer.drain()  # noqa: SLF001
         await kernel._lease.resign()  # noqa: SLF001

@@ -1,13 +1,13 @@
-"""Who drives what: leases of nodes, and processes that change hands.
+"""Which node drives what: leases of nodes, and processes that change hands.
 
     Lease.take(place)     register this node
-    Lease.beat()          prolong; how many nodes are alive; raise Dead when it came too late
-    Lease.fresh           whether it surely holds at this moment
-    Lease.claim(most)     processes nobody drives are this node's now
-    Lease.resign()        leave everything to others
+    Lease.beat()          renew; how many nodes are alive; raise Dead when too late
+    Lease.fresh           whether it certainly holds at this moment
+    Lease.claim(most)     take over processes that nobody drives
+    Lease.resign()        release everything
 
-One row per node, whatever it drives.  All times are the database's.  A node whose lease ran
-out is dead for ever: it registers again as another one.
+One row per node, whatever it drives.  All times are the database's.  A node whose lease
+expired is dead for ever: it must register again as another one.
 """
 
 import time
@@ -20,7 +20,7 @@ _SQL = Queries("logos.kernel.node", "node.sql")
 
 
 class Dead(Exception):  # noqa: N818 - a state of the world, not a mistake
-    """The lease ran out: what this node drove is others' now."""
+    """The lease expired: others now own what this node drove."""
 
 
 class Claimed(NamedTuple):
@@ -38,12 +38,12 @@ class Lease:
 
     @property
     def fresh(self) -> bool:
-        """Whether the lease surely holds: counted from before the database was asked for it.  A
-        node that was stopped and goes on finds it stale at once, before it has done anything."""
+        """Does the lease certainly hold?  Counted from before the database was asked for it.  A
+        node that was suspended and resumes finds it stale at once, before it has done anything."""
         return time.monotonic() < self._until
 
     async def take(self, place: str, *, alone: bool) -> NodeId:
-        """`alone`: this process holds the lock of its place, so an earlier node there is dead."""
+        """`alone`: this process holds the lock of its home, so any earlier node there is dead."""
 
         async def register() -> tuple[float, Any]:
             async with self._store.transaction() as db:
@@ -70,7 +70,7 @@ class Lease:
         return int(row["alive"])
 
     async def claim(self, most: int) -> list[Claimed]:
-        """First fence what dead nodes left."""
+        """Fences what dead nodes left before taking it."""
 
         tried = False
 
@@ -80,7 +80,7 @@ class Lease:
             async with self._store.connection() as db:
                 await db.run(_SQL.reap)
                 rows = await db.all(_SQL.claim, node=self.node, most=most)
-                if again:  # the answer to an earlier attempt was lost, maybe not its claim
+                if again:  # the answer to an earlier attempt was lost, perhaps not its claim
                     rows = await db.all(_SQL.owned, node=self.node)
             return [Claimed(*row) for row in rows]
 

@@ -1,6 +1,6 @@
-"""Letters from outside: a person's or a surface's, for any process.
+"""Letters from outside, by a person or a surface, to any process.
 
-posted(store, pid, mail, vault)   it is on its way, once, when this returns: its number
+posted(store, pid, mail, vault)   post it once; it is in the mail when this returns: its number
 letter_number(store)              a number for one that may have to be posted again
 """
 
@@ -28,8 +28,9 @@ async def letter_number(store: Store) -> MailId:
 async def posted(
     store: Store, pid: Pid, mail: AnyMail, vault: Vault, number: MailId | None = None
 ) -> MailId:
-    """Posted again with its number, it is the same letter.  Raise `not_found` or `state` when nobody can
-    get it, and `invalid` for one that nobody could read: the node that takes it would end, again and again."""
+    """Posted again with its number, it is the same letter.  Raise `not_found` or `state` when
+    nobody can receive it, and `invalid` when it could not be decoded: it would end every node that
+    takes it."""
     body = vault.clean(encode(mail))
     try:
         is_note(body)

@@ -1,16 +1,16 @@
-"""What thoughts cost lately, by principal and altogether, and whether there may be another.
+"""Recent spending on thoughts, by principal and in total, and whether another thought is allowed.
 
-    Meter.committed(entries)          told of every commit of this node
+    Meter.committed(entries)          called for every commit of this node
     await Meter.refusal(pid, now)     why a process may not think now, and until when; None: it may
     await Meter.spending(now)         what each principal has used in the last hour and day
     Paid, paid_since(store, at)       every thought's bill, from the journal
 
-A principal is whoever asked for the process that a tree began with (`Spawned.by`).  The journal holds every
-bill, so a new life of the node knows what the last one spent; bills of other nodes are read when there are
-some.  Sums are kept by the minute: a limit is exact to the minute in time, and in amount to the thoughts that
-run at once (what is set aside for them counts).
+The principal of a tree is whoever asked for its first process (`Spawned.by`).  The journal holds
+every bill, so a restarted node knows what was spent before; bills of other nodes are read while
+there are any.  Sums are kept by the minute: a limit is exact to the minute in time and, in amount,
+to the thoughts that run at once (their reservations count).
 
-Invariant: what is refused is refused before anything is asked of a model.
+Invariant: a refusal comes before anything is sent to a model.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -29,19 +29,19 @@ from logos.kernel.process import SECOND
 from logos.store import Store
 
 FRESH_S = 5
-"""How long another node's bills may be unknown."""
+"""How long the bills of another node may stay unknown."""
 
 LATE = 10
-"""Minutes in which another node may have come and spent unseen."""
+"""Minutes in which another node may have come and gone unnoticed."""
 
 EVERYBODY = "\0"
-"""The key of the sum over all principals: no name has this character."""
+"""The key of the total over all principals: no name contains this character."""
 
 _KINDS = frozenset({"asked", "thought", "interrupted", "compacted", "vectored"})
 
 
 class Paid(NamedTuple):
-    """One thought's bill.  `at` in microseconds."""
+    """The bill of one thought.  `at` is in microseconds."""
 
     pid: Pid
     seq: Seq
@@ -94,7 +94,7 @@ class Meter:
         )
 
     async def spending(self, now: int) -> list[Spending]:
-        """From the journal, whether there are limits or not."""
+        """Computed from the journal, whether or not there are limits."""
         sums: dict[str, Spent] = {}
         async for paid in paid_since(self._store, now - SPANS["day"] * MINUTE):
             who = await self._principal(paid.pid)
@@ -165,7 +165,7 @@ class Meter:
             self._sums.setdefault(who, Spent()).add(paid.at, paid.usage)
 
     def _hold(self, who: str, pid: Pid, held: Usage | None) -> None:
-        """Instead of what was set aside for this process before."""
+        """Replaces the earlier reservation of this process."""
         before = self._held.pop(pid, None)
         for name in (who, EVERYBODY):
             sums = self._sums.setdefault(name, Spent())
@@ -177,7 +177,7 @@ class Meter:
             self._held[pid] = held
 
     async def _principal(self, pid: Pid) -> str:
-        """Of the first of its line who says."""
+        """The name given at the first process of its line."""
         line: list[Pid] = []
         who: str | None = None
         while who is None:
@@ -207,7 +207,7 @@ def _billed(event: object) -> Usage | None:
 
 
 async def paid_since(store: Store, at: int) -> AsyncIterator[Paid]:
-    """Every thought's bill after that time, oldest first."""
+    """The bills of all thoughts after that time, oldest first."""
     async for row in journal.thoughts_since(store, at):
         if (usage := _billed(journal.decode(row))) is not None:
             yield Paid(row.pid, row.seq, row.at, usage)

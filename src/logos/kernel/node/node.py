@@ -2,11 +2,11 @@
 
     Node.run(started)     serve until cancelled or Dead
     Node.wake(pid)        something has arrived for this process
-    Node.hold(resident)   drive a process that was just born here
+    Node.hold(resident)   drive a process that was just started here
 
 A process is in memory only while it has something to do (and a few longer, for a quick
 wake-up); an idle one is a row.  Each resident process has one task that asks its program,
-performs the answer, and journals what happened.  Mail is taken by another, so that a signal
+performs the answer, and journals what happened.  Mail is taken by another task, so that a signal
 reaches a process in the middle of a thought.
 """
 
@@ -48,13 +48,13 @@ from logos.store import Store
 log = logging.getLogger("logos.kernel")
 
 CLAIM = 1000
-"""Processes taken at once."""
+"""Processes claimed at once."""
 
 LOAD = 200
 """Processes folded from one read."""
 
 BEATS = 3
-"""Heartbeats in the time of one lease."""
+"""Heartbeats per lease time."""
 
 
 class Node:
@@ -84,7 +84,7 @@ class Node:
         self.peers = 1
 
     async def run(self, thinker: Thinker, actor: Actor, tasks: TaskGroup) -> None:
-        """Raise Dead when the lease ran out, SysError when the database stays away."""
+        """Raise Dead when the lease expired, SysError when the database stays away."""
         self._thinker, self._actor, self._tasks = thinker, actor, tasks
         tasks.start_soon(self._writer.run)
         tasks.start_soon(self._load_wanted)
@@ -96,14 +96,15 @@ class Node:
         tasks.start_soon(self._store.listen("logos").run, self._hear)
 
     def resident(self, pid: Pid) -> Resident | None:
-        """If it is in memory here."""
+        """The process, if it is in memory here."""
         return self._residents.get(pid)
 
     def drives(self, pid: Pid) -> bool:
         return pid in self._residents
 
     def tell(self, pid: Pid, events: Sequence[AnyEvent]) -> bool:
-        """Say it now, if the process is here, listens, and has no older mail."""
+        """Tell it directly, if the process is here, listens, and has no older mail.  False: it was
+        not told."""
         resident = self._residents.get(pid)
         if resident is None or resident.posting or resident.unread or pid in self._loading:
             return False
@@ -113,7 +114,7 @@ class Node:
         return True
 
     async def note(self, pid: Pid, events: Sequence[AnyEvent]) -> None:
-        """Append to what a program here does, and return when it is on disk."""
+        """Append what a program here does, and return when it is on disk."""
         resident = self._residents.get(pid)
         if resident is None:
             raise SysError(Code.UNAVAILABLE, f"process {pid} is not driven here")
@@ -124,7 +125,8 @@ class Node:
         self._tasks.start_soon(self._drive, resident)
 
     def wake(self, pid: Pid) -> None:
-        """There is mail for it, or a timer is due.  Not ours: somebody else is woken."""
+        """There is mail for it, or a timer is due.  If another node drives it, that node is
+        woken."""
         resident = self._residents.get(pid)
         if resident is None:
             self._loading[pid] = None
@@ -136,7 +138,7 @@ class Node:
             self._tasks.start_soon(self._post, resident)
 
     def lost(self, fenced: Fenced) -> None:
-        """Another node drives it now: forget it, whatever it was doing here."""
+        """Another node drives it now: drop it, whatever it was doing here."""
         resident = self._residents.pop(fenced.pid, None)
         if resident is not None:
             log.warning("%s", fenced)
@@ -178,7 +180,7 @@ class Node:
             letters.setdefault(letter.pid, []).append(letter)
         for one in folded:
             if one.head.pid in self._residents:
-                continue  # it was born while we read
+                continue  # it was started while we read
             resident = self._resident(one)
             take(resident, letters.get(resident.pid, ()))
             self.hold(resident)
@@ -203,7 +205,7 @@ class Node:
                 resident.changed = anyio.Event()
                 if await self._step(resident):
                     continue
-                await resident.durable()  # else nobody would hear that it is fenced
+                await resident.durable()  # else nobody would notice that it is fenced
                 if not resident.changed.is_set() and self._may_leave(resident):
                     break
                 await resident.changed.wait()
@@ -250,7 +252,7 @@ class Node:
         return await self._ask(resident, process)
 
     def _expire(self, resident: Resident, now: int) -> bool:
-        """What has come due, and a timer for what comes next."""
+        """Append what has come due, and set an alarm for what comes next."""
         due = expire(resident.process, now)
         if due:
             resident.append(*due)
@@ -286,13 +288,13 @@ class Node:
         return True
 
     async def _end(self, resident: Resident, last: Exited) -> None:
-        """Its parent is told what is known of its answer."""
+        """Its parent is told the provenance of its answer."""
         process = resident.process
         if process.parent not in (None, INIT):
             last = replace(last, carries=await self._actor.carries(resident, last.answer))
         if (
             resident.process is process
-        ):  # else something arrived meanwhile: its program decides anew
+        ):  # else something arrived meanwhile, and its program decides again
             resident.append(last)
 
     def _may_leave(self, resident: Resident) -> bool:
@@ -307,7 +309,7 @@ class Node:
         try:
             while self._residents.get(resident.pid) is resident:
                 resident.more_mail = False
-                await resident.durable()  # or what is taken would be read as pending again
+                await resident.durable()  # or the letters it takes would be read as pending again
                 letters = await journal.pending(self._store, [resident.pid])
                 take(resident, letters)
                 for letter in letters:
@@ -329,11 +331,11 @@ class Node:
             self.wake(pid)
             return
         if resident.thought is not None:
-            self._expire(resident, now)  # its own task waits for the model
+            self._expire(resident, now)  # its own task is waiting for the model
         resident.changed.set()
 
     async def _beat(self) -> None:
-        """Prolong the lease; take over what others left."""
+        """Renew the lease; take over what others left."""
         while True:
             await anyio.sleep(self._settings.lease_s / BEATS)
             self.peers = await self._lease.beat()
@@ -350,7 +352,7 @@ class Node:
             self.wake(pid)
 
     def committed(self, entries: Sequence[Entry]) -> None:
-        """Called by the writer: wake whom these events concern."""
+        """Called by the writer: wake the processes that these events concern."""
         for entry in entries:
             for letter in entry.letters:
                 self.wake(letter.to)

@@ -1,10 +1,11 @@
-"""What is asked for twice is begun once.
+"""Requests that are repeated are carried out once.
 
-    Once.process(words, new, begin)    the process that these words begin, begun or found
-    Once.letter(words)                 the number of the letter that they are
+    Once.process(words, new, begin)    the process that this request starts, started or found
+    Once.letter(words)                 the number of the letter that this request sends
 
-A client that has heard no answer asks again with the same words.  The number is on disk before anything is
-begun under it, so whoever comes back, after a crash as well, finds what was begun or begins it there.
+A client that got no answer repeats its request in the same words.  The number is on disk before
+anything is started under it, so a repetition, also after a crash, finds what was started or starts
+it.
 """
 
 import hashlib
@@ -32,7 +33,7 @@ class Once:
         new: Callable[[], Awaitable[int]],
         begin: Callable[[Pid], Awaitable[object]],
     ) -> Pid:
-        async with self._beginning:  # who asks twice at once is answered with the same
+        async with self._beginning:  # two simultaneous requests get the same answer
             pid = Pid(await self._number(("start", *words), await new()))
             if await self._known(pid) is None:
                 await begin(pid)
@@ -42,7 +43,7 @@ class Once:
         return MailId(await self._number(("send", *words), await letter_number(self._store)))
 
     async def _number(self, words: Sequence[str], given: int) -> int:
-        """The one that was kept first."""
+        """The number that was stored first."""
         parts = (word.encode("utf-8", "surrogatepass") for word in words)
         digest = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).digest()
 

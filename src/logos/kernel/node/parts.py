@@ -1,8 +1,8 @@
-"""What a kernel is made from, and what a process starts with.
+"""What a kernel is made of, and what a process starts with.
 
-Parts    what boot hands to the kernel
+Parts    what boot passes to the kernel
 Payer    who starts a process
-Terms    on which a process starts
+Terms    the terms on which a process starts
 Noted    what a surface may journal at a process
 """
 
@@ -39,7 +39,7 @@ async def no_reranker(name: str) -> Reranker:
 
 
 class Parts(NamedTuple):
-    """What boot hands to the kernel.  `mounts` by path, such as `/tools`."""
+    """What boot passes to the kernel.  `mounts` are by path, such as `/tools`."""
 
     store: Store
     settings: config.Node
@@ -65,7 +65,7 @@ class Parts(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """On which a process starts, and what it hears first."""
+    """The terms on which a process starts, and the first thing it hears."""
 
     limits: Limits
     workspace: Path | None = None
@@ -77,8 +77,8 @@ class Terms(NamedTuple):
 
 
 class Payer(NamedTuple):
-    """Who starts a process, and the sums it counts toward.  With `once`, what he asked for with the same
-    words before is not started again."""
+    """Who starts a process, and the totals it counts toward.  With `once`, a repeated request does
+    not start another one."""
 
     name: str
     accounts: tuple[Account, ...] = ()

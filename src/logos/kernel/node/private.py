@@ -1,14 +1,15 @@
-"""Who has read what not everybody may read, and whose words the pages of a process are.
+"""Which processes have read confidential data, and whose words the pages of a process are.
 
-    Privacy.holds(pid)     is anything of its history confidential?
+    Privacy.holds(pid)     is anything in its history confidential?
     Privacy.labels(pid)    the label of each of its pages
-    within(wanted)         a test of labels, of words such as `trusted,public` or `reader:Ann`
+    within(wanted)         a test of labels, from words such as `trusted,public` or `reader:Ann`
 
-Both are folds of its journal (kernel/flow), with the tools as they are now.  What is confidential once stays
-so; the folds of those asked about last are kept and grow.  What a process says or keeps itself is no
-better than all it has read by then; what others put into its memory nobody vouches for.
+Both are folds of its journal (kernel/flow), with the present tools.  What was confidential stays
+so; the folds of recently queried processes are kept and extended.  What a process says or keeps is
+trusted no more than the worst it has read by then; nobody vouches for what others put into its
+memory.
 
-Invariant: a page of which nothing is known has no label, and no filter lets it pass.
+Invariant: a page about which nothing is known has no label, and passes no filter.
 """
 
 from collections.abc import Callable, Mapping
@@ -60,9 +61,9 @@ WORDS: Mapping[str, Test] = {
 
 @dataclass(slots=True)
 class _Known:
-    """`own`: what the flow does not take for text that was read; `through`: calls by which it may have heard
-    what other processes have read.  `keeping`: what it keeps now it keeps by a call; a letter names itself in
-    the first of the events it brings, and in no other."""
+    """`own`: events the flow does not count as text that was read; `through`: calls through which
+    it may have heard what other processes have read.  `keeping`: a call of its own keeps what comes
+    next.  Of the events that a letter brings only the first names the letter."""
 
     following: Following
     seq: Seq = journal.START
@@ -79,7 +80,7 @@ class _Known:
         elif isinstance(event, Remembered | Linked | Pinned) and event.mail:
             self.keeping = False
         if isinstance(event, Spawned | Received | Told):
-            self.rest[seq] = TOP_TRUST  # the words of the principal, unless they were read
+            self.rest[seq] = TOP_TRUST  # the principal's words, unless they were read
         elif isinstance(event, Called) and event.effect is Effect.KERNEL:
             self.through.add(event.id)
         elif isinstance(event, Returned) and event.id in self.through:
@@ -98,7 +99,7 @@ class Privacy:
     def __init__(self, store: Store, tools: Tools) -> None:
         self._store = store
         self._tools = tools
-        self._known: dict[Pid, _Known] = {}  # the one asked longest ago first
+        self._known: dict[Pid, _Known] = {}  # least recently queried first
 
     async def holds(self, pid: Pid) -> bool:
         known = await self._read(pid)
@@ -120,7 +121,8 @@ class Privacy:
 
 
 def within(words: str, reader: str = "") -> Test:
-    """What all of the words are true of, and `reader` may read.  Raise `invalid` for other words."""
+    """Does a label satisfy all of these words, and may `reader` read it?  Raise `invalid` for other
+    words."""
     wanted = [word.strip().lower() for word in words.split(",") if word.strip()]
     if unknown := sorted(set(wanted).difference(WORDS)):
         hint = f"one of {', '.join(WORDS)}"

@@ -1,11 +1,11 @@
-"""The thoughts of a journal, asked of another model.
+"""Asking another model for the thoughts of a journal.
 
-    reasked(records, pid, model, ...)    each thought with what this model says in its place
-    Again.differ                         where the two part: the first place in the text, and in
+    reasked(records, pid, model, ...)    each thought, with this model's answer in its place
+    Again.differ                         where the two diverge: the first place in the text, and in
                                          the calls
 
-The model gets the very messages and tools that were sent then, so every thought is compared at
-the same point: what it said to one request does not change the next.
+The model gets the very messages and tools that were sent then, so every thought is compared at the
+same point: its answer to one request does not change the next.
 
 Invariant: nothing is written and no call is made.
 """
@@ -26,14 +26,14 @@ from logos.kernel.node.request import prompt_digest
 from logos.kernel.sched import Slots
 
 SHOWN = 60
-"""Characters of a text shown from where it parts."""
+"""Characters of a text shown from the point of divergence."""
 
 HOPELESS = frozenset({Code.UNAUTHENTICATED, Code.NOT_FOUND, Code.BUDGET})
-"""What the next thought would hear as well."""
+"""Errors that every further thought would get as well."""
 
 
 class Parting(msgspec.Struct, frozen=True, kw_only=True):
-    """`what` is text or calls, `at` says where in it."""
+    """`what` is text or calls, `at` where in it."""
 
     what: str
     at: str
@@ -42,8 +42,8 @@ class Parting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Again(msgspec.Struct, frozen=True, kw_only=True):
-    """`seq` is the event of the thought.  `usage` is what asking again cost; `error` is why there is
-    no answer to compare."""
+    """`seq` is the event of the thought.  `usage` is what asking again cost; `error` says why there
+    is no answer to compare."""
 
     pid: Pid
     seq: Seq
@@ -55,7 +55,7 @@ class Again(msgspec.Struct, frozen=True, kw_only=True):
 async def reasked(
     records: Records, pid: Pid, model: Model, slots: Slots, upto: Seq = FOREVER
 ) -> AsyncIterator[Again]:
-    """Thoughts that were interrupted are left out."""
+    """Interrupted thoughts are left out."""
     asked: tuple[Request | None, Asked] | None = None
     async for step in records.steps(pid, upto):
         event = step.event
@@ -76,7 +76,8 @@ async def reasked(
 
 
 def fitted(request: Request, asked: str, model: Model) -> Request:
-    """What was sent, to this model.  Fields for one provider alone are nothing to another."""
+    """The original request, adapted to this model.  Fields meant for one provider mean nothing to
+    another."""
     profile = model.profile
     sent = msgspec.structs.replace(
         request, model=profile.name, max_output=min(request.max_output, profile.max_output)
@@ -100,7 +101,7 @@ async def _again(
 
 
 def parted(was: Message, now: Message) -> tuple[Parting, ...]:
-    """Where two answers part.  Ids of calls and the order of arguments are no difference."""
+    """Where two answers diverge.  Call ids and the order of arguments do not count."""
     found = (_texts(was.text, now.text), _calls(was.calls, now.calls))
     return tuple(one for one in found if one is not None)
 
@@ -141,7 +142,7 @@ def _call(number: int, was: ToolCall, now: ToolCall) -> Parting | None:
 
 
 def _arguments(call: ToolCall) -> dict[str, Any]:
-    """What is no object stands under no name."""
+    """Arguments that are not an object appear under the empty name."""
     try:
         return msgspec.json.decode(call.arguments or "{}", type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeError, RecursionError):

@@ -1,12 +1,12 @@
-"""What has been written, read back: the process table, journals, windows, chains.
+"""Reading the record: the process table, journals, windows, chains.
 
-    Records.list, known, process, window    now
-    Records.events, follow, feed, newest    what happened, and what happens next
+    Records.list, known, process, window    the present state
+    Records.events, follow, feed, newest    past events, and events to come
     Records.wait                            the end of a process
     Records.fault                           the pages of a process that a question needs
-    Records.search                          the same, as text for who searches on purpose
-    Records.audit                           every chain recomputed
-    Records.replay, steps                   every prompt put together again
+    Records.search                          the same, as text, for a deliberate search
+    Records.audit                           recompute every chain
+    Records.replay, steps                   reconstruct every prompt
 
 Reads only; works for any process, whoever drives it.
 """
@@ -34,7 +34,7 @@ from logos.store import Queries, Store
 _SQL = Queries("logos.kernel.node", "node.sql")
 
 POLL_S = 0.5
-"""How often a follower looks by itself: events of other nodes come without a wake-up."""
+"""How often a follower polls: events of other nodes come without a wake-up."""
 
 PAGE = 1000
 
@@ -91,7 +91,8 @@ class Records:
                 return found
 
     async def quiet(self, start: str, before: int) -> Sequence[Pid]:
-        """Some of those whose agent's name begins so and that have waited since before then."""
+        """Some processes whose agent's name starts like this and that have been waiting since
+        before then."""
 
         async def fetch() -> Sequence[Any]:
             async with self._store.connection() as db:
@@ -119,7 +120,8 @@ class Records:
             yield Told(row, journal.decode(row))
 
     async def follow(self, pid: Pid, after: Seq = journal.START) -> AsyncIterator[Told]:
-        """Its events so far and to come, until it has exited; who has seen its end sees nothing."""
+        """Its events so far and to come, until it exits; nothing if its end is already behind
+        `after`."""
         known = await self.known(pid)
         if known is None:
             raise SysError(Code.NOT_FOUND, f"there is no process {pid}", hint="see `logos ps -a`")
@@ -138,11 +140,11 @@ class Records:
                 known = await self.known(pid)
 
     async def newest(self) -> int:
-        """The position in the feed of what happened last."""
+        """The feed position of the latest event."""
         return await journal.last_id(self._store)
 
     async def feed(self, after: int) -> AsyncIterator[Told]:
-        """Everybody's events behind a position of the feed, and to come."""
+        """The events of all processes after a feed position, past and to come."""
         feed = journal.Feed(self._store, after)
         while True:
             changed = self._any = self._any or anyio.Event()
@@ -172,11 +174,12 @@ class Records:
         return await verify(self._store, {}, tell=tell)
 
     async def replay(self, pid: Pid, upto: Seq = journal.FOREVER) -> Replayed:
-        """Fold it with the answers it has: is every prompt, byte for byte, what was sent?"""
+        """Fold it with the recorded answers: is every prompt, byte for byte, what was sent?"""
         return await replay(self._store, pid, upto)
 
     def steps(self, pid: Pid, upto: Seq = journal.FOREVER) -> AsyncIterator[Step]:
-        """Each event with the process around it, and the request that each thought sent."""
+        """Each event with the process before and after it, and the request that each thought
+        sent."""
         return steps(self._store, pid, upto)
 
     async def known(self, pid: Pid) -> Known | None:
@@ -188,7 +191,7 @@ class Records:
         return None if row is None else Known(*row)
 
     async def answer(self, pid: Pid) -> str:
-        """The last words of a process that has exited: its last event has them."""
+        """The last words of a process that has exited, from its last event."""
 
         async def fetch() -> Any:
             async with self._store.connection() as db:
@@ -198,7 +201,8 @@ class Records:
         async for told in self.events(pid, Seq(end - 1)):
             if isinstance(told.event, Exited):
                 return told.event.answer
-        async for row in journal.read_kinds(self._store, pid, ("exited",)):  # it forgot since
+        # it has forgotten something since
+        async for row in journal.read_kinds(self._store, pid, ("exited",)):
             event = journal.decode(row)
             return event.answer if isinstance(event, Exited) else ""
         return ""
@@ -217,17 +221,16 @@ class Records:
         return await self.spaces.fault(pid, question, ask)
 
     async def search(self, pid: Pid, question: str, tokens: int) -> str:
-        """What a process has seen that fits a question.  Who asks on purpose sees what there is:
-        no gate."""
+        """What a process has seen that matches a question.  A deliberate search is not gated."""
         found = await self.fault(pid, question, Ask(budget=tokens, gate=False))
         return found_text(question, found.pages, meant=found.meant)
 
     def changed(self, pid: Pid) -> anyio.Event:
-        """Set when something of this process is committed here next."""
+        """Set at the next commit for this process on this node."""
         return self._changed.setdefault(pid, anyio.Event())
 
     def committed(self, entries: Sequence[Entry]) -> None:
-        """Wake who follows these processes."""
+        """Wake the followers of these processes."""
         self.spaces.written(entries)
         for entry in entries:
             if (changed := self._changed.pop(entry.head.pid, None)) is not None:

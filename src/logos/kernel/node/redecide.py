@@ -1,12 +1,12 @@
-"""The decisions of a journal, taken again under another policy.
+"""Repeating the decisions of a journal under another policy.
 
-    redecided(asker, records, pid, policy, upto)     which of them come out otherwise
+    redecided(asker, records, pid, policy, upto)     which of them change
 
-Each call is decided on what was known when it was decided before: the same words, the same
-pages, the same answers of people.  What was decided then stays what happened, so a change
-does not drag others after it: what is named differs by the policy and by nothing else.
+Each call is decided on what was known at its original decision: the same words, the same pages, the
+same answers of people.  What was decided then remains what happened, so one change does not cause
+others: each difference is due to the policy and nothing else.
 
-Invariant: nothing is written, and under the policy of the journal nothing changes.
+Invariant: nothing is written, and under the original policy nothing changes.
 """
 
 from collections.abc import Sequence
@@ -29,12 +29,12 @@ from logos.kernel.process import apply
 from logos.kernel.syscall import Gate, Policy, Tools, tool_of
 
 BREATH = 20
-"""Events before others get a turn."""
+"""Events processed before yielding to other tasks."""
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True):
-    """`was` is what the journal says, `now` what the policy says, both as a Decision is written.
-    An empty `was` is a call that nothing could have been said against."""
+    """`was` is the journaled decision, `now` the policy's, both in journal form.  An empty `was` is
+    a call that needed no decision."""
 
     pid: Pid
     seq: Seq
@@ -46,8 +46,8 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Redecided(msgspec.Struct, frozen=True, kw_only=True):
-    """`calls` were decided again; `gone` names the tools of those that could not be, because they are
-    not there any more.  A call that was refused before it came to a decision is in neither."""
+    """`calls` were decided again; `gone` names the tools of calls that could not be, because those
+    tools no longer exist.  A call refused before it came to a decision is in neither."""
 
     pid: Pid
     calls: int
@@ -56,7 +56,7 @@ class Redecided(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Case(msgspec.Struct, frozen=True):
-    """A call, and what was decided about it; None: nothing could be said against it."""
+    """A call, and its decision; None: it needed none."""
 
     seq: Seq
     id: CallId
@@ -96,7 +96,7 @@ async def redecided(
 
 
 def _cases(told: Sequence[Told], gate: Gate) -> tuple[dict[int, list[_Case]], set[str]]:
-    """By the event after which they were decided; and the names of tools that are not there."""
+    """The cases by the event after which they were decided, and the names of missing tools."""
     process, seen = Process(), set[CallId]()
     found: dict[int, list[_Case]] = {}
     gone: set[str] = set()
@@ -118,7 +118,7 @@ def _cases(told: Sequence[Told], gate: Gate) -> tuple[dict[int, list[_Case]], se
 
 
 def _call(gate: Gate, before: Process, event: Called | Held | Failed) -> Call[Any]:
-    """As it was let in, or as it was proposed.  Raise what the gate raises."""
+    """As it was admitted, or as it was proposed.  Raise what the gate raises."""
     if isinstance(event, Failed):
         return gate.read(before.agent, _proposed(before, event.id))
     call: Call[Any] = msgspec.json.decode(event.call, type=BY_NAME[event.name])
@@ -130,7 +130,7 @@ def _proposed(before: Process, id_: CallId) -> ToolCall:
 
 
 def _otherwise(tools: Tools, following: Following, case: _Case) -> Decision | None:
-    """The decision now, if it is another one.  The same for another reason is the same."""
+    """The decision now, if it differs.  The same verdict for another reason is no difference."""
     if case.was is None and tools.plain(case.call):
         return None
     now = tools.weigh(following.task, case.call)

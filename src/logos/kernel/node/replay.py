@@ -1,11 +1,11 @@
-"""A journal folded again with the answers it has: is every prompt what was sent?
+"""Folding a journal again with its recorded answers: is every prompt what was sent?
 
-    replay(store, pid, upto)    fold, and put every request together again
-    Replayed.equal              whether each has the bytes whose hash was journaled
+    replay(store, pid, upto)    fold, and reconstruct every request
+    Replayed.equal              whether each has the journaled hash
 
-A replay asks nobody and changes nothing.  What went into a request is in the journal, or
-beside it by its hash, so a prompt that differs means that a fold has changed since, or that
-somebody changed the record.
+A replay contacts nobody and changes nothing.  Everything in a request is in the journal, or stored
+beside it by hash, so a prompt that differs means that a fold has changed since, or that the record
+was tampered with.
 """
 
 import hashlib
@@ -31,8 +31,8 @@ _SQL = Queries("logos.kernel.node", "node.sql")
 
 
 class Step(NamedTuple):
-    """One event in its place.  `before` and `after` are the process around it; `request` is what
-    an `Asked` sent, None where that cannot be said, and then `why` says so."""
+    """One event in its place.  `before` and `after` are the process around it; `request` is what an
+    `Asked` sent, or None if that cannot be reconstructed, and then `why` says why."""
 
     row: Row
     event: AnyEvent
@@ -50,8 +50,8 @@ class Differs(NamedTuple):
 
 
 class Replayed(NamedTuple):
-    """`unrecorded` thoughts are of a time that did not keep the hash of the prompt; `forgotten` prompts
-    held what is nowhere any more, so nobody can say what they were."""
+    """`unrecorded` thoughts date from before prompts were hashed; `forgotten` prompts contained
+    text that was erased, so they cannot be reconstructed."""
 
     pid: Pid
     events: int
@@ -66,7 +66,7 @@ class Replayed(NamedTuple):
 
 
 async def steps(store: Store, pid: Pid, upto: Seq = journal.FOREVER) -> AsyncIterator[Step]:
-    """Each event, with the process before and after it, and what each thought sent."""
+    """Each event, with the process before and after it, and the request of each thought."""
     process, window = Process(), Window()
     known: dict[bytes, tuple[ToolSpec, ...] | None] = {}
     async for row in journal.read(store, pid, upto=upto):
@@ -101,7 +101,7 @@ async def replay(store: Store, pid: Pid, upto: Seq = journal.FOREVER) -> Replaye
     """Raise `not_found` when there is no such process."""
     events = prompts = unrecorded = forgotten = 0
     differ: list[Differs] = []
-    unlike: list[Differs] = []  # since the first event of which something is forgotten
+    unlike: list[Differs] = []  # since the first event that lost words
     gone = False
     last: Step | None = None
     async for step in steps(store, pid, upto):
@@ -129,7 +129,7 @@ async def replay(store: Store, pid: Pid, upto: Seq = journal.FOREVER) -> Replaye
 
 
 async def _unlike_table(store: Store, last: Step) -> str:
-    """What the process table says of this journal, if that is something else."""
+    """How the process table differs from this journal; "" if it does not."""
 
     async def fetch() -> Any:
         async with store.connection() as db:
@@ -137,7 +137,7 @@ async def _unlike_table(store: Store, last: Step) -> str:
 
     row = await store.persist(fetch)
     if row is None or row["head_seq"] != last.row.seq:
-        return ""  # it went on while we read
+        return ""  # it continued while we read
     derived = project(last.after)._asdict()
     wrong = [name for name, value in derived.items() if row[name] != value]
     return f"the process table has another {', '.join(wrong)}" if wrong else ""

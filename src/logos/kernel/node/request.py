@@ -1,11 +1,11 @@
-"""What one thought sends, put together from what the journal says.  Pure.
+"""The request of one thought, assembled from the journal.  Pure.
 
     assemble(process, window, tools, output, tail)   the request
     prompt_digest(request)                           SHA-256 of its canonical bytes, as in `Asked.prompt`
-    keyed(request, digest, pid, process)             with the key by which its provider knows it again
-    kept(tools), tools_of(bytes)                     the tools as they are kept beside the journal
+    keyed(request, digest, pid, process)             with its idempotency key for the provider
+    kept(tools), tools_of(bytes)                     the tools as stored beside the journal
 
-Whoever thinks and whoever replays call the same function: that is why the bytes are equal.
+Thinking and replaying call the same function: that is why the bytes are equal.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ _TOOLS: msgspec.json.Decoder[tuple[ToolSpec, ...]] = msgspec.json.Decoder(tuple[
 def assemble(
     process: Process, window: Window, tools: Sequence[ToolSpec], output: int, tail: str = ""
 ) -> Request:
-    """`output` is how many tokens the answer may have; `tail` ends the prompt."""
+    """`output` is the maximum length of the answer in tokens; `tail` ends the prompt."""
     options, messages = process.options, window.messages(tail)
     if options is None:
         return Request(
@@ -33,7 +33,7 @@ def assemble(
         )
     return Request(
         model=options.model,
-        messages=(*options.system, *messages[1:]),  # a client's instructions, not the agent's
+        messages=(*options.system, *messages[1:]),  # a client's instructions replace the agent's
         tools=tuple(tools),
         max_output=output,
         temperature=options.temperature,
@@ -48,12 +48,12 @@ def prompt_digest(request: Request) -> bytes:
 
 
 IDEMPOTENT = "idempotency-key"
-"""The header of the vendors' own clients.  Who knows it not, passes over it."""
+"""The header that the vendors' own clients send.  Providers that do not know it ignore it."""
 
 
 def keyed(request: Request, digest: bytes, pid: Pid, process: Process) -> Request:
-    """The same thought asked again, after a crash or a failure, has the same key: it follows from the
-    process, when that was born, which of its thoughts this is, and the prompt."""
+    """The same thought, repeated after a crash or a failure, has the same key: it follows from the
+    process, its time of birth, the number of the thought, and the prompt."""
     which = b"%d %d %d " % (pid, process.started, process.thoughts + 1)
     key = hashlib.sha256(which + digest).hexdigest()[:32]
     return msgspec.structs.replace(request, headers={**request.headers, IDEMPOTENT: key})
@@ -64,5 +64,5 @@ def kept(tools: Sequence[ToolSpec]) -> bytes:
 
 
 def tools_of(data: bytes) -> tuple[ToolSpec, ...]:
-    """Raise msgspec.DecodeError for bytes that are no tools."""
+    """Raise msgspec.DecodeError for bytes that are not tools."""
     return _TOOLS.decode(data)

@@ -3,8 +3,8 @@
     Resident.append(*events)   fold them, seal them, and hand them to the writer
     load(...)                  processes back from snapshots and journals
 
-What is in memory is what is on its way to disk: an event the table refuses is never written,
-and nobody outside is told of one before its batch is durable.
+What is in memory is on its way to disk: an event the table refuses is never written, and nobody
+outside learns of one before its batch is durable.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ from logos.store import Queries, Store
 _SQL = Queries("logos.kernel.node", "node.sql")
 
 FOLD_VERSION = 14
-"""Raise it when Process, Window or what their folds do changes: old snapshots are not read."""
+"""Raise it when Process, Window or their folds change: old snapshots are then ignored."""
 
 
 class Saved(msgspec.Struct):
@@ -43,7 +43,7 @@ class Saved(msgspec.Struct):
 
 @dataclass(slots=True)
 class Asking:
-    """A question of a tool that keeps something open for its answer."""
+    """A tool's question for which the tool keeps something open."""
 
     settled: anyio.Event = field(default_factory=anyio.Event)
     declined: bool = False
@@ -118,7 +118,7 @@ class Resident:
         return self.last
 
     def settled(self, events: Sequence[AnyEvent] = (), *, lost: bool = False) -> None:
-        """Whoever keeps something open for an answer hears that there is one, or none."""
+        """Tell those who keep something open for an answer that there is one, or will be none."""
         waits = {c.id for c in self.process.open if c.stage in (Stage.ASKED, Stage.AGREED)}
         for id_ in [one for one in self.asking if lost or one not in waits]:
             asking = self.asking.pop(id_)
@@ -133,7 +133,7 @@ class Resident:
             await self.last.durable(self.pid)
 
     async def refold(self, store: Store) -> None:
-        """Something was forgotten: what is in memory is made of the journal again."""
+        """After something was forgotten: rebuild what is in memory from the journal."""
         while self.stale:
             end = self.head.seq
             await self.durable()
@@ -143,7 +143,7 @@ class Resident:
                 self.stale = False
 
     def _death(self, events: Sequence[AnyEvent]) -> list[Letter]:
-        """The parent's news of an exit.  Init adopts and asks nothing."""
+        """The letter to the parent about an exit.  Init adopts orphans and needs none."""
         last, parent = events[-1], self.process.parent
         if not isinstance(last, Exited) or parent in (None, INIT):
             return []
@@ -153,7 +153,7 @@ class Resident:
         return [Letter(parent, self.pid, encode(body))]
 
     async def save(self, store: Store) -> None:
-        """A snapshot, if enough has happened since the last one."""
+        """Save a snapshot, if enough has happened since the last one."""
         if self.unsaved < SNAPSHOT_EVENTS or self.stale:
             return
         self.unsaved = 0
@@ -188,7 +188,7 @@ def born(
 
 
 class Folded(NamedTuple):
-    """A process as its journal has it."""
+    """A process as folded from its journal."""
 
     head: Head
     process: Process

@@ -1,13 +1,15 @@
-"""The digest of a process that is idle, written anew by a model: what it is shown, and what is sent.
+"""Rewriting the digest of an idle process with a model: the request, and the resulting letter.
 
-    Retelling.wanted(pid)          -> Draft: what there is to tell of; None: nothing, or a model has told it
-    Draft.request(model)           what the model is asked
-    Draft.letter(text, name)       what of its answer counts, for the process; raise `model` for nothing
+    Retelling.wanted(pid)          -> Draft: what the model would be shown; None: nothing to do
+    Draft.request(model)           the request
+    Draft.letter(text, name)       the valid lines of the answer, for the process; raise `model` if none
 
-A digest that no model was there for names what has left by its words.  In idle time there is one.  Of each
-run of pages that a line stands for, as much is shown as of the others, from its beginning.
+A digest made while no model was available lists the words of what left.  In idle time a model can
+improve on that.  It is shown the beginning of each run of pages that a line stands for, the same
+amount of each.
 
-Invariant: every page stays in the range of some line, and what is told names pages that have left.
+Invariant: every page stays in the range of some line, and the new text names only pages that have
+left.
 """
 
 from collections.abc import Sequence
@@ -26,7 +28,7 @@ from logos.kernel.process.bodies import Squeeze
 from logos.store import Store
 
 PAGES = 400
-"""Events looked at for one digest."""
+"""Events considered for one digest."""
 
 
 class Draft(NamedTuple):
@@ -63,7 +65,7 @@ class Retelling:
         return any(isinstance(event, Compacted) and event.model for event in events)
 
     async def _gone(self, pid: Pid, runs: Sequence[tuple[int, int]]) -> list[Leaving]:
-        """The beginning of each run, no more of one than of another."""
+        """The beginning of each run, the same amount of each."""
         most, tokens = max(PAGES // len(runs), 1), MOST_TOKENS // len(runs)
         found: list[Leaving] = []
         for first, last in runs:

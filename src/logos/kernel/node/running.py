@@ -1,12 +1,12 @@
-"""A call of the world on its way: run by its driver, and journaled when there is an outcome.
+"""Calls to the world in flight: run by a driver, and journaled when there is an outcome.
 
-    Runner.start(resident, tool, job, ...)   in a task of its own
-    is_open(resident, id)                    nobody has answered it meanwhile
+    Runner.start(resident, tool, job, ...)   run it, in a task of its own
+    is_open(resident, id)                    whether it is still unanswered
     returned, failed, bug                    outcomes as events
 
-A driver may say that it must ask a person (`Wanted`): the question is journaled, and whoever kept
-something open for it hears when nobody answers any more.  It may say that the call goes on
-elsewhere (`Later`): its ticket is journaled, and it is followed from there, in each life of the node.
+A driver may have to ask a person (`Wanted`): the question is journaled, and a tool that kept
+something open for it is told when no answer will come.  Or the call may continue elsewhere
+(`Later`): its ticket is journaled, and the call is followed by it, also after a restart.
 
 Invariant: an outcome is journaled once, and only for a call that is open.
 """
@@ -31,10 +31,11 @@ from logos.kernel.node.resident import Asking, Resident
 log = logging.getLogger("logos.kernel")
 
 STALE_PAUSE_S = 0.05
-"""A node that was stopped must not act before it knows that nobody has taken its place."""
+"""A node that was suspended must not act before it knows that nobody has taken its place."""
 
 ELSEWHERE_S = 30 * 86400.0
-"""For a call that goes on elsewhere: its process, and who it was given to, have limits of their own."""
+"""For a call that continues elsewhere: its process, and whoever carries it out, have limits of
+their own."""
 
 FORSAKE_S = 5.0
 
@@ -42,7 +43,8 @@ Outcome = Returned | Failed | Wanted | Later
 
 
 class Hold(NamedTuple):
-    """The node's hold on what it drives: whether it is sure now, and whom to tell of its loss."""
+    """The node's hold on what it drives: whether it is certain now, and whom to tell when it is
+    lost."""
 
     sure: Callable[[], bool]
     lost: Callable[[Fenced], None]
@@ -66,7 +68,7 @@ class Runner:
         scope = resident.running[id_] = anyio.CancelScope()
 
         async def run() -> None:
-            """Wait for the intent to be durable, act, journal the outcome."""
+            """Wait until the intent is durable, act, journal the outcome."""
             outcome: Outcome | None = None
             forsaken = False
             now = job
@@ -95,7 +97,7 @@ class Runner:
         self._tasks.start_soon(run)
 
     async def _deferred(self, resident: Resident, id_: CallId, job: Job) -> None:
-        """It is followed only by who can follow it in the next life, too."""
+        """It is followed only by a tool that can follow it after a restart, too."""
         await resident.append(Deferred(id=id_, ticket=job.ticket)).durable(resident.pid)
 
     def _said(
@@ -120,7 +122,7 @@ class Runner:
                 resident.append(outcome)
 
     async def _watch(self, resident: Resident, tool: Tool, job: Job, asking: Asking) -> None:
-        """What the tool keeps open for the answer is let go when none comes."""
+        """What the tool keeps open for an answer is released when none comes."""
         await asking.settled.wait()
         id_ = _id(job)
         if not any(c.id == id_ and c.stage is Stage.MADE for c in resident.process.open):
@@ -133,7 +135,7 @@ async def forsake(tool: Tool, job: Job, *, declined: bool = False) -> None:
     with anyio.move_on_after(FORSAKE_S):
         try:
             await tool.forsake(job, declined=declined)
-        except SysError as error:  # whoever it was said to is gone, which is as good
+        except SysError as error:  # the other side is gone, which is just as good
             log.info("%s was not told that nobody waits: %s", job.id, error.message)
 
 

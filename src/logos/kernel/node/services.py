@@ -1,8 +1,8 @@
-"""What handlers may ask the kernel: who is there, what is kept, what was said.
+"""What handlers may ask the kernel: which processes exist, what is kept, what was said.
 
     ForHandlers    the Services of kernel/syscall, of one node
 
-It looks and prepares; what comes of a call is written by whoever carries it out.
+It reads and prepares; the effects of a call are written by the node.
 """
 
 from collections.abc import Callable
@@ -59,6 +59,6 @@ class ForHandlers:
     async def born(
         self, agent: Agent, task: str, limits: Limits, *, parent: Parent
     ) -> tuple[Entry, Limits]:
-        """A new process, not yet in the journal, and what it was granted."""
+        """A new process, not yet in the journal, and the limits it was granted."""
         terms = Terms(tighter(agent.limits, limits), carries=parent.carries)
         return await self.births.make(agent, task, terms, (parent.pid, parent.process))

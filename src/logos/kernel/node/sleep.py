@@ -1,14 +1,14 @@
-"""What a memory does while nobody needs it: say nothing twice, keep what was said as facts, and have what left
-the window told better.
+"""Consolidation of idle memories: remove duplicates, extract facts from conversations, and improve
+digests.
 
     Consolidator.consolidate(pid, dry=)   one memory, once -> Report
-    Consolidator.run(node)                those that are idle, until cancelled
+    Consolidator.run(node)                those of idle processes, until cancelled
 
-What needs no model (kernel/memory/tidy.py) is always done; episodes become facts only where a model is
-named, as long as the day's tokens last; a digest is written anew where `memory.digester` names one and none
-has written it.  Everything is a `remembered`, `linked` or `compacted` of the memory's own
-journal.  How far its episodes are read stands in its memory, too (MARK), in the same letter as the facts
-of them: so a node that dies in between does all of it again, or none.
+What needs no model (kernel/memory/tidy.py) is always done.  Episodes become facts only where a
+model is configured, while the day's tokens last; a digest is rewritten where `memory.digester`
+names a model and no model wrote it.  All results are `remembered`, `linked` or `compacted` events
+of the memory's own journal.  How far its episodes have been read is kept in the memory, too (MARK),
+in the same letter as the facts: a node that dies in between repeats all of it, or none.
 
 Invariant: no page is read for facts twice, once its facts are in the journal.
 """
@@ -44,22 +44,22 @@ _SQL = Queries("logos.kernel.node", "sleep.sql")
 log = logging.getLogger("logos.kernel")
 
 MARK = "/kv/consolidated"
-"""Up to which page its episodes were read: `SEQ:START`."""
+"""The position up to which its episodes were read: `SEQ:START`."""
 
 PAGES = 64
 TOKENS = 6000
-"""Of one question to the model."""
+"""Of one request to the model."""
 
 CONFIDENTIAL = "it holds what not everybody may read"
 
 PATIENCE_S = 120.0
 LOOK_S = 60.0
-"""How often it looks for who is idle, at most."""
+"""How often it looks for idle processes, at most."""
 
 
 class Report(NamedTuple):
-    """`facts` were written, `closed` entries closed, `pages` read, `digest` are its new lines; for `tokens`.
-    `why`: what kept it from reading more."""
+    """`facts` written, entries `closed`, `pages` read, lines of the new `digest`, and the tokens
+    used.  `why` says what kept it from reading more."""
 
     closed: Sequence[Closed]
     facts: Sequence[Remembered] = ()
@@ -113,7 +113,7 @@ class Consolidator:
         return tidied(standing, await self._around.stores.texts(pid, standing))
 
     async def _digest(self, pid: Pid, report: Report, *, dry: bool) -> Report:
-        """What no model was there for when it left the window."""
+        """Rewrite a digest that was made without a model."""
         name = self._memory.digester
         draft = await self._retelling.wanted(pid) if name else None
         if draft is None:
@@ -134,7 +134,7 @@ class Consolidator:
         return report._replace(tokens=tokens, digest=told)
 
     async def _held_back(self, pid: Pid) -> bool:
-        """It holds what no model here may read."""
+        """Does it hold text that no model here may read?"""
         return not self._memory.embed_confidential and await self._around.privacy.holds(pid)
 
     async def _episodes(self, pid: Pid, report: Report, *, dry: bool) -> Report:
@@ -160,7 +160,7 @@ class Consolidator:
         return report._replace(facts=facts, pages=len(pages), tokens=report.tokens + tokens)
 
     async def _unread(self, pid: Pid) -> tuple[list[Page], str]:
-        """The next pages of what was said, and the mark behind them; no mark: there is nothing."""
+        """The next pages of conversation, and the mark behind them; no mark: there is nothing."""
         shelf = await self._around.stores.shelf(pid)
         marked = shelf.one(MARK)
         seq, _, start = (marked.text if marked and marked.text else "0:-1").partition(":")
@@ -177,7 +177,7 @@ class Consolidator:
         return said, "" if last is None else f"{last.source.seq}:{last.source.start}"
 
     async def _asked(self, model: Model, request: Request) -> tuple[str, int]:
-        """Raise `budget` where the day's tokens are used up."""
+        """Raise `budget` when the day's tokens are used up."""
         day = datetime.fromtimestamp(self._clock.now() / SECOND, UTC).date()
         name = f"consolidation {day}"
         used = (await self._around.accounts.used(name)).tokens
@@ -196,7 +196,7 @@ class Consolidator:
                     report = await self.consolidate(pid)
                     read = report.closed or report.pages or report.digest
                     if not read or report.why:
-                        self._done[pid] = head  # nothing is to be done until it grows
+                        self._done[pid] = head  # nothing to do until it grows
             except SysError as error:
                 log.warning("nothing is consolidated for now: %s", error)
             except Exception:  # why: it can be done later; the node must not die of it

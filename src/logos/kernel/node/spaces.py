@@ -1,22 +1,21 @@
-"""The address spaces of processes, indexed in memory while they are asked, and on disk when not.
+"""The address spaces of processes: indexed in memory while in use, and on disk otherwise.
 
     Spaces.fault(pid, question, ask)   -> Fault: the pages it needs, with their texts, or none
-    Spaces.near                        set where pages are found by vectors, too
-    Spaces.judge                       set where what was found is judged by a model
-    Spaces.rebuild(pid)                its index from its journal alone
-    Spaces.expect(pid)                 it will be asked soon
-    Spaces.written(entries)            these journals have grown
-    weights_in(path)                   the weights of a file; None without one
+    Spaces.near                        set when pages are also found by embeddings
+    Spaces.judge                       set when a reranker judges what was found
+    Spaces.rebuild(pid)                rebuild its index from its journal alone
+    Spaces.expect(pid)                 it will be searched soon
+    Spaces.written(entries)            these events were committed
+    weights_in(path)                   the weights in a file; None without one
     Spaces.run()                       keep indexes current and saved, until cancelled
 
-A space is found in memory, or loaded (one row, a few milliseconds for ten thousand pages), or made
-of its journal.  The index holds no texts: those of the pages that were chosen are read from the
-journal, and with them whatever that has gained and this node was not told of; if some of it can be
-found, the question is asked once more.  What does not fit into `most` bytes leaves, the space asked
-longest ago first.
+A space is found in memory, or loaded (one row, a few milliseconds for ten thousand pages), or built
+from its journal.  The index holds no texts: those of the chosen pages are read from the journal,
+together with any newer events that this node was not told of; if those contain searchable text, the
+question is asked once more.  Above `most` bytes the least recently searched spaces leave memory.
 
 Invariant: an answer depends on the journal alone, not on what was in memory or on disk; with an
-embedding model or a reranker, also on which pages have their vectors by now and on what it said.
+embedding model or a reranker, also on which pages have embeddings by now and on what it answered.
 """
 
 import dataclasses
@@ -58,18 +57,20 @@ MOST_BYTES = 256 << 20
 
 SAVE_PAGES = 512
 SAVE_SHARE = 8
-"""An index is saved when it has gained so many pages and this part of its size."""
+"""An index is saved when it has gained at least this fraction of its size."""
 
 BATCH = 1000
-"""Events taken in at a time."""
+"""Events indexed at a time."""
 
 BEHIND = 64
 BEHIND_BYTES = 1 << 17
-"""With so many events to come, or so much, the background takes them in, so that nobody has to wait for it."""
+"""With this many unindexed events or bytes, the background task indexes them, so that no search has
+to."""
 
 SMALL_PAGES = 12_000
 SMALL_BYTES = 8_000
-"""What takes less time than the way to a thread and back costs everybody: searching so many pages, taking in so much."""
+"""Work smaller than this takes less time than a switch to a thread and back: searching so many
+pages, indexing so much."""
 
 _ARCHIVED = Remembered.__name__.lower()
 
@@ -78,7 +79,7 @@ _LOCKS = 64
 T = TypeVar("T")
 
 Nearness: TypeAlias = Callable[[Pid, str], Awaitable[tuple[Near | None, str]]]
-"""How near the pages of a space are to a question by vectors, and what came of it."""
+"""How near the pages of a space are to a question by embeddings, and whether that worked."""
 
 
 async def _words_only(pid: Pid, question: str) -> tuple[Near | None, str]:
@@ -93,21 +94,21 @@ class Spaces:
         self._store = store
         self._weights = weights
         self._most = most
-        self._held: dict[Pid, Recall] = {}  # the one asked longest ago first
-        self._leaving: dict[Pid, Recall] = {}  # out, and not yet saved
+        self._held: dict[Pid, Recall] = {}  # least recently searched first
+        self._leaving: dict[Pid, Recall] = {}  # out of memory, and not yet saved
         self._locks = [anyio.Lock(fast_acquire=True) for _ in range(_LOCKS)]
-        self._sizes: dict[Pid, int] = {}  # of what is held
+        self._sizes: dict[Pid, int] = {}  # of the spaces held
         self._total = 0
-        self._told: dict[Pid, list[Row]] = {}  # what follows on what is held
+        self._told: dict[Pid, list[Row]] = {}  # events that follow on what is indexed
         self._behind: dict[Pid, None] = {}
         self._work = anyio.Event()
         self.near: Nearness = _words_only
         self.judge: Relevance | None = None
 
     async def fault(self, pid: Pid, question: str, ask: Ask) -> Fault:
-        """Raise SysError `invalid` for a budget that holds nothing."""
+        """Raise SysError `invalid` for a budget too small to hold anything."""
         if self.near is not _words_only and pid not in self._held:
-            self.expect(pid)  # while the question waits for its vector
+            self.expect(pid)  # while the question waits for its embedding
         near, vectors = await self.near(pid, question)
         heard, reranked = Heard(near), OFF
         if self.judge is not None:
@@ -131,7 +132,7 @@ class Spaces:
         return _filled(dataclasses.replace(found, vectors=vectors, reranked=reranked), rows)
 
     async def _shortlist(self, pid: Pid, question: str, ask: Ask, heard: Heard) -> list[Page]:
-        """With their texts."""
+        """The candidates, with their texts."""
         assert self.judge is not None
         most = self.judge.most
         async with self._lock(pid):
@@ -141,7 +142,7 @@ class Spaces:
         return await self._told_in(pid, pages)
 
     async def after(self, pid: Pid, place: tuple[Seq, int], most: int) -> list[Page]:
-        """The pages that stand behind a place of its journal, in order, with their texts."""
+        """The pages after a position of its journal, in order, with their texts."""
         async with self._lock(pid):
             recall = await self._current(pid)
             pages = await _aside(lambda: recall.after(*place, most), len(recall))
@@ -149,13 +150,13 @@ class Spaces:
         return await self._told_in(pid, pages)
 
     async def _told_in(self, pid: Pid, pages: Sequence[Page]) -> list[Page]:
-        """With their texts; those of events that are gone have none."""
+        """The pages with their texts; a page whose event is gone has none."""
         seqs = sorted({page.source.seq for page in pages})
         texts = _texts(await journal.read_some(self._store, pid, seqs))
         return [_with(page, texts.get(page.source.seq, "")) for page in pages]
 
     async def pages(self, pid: Pid) -> int:
-        """How many it has."""
+        """How many pages it has."""
         async with self._lock(pid):
             recall = await self._current(pid)
             self._keep(pid, recall)
@@ -163,11 +164,11 @@ class Spaces:
 
     @property
     def nbytes(self) -> int:
-        """Of the indexes in memory, about."""
+        """The approximate size of the indexes in memory."""
         return sum(recall.nbytes for recall in (*self._held.values(), *self._leaving.values()))
 
     def written(self, entries: Iterable[Entry]) -> None:
-        """What is held is kept current; an archive is indexed before anybody asks it."""
+        """Keep indexes in memory current; index an archive before anybody searches it."""
         for entry in entries:
             pid = entry.head.pid
             held = self._held.get(pid)
@@ -180,12 +181,13 @@ class Spaces:
         self._work.set()
 
     def _follows(self, pid: Pid, held: Recall, rows: Sequence[Row]) -> bool:
-        """Keep what follows on what is held, so that it need not be read; is it much by now?"""
+        """Keep the events that follow on the index, so that they need not be read; is that much by
+        now?"""
         told = self._told.setdefault(pid, [])
         last = told[-1].seq if told else held.seq
         if rows[0].seq == last + 1:
             told += rows
-        else:  # what is missing is read when it is asked
+        else:  # what is missing is read at the next search
             told.clear()
         much = len(told) >= BEHIND or _bytes(told) >= BEHIND_BYTES
         return much or rows[-1].seq - held.seq >= BEHIND
@@ -200,12 +202,12 @@ class Spaces:
             except SysError as error:
                 log.warning("the index of memory is not kept for now: %s", error)
                 await anyio.sleep(1)
-            except Exception:  # why: an index can be made again; the node must not die of one
+            except Exception:  # why: an index can be rebuilt; the node must not die of it
                 log.exception("bug in the index of memory")
                 self._behind.clear()
 
     async def save(self, *, everything: bool = False) -> None:
-        """Write down what has grown enough, and what has left memory."""
+        """Save indexes that have grown enough, and those that have left memory."""
         for pid, recall in list(self._leaving.items()):
             await self._save(pid, recall)
             if self._leaving.get(pid) is recall:
@@ -215,7 +217,7 @@ class Spaces:
                 await self._save(pid, recall)
 
     async def rebuild(self, pid: Pid) -> int:
-        """Its index anew from its journal, and saved; how many pages it has."""
+        """Rebuild its index from its journal and save it; return how many pages it has."""
         async with self._lock(pid):
             recall = await self._caught_up(pid, Recall(self._weights))
             self._keep(pid, recall)
@@ -223,13 +225,13 @@ class Spaces:
         return len(recall)
 
     async def drop(self) -> None:
-        """Out of memory with all of them: what is asked next is loaded."""
+        """Drop all of them from memory: the next search loads them again."""
         await self.save(everything=True)
         for pid in list(self._held):
             self._let_go(pid)
 
     async def forget(self, pid: Pid) -> None:
-        """Something of it was forgotten: it is made of its journal again."""
+        """After something was forgotten: its index is rebuilt from its journal."""
 
         async def write() -> None:
             async with self._store.connection() as db:
@@ -252,11 +254,11 @@ class Spaces:
                 self._keep(pid, recall, asked=False)
 
     async def _current(self, pid: Pid) -> Recall:
-        """With everything its journal says."""
+        """Its index, with everything in its journal."""
         return await self._caught_up(pid, await self._at_hand(pid))
 
     async def _at_hand(self, pid: Pid) -> Recall:
-        """With most of what its journal says."""
+        """Its index, with most of what is in its journal."""
         recall = self._held.get(pid) or self._leaving.pop(pid, None) or await self._load(pid)
         if not recall.seq:
             return await self._caught_up(pid, recall)
@@ -318,7 +320,7 @@ class Spaces:
 
 
 def _filled(found: Fault, rows: Sequence[Row]) -> Fault:
-    """With the texts of its pages; a page whose event is gone does not come in."""
+    """With the texts of its pages; a page whose event is gone is left out."""
     texts = _texts(rows)
     pages = tuple(
         _with(page, texts[page.source.seq]) for page in found.pages if texts.get(page.source.seq)
@@ -339,7 +341,7 @@ def _bytes(rows: Sequence[Row]) -> int:
 
 
 async def _taken(recall: Recall, rows: Sequence[Row]) -> bool:
-    """Take them in; may a search find something else now?"""
+    """Index these rows; may a search find something new now?"""
     if not rows:
         return False
     small = _bytes(rows) <= SMALL_BYTES
@@ -356,12 +358,12 @@ def _with(page: Page, text: str) -> Page:
 
 
 async def _aside(work: Callable[[], T], pages: int) -> T:
-    """In a thread, where it takes milliseconds: the node has others to serve."""
+    """In a thread if it takes milliseconds: the node has others to serve."""
     return work() if pages <= SMALL_PAGES else await anyio.to_thread.run_sync(work)
 
 
 def weights_in(path: str) -> Weights | None:
-    """None: those that ship.  Raise SysError `not_found` or `invalid`."""
+    """None: the default ones.  Raise SysError `not_found` or `invalid`."""
     if not path:
         return None
     try:

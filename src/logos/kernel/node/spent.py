@@ -1,15 +1,15 @@
-"""What was spent in the last hour and the last day, by the minute.  Pure.
+"""Spending in the last hour and day, by the minute.  Pure.
 
-    Spent.add(at, usage)           one bill; it may come late
-    Spent.set_aside(usage, sign)   for thoughts that run: 1 while they do, -1 when they have ended
-    Spent.over(now, span)          what was spent in the span that ends now, and what is set aside
-    Spent.free_at(now, span, ...)  when enough of it is older than the span
-    Spent.prune(now)               drop what is older than any span; False: nothing is left
+    Spent.add(at, usage)           add one bill; it may come late
+    Spent.set_aside(usage, sign)   reserve for a running thought: 1 when it starts, -1 when it ends
+    Spent.over(now, span)          the spending in the span that ends now, plus reservations
+    Spent.free_at(now, span, ...)  when enough of it will be older than the span
+    Spent.prune(now)               drop what is older than every span; False: nothing is left
 
-What a span adds up to is kept, not added up at each question: a question costs the minutes that have come into
-the span or have left it since the last one, so most cost nothing.
+The sum of a span is kept up to date rather than recomputed: a query costs the minutes that entered
+or left the span since the last one, so most queries cost nothing.
 
-Invariant: `over` is the plain sum over the minutes that are kept, whatever the clock did.
+Invariant: `over` is the plain sum over the stored minutes, whatever the clock did.
 """
 
 from bisect import bisect_left, insort
@@ -25,7 +25,7 @@ SPANS = {"hour": 60, "day": 24 * 60}
 
 
 class Amount(NamedTuple):
-    """Money in nano-dollars.  Its names are those that limits have."""
+    """Money is in nano-dollars.  The field names are those of limits."""
 
     tokens: int = 0
     cost: int = 0
@@ -73,7 +73,7 @@ class Spent:
         return kept.total.plus(self.held)
 
     def free_at(self, now: int, span: str, *, name: str, limit: int) -> int:
-        """At the least a minute from now."""
+        """At least a minute from now."""
         left = getattr(self.over(now, span), name)
         for minute in self.order[bisect_left(self.order, now // MINUTE - SPANS[span] + 1) :]:
             left -= getattr(self.minutes[minute], name)

@@ -1,13 +1,13 @@
-"""What processes keep, for their calls and for people: put in, and looked up by path.
+"""What processes keep, for their calls and for people: storing, and looking up by path.
 
-    Stores.remember(pid, items)    events into its journal, by mail; their numbers
-    Stores.shelf(pid)              what it keeps, by path, as of all that is durable
-    Stores.behind(pid), read_up    has it letters to read; the same when it has read them
+    Stores.remember(pid, items)    events for its journal, by mail; their numbers
+    Stores.shelf(pid)              what it keeps, by path, as of everything durable
+    Stores.behind(pid), read_up    has it unread mail; its shelf once it has read that
     Stores.find(name), named()     spaces that several processes share
-    Stores.labels                  set where pages are known by their labels
+    Stores.labels                  set when labels of pages can be computed
 
-What a process keeps is a fold of its journal and nothing else: a shelf can be thrown away at any
-time, and is, when it was asked longest ago.
+What a process keeps is a fold of its journal and nothing else: a shelf can be dropped at any time,
+and the least recently used ones are.
 """
 
 import logging
@@ -59,23 +59,23 @@ NAME_CHARS = 64
 
 BATCH_ITEMS = 500
 BATCH_CHARS = 1 << 20
-"""What one letter carries at most."""
+"""The most that one letter carries."""
 
 AHEAD = 3
-"""Letters on their way at a time."""
+"""Letters on their way at once."""
 
 READ = 1000
-"""Texts read at a time."""
+"""Texts read at once."""
 
 LINKED = 4
-"""One part in so many of what is found is for what is linked to it."""
+"""One part in this many of a search result is for linked entries."""
 
 SHELVES = 32
 """Processes whose memory stays folded."""
 
 
 Labels: TypeAlias = Callable[[Pid], Awaitable[Mapping[Seq, Label]]]
-"""What is known of the pages of a process by the information flow."""
+"""The labels of a process's pages, from the information flow."""
 
 
 async def _unknown(pid: Pid) -> Mapping[Seq, Label]:
@@ -84,8 +84,8 @@ async def _unknown(pid: Pid) -> Mapping[Seq, Label]:
 
 
 class Hooks(NamedTuple):
-    """What the kernel does for them: `post` a letter and say its number; give the process that is
-    driven here, if it is, `resident`; start a space, `begin`."""
+    """What the kernel does for the stores: `post` a letter and return its number; `resident`, the
+    process if it is driven here; `begin` a space."""
 
     post: Callable[[Pid, AnyMail], Awaitable[MailId]]
     resident: Callable[[Pid], Resident | None]
@@ -97,12 +97,12 @@ class Stores:
         self._store = store
         self._records = records
         self._hooks = hooks
-        self._shelves: dict[Pid, Shelf] = {}  # the one asked longest ago first
+        self._shelves: dict[Pid, Shelf] = {}  # least recently used first
         self.labels: Labels = _unknown
         self._lock = anyio.Lock(fast_acquire=True)  # guards _shelves while they are brought up
 
     async def remember(self, pid: Pid, items: Sequence[Item]) -> list[Seq]:
-        """In its journal, once and in this order, when this returns: the number of each.
+        """They are in its journal, once and in this order, when this returns: the number of each.
 
         Raise `invalid` for a path that memory does not have, `limit` for what is too long for where it is
         to stand, `state` when it has exited.
@@ -167,8 +167,7 @@ class Stores:
             return shelf
 
     async def current(self, pid: Pid) -> Shelf:
-        """With everything that was appended here until it returns: what follows without waiting
-        follows from it."""
+        """The shelf with everything appended here so far, not only what is durable."""
         while True:
             end = await self._settled(pid)
             shelf = await self.shelf(pid)
@@ -176,7 +175,7 @@ class Stores:
                 return shelf
 
     async def _settled(self, pid: Pid) -> Seq | None:
-        """Where its journal ends, when that is durable; None: it is not driven here."""
+        """Where its journal ends, once that is durable; None: it is not driven here."""
         end = self._end(pid)
         if (resident := self._hooks.resident(pid)) is not None:
             await resident.durable()
@@ -191,7 +190,7 @@ class Stores:
         return await self.shelf(await self._found(space))
 
     async def open(self, space: str) -> Pid:
-        """It begins when somebody first puts something there."""
+        """A space is started when somebody first puts something there."""
         agent = _agent(space)
         while True:
             if (pid := await self.find(space)) is not None:
@@ -202,8 +201,8 @@ class Stores:
                 log.info("somebody else was first to begin %s", agent.name)
 
     async def seek(self, pid: Pid, question: str, tokens: int, sought: Sought) -> Fault:
-        """What it keeps that fits a question, and what is linked to that.  Who asks on purpose sees what
-        there is: no gate."""
+        """What it keeps that matches a question, and what is linked to that.  A deliberate search
+        is not gated."""
         labelled = await self.labelled(pid, sought.label, sought.reader)
         shelf = await self.shelf(pid)
         ask = Ask(budget=tokens, gate=False, rules=sought.rules(shelf, labelled))
@@ -222,7 +221,7 @@ class Stores:
         return joined(found, more)
 
     async def labelled(self, pid: Pid, label: str, reader: str = "") -> frozenset[Seq] | None:
-        """The events with such a label; None: any will do.  Raise `invalid`."""
+        """The events with such a label; None: no restriction.  Raise `invalid`."""
         if not (label or reader):
             return None
         wanted = within(label, reader)
@@ -230,7 +229,7 @@ class Stores:
         return frozenset(seq for seq, one in labels.items() if wanted(one))
 
     async def search(self, space: str, call: SearchMemory) -> str:
-        """What a space has that fits a question, by path."""
+        """What a space has that matches a question, by path."""
         pid = await self._found(space)
         found = await self.seek(pid, call.question, call.tokens, Sought.of(call.within))
         shelf = await self.shelf(pid)
@@ -242,7 +241,7 @@ class Stores:
         return "\n\n".join(shown) or NOTHING
 
     async def texts(self, pid: Pid, versions: Sequence[Version]) -> list[str]:
-        """What each of them says."""
+        """The text of each version."""
         wanted = [version.seq for version in versions if version.text is None]
         read: dict[Seq, str] = {}
         for at in range(0, len(wanted), READ):
@@ -257,8 +256,8 @@ class Stores:
         return pid
 
     async def forget(self, pid: Pid, erase: Erase) -> Forgot:
-        """What the process itself may have forgotten; to be appended at once.  Raise `denied` for what
-        it did itself, `not_found` where there is nothing."""
+        """What the process itself may have forgotten; to be appended at once.  Raise `denied` for
+        what it did itself, `not_found` when there is nothing."""
         while True:
             end = await self._settled(pid)
             forgot = await plan(self._store, pid, erase, content)
@@ -275,7 +274,7 @@ class Stores:
         return forgot
 
     async def forgotten(self, pid: Pid, erase: Erase) -> Sequence[Seq]:
-        """For people: what was erased, when it is."""
+        """For people: erase, wait until it is done, and return what was erased."""
         letter = await self._hooks.post(pid, erase)
         [seq] = await self._taken(pid, letter, 1)
         [row] = await journal.read_some(self._store, pid, [seq])
@@ -292,12 +291,12 @@ class Stores:
         return event
 
     async def window(self, pid: Pid) -> Window:
-        """As it is now, or as its journal has it."""
+        """The present window, or the one in its journal."""
         resident = self._hooks.resident(pid)
         return await self._records.window(pid) if resident is None else resident.window
 
     def drop(self, pid: Pid) -> None:
-        """Something was forgotten."""
+        """Drop the shelf after something was forgotten."""
         self._shelves.pop(pid, None)
 
     async def find(self, name: str) -> Pid | None:

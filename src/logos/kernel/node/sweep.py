@@ -1,10 +1,10 @@
-"""Letters that were taken, or will never be, are thrown away in time.
+"""Deleting letters that were taken long ago, or never will be.
 
 sweeping(store)   until cancelled
-sweep(store)      once; how many
+sweep(store)      once; how many were deleted
 
-A letter that was taken is kept for an hour, so that whoever was unsure whether his letter was posted, and posts it
-again under its number, still finds it there.
+A letter that was taken is kept for an hour, so that a sender who is unsure whether it was posted,
+and posts it again under its number, still finds it.
 """
 
 import logging
@@ -22,7 +22,7 @@ log = logging.getLogger("logos.kernel")
 EVERY_S = 600.0
 KEEP_S = 3600.0
 MOST = 1000
-"""At a time: nobody shall wait for it."""
+"""At a time, so that nobody waits for it."""
 
 
 async def sweeping(store: Store) -> None:

@@ -1,10 +1,10 @@
-"""One thought: have the window fitted, reserve, ask, settle.
+"""One thought: fit the window, reserve, ask, settle.
 
     Thinker.think(resident)   journal Asked, then Thought or Interrupted
 
-What a thought can cost at most is set aside before it starts and settled when it ends, so a
-budget is never overdrawn, however many processes share it.  A signal cancels the scope in
-`resident.thought` after it has journaled why.
+The most a thought can cost is reserved before it starts and settled when it ends, so a budget is
+never overdrawn, however many processes share it.  A signal cancels the scope in `resident.thought`
+after the reason has been journaled.
 """
 
 import hashlib
@@ -48,20 +48,21 @@ from logos.vault import Vault
 log = logging.getLogger("logos.kernel")
 
 Listener: TypeAlias = Callable[[Pid, Seq, AnyDelta], None]
-"""Told of each delta of a process, and of the event that began the thought."""
+"""Called with each delta of a process, and the event that began the thought."""
 
 UNBELIEVABLE = 20
-"""Tokens by our count for each that the provider reports: nobody's tokens are so long."""
+"""More tokens than this by our count for each token the provider reports are not believed: no
+tokens are that long."""
 
 MOST_FAILURES = 6
-"""Thoughts that failed in a row, each after its driver's own retries."""
+"""Consecutive thoughts that failed, each after its driver's own retries."""
 
 FATAL = frozenset({Code.INVALID, Code.NOT_FOUND, Code.UNAUTHENTICATED, Code.CONTEXT, Code.DENIED})
-"""Asking again would not help."""
+"""Errors after which asking again would not help."""
 
 
 class Shared(NamedTuple):
-    """What thoughts share."""
+    """What all thoughts share."""
 
     slots: Slots
     accounts: Accounts
@@ -77,7 +78,7 @@ class Thinker:
         self._slots, self._accounts, self._meter = shared
         self._gate = gate
         self._listener = listener
-        self._recorded: dict[bytes, Batch] = {}  # by digest: how these tools came to disk
+        self._recorded: dict[bytes, Batch] = {}  # by digest: the batch that stores these tools
 
     async def obey(self, resident: Resident, letter: Pending) -> None:
         """A letter may ask for its window to be compacted."""
@@ -91,7 +92,7 @@ class Thinker:
             options = process.options
             model = await self._models(options.model if options else process.agent.model)
             if resident.process is not process:
-                return  # something arrived meanwhile: its program decides anew
+                return  # something arrived meanwhile: its program decides again
             prepared = await self._prepare(resident, model)
         except SysError as error:
             if not resident.process.stopped and resident.process.exit_status is None:
@@ -135,11 +136,11 @@ class Thinker:
                 await _settle(resident, thought)
 
     async def _refused(self, resident: Resident) -> bool:
-        """Too much was spent lately: a client hears of it, an agent waits."""
+        """Too much was spent recently: a client gets an error, an agent waits."""
         process = resident.process
         refusal = await self._meter.refusal(resident.pid, resident.clock.now())
         if resident.process is not process:
-            return True  # something arrived meanwhile: its program decides anew
+            return True  # something arrived meanwhile: its program decides again
         if refusal is None:
             return False
         if process.options is not None:
@@ -196,7 +197,8 @@ class Thinker:
         return request, asked
 
     def _record(self, asked: Asked, request: Request, resident: Resident) -> None:
-        """With the tools of this thought, unless this node is sure to have kept them before."""
+        """Store the tools of this thought too, unless this node has certainly stored them
+        before."""
         batch = self._recorded.get(asked.tools)
         if batch is not None and batch.done.is_set() and batch.error is None:
             resident.append(asked)
@@ -205,7 +207,7 @@ class Thinker:
 
 
 def _without_secrets(vault: Vault, tools: Sequence[ToolSpec]) -> Sequence[ToolSpec]:
-    """A tool's own description may show what its server was given."""
+    """A tool's own description may reveal what its server was given."""
     if not vault.knows:
         return tools
     data = kept(tools)
@@ -214,7 +216,8 @@ def _without_secrets(vault: Vault, tools: Sequence[ToolSpec]) -> Sequence[ToolSp
 
 
 def _overhead(model: Model, options: Options, output: int) -> None:
-    """A client's instructions and tools may be of any size.  Raise `context` for too large ones."""
+    """A client's instructions and tools may be of any size.  Raise `context` when they are too
+    large."""
     fixed = Request(model=options.model, messages=options.system, tools=options.tools)
     taken = model.count(fixed)
     if int(model.profile.window * model.profile.effective) - output - taken < output:
@@ -226,8 +229,8 @@ def _overhead(model: Model, options: Options, output: int) -> None:
 
 
 class _Numbers:
-    """Providers' call ids repeat; ours are unique in the process: thought and place.  A client
-    may show what one process proposed to another, so its ids name the process, too."""
+    """Providers' call ids repeat; ours are unique in the process: thought and place.  A client may
+    show what one process proposed to another, so its ids also name the process."""
 
     def __init__(self, pid: Pid, process: Process) -> None:
         whose = "c" if process.options is None else f"call_{pid}_"
@@ -244,7 +247,8 @@ class _Numbers:
 
 
 def _refusal(process: Process, error: SysError) -> Exited | Interrupted:
-    """Of a thought that was not begun.  A client hears of it and may ask for something else."""
+    """The refusal of a thought that was not begun.  A client gets the error and may ask for
+    something else."""
     if process.options is None or error.code is Code.BUDGET:
         return exit_for(error)
     message = f"{error.message} {error.hint}".strip()
@@ -258,13 +262,13 @@ def _thought(heard: list[AnyDelta]) -> Thought:
     thought = Thought(
         message=message, usage=finished.usage, finish=finished.reason, stop=finished.stop
     )
-    msgspec.json.encode(thought)  # raises for text that is no Unicode: better here than later
+    msgspec.json.encode(thought)  # raises for text that is not Unicode: better here than later
     return thought
 
 
 def _at_least(thought: Thought, asked: Asked, price: Price) -> Thought:
-    """A provider that counts a small part of what went to and fro is not believed: limits would bound
-    nothing."""
+    """A provider that reports a small part of the tokens that went to and fro is not believed:
+    limits would be meaningless."""
     usage, message = thought.usage, thought.message
     text = message.text + "".join(call.name + call.arguments for call in message.calls)
     sent, came = asked.tokens - asked.output, estimate(text)
@@ -279,16 +283,16 @@ def _at_least(thought: Thought, asked: Asked, price: Price) -> Thought:
 
 
 async def _settle(resident: Resident, thought: Thought) -> None:
-    """No call is made before the thought that proposed it is on disk; what else follows rides with it.
-    What others may use of a sum is theirs when it is known what this thought has used."""
+    """No call is made before the thought that proposed it is on disk; anything else rides in the
+    same commit.  A shared total is released once this thought's usage is known."""
     batch = resident.append(thought)
     if thought.message.calls or resident.process.accounts:
         await batch.durable(resident.pid)
 
 
 def _settle_failure(resident: Resident, error: SysError, heard: list[AnyDelta]) -> None:
-    """An error of the driver.  If nothing came back nothing is charged; half an answer costs
-    nobody knows how much."""
+    """The driver failed.  If nothing came back, nothing is charged; what half an answer costs is
+    unknown."""
     if (held := resident.process.reserved) is None:
         return  # a signal has just settled it
     finished = [d.usage for d in heard if isinstance(d, Finished)]
@@ -300,7 +304,7 @@ def _settle_failure(resident: Resident, error: SysError, heard: list[AnyDelta]) 
         again_s=error.retry_after_s,
     )
     hopeless = error.code in FATAL or resident.process.failures + 1 >= MOST_FAILURES
-    if hopeless and resident.process.options is None:  # else a client decides what is next
+    if hopeless and resident.process.options is None:  # else the client decides what happens next
         resident.append(interrupted, exit_for(error))
     else:
         resident.append(interrupted)

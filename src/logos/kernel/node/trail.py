@@ -1,14 +1,14 @@
-"""What a process has heard and read, kept for when a call of it must be decided.
+"""What a process has heard and read, kept for deciding on its calls.
 
-    Trail(after)               of a process whose journal up to there is on disk
-    .add(seq, event)           one more event
+    Trail(after)               for a process whose journal up to there is on disk
+    .add(seq, event)           add one event
     await .task(store, ...)    its task: the fold of its whole journal
     .read                      whether it may have read anything
 
-Most processes only look, and nothing is decided about them: so the fold is made when it is
-first asked for, from the journal, and grows from then on.
+Most processes only read, and need no decisions: so the fold is built from the journal when first
+needed, and extended from then on.
 
-Invariant: the task is that of the journal's head at the moment `task` returns.
+Invariant: the task reflects the journal up to its head at the moment `task` returns.
 """
 
 from anyio.lowlevel import checkpoint
@@ -31,10 +31,10 @@ from logos.kernel.syscall import Tools
 from logos.store import Store
 
 KEPT = 64
-"""Events kept of a process that has not been asked about."""
+"""Events kept for a process whose task has not been needed."""
 
 BREATH = 20
-"""Events folded before others get a turn."""
+"""Events folded before yielding to other tasks."""
 
 
 class Trail:
@@ -57,7 +57,7 @@ class Trail:
         self._events.clear()
 
     async def task(self, store: Store, pid: Pid, tools: Tools) -> Task:
-        """Everything up to where this began to listen must be on disk."""
+        """Everything up to where this trail begins must be on disk."""
         if self._following is None:
             self._making = True
             try:
@@ -69,7 +69,7 @@ class Trail:
 
     @property
     def made(self) -> bool:
-        """Whether the next `task` has nothing to read."""
+        """Has the next `task` nothing to read?"""
         return self._following is not None or not self._after
 
     def _fold(self, following: Following) -> None:
@@ -82,7 +82,7 @@ _READ = Returned | Received | Told | Ended | PagedIn | Rang | Called
 
 
 def _handed(event: AnyEvent) -> bool:
-    """Was it born with more than a text that its parent thought of itself?"""
+    """Was it started with more than a text its parent made up?"""
     if not isinstance(event, Spawned) or event.parent in (None, INIT):
         return False
     given = fit(event.carries)

@@ -1,10 +1,10 @@
 """What the kernel itself mounts in the tree of a process: /mem, /kv and /proc.
 
     Tree.entries, read, documents    one process's view of a path, now or as of a moment
-    mounts(tree)                  the same as mounts, for the fs calls of processes
+    mounts(tree)                  the same as mounts, for the fs.* calls of processes
 
-Read only: who writes below /mem or /kv makes a call of memory (abi/calls/memory.py: `kept`), which is
-journaled with its answer.  Invariant: everything shown here is a fold of some journal.
+Read only: a write below /mem or /kv becomes a memory call (abi/calls/memory.py:  `kept`), journaled
+with its answer.  Invariant: everything shown here is a fold of some journal.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from logos.kernel.node.records import Records
 from logos.kernel.node.stores import Stores
 
 MOST_DOCUMENTS = 20_000
-"""Texts one search of memory looks into."""
+"""The most texts that one search of memory looks into."""
 
 TOPS = ("kv", "mem", "proc")
 PARTS = ("status", "window", "journal", "children")
@@ -99,7 +99,7 @@ class Tree:
         return [Document(*item) for item in zip(paths, texts, strict=True)]
 
     async def _shelf(self, pid: Pid, path: str) -> tuple[Shelf, Pid, str]:
-        """Whose memory a path is in, and where it is there."""
+        """Whose memory a path is in, and its path there."""
         space, inside = shared(path)
         if not space:
             return await self._stores.current(pid), pid, inside
@@ -126,7 +126,7 @@ class Tree:
             ]
             return [Entry(name="self", kind="folder", note=f"process {pid}"), *shown]
         whose, part = _proc(pid, path)
-        await self._records.process(whose)  # says so when there is none
+        await self._records.process(whose)  # raises when there is no such process
         if part:
             raise SysError(Code.INVALID, f"{path} is no folder", hint="read it with fs.read")
         return [Entry(name=name) for name in PARTS]
@@ -162,7 +162,7 @@ class Tree:
 
 
 class _Mounted:
-    """A Mount: the tree as the process of the job sees it."""
+    """A Mount: the tree as seen by the process of the job."""
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
@@ -187,7 +187,7 @@ def mounts(tree: Tree) -> Mapping[str, Mount]:
 
 
 def folded(versions: Sequence[Version], folder: str) -> Sequence[Entry]:
-    """One level of a folder: what stands there, and the folders below it."""
+    """One level of a folder: its entries, and the folders below it."""
     lead = folder.rstrip("/") + "/"
     found: dict[str, Entry] = {}
     for version in versions:

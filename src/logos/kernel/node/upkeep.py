@@ -1,6 +1,6 @@
-"""What is done for memories beside what is put into them: vectors and consolidation, put together.
+"""Background work on memories: embeddings and consolidation.
 
-upkeep(parts, ...)    -> Meaning and Consolidator, of one node
+upkeep(parts, ...)    the Meaning and Consolidator of one node
 """
 
 from functools import partial
@@ -19,7 +19,7 @@ from logos.kernel.syscall import Tools
 def upkeep(
     parts: Parts, records: Records, stores: Stores, tools: Tools, paid: tuple[Slots, Accounts]
 ) -> tuple[Meaning, Consolidator]:
-    """Searches of `records` go by meaning from now on, too, those of `stores` by labels."""
+    """From now on, searches of `records` also use embeddings, those of `stores` labels."""
     privacy = Privacy(parts.store, tools)
     hooks = Hooks(parts.embedder, records.spaces.after, privacy.holds)
     meaning = Meaning(parts.store, parts.memory, hooks, parts.clock, parts.vault)

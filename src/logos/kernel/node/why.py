@@ -1,9 +1,9 @@
-"""Why a call was made, refused or asked about: everything the journal knows of it.
+"""Why a call was made, refused or asked about: everything the journal knows about it.
 
-    explained(asker, records, pid, seq)     the call that an event belongs to
+    explained(asker, records, pid, seq)     explain the call that an event belongs to
 
-Invariant: what is shown of a decision is what was journaled; only a call that could not have
-been refused has none, and for it the decision is worked out again from the same journal.
+Invariant: the decision shown is the journaled one.  Only a call that could not have been refused
+has none; its decision is recomputed from the same journal.
 """
 
 from typing import Any
@@ -27,8 +27,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Why(msgspec.Struct, frozen=True, kw_only=True):
-    """`pages` are the events that the decision's values were seen in; `answers` are what people
-    said, `outcome` is what came of it."""
+    """`pages` are the events in which the decision's values were seen; `answers` are what people
+    said, `outcome` is the result of the call."""
 
     pid: Pid
     seq: Seq
@@ -42,7 +42,7 @@ class Why(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def explained(asker: Asker, records: Records, pid: Pid, seq: Seq) -> Why:
-    """Raise `not_found` when the event is about no call."""
+    """Raise `not_found` when the event belongs to no call."""
     told = [one async for one in records.events(pid)]
     at = next((one for one in told if one.row.seq == seq), None)
     id_ = None if at is None else _call_of(at.event)
@@ -94,7 +94,7 @@ def _proposed(told: list[Told], about: list[Told], id_: CallId) -> tuple[str, di
 
 
 def _read(arguments: str) -> dict[str, Any]:
-    """What a model wrote may be no JSON at all."""
+    """What a model wrote may not be JSON at all."""
     try:
         return msgspec.json.decode(arguments or "{}", type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeError, RecursionError):

@@ -1,19 +1,19 @@
-"""What a process is: a fold over its journal.  All of this room is pure.
+"""What a process is: a fold over its journal.  Everything in this room is pure.
 
 fold, apply              events -> Process
 status_of                the status that follows from the facts
 left, overdrawn, grant   budgets of a process and its tree; `tighter` of two
-counted                  the sums that what it starts counts toward
-affordable               how long an answer may be, by what is left
-bequeathed               what one that ends leaves its parent to pay
-EXEC                     the call that is open as long as a program runs in the process
-wake_at, watch           what is due; when it is going in circles
-exit_for                 an error -> how a process ends because of it
-deliver, told, taken     mail -> events, and which of it they take; `listening`: is it taken now
-handed_on                what its children are told because of events
-expire, lost_thought     what has come due, or was cut off; `next_ring` of a timer
+counted                  the shared totals that its children count toward
+affordable               how long an answer the remaining budget allows
+bequeathed               what a process that ends leaves its parent to pay
+EXEC                     the call that stays open while a program runs in the process
+wake_at, watch           when something is due; whether it is going in circles
+exit_for                 an error -> the exit it causes
+deliver, told, taken     mail -> events; the letters those take; `listening`: does it take messages now
+handed_on                the letters to its children that events cause
+expire, lost_thought     what has come due, or was interrupted; `next_ring` of a timer
 
-`bodies` is a door of its own: what can be said to a process.
+`bodies` is a second door: what can be said to a process.
 """
 
 from logos.kernel.process.calls import EXEC

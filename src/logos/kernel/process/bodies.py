@@ -1,15 +1,15 @@
 """The bodies of mail: what processes, people and clients can say to a process.
 
     Note, Turn               a message; what a client of the gateway says
-    Order, Death             a signal; a child's exit
-    Verdict, Agreement       a person's answer; one that holds from now on
-    Revocation               rights that are gone
-    Deposit, Erase           something for the space of the receiver; what it is to forget
-    Squeeze                  its window is to be compacted, or its digest written anew
-    encode, decode           as bytes, and back
-    erasure, squeeze, is_note    what is asked of such bytes before they are taken
+    Order, Death             a signal; the exit of a child
+    Verdict, Agreement       a person's answer; a standing answer
+    Revocation               withdrawn rights
+    Deposit, Erase           something to remember; something to forget
+    Squeeze                  compact the window, or rewrite its digest
+    encode, decode           to bytes, and back
+    erasure, squeeze, is_note    what such bytes are, before they are taken
 
-A letter may lie in the mail while nodes change: what is on disk here is read by the next one.
+A letter may wait while nodes are replaced: what one version wrote here, the next one must read.
 """
 
 from typing import Annotated, Any
@@ -25,19 +25,21 @@ from logos.abi.rights import Cap
 
 
 class Note(msgspec.Struct, frozen=True, tag="note", omit_defaults=True):
-    """A message, and what is known of it."""
+    """A message, and what is known of its provenance."""
 
     text: str
     carries: dict[str, Any] = {}
 
 
 class Turn(msgspec.Struct, frozen=True, tag="turn", omit_defaults=True):
-    """What a client of the gateway says.  `options` only when they differ from those before; what it
-    files the conversation under when it says so."""
+    """What a client of the gateway says.  `options` are given only when they changed, `metadata`
+    only when the client files the conversation under it.  `silent`: no
+    thought follows."""
 
     messages: tuple[Message, ...] = ()
     options: Options | None = None
     metadata: dict[str, str] | None = None
+    silent: bool = False
 
 
 class Order(msgspec.Struct, frozen=True, tag="order"):
@@ -48,7 +50,7 @@ class Order(msgspec.Struct, frozen=True, tag="order"):
 
 
 class Death(msgspec.Struct, frozen=True, tag="death"):
-    """A child's exit, for its parent."""
+    """The exit of a child, for its parent."""
 
     status: int
     answer: str = ""
@@ -58,7 +60,7 @@ class Death(msgspec.Struct, frozen=True, tag="death"):
 
 
 class Verdict(msgspec.Struct, frozen=True, tag="verdict"):
-    """A person's answer about calls that wait for it."""
+    """A person's answer about calls that wait for one."""
 
     ids: tuple[CallId, ...]
     answer: Answer
@@ -68,13 +70,13 @@ class Verdict(msgspec.Struct, frozen=True, tag="verdict"):
 
 
 class Deposit(msgspec.Struct, frozen=True, tag="deposit"):
-    """What is to be remembered, linked or pinned."""
+    """Entries to be remembered, linked or pinned."""
 
     items: Annotated[tuple[Remembered | Linked | Pinned, ...], msgspec.Meta(min_length=1)]
 
 
 class Erase(msgspec.Struct, frozen=True, tag="erase"):
-    """These pages, and every version of what is kept at or below `path`, are to be forgotten."""
+    """Forget these pages, and every version of what is kept at or below `path`."""
 
     pages: tuple[Seq, ...] = ()
     path: str = ""
@@ -82,8 +84,9 @@ class Erase(msgspec.Struct, frozen=True, tag="erase"):
 
 
 class Squeeze(msgspec.Struct, frozen=True, tag="squeeze", omit_defaults=True):
-    """Most of the window is to leave, but these pages and what it has about something.  With `told`
-    nothing leaves: these lines of `model` go into the digest that the compaction `base` has left."""
+    """Take most of the window out, except these pages and what it has about `about`.  With `told`
+    nothing leaves: the lines written by `model` go into the digest that the compaction `base`
+    made."""
 
     keep: tuple[Seq, ...] = ()
     about: str = ""
@@ -93,7 +96,8 @@ class Squeeze(msgspec.Struct, frozen=True, tag="squeeze", omit_defaults=True):
 
 
 class Agreement(msgspec.Struct, frozen=True, tag="agreement"):
-    """For init: what nobody need be asked about any more; with `ends`, is asked about again."""
+    """For init: a standing answer, so that the same question need not be asked again; with `ends`,
+    its withdrawal."""
 
     standing: Standing
     by: str = ""
@@ -101,7 +105,7 @@ class Agreement(msgspec.Struct, frozen=True, tag="agreement"):
 
 
 class Revocation(msgspec.Struct, frozen=True, tag="revocation"):
-    """Rights that are gone; who gets it hands it on to its children."""
+    """Withdrawn rights; the receiver passes this on to its children."""
 
     caps: tuple[Cap, ...]
     by: str = ""
@@ -114,17 +118,17 @@ encode, decode = msgspec.json.encode, _DECODER.decode
 
 
 def erasure(body: bytes) -> Erase | None:
-    """What it asks to be forgotten, if it does: whoever takes it must look into the journal."""
+    """The erasure it asks for, if it is one: whoever takes it must look into the journal first."""
     mail = decode(body)
     return mail if isinstance(mail, Erase) else None
 
 
 def squeeze(body: bytes) -> Squeeze | None:
-    """What it asks to leave the window, if it does."""
+    """The compaction it asks for, if it is one."""
     mail = decode(body)
     return mail if isinstance(mail, Squeeze) else None
 
 
 def is_note(body: bytes) -> bool:
-    """Something said, which waits until it is listened to."""
+    """Is it a message, which waits until the process listens?"""
     return isinstance(decode(body), Note | Turn)

@@ -21,7 +21,7 @@ from logos.abi.process import Life, OpenCall, Process, Stage, Used, Watch
 from logos.abi.rights import Cap
 
 EXEC, EXEC_TOOL = name_of(Exec), tool_name(Exec)
-"""The call that is open as long as a program runs in the process."""
+"""The call that stays open while a program runs in the process."""
 
 
 def called(p: Process, event: e.Called) -> Process:
@@ -108,15 +108,15 @@ def returned(p: Process, event: e.Returned) -> Process:
     call = _open_call(p, event.id)
     if call.name == EXEC:
         return _ran(_answered(p, event.id, p.watch), call, event.value)
-    if call.blocked and not _blinked(call):  # who looks again after a wait is not circling
+    if call.blocked and not _blinked(call):  # polling after a real wait is not going in circles
         return _answered(p, event.id, replace(p.watch, recent=(), failures=0))
     digest = zlib.crc32(event.value, zlib.crc32(call.call))
     return _answered(p, event.id, _remember(p.watch, digest, failed=0))
 
 
 def failed(p: Process, event: e.Failed) -> Process:
-    """Of an open call, or of one that was only proposed.  A wait that ran out is no failure:
-    waiting again is what a process does that waits."""
+    """The failure of an open call, or of one that was only proposed.  A wait that timed out is no
+    failure: waiting again is what a waiting process does."""
     for proposal in p.proposed:
         if proposal.id == event.id:
             what, name = f"{proposal.name} {proposal.arguments}".encode(), proposal.name
@@ -133,19 +133,19 @@ def failed(p: Process, event: e.Failed) -> Process:
 
 
 def _blinked(call: OpenCall) -> bool:
-    """A sleep too short for anything to have changed."""
+    """Was it a sleep too short for anything to have changed?"""
     return call.name == "time.sleep" and msgspec.json.decode(call.call)["seconds"] < LEAST_WAIT_S
 
 
 def _ran(p: Process, call: OpenCall, value: msgspec.Raw) -> Process:
-    """Its program has ended: how, and how often that makes."""
+    """Its program has ended: how, and how many runs that makes."""
     ran = msgspec.json.decode(value, type=Ran)
     lives = 1 if p.ran is None else p.ran.lives + 1
     return replace(p, ran=Life(call=call.call, status=ran.status, lives=lives), answer=ran.said)
 
 
 def _never_ran(p: Process, event: e.Failed) -> Process:
-    """Nor will it by trying again."""
+    """Its program could not be started, and trying again will not help."""
     lives = 0 if p.ran is None else p.ran.lives
     status = MEANING[event.code].exit_status
     ended = Life(call=msgspec.Raw(b""), status=status, lives=lives)

@@ -1,11 +1,11 @@
-"""What happens to a process without anybody saying so.  Pure.
+"""What happens to a process merely because time passes.  Pure.
 
-    expire(process, now)     the events of what has come due
+    expire(process, now)     the events that have come due
     next_ring(cron, now)     when a timer rings next
-    given_up(process, why)   the end of a thought that nobody waits for any more
-    lost_thought(process)    the end of one whose node has died
+    given_up(process, why)   the end of a thought that was abandoned
+    lost_thought(process)    the end of a thought whose node died
 
-A thought whose end nobody saw is charged in full, as much as was set aside for it.
+A thought whose end nobody saw is charged its whole reservation.
 """
 
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from logos.kernel.process.policy import SECOND, exit_for
 
 
 def expire(process: Process, now: int) -> list[AnyEvent]:
-    """What has come due: the end of its time, of a wait, of a pause; a timer."""
+    """Whatever has come due: the end of its time, of a wait, of a pause; a timer."""
     if process.exit_status is not None:
         return []
     if process.deadline is not None and now >= process.deadline:
@@ -73,14 +73,14 @@ def next_ring(cron: str, now: int) -> int:
 
 
 def given_up(process: Process, why: str) -> list[AnyEvent]:
-    """The thought in flight, charged: its answer may be on its way."""
+    """The thought in flight is charged, since its answer may be on its way."""
     if process.reserved is None:
         return []
     return [Interrupted(code=Code.CANCELLED, message=why, charged=_held(process))]
 
 
 def _held(process: Process) -> Usage:
-    """What a thought nobody saw the end of is taken to have cost."""
+    """What a thought with an unknown end is assumed to have cost."""
     held = process.reserved
     return Usage() if held is None else Usage(input=held.tokens, cost=held.cost)
 

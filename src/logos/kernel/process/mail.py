@@ -1,9 +1,9 @@
-"""What becomes of mail when it arrives.  Pure.
+"""How arriving mail turns into events.  Pure.
 
     deliver(process, ...)    the events by which a process takes one piece of mail
     listening(process)       whether it takes messages now
     told(turn, mail)         the events of a client's turn, one for each of its messages
-    handed_on(process, ...)  what its children are told because of these events
+    handed_on(process, ...)  the letters to its children that these events cause
     taken(events)            which letters these events take
 
 Mail is posted in the sender's transaction and taken in the receiver's, so it arrives once.
@@ -59,11 +59,11 @@ _BROUGHT = (
     Agreed | Revoked | Received | Told | Signalled | Ended | Decided | Remembered | Linked | Pinned
     | Forgot | Compacted
 )  # fmt: skip
-"""What a letter may become, at least its first event."""
+"""The events a letter may turn into, or at least the first of them."""
 
 
 def deliver(process: Process, id_: MailId, sender: Pid | None, body: bytes) -> list[AnyEvent]:
-    """What happens to this process because of this mail."""
+    """The events that this letter causes in this process."""
     match decode(body):
         case Note(text=text, carries=carries):
             return _note(process, Received(mail=id_, text=text, sender=sender, carries=carries))
@@ -83,7 +83,7 @@ def deliver(process: Process, id_: MailId, sender: Pid | None, body: bytes) -> l
 
 
 def listening(process: Process) -> bool:
-    """Not between a thought and the end of what it proposed: its model hasn't seen the message,
+    """Not between a thought and the end of what it proposed: its model has not seen the message,
     and may just have decided to wait for it."""
     if any(call.name == "message.receive" and call.blocked for call in process.open):
         return True
@@ -92,9 +92,9 @@ def listening(process: Process) -> bool:
 
 
 def told(turn: Turn, mail: MailId | None = None) -> list[AnyEvent]:
-    """Each message is a page of its own.  Options are an event of their own: the same ones again
-    are the same bytes, kept once."""
-    said: list[AnyEvent] = [Told(messages=(message,)) for message in turn.messages]
+    """Each message is a page of its own.  Options are a separate event, so that repeated options
+    are the same bytes, stored once."""
+    said: list[AnyEvent] = [Told(messages=(m,), silent=turn.silent) for m in turn.messages]
     if turn.metadata is not None:
         said.insert(0, Told(metadata=turn.metadata))
     if turn.options is not None or not said:
@@ -152,7 +152,7 @@ def _ruled(process: Process, id_: MailId, word: Verdict | Agreement | Revocation
 
 
 def _verdict(process: Process, id_: MailId, verdict: Verdict) -> list[AnyEvent]:
-    """Yes: the call is made next.  No: it fails, and the model hears the word."""
+    """Yes: the call is made next.  No: it fails, and the model is told why."""
     decided = Decided(
         mail=id_,
         ids=verdict.ids,
@@ -201,7 +201,7 @@ def _cancelled(call: OpenCall, why: str) -> Failed:
 
 
 def handed_on(process: Process, events: Sequence[AnyEvent]) -> list[tuple[Pid, bytes]]:
-    """Letters to live children: what is revoked is revoked for them, too."""
+    """Letters to live children: what is revoked here is revoked for them, too."""
     return [
         (child.pid, encode(Revocation(event.caps, event.by)))
         for event in events
@@ -211,7 +211,7 @@ def handed_on(process: Process, events: Sequence[AnyEvent]) -> list[tuple[Pid, b
 
 
 def taken(events: Sequence[AnyEvent]) -> list[tuple[MailId, int]]:
-    """Which letters these events take, and by which of them (from 1)."""
+    """Which letters these events take, and which event takes each (counted from 1)."""
     return [
         (event.mail, position)
         for position, event in enumerate(events, 1)

@@ -1,14 +1,14 @@
 """What a process may still use, what it may give away, and when it is going in circles.  Pure.
 
     tighter(own, asked)        the smaller of each limit
-    left(process)              what remains of its limits, with what its live children hold set aside
-    overdrawn(process, now)    why it may not go on, or None
+    left(process)              what remains of its limits, less what its live children hold
+    overdrawn(process, now)    why it may not continue, or None
     grant(process, asked, now) the limits of a child, taken out of the parent's
-    affordable(rest, ...)      how long an answer may be, by what is left
-    counted(pid, process)      the sums that what it starts counts toward
-    bequeathed(process)        what the parent of one that ends must count as used
+    affordable(rest, ...)      how long an answer the rest of the budget allows
+    counted(pid, process)      the shared totals that its children count toward
+    bequeathed(process)        what its end leaves the parent to count as used
     wake_at(process)           when something is due next
-    watch(process, now)        what the watchdog has to say
+    watch(process, now)        the watchdog's warning, if any
 
 Budgets are hard because nothing is counted twice and nothing is promised twice: a child's
 limits are set aside in its parent when it starts and what it did not use comes back when it
@@ -35,7 +35,7 @@ from logos.abi.messages import Usage
 from logos.abi.process import Process, Signal
 
 HOSTED = "hosted"
-"""The program of processes whose program somebody else wrote."""
+"""The program name of processes that run an unmodified program."""
 
 SECOND = 1_000_000
 """Microseconds."""
@@ -57,7 +57,7 @@ def tighter(own: Limits, asked: Limits) -> Limits:
 
 
 def left(process: Process) -> Limits:
-    """What remains.  None: no limit."""
+    """What remains of its limits.  None: no limit."""
     limits, held = process.limits, process.reserved
 
     def rest(limit: int | None, used: int, set_aside: list[int | None]) -> int | None:
@@ -81,7 +81,7 @@ def left(process: Process) -> Limits:
 
 
 def affordable(rest: Limits, price: Price, prompt: int, output: int) -> int:
-    """How many tokens of answer are still paid for.  Raise `budget` for too few."""
+    """How many tokens of answer the budget still pays for.  Raise `budget` when too few."""
     least = min(LEAST_OUTPUT, output)
     if rest.tokens is not None:
         output = min(output, rest.tokens - prompt)
@@ -97,7 +97,8 @@ def affordable(rest: Limits, price: Price, prompt: int, output: int) -> int:
 
 
 def counted(pid: Pid, process: Process) -> tuple[Account, ...]:
-    """A program asks models in conversations of its own: they stay within its limits together."""
+    """A hosted program asks models in conversations of its own; together they stay within its
+    limits."""
     if process.agent.program != HOSTED:
         return process.accounts
     limits = process.limits
@@ -106,7 +107,7 @@ def counted(pid: Pid, process: Process) -> tuple[Account, ...]:
 
 
 def overdrawn(process: Process, now: int) -> SysError | None:
-    """Why this process may neither think nor call any more."""
+    """Why this process may neither think nor call any more, if so."""
     rest = left(process)
     for name, amount in (("tokens", rest.tokens), ("cost", rest.cost), ("calls", rest.calls)):
         if amount is not None and amount <= 0:
@@ -123,9 +124,9 @@ def overdrawn(process: Process, now: int) -> SysError | None:
 def grant(parent: Process, asked: Limits, now: int) -> tuple[Limits, int | None]:
     """The child's limits and deadline (microseconds).
 
-    Of what the parent has a limit for and the child asks nothing, the child gets half of the
-    rest; the call that starts it is the parent's own.  Raise `budget` when it asks for more than
-    is left, `limit` for too many children or generations, `invalid` for less than nothing.
+    Where the parent has a limit and the child asks for none, the child gets half of the rest.  The
+    call that starts it is charged to the parent.  Raise `budget` when the child asks for more than
+    is left, `limit` for too many children or generations, `invalid` for negative limits.
     """
     _check(asked)
     rest = left(parent)
@@ -155,7 +156,7 @@ def grant(parent: Process, asked: Limits, now: int) -> tuple[Limits, int | None]
 def bequeathed(process: Process) -> tuple[Usage, int]:
     """What the parent of a process that ends must count as used: tokens and money, and calls.
 
-    Live children keep what was set aside for them, so that doesn't come back.
+    Live children keep what was set aside for them, so that part does not come back.
     """
     shares = [child.limits for child in process.children]
     held = Usage(input=sum(s.tokens or 0 for s in shares), cost=sum(s.cost or 0 for s in shares))
@@ -163,7 +164,7 @@ def bequeathed(process: Process) -> tuple[Usage, int]:
 
 
 def _check(asked: Limits) -> None:
-    """Less than nothing would be taken from the child and given to the parent."""
+    """A negative limit would take from the child and give to the parent."""
     for name in asked.__struct_fields__:
         amount = getattr(asked, name)
         if amount is not None and not 0 <= amount <= (
@@ -191,8 +192,8 @@ def _share(name: str, rest: int | None, asked: int | None) -> int | None:
 
 
 def wake_at(process: Process, now: int = 0) -> int | None:
-    """The next moment at which something is due, in microseconds.  A pause that is over stays
-    in the state until the process goes on; `now` leaves it out."""
+    """When something is next due, in microseconds.  A pause that is over stays in the state until
+    the process continues; `now` leaves it out."""
     if process.exit_status is not None:
         return None
     times = [call.until for call in process.open if call.until is not None]
@@ -205,7 +206,7 @@ def wake_at(process: Process, now: int = 0) -> int | None:
 
 
 def watch(process: Process, now: int) -> Warned | Signalled | None:
-    """Tell it, then make it pause, then stop it until a person lets it go on."""
+    """Escalate: warn the process, then pause it, then stop it until a person lets it continue."""
     why = _circling(process)
     if not why:
         return None
@@ -234,6 +235,6 @@ def _circling(process: Process) -> str:
 
 
 def exit_for(error: SysError, answer: str = "") -> Exited:
-    """How a process ends that cannot go on because of this."""
+    """The exit of a process that cannot continue because of this error."""
     text = answer or f"{error}"
     return Exited(status=MEANING[error.code].exit_status, answer=text, code=error.code)

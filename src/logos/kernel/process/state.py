@@ -1,7 +1,7 @@
 """The process state machine.  Pure.
 
-Rule: everything that decides what may happen to a process is in this room, and what may
-follow what is in ALLOWED.  If the table says no, no journal can make it happen.
+Everything that decides what may happen to a process is in this room, and ALLOWED says which event
+may follow in which status.  If the table says no, no journal can make it happen.
 
     fold(events)            the state of a process
     apply(process, event)   the state after one more event
@@ -45,7 +45,7 @@ _ANY = {READY, THINKING, CALLING, WAITING, STOPPED}
 
 
 def _live(here: Status) -> dict[type[Any], set[Status]]:
-    """What may reach a process from outside, whatever it is doing."""
+    """The events that may reach a process from outside, whatever it is doing."""
     stays = {STOPPED} if here is STOPPED else _SAME[here]
     woken = {READY} if here is WAITING else set()
     return {
@@ -225,9 +225,11 @@ def _received(p: Process, event: e.Received) -> Process:
 
 
 def _told(p: Process, event: e.Told) -> Process:
-    """What was proposed is answered or given up by whoever was to carry it out."""
+    """What was proposed has been answered, or given up, by the client that was to carry it out."""
     if event.metadata is not None:
         return p
+    if event.silent:
+        return replace(p, proposed=())
     options = p.options if event.options is None else event.options
     return replace(p, options=options, proposed=(), news=p.news + 1, idle=False, failures=0)
 
@@ -291,13 +293,13 @@ def _paced(p: Process, event: e.Paced) -> Process:
 
 
 def _windowed(p: Process, event: AnyEvent) -> Process:
-    """Its window or its memory changed; what the process may do did not."""
+    """Its window or memory changed; what the process may do did not."""
     del event
     return p
 
 
 def _charged(p: Process, event: e.Compacted | e.Vectored) -> Process:
-    """Of a digest, where a model wrote it; of vectors."""
+    """Charge it for a digest that a model wrote, or for embeddings."""
     return replace(p, spent=p.spent + event.usage, own=p.own + event.usage)
 
 

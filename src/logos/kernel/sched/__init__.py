@@ -1,6 +1,6 @@
-"""Who gets the model.
+"""Who gets a model's slots.
 
-Slots.slot(model)   an async context manager: one of the model's places, first come first served
+Slots.slot(model)   an async context manager: one of the model's slots, first come first served
 """
 
 from logos.kernel.sched.slots import Slots

@@ -1,4 +1,4 @@
-"""A number of places per model.  Whoever waits for one model delays nobody at another."""
+"""A fixed number of slots per model.  Waiting for one model delays nobody at another."""
 
 import anyio
 

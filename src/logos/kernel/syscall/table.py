@@ -78,8 +78,8 @@ class Services(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a handler may see: who asks, in which state, and when.  `carries` is what the information
-    flow knows of the text that the call hands to another process."""
+    """What a handler may see: who asks, in which state, and when.  `carries` is what the
+    information flow knows of the text that the call hands to another process."""
 
     pid: Pid
     process: Process
