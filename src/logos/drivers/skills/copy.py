@@ -65,7 +65,7 @@ def copied(source: Path, shelf: Path) -> Copy:
 
 def _none(source: Path) -> SysError:
     within = sorted(visible(file.parent.name) for file in source.glob(f"*/{SKILL}"))[:SHOWN]
-    hint = f"name one of the skills in it: {', '.join(within)}" if within else "name a skill's folder"
+    hint = f"name one of the skills in it: {', '.join(within)}" if within else "a skill's folder"
     return SysError(Code.NOT_FOUND, f"there is no {visible(str(source / SKILL))}", hint=hint)
 
 
