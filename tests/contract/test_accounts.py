@@ -102,7 +102,7 @@ async def test_one_sum_over_all_surfaces(url: str, tmp_path: Path) -> None:
         upstream.replies.append(whole(json.dumps(embedded).encode()))
         models = {"vecs": config.Endpoint(url=f"{upstream.url}/v1", model="e-1")}
         async with here(url, tmp_path, scripted(lambda _: ANSWER), models) as one:
-            secret = await one.machine.kernel.keys.create("ada", Limits(tokens=LIMIT))
+            secret = (await one.machine.kernel.keys.create("ada", Limits(tokens=LIMIT))).secret
             headers = {"authorization": f"Bearer {secret}"}
             async with httpx2.AsyncClient(
                 base_url=one.base, headers=headers, timeout=PATIENCE_S
@@ -128,7 +128,7 @@ async def test_one_sum_over_all_surfaces(url: str, tmp_path: Path) -> None:
 async def test_however_many_at_once(url: str, tmp_path: Path) -> None:
     """Each of them alone would be within the limit."""
     async with here(url, tmp_path, scripted(lambda _: ANSWER)) as one:
-        secret = await one.machine.kernel.keys.create("ada", Limits(tokens=LIMIT))
+        secret = (await one.machine.kernel.keys.create("ada", Limits(tokens=LIMIT))).secret
         headers = {"authorization": f"Bearer {secret}"}
         async with (
             httpx2.AsyncClient(base_url=one.base, headers=headers, timeout=PATIENCE_S) as http,

@@ -30,7 +30,7 @@ def outside() -> str:
 
 
 async def client(one: Rig, name: str, **limits: Any) -> AsyncOpenAI:
-    secret = await one.machine.kernel.keys.create(name, Limits(**limits))
+    secret = (await one.machine.kernel.keys.create(name, Limits(**limits))).secret
     return AsyncOpenAI(base_url=f"{one.base}/v1", api_key=secret, max_retries=0)
 
 
@@ -59,7 +59,7 @@ async def test_beyond_loopback_nothing_answers_without_a_key(url: str, tmp_path:
             answer = await http.post(f"{base}/v1/{path}", json={"model": "m", "messages": HELLO})
             assert answer.status_code == 401
         assert not await one.conversations()
-        secret = await one.machine.kernel.keys.create("ada", Limits())
+        secret = (await one.machine.kernel.keys.create("ada", Limits())).secret
         right = {"x-api-key": secret}
         assert (await http.get(f"{base}/v1/models", headers=right)).status_code == 200
 
@@ -75,7 +75,7 @@ async def test_a_key_reaches_its_own_client_s_processes(url: str, tmp_path: Path
             await bob.responses.retrieve(first.id)
         with pytest.raises(openai.NotFoundError):
             await bob.responses.input_items.list(first.id)
-        with pytest.raises(openai.NotFoundError):
+        with pytest.raises(openai.BadRequestError, match="there is no response"):
             await bob.responses.create(model="m", input="go on", previous_response_id=first.id)
         said: Any = [
             {"role": "user", "content": "tell me"},
@@ -127,13 +127,15 @@ async def test_what_another_created_answers_as_what_nobody_did(url: str, tmp_pat
             for asked in (
                 bob.responses.retrieve(id_),
                 bob.responses.input_items.list(id_),
-                bob.responses.create(model="m", input="x", previous_response_id=id_),
                 bob.responses.delete(id_),
                 bob.responses.cancel(id_),
             ):
                 with pytest.raises(openai.NotFoundError) as refused:
                     await asked
                 assert "secret" not in str(refused.value)
+            with pytest.raises(openai.BadRequestError, match="there is no response") as refused_too:
+                await bob.responses.create(model="m", input="x", previous_response_id=id_)
+            assert "secret" not in str(refused_too.value)
         assert len(one.model.requests) == 1
 
 

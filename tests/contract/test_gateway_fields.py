@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import anthropic
+import httpx2
 import openai
 import pytest
 from anthropic import AsyncAnthropic
@@ -13,6 +14,7 @@ from gateway_rig import Rig, rig
 from openai import AsyncOpenAI
 
 from logos import config
+from logos.gateway import ask
 from model_server import Loopback, loopback, whole
 
 pytestmark = pytest.mark.anyio
@@ -101,3 +103,61 @@ async def test_what_the_model_cannot_be_shown_is_refused(there: There) -> None:
         await there.client.chat.completions.create(model="m", messages=said)
     await there.client.chat.completions.create(model="v", messages=said)
     assert there.sent()["messages"] == said
+
+
+async def test_an_error_names_the_field_at_fault(there: There) -> None:
+    hello = {"role": "user", "content": "hi"}
+    unsupported, missing = "unsupported_parameter", "missing_required_parameter"
+    rows: list[tuple[str, dict[str, Any], str, str]] = [
+        ("chat/completions", {"messages": [hello], "n": 2}, "n", "unsupported_value"),
+        ("chat/completions", {"messages": [hello], "logprobs": True}, "logprobs", unsupported),
+        ("chat/completions", {}, "messages", missing),
+        ("chat/completions", {"messages": [hello, {}]}, "messages[1].role", missing),
+        (
+            "chat/completions",
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": 5}]}]},
+            "messages[0].content[0].text",
+            "invalid_type",
+        ),
+        (
+            "chat/completions",
+            {"messages": [hello], "tools": [{"type": "function", "function": {}}]},
+            "tools[0].function.name",
+            missing,
+        ),
+        ("responses", {"input": "hi", "top_logprobs": 3}, "top_logprobs", unsupported),
+        ("responses", {"input": [{"role": 5}]}, "input[0].role", "invalid_type"),
+        ("embeddings", {}, "input", missing),
+    ]
+    async with httpx2.AsyncClient(base_url=f"{there.one.base}/v1/") as http:
+        for path, body, param, code in rows:
+            answer = await http.post(path, json={"model": "v"} | body)
+            error = answer.json()["error"]
+            assert answer.status_code == 400
+            assert (error["param"], error["code"]) == (param, code), error
+            assert error["type"] == "invalid_request_error"
+        for path in ("models/nothing", "responses/resp_1_1", "nothing"):
+            error = (await http.get(path)).json()["error"]
+            known = "model_not_found" if "models" in path else None
+            assert error["code"] == known, path
+
+
+async def test_a_body_that_is_too_long_is_said_to_be(
+    there: There, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ask, "BODY_BYTES", 1000)
+    said: Any = [{"role": "user", "content": "x" * 2000}]
+    with pytest.raises(openai.APIStatusError) as refused:
+        await there.client.chat.completions.create(model="v", messages=said)
+    assert (refused.value.status_code, refused.value.code) == (413, "request_too_large")
+    async with AsyncAnthropic(**there.one.anthropic) as client:
+        with pytest.raises(anthropic.RequestTooLargeError):
+            await client.messages.create(model="v", max_tokens=9, messages=said)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b" " * 500
+
+    async with httpx2.AsyncClient() as http:  # that does not say how long it is
+        answer = await http.post(f"{there.one.base}/v1/responses", content=pieces())
+    assert answer.status_code == 413

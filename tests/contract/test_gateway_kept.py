@@ -92,10 +92,14 @@ async def test_a_deleted_response_is_forgotten(url: str, tmp_path: Path) -> None
             client.responses.retrieve(first.id),
             client.responses.delete(first.id),
             client.responses.cancel(first.id),
-            client.responses.create(model="m", input="x", previous_response_id=first.id),
+            client.responses.retrieve(first.id, stream=True),
         ):
             with pytest.raises(openai.NotFoundError):
                 await asked
+        with pytest.raises(openai.BadRequestError) as refused:
+            await client.responses.create(model="m", input="x", previous_response_id=first.id)
+        assert refused.value.code == "previous_response_not_found"
+        assert refused.value.param == "previous_response_id"
         assert (await client.responses.retrieve(second.id)).output_text == "Another."
         (pid,) = await one.conversations()
         events = [told.event async for told in one.machine.kernel.records.events(pid)]
@@ -169,13 +173,42 @@ async def test_items_of_a_conversation(url: str, tmp_path: Path) -> None:
         texts = [m.text for m in one.model.requests[0].messages]
         assert texts[0] == "I am Ada Lovelace."
         assert "x" not in texts
-        with pytest.raises(openai.BadRequestError, match="input of the next"):
-            await client.conversations.items.create(talk.id, items=[ADA])
         listed = [item async for item in client.conversations.items.list(talk.id, order="asc")]
         answer = listed[-1]
         await client.conversations.items.delete(answer.id or "", conversation_id=talk.id)
         left = [item async for item in client.conversations.items.list(talk.id)]
         assert len(left) == len(listed) - 1
+
+
+async def test_items_are_added_at_any_time(url: str, tmp_path: Path) -> None:
+    """Nobody asks for an answer to them: the next response does."""
+    gate = anyio.Event()
+    steps = ["Hello.", "I was.", After(gate.wait, Say("Ada."))]
+    async with rig(url, tmp_path, steps) as one, AsyncOpenAI(**one.openai) as client:
+        talk = await client.conversations.create()
+        await client.responses.create(model="m", input="hi", conversation=talk.id)
+        answer: Any = {"type": "message", "role": "assistant", "content": "You are Ada."}
+        added = await client.conversations.items.create(talk.id, items=[ADA, answer])
+        assert said_in(list(added.data)) == ["I am Ada Lovelace.", "You are Ada."]
+        assert len(one.model.requests) == 1
+        await client.responses.create(model="m", input="were you there?", conversation=talk.id)
+        asked = [m.text for m in one.model.requests[-1].messages]
+        told = ["hi", "Hello.", "I am Ada Lovelace.", "You are Ada.", "were you there?"]
+        assert asked == told
+        assert len(await one.conversations()) == 1
+        busy = await client.responses.create(
+            model="m", input="who?", conversation=talk.id, background=True
+        )
+        once = client.with_options(max_retries=0)
+        for wanted in (
+            once.conversations.items.create(talk.id, items=[ADA]),
+            once.responses.create(model="m", input="and?", conversation=talk.id),
+        ):
+            with pytest.raises(openai.ConflictError) as refused:
+                await wanted
+            assert refused.value.code == "conversation_locked"
+        gate.set()
+        assert (await fetched(client, busy.id, "completed")).output_text == "Ada."
 
 
 async def test_what_is_no_conversation(url: str, tmp_path: Path) -> None:
@@ -219,8 +252,6 @@ async def test_a_response_in_the_background(url: str, tmp_path: Path) -> None:
         failed = await fetched(client, wrong.id, "failed")
         assert failed.error is not None
         assert "not so" in failed.error.message
-        with pytest.raises(openai.BadRequestError, match="background"):
-            await client.responses.create(model="m", input="x", background=True, stream=True)
 
 
 async def test_a_response_in_the_background_is_cancelled(url: str, tmp_path: Path) -> None:

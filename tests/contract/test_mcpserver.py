@@ -20,7 +20,7 @@ from tests.conftest import PATIENCE_S
 from logos import Agent, Functions, boot
 from logos.abi.agent import Approvals
 from logos.abi.events import Held
-from logos.abi.ids import CallId
+from logos.abi.ids import CallId, Pid
 from logos.abi.messages import Role, ToolCall
 from logos.abi.rights import EVERYTHING
 from logos.boot import Machine, load_settings
@@ -135,6 +135,23 @@ async def test_the_official_client_over_http(url: str, tmp_path: Path, mode: Any
             await client.call_tool("format_disk", {})
 
 
+async def asking(made: Machine) -> Pid:
+    """A process that waits for its person."""
+    agent = Agent(
+        name="helper",
+        model="m",
+        tools=("send_mail", "contacts"),
+        allow=tuple(EVERYTHING),
+        approvals=Approvals.ASK,
+    )
+    pid = await made.kernel.spawn(agent, "Send a message about the fair to somebody.")
+    with anyio.fail_after(PATIENCE_S):
+        async for told in made.kernel.records.follow(pid):
+            if isinstance(told.event, Held):
+                break
+    return pid
+
+
 async def test_a_question_is_put_to_the_clients_person(url: str, tmp_path: Path) -> None:
     async with machine(tmp_path, url) as made, over_http(App(made)) as where:
         asked: list[str] = []
@@ -145,18 +162,7 @@ async def test_a_question_is_put_to_the_clients_person(url: str, tmp_path: Path)
             return ElicitResult(action="accept", content={"answer": "allow"})
 
         async with Client(where, elicitation_callback=answer) as client:
-            agent = Agent(
-                name="helper",
-                model="m",
-                tools=("send_mail", "contacts"),
-                allow=tuple(EVERYTHING),
-                approvals=Approvals.ASK,
-            )
-            pid = await made.kernel.spawn(agent, "Send a message about the fair to somebody.")
-            with anyio.fail_after(PATIENCE_S):
-                async for told in made.kernel.records.follow(pid):
-                    if isinstance(told.event, Held):
-                        break
+            pid = await asking(made)
             ended = text(await client.call_tool("wait", {"pid": pid}))
             assert ended["answer"] == "it was sent"
         assert len(asked) == 1
@@ -177,18 +183,7 @@ async def test_an_answer_given_again_is_no_mistake(url: str, tmp_path: Path) -> 
             asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
             return json.loads(await protocol.answer(json.dumps(asked).encode()) or b"")["result"]
 
-        agent = Agent(
-            name="helper",
-            model="m",
-            tools=("send_mail", "contacts"),
-            allow=tuple(EVERYTHING),
-            approvals=Approvals.ASK,
-        )
-        pid = await made.kernel.spawn(agent, "Send a message about the fair to somebody.")
-        with anyio.fail_after(PATIENCE_S):
-            async for told in made.kernel.records.follow(pid):
-                if isinstance(told.event, Held):
-                    break
+        pid = await asking(made)
         (question,) = (await wait())["inputRequests"]
         answer = {question: {"action": "accept", "content": {"answer": "allow"}}}
         for _ in range(2):

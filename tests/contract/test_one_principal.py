@@ -30,7 +30,7 @@ class Here(NamedTuple):
         """With a key of his own; "" is whoever is on this machine."""
         headers = {}
         if name:
-            secret = await self.machine.kernel.keys.create(name, limits)
+            secret = (await self.machine.kernel.keys.create(name, limits)).secret
             headers = {"authorization": f"Bearer {secret}"}
         async with httpx2.AsyncClient(
             base_url=self.base, headers=headers, timeout=PATIENCE_S

@@ -17,7 +17,9 @@
     faults.py      errors in the vendors' shapes
     prefix.py      what a request goes on with, by what was said
     talks.py       the conversations at hand
+    before.py      what a request goes on with that does not say it
     turn.py        one turn of one; line.py hears its process
+    aired.py       responses in the background, for whoever listens, again too
     vectors.py     embeddings
 
 A surface: it tells processes what clients say and passes on what they answer.  What a model

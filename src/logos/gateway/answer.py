@@ -9,19 +9,21 @@ goes out, and again every few seconds, until there is something to say.
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
-from msgspec.structs import replace
+import msgspec
 
-from logos.abi.errors import Code, SysError
+from logos.abi.errors import SysError
 from logos.abi.events import Thought
 from logos.abi.messages import ReasonDelta
 from logos.gateway.access import Client
-from logos.gateway.ask import SSE, Ask
-from logos.gateway.conversations import Conversations
-from logos.gateway.dialect import WAITING, Answering, Dialect, Resolve, Understood, Voice, encode
+from logos.gateway.aired import Aired, Naming
+from logos.gateway.ask import NO_CACHE, SSE, Ask
+from logos.gateway.before import After, Before
+from logos.gateway.dialect import WAITING, Dialect, Resolve, Understood, Voice, encode
+from logos.gateway.faults import Refused
 from logos.gateway.items import unanswered
-from logos.gateway.stored import After, Stored, named_in
 from logos.gateway.turn import Exchange, Turns, Wanted
 
 SESSIONS = ("x-logos-process", "x-claude-code-session-id", "session-id", "thread-id")
@@ -35,34 +37,40 @@ HANDED_ON = ("anthropic-beta", "anthropic-version", "openai-beta")
 
 MICRO = 1_000_000
 
+PID = b"x-logos-pid"
 
-class Kept(NamedTuple):
-    """Responses and conversations that have names."""
 
-    stored: Stored
-    conversations: Conversations
+class Clock(NamedTuple):
+    """The time in microseconds; the seconds after which a client that waits hears of it."""
+
+    now: Callable[[], int]
+    every: float
 
 
 class Talking:
     def __init__(
-        self, turns: Turns, kept: Kept, resolve: Resolve, now: Callable[[], int], every: float
+        self, turns: Turns, before: Before, aired: Aired, resolve: Resolve, clock: Clock
     ) -> None:
         self._turns = turns
-        self._stored, self._conversations = kept
+        self._before = before
+        self._aired = aired
         self._resolve = resolve
-        self._now = now
-        self._every = every
+        self._now, self._every = clock
 
     async def converse(self, ask: Ask, client: Client, dialect: Dialect) -> None:
         understood = dialect.understand(await ask.body(), self._resolve)
-        after = await self._after(client, understood)
+        after = await self._before.of(client, understood)
+        understood = replace(understood, said=await self._before.said(client, understood))
         wanted = self._wanted(ask, client, understood, after)
         if not (wanted.before or wanted.said):
-            raise SysError(Code.INVALID, "there is nothing to answer", hint="send a message")
+            raise Refused("there is nothing to answer", "input", hint="send a message")
+        naming = Naming(dialect, understood, self._now() // MICRO)
+        if understood.background:
+            await self._in_background(ask, client, naming, wanted)
+            return
         async with self._turns.begin(client, wanted) as exchange:
-            ask.extra.append((b"x-logos-pid", str(exchange.pid).encode()))
-            answer = _Answer(ask, dialect, understood, exchange, self._every)
-            answer.created = self._now() // MICRO
+            ask.extra.append((PID, str(exchange.pid).encode()))
+            answer = _Answer(ask, naming, exchange, self._every)
             failure: SysError | None = None
             async with ask.while_there():
                 try:
@@ -72,24 +80,23 @@ class Talking:
         if failure is not None:
             raise failure
 
-    async def _after(self, client: Client, understood: Understood) -> After:
-        """Where it goes on.  Raise `not_found`."""
-        given = understood.given
-        if (talk := named_in(given, "conversation")) is not None:
-            if named_in(given, "previous_response_id") is not None:
-                raise SysError(Code.INVALID, "conversation or previous_response_id, not both")
-            return After(await self._conversations.seed(client, talk), named=True)
-        if (previous := named_in(given, "previous_response_id")) is not None:
-            return await self._stored.after(client.name, previous)
-        return After()
+    async def _in_background(
+        self, ask: Ask, client: Client, naming: Naming, wanted: Wanted
+    ) -> None:
+        recording, named = await self._aired.begin(client, wanted, naming)
+        ask.extra.append((PID, str(recording.pid).encode()))
+        if naming.understood.stream:
+            await recording.tell(ask)
+        else:
+            await ask.reply(200, encode(unanswered(named, "queued")))
 
     def _wanted(self, ask: Ask, client: Client, understood: Understood, after: After) -> Wanted:
         options = understood.options
         if understood.forward:
             given = {name: ask.headers[name] for name in HANDED_ON if name in ask.headers}
-            options = replace(options, headers=given)
+            options = msgspec.structs.replace(options, headers=given)
         if ask.headers.get(SESSIONS[0]) == OFF:
-            options = replace(options, bare=True)
+            options = msgspec.structs.replace(options, bare=True)
         return Wanted(
             understood.said,
             options,
@@ -109,22 +116,14 @@ def _seed(ask: Ask, client: Client) -> bytes:
 class _Answer:
     """One answer on its way to a client."""
 
-    def __init__(
-        self, ask: Ask, dialect: Dialect, understood: Understood, exchange: Exchange, every: float
-    ) -> None:
+    def __init__(self, ask: Ask, naming: Naming, exchange: Exchange, every: float) -> None:
         self._ask = ask
-        self._dialect = dialect
-        self._understood = understood
+        self._naming = naming
         self._exchange = exchange
         self._every = every
-        self.created = 0
 
     async def give(self) -> None:
-        if self._understood.background:
-            await self._exchange.leave()
-            begun = unanswered(self._answering(), "queued")
-            await self._ask.reply(200, encode(begun))
-        elif self._understood.stream:
+        if self._naming.understood.stream:
             await self._streamed()
         else:
             await self._whole()
@@ -135,18 +134,8 @@ class _Answer:
             if isinstance(item, ReasonDelta):
                 aloud.append(item.text)
             elif isinstance(item, Thought):
-                answering = self._answering("".join(aloud))
-                await self._ask.reply(200, self._dialect.whole(answering, item))
-
-    def _answering(self, aloud: str = "") -> Answering:
-        exchange = self._exchange
-        return Answering(
-            id=self._dialect.answer_id(exchange.pid, exchange.began),
-            model=self._understood.model,
-            created=self.created,
-            aloud=aloud,
-            given=self._understood.given,
-        )
+                answering = self._naming.of(self._exchange, "".join(aloud))
+                await self._ask.reply(200, self._naming.dialect.whole(answering, item))
 
     async def _streamed(self) -> None:
         voice: Voice | None = None
@@ -157,8 +146,7 @@ class _Answer:
                     await self._pass_on([voice.wait() if voice else WAITING])
                     continue
                 if voice is None:
-                    usage = self._understood.usage
-                    voice = self._dialect.voice(self._answering(), usage=usage)
+                    voice = self._voice(usage=self._naming.understood.usage)
                     said.append(voice.begin())
                 said.append(voice.end(item) if isinstance(item, Thought) else voice.say(item))
                 if not self._exchange.more:
@@ -166,14 +154,16 @@ class _Answer:
         except SysError as error:
             if not self._ask.begun:
                 raise
-            last = voice or self._dialect.voice(self._answering(), usage=False)
-            said.append(last.fail(error))
+            said.append((voice or self._voice(usage=False)).fail(error))
         await self._pass_on(said)
         await self._ask.send(b"", more=False)
 
+    def _voice(self, *, usage: bool) -> Voice:
+        return self._naming.dialect.voice(self._naming.of(self._exchange), usage=usage)
+
     async def _pass_on(self, said: list[bytes]) -> None:
         if not self._ask.begun:
-            await self._ask.begin(200, SSE, [(b"cache-control", b"no-cache")])
+            await self._ask.begin(200, SSE, [NO_CACHE])
         if data := b"".join(said):
             await self._ask.send(data)
         said.clear()

@@ -11,17 +11,22 @@ from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 from typing import Any
 
+import anyio.abc
+
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import INIT
 from logos.boot import Machine
 from logos.gateway import faults
 from logos.gateway.access import Access, Client
-from logos.gateway.answer import Kept, Talking
+from logos.gateway.aired import Aired
+from logos.gateway.answer import Clock, Talking
 from logos.gateway.ask import Ask, Gone, Receive, Scope, Send
+from logos.gateway.before import Before
 from logos.gateway.chat import Chat
 from logos.gateway.conversations import Conversations
 from logos.gateway.description import document
-from logos.gateway.dialect import Dialect, Upstream, encode
+from logos.gateway.dialect import Dialect, Understood, Upstream, encode
+from logos.gateway.faults import NO_MODEL, Refused
 from logos.gateway.messages import Messages
 from logos.gateway.responses import Responses
 from logos.gateway.stored import Stored
@@ -32,21 +37,25 @@ log = logging.getLogger("logos.gateway")
 
 CHAT, MESSAGES, RESPONSES = Chat(), Messages(), Responses()
 
-NOT_SO = 405
+NOT_SO, UPGRADE = 405, 426
 
 Handler = Callable[[Ask, Client, str], Awaitable[None]]
 """The last is the id in the path, or two with a slash between them."""
 
 
 class App:
-    def __init__(self, machine: Machine, keepalive_s: float) -> None:
+    def __init__(self, machine: Machine, keepalive_s: float, tasks: anyio.abc.TaskGroup) -> None:
+        """`tasks` outlive a request."""
         self._models = machine.models
         self._vault = machine.vault
         self._kernel = kernel = machine.kernel
         turns = Turns(kernel)
-        stored, talks = Stored(kernel, turns), Conversations(kernel, turns)
+        aired = Aired(turns, tasks, keepalive_s)
+        stored, talks = Stored(kernel, turns, aired), Conversations(kernel, turns, aired)
         self._access = Access(kernel)
-        self._talking = Talking(turns, Kept(stored, talks), self._resolve, kernel.now, keepalive_s)
+        self._before = before = Before(turns, talks, self._compacting, kernel.now)
+        clock = Clock(kernel.now, keepalive_s)
+        self._talking = Talking(turns, before, aired, self._resolve, clock)
         self._life = secrets.token_hex(4)
         self._numbers = count(1)
         self._routes: dict[tuple[str, ...], Handler] = {
@@ -55,6 +64,7 @@ class App:
             ("POST", "responses"): self._converse(RESPONSES),
             ("POST", "messages", "count_tokens"): self._count(MESSAGES),
             ("POST", "responses", "input_tokens"): self._count(RESPONSES),
+            ("POST", "responses", "compact"): before.compact,
             ("GET", "responses", "*"): stored.response,
             ("GET", "responses", "*", "input_items"): stored.input_items,
             ("DELETE", "responses", "*"): stored.delete,
@@ -110,9 +120,7 @@ class App:
     async def _refuse(self, ask: Ask, error: SysError) -> None:
         if ask.begun:
             return  # whoever began it has said so
-        said = (self._vault.text(words) for words in (error.message, error.hint))
-        message, hint = said
-        error = SysError(error.code, message, hint=hint, retry_after_s=error.retry_after_s)
+        error.message, error.hint = map(self._vault.text, (error.message, error.hint))
         speaks = self._speaks(ask)
         body = speaks.error(error, ask.id)
         await ask.reply(speaks.status(error), body, headers=faults.headers(error))
@@ -120,8 +128,7 @@ class App:
     async def _dispatch(self, ask: Ask) -> None:
         client = await self._access.client(ask)
         if ask.headers.get("upgrade", "").lower() == "websocket":
-            await ask.reply(426, encode({"error": {"message": "this is spoken over HTTP"}}))
-            return
+            raise Refused("this is spoken over HTTP", status=UPGRADE)
         words = ask.path.removeprefix("/v1").strip("/").split("/")
         handler, id_ = self._route("GET" if ask.method == "HEAD" else ask.method, words)
         if handler is None:
@@ -133,8 +140,8 @@ class App:
         known = [m for m in ("GET", "POST", "DELETE") if self._route(m, words)[0] is not None]
         said = f"there is no {ask.method} {ask.path}"
         if not known:
-            raise SysError(Code.NOT_FOUND, said, hint="see /openapi.json")
-        error = SysError(Code.INVALID, said, hint=f"it takes {' and '.join(known)}")
+            raise Refused(said, code=Code.NOT_FOUND, hint="see /openapi.json")
+        error = Refused(said, hint=f"it takes {' and '.join(known)}")
         allow = (b"allow", ", ".join(known).encode())
         await ask.reply(NOT_SO, self._speaks(ask).error(error, ask.id), headers=[allow])
 
@@ -156,6 +163,9 @@ class App:
     def _resolve(self, name: str) -> Upstream:
         return Upstream(*self._models.resolve(name))
 
+    def _compacting(self, body: bytes) -> Understood:
+        return RESPONSES.understand(body, self._resolve)
+
     def _converse(self, dialect: Dialect) -> Handler:
         async def converse(ask: Ask, client: Client, _: str) -> None:
             await self._talking.converse(ask, client, dialect)
@@ -164,9 +174,9 @@ class App:
 
     def _count(self, dialect: Dialect) -> Handler:
         async def counted(ask: Ask, client: Client, _: str) -> None:
-            del client
             understood = dialect.understand(await ask.body(), self._resolve)
-            tokens = await self._models.count(understood.options, understood.said.since())
+            said = await self._before.whole(client, understood)
+            tokens = await self._models.count(understood.options, said)
             found: dict[str, Any] = {"input_tokens": tokens}
             if dialect is RESPONSES:
                 found = {"object": "response.input_tokens"} | found
@@ -187,7 +197,8 @@ class App:
     async def _one_model(self, ask: Ask, client: Client, id_: str) -> None:
         del client
         if id_ not in self._models.names():
-            raise SysError(Code.NOT_FOUND, f"there is no model {id_!r}", hint="GET /v1/models")
+            said = f"there is no model {id_!r}"
+            raise Refused(said, "model", NO_MODEL, code=Code.NOT_FOUND, hint="GET /v1/models")
         shown = _shown(id_, anthropic="anthropic-version" in ask.headers)
         await ask.reply(200, encode(shown))
 

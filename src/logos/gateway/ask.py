@@ -24,6 +24,7 @@ import anyio
 
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import Pid
+from logos.gateway.faults import TOO_LONG, Refused
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -45,6 +46,8 @@ PROGRAM = "logos.program"
 
 PEER = "logos.peer"
 """In the scope of a request that came over a socket: who is at its other end."""
+
+NO_CACHE: Header = (b"cache-control", b"no-cache")
 
 SSE = b"text/event-stream; charset=utf-8"
 
@@ -78,6 +81,11 @@ class Peer:
             left()
 
 
+def _too_long() -> Refused:
+    said = f"the body is longer than {BODY_BYTES} bytes"
+    return Refused(said, word="request_too_large", status=TOO_LONG)
+
+
 class Ask:
     def __init__(self, scope: Scope, receive: Receive, send: Send, id_: str) -> None:
         self.id = id_
@@ -95,6 +103,8 @@ class Ask:
 
     async def body(self) -> bytes:
         """Raise `invalid` when it is too long, `timeout` when it does not come, Gone."""
+        if int(self.headers.get("content-length", 0)) > BODY_BYTES:
+            raise _too_long()
         pieces: list[bytes] = []
         size = 0
         with anyio.move_on_after(BODY_S):
@@ -105,7 +115,7 @@ class Ask:
                 piece = message.get("body", b"")
                 size += len(piece)
                 if size > BODY_BYTES:
-                    raise SysError(Code.INVALID, f"the body is longer than {BODY_BYTES} bytes")
+                    raise _too_long()
                 pieces.append(piece)
                 if not message.get("more_body", False):
                     return b"".join(pieces)

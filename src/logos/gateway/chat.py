@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from logos.abi.errors import Code, SysError
+from logos.abi.errors import SysError
 from logos.abi.events import Thought
 from logos.abi.ids import CallId
 from logos.abi.messages import (
@@ -26,6 +26,7 @@ from logos.abi.messages import (
     Usage,
 )
 from logos.gateway.dialect import (
+    BODY,
     NAMED,
     NULL,
     WAITING,
@@ -45,7 +46,7 @@ from logos.gateway.dialect import (
     typed,
     whole,
 )
-from logos.gateway.faults import openai_error, openai_status
+from logos.gateway.faults import Refused, openai_error, openai_status
 from logos.gateway.prefix import Read, Said
 from logos.gateway.shapes import (
     Call,
@@ -95,10 +96,11 @@ class Chat:
 
     def understand(self, body: bytes, resolve: Resolve) -> Understood:
         found = fields(body)
-        asked = typed(body, ChatRead, "the body")
+        asked = typed(body, ChatRead, BODY)
         refuse(found, REFUSED)
         if asked.n not in (None, 1):
-            raise SysError(Code.INVALID, "n: a conversation has one answer", hint="ask n times")
+            one = "n: a conversation has one answer"
+            raise Refused(one, "n", "unsupported_value", hint="ask n times")
         model = asked.model
         upstream = resolve(model)
         system, said = instructed((), asked.messages, _read)
@@ -280,12 +282,13 @@ def instructed(
 
 
 def _read(place: int, raw: msgspec.Raw) -> tuple[Message]:
-    return (_message(typed(raw, ChatSaid, f"messages[{place}]")),)
+    where = f"messages[{place}]"
+    return (_message(typed(raw, ChatSaid, where), where),)
 
 
-def _message(said: ChatSaid) -> Message:
+def _message(said: ChatSaid, where: str) -> Message:
     role = ROLES[said.role]
-    content = parts(said.content)
+    content = parts(said.content, f"{where}.content")
     if role is Role.TOOL:
         id_ = CallId(said.tool_call_id or said.name or "")
         text = "".join(part.text for part in content if isinstance(part, Text))
@@ -307,14 +310,14 @@ def _proposed(call: Call) -> ToolCall:
     return ToolCall(id=CallId(call.id), name=function.name, arguments=arguments)
 
 
-def parts(content: str | list[msgspec.Raw] | None) -> list[AnyPart]:
+def parts(content: str | list[msgspec.Raw] | None, where: str) -> list[AnyPart]:
     if isinstance(content, str):
         return [Text(text=content)] if content else []
-    return [_part(raw) for raw in content or ()]
+    return [_part(raw, f"{where}[{n}]") for n, raw in enumerate(content or ())]
 
 
-def _part(raw: msgspec.Raw) -> AnyPart:
-    piece = typed(raw, PieceRead, "messages: content")
+def _part(raw: msgspec.Raw, where: str) -> AnyPart:
+    piece = typed(raw, PieceRead, where)
     match piece.type:
         case "text" | "input_text" | "output_text":
             return Text(text=piece.text)
@@ -338,8 +341,8 @@ def _tools(raws: list[msgspec.Raw]) -> tuple[tuple[ToolSpec, ...], bool]:
     """The functions, and whether they are all there was."""
     specs = []
     plain = True
-    for raw in raws:
-        tool = typed(raw, ToolRead, "tools")
+    for n, raw in enumerate(raws):
+        tool = typed(raw, ToolRead, f"tools[{n}]")
         if tool.function is None:
             plain = False
             continue

@@ -1,6 +1,7 @@
 """OpenAI's conversations: made, shown, filed, deleted, and what was said in them, item by item.
 
     Conversations.seed(client, id)              where a request goes on that names one
+    Conversations.process(client, id)           whose journal has it
     Conversations.create, show, file, delete    one by its id
     Conversations.items, item, add, drop        what was said
 
@@ -19,13 +20,15 @@ from msgspec import Meta
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import Pid, Seq
 from logos.gateway.access import Client
+from logos.gateway.aired import Aired
 from logos.gateway.ask import Ask
-from logos.gateway.dialect import Json, encode, typed
+from logos.gateway.dialect import BODY, Json, encode, typed
+from logos.gateway.faults import Refused, absent
 from logos.gateway.past import DELETED
 from logos.gateway.responses import Item, messages_of
 from logos.gateway.stored import listed, number, place_of, shown
 from logos.gateway.talks import Talk
-from logos.gateway.turn import Turns
+from logos.gateway.turn import Turns, locked
 from logos.kernel import Kernel, Turn
 
 PATIENCE_S = 10.0
@@ -63,9 +66,10 @@ class _Id(NamedTuple):
 
 
 class Conversations:
-    def __init__(self, kernel: Kernel, turns: Turns) -> None:
+    def __init__(self, kernel: Kernel, turns: Turns, aired: Aired) -> None:
         self._kernel = kernel
         self._turns = turns
+        self._aired = aired
         self._past = turns.past
 
     async def seed(self, client: Client, id_: str) -> bytes:
@@ -73,10 +77,14 @@ class Conversations:
         await self._talk(client, id_)
         return _read(client, id_).seed
 
+    async def process(self, client: Client, id_: str) -> Pid:
+        """Where it is now.  Raise `not_found`."""
+        return (await self._talk(client, id_)).pid
+
     async def create(self, ask: Ask, client: Client, _: str) -> None:
-        asked = typed(await ask.body() or b"{}", ConversationRequest, "the body")
+        asked = typed(await ask.body() or b"{}", ConversationRequest, BODY)
         name = secrets.token_hex(12)
-        turn = Turn(tuple(messages_of(asked.items)), metadata=asked.metadata)
+        turn = Turn(tuple(messages_of(asked.items, "items")), metadata=asked.metadata)
         pid = await self._turns.open(client, _seed(client, name), turn)
         id_ = f"conv_{pid}_{name}"
         await ask.reply(200, await self._shown(client, id_, pid))
@@ -86,7 +94,7 @@ class Conversations:
         await ask.reply(200, await self._shown(client, id_, talk.pid))
 
     async def file(self, ask: Ask, client: Client, id_: str) -> None:
-        asked = typed(await ask.body(), ConversationUpdate, "the body")
+        asked = typed(await ask.body(), ConversationUpdate, BODY)
         talk = await self._talk(client, id_)
         await self._tell(talk, Turn((), metadata=asked.metadata or {}))
         await ask.reply(200, await self._shown(client, id_, talk.pid))
@@ -98,6 +106,7 @@ class Conversations:
             events = self._kernel.records.events(pid)
             pages = [told.row.seq async for told in events if told.row.kind in SAID]
             await self._kernel.forget(pid, pages, reason=DELETED)
+            self._aired.drop(pid)
         self._turns.talks.drop(talk)
         said = {"id": id_, "object": "conversation.deleted", "deleted": True}
         await ask.reply(200, encode(said))
@@ -112,17 +121,13 @@ class Conversations:
         await ask.reply(200, encode(_one(await self._items(client, talk.pid), item)))
 
     async def add(self, ask: Ask, client: Client, id_: str) -> None:
-        asked = typed(await ask.body(), ItemsRequest, "the body")
+        asked = typed(await ask.body(), ItemsRequest, BODY)
         talk = await self._talk(client, id_)
         known = len(await self._items(client, talk.pid))
-        if (await self._kernel.records.process(talk.pid)).options is not None:
-            raise SysError(
-                Code.INVALID,
-                "items cannot be added here once a response was asked for",
-                hint="send them as the input of the next",
-            )
-        messages = tuple(messages_of(asked.items))
-        await self._tell(talk, Turn(messages))
+        if talk.busy:
+            raise locked()
+        messages = tuple(messages_of(asked.items, "items"))
+        await self._tell(talk, Turn(messages, silent=True))
         self._turns.heard(talk, messages)
         items = await self._items(client, talk.pid)
         await ask.reply(200, listed(items[known:], b"order=asc&limit=100"))
@@ -135,7 +140,7 @@ class Conversations:
         seq = place_of(item)[1]
         if sum(place_of(one["id"])[1] == seq for one in items) > 1:
             said = "this item was said in one with others, and is forgotten with all of them only"
-            raise SysError(Code.INVALID, said, hint="delete the response, or the conversation")
+            raise Refused(said, hint="delete the response, or the conversation")
         await self._kernel.forget(talk.pid, [await self._page(client, talk.pid, seq)])
         await ask.reply(200, await self._shown(client, id_, talk.pid))
 
@@ -154,7 +159,7 @@ class Conversations:
         await self._turns.remember(client)
         talk = self._turns.talks.named(seed) or await self._past.talk(client.name, began)
         if talk is None or talk.seed != seed:
-            raise SysError(Code.NOT_FOUND, f"there is no conversation {id_!r}")
+            raise absent("conversation", id_)
         talk.owner = client.name
         if self._turns.talks.of(talk.pid) is None and not talk.busy:
             self._turns.talks.stands(talk, talk.head)
@@ -186,7 +191,7 @@ def _one(items: list[Json], id_: str) -> Json:
     for item in items:
         if item["id"] == id_:
             return item
-    raise SysError(Code.NOT_FOUND, f"there is no item {id_!r}")
+    raise absent("item", id_)
 
 
 def _seed(client: Client, name: str) -> bytes:
@@ -198,5 +203,5 @@ def _read(client: Client, id_: str) -> _Id:
     kind, _, rest = id_.partition("_")
     pid, _, name = rest.partition("_")
     if kind != "conv" or not (number(pid) and name):
-        raise SysError(Code.NOT_FOUND, f"there is no conversation {id_!r}")
+        raise absent("conversation", id_)
     return _Id(Pid(int(pid)), _seed(client, name))

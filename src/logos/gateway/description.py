@@ -21,13 +21,15 @@ Json: TypeAlias = dict[str, Any]
 _TEXT, _NUMBER = {"type": "string"}, {"type": "integer"}
 _OPENAI, _ANTHROPIC = "OpenAIError", "AnthropicError"
 _REFUSALS = {
-    400: "it makes no sense, or is too long",
+    400: "it makes no sense",
     401: "a key is needed, or unknown",
     402: "what its key may spend is spent",
     403: "not from a web page, and not with this key",
     404: "no such thing, or somebody else's",
     405: "not so",
     409: "it has ended, or is being answered",
+    413: "it is too long",
+    426: "not over a WebSocket",
     429: "too much at once, or a limit is used up",
     500: "a bug of ours, or the thought was stopped",
     502: "the model's provider failed",
@@ -64,6 +66,10 @@ _ANSWERS: dict[str, Json] = {
     "Message": _object(
         "id", "type", "role", "model", "content", "stop_reason", "usage",
         id=_TEXT, type={"const": "message"}, role={"const": "assistant"}, content={"type": "array"},
+    ),
+    "Compaction": _object(
+        "id", "object", "created_at", "output", "usage",
+        id=_TEXT, object={"const": "response.compaction"}, created_at=_NUMBER, output={"type": "array"},
     ),
     "Response": _object(
         "id", "object", "created_at", "status", "model", "output",
@@ -124,8 +130,11 @@ def _paths() -> Json:
         "/v1/responses/input_tokens": {
             post: _operation("countInputTokens", "Tokens", body="ResponsesRequest")
         },
+        "/v1/responses/compact": {
+            post: _operation("compact", "Compaction", body="ResponsesRequest")
+        },
         "/v1/responses/{id}": {
-            get: _operation("response", "Response", of="id"),
+            get: _operation("response", "Response", of="id", stream=True),
             delete: _operation("deleteResponse", "Deleted", of="id"),
         },
         "/v1/responses/{id}/cancel": {post: _operation("cancelResponse", "Response", of="id")},

@@ -10,6 +10,7 @@
 Everything here and in the dialects is pure: bytes in, values out, and the other way round.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol, TypeAlias, TypeVar
@@ -17,9 +18,10 @@ from typing import Annotated, Any, Protocol, TypeAlias, TypeVar
 import msgspec
 from msgspec import Meta
 
-from logos.abi.errors import Code, SysError
+from logos.abi.errors import SysError
 from logos.abi.events import Thought
 from logos.abi.messages import AnyDelta, Image, Message, Opaque, Options, Text, Usage
+from logos.gateway.faults import Refused
 from logos.gateway.prefix import Said
 
 T = TypeVar("T")
@@ -133,7 +135,7 @@ def known(request: type[msgspec.Struct], *forwarded: str) -> frozenset[str]:
 def whole(count: float | None) -> int | None:
     """Raise `invalid`."""
     if count is not None and count != int(count):
-        raise SysError(Code.INVALID, f"{count} tokens: only whole ones can be had")
+        raise Refused(f"{count} tokens: only whole ones can be had")
     return None if count is None else int(count)
 
 
@@ -142,33 +144,49 @@ def refuse(found: Mapping[str, msgspec.Raw], why: Mapping[str, str]) -> None:
     for name, reason in why.items():
         raw = bytes(found.get(name, NULL))
         if raw not in (b"null", b"false", b"0", b"[]"):
-            raise SysError(Code.INVALID, f"{name}: {reason}")
+            raise Refused(f"{name}: {reason}", name, "unsupported_parameter")
 
 
 def fields(body: bytes) -> dict[str, msgspec.Raw]:
-    return typed(body, dict[str, msgspec.Raw], "the body")
+    return typed(body, dict[str, msgspec.Raw], BODY)
+
+
+BODY = "the body"
+
+_PLACE = re.compile(r" - at `\$\.?(?P<path>.*)`$")
+_MISSING = re.compile(r"missing required field `(?P<name>[^`]+)`")
 
 
 def typed(raw: bytes | msgspec.Raw, kind: type[T], where: str) -> T:
-    """Raise `invalid` saying where."""
+    """`where` is the path of what is decoded, or BODY.  Raise `invalid` saying what is wrong where."""
     try:
         return msgspec.json.decode(raw, type=kind)
+    except msgspec.ValidationError as error:
+        raise _misshapen(str(error), where) from None
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise SysError(Code.INVALID, f"{where}: {error}") from None
+        raise Refused(f"{where}: {error}") from None
 
 
-def optional(found: Mapping[str, msgspec.Raw], name: str, kind: type[T]) -> T | None:
-    """A field that may be missing or null."""
-    raw = found.get(name)
+def _misshapen(said: str, where: str) -> Refused:
+    place, missing = _PLACE.search(said), _MISSING.search(said)
+    words = [] if where == BODY else [where]
+    words += [place["path"]] if place and place["path"] else []
+    words += [missing["name"]] if missing else []
+    param = ".".join(words).replace(".[", "[")
+    wrong = "missing_required_parameter" if missing else "invalid_type"
+    return Refused(f"{where}: {said}", param or None, wrong)
+
+
+def named_in(given: Mapping[str, Any], field: str) -> str | None:
+    """The id that a request gives there.  Raise `invalid`."""
+    raw: msgspec.Raw | None = given.get(field)
     if raw is None or bytes(raw) == b"null":
         return None
-    return typed(raw, kind, name)
-
-
-def required(found: Mapping[str, msgspec.Raw], name: str, kind: type[T]) -> T:
-    value = optional(found, name, kind)
-    if value is None:
-        raise SysError(Code.INVALID, f"{name} is missing")
+    value: Any = typed(raw, Any, field)
+    if isinstance(value, dict):
+        value = value.get("id")
+    if not isinstance(value, str):
+        raise Refused(f"{field} is an id", field, "invalid_type")
     return value
 
 

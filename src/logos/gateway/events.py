@@ -64,9 +64,10 @@ class _Item:
 
 
 class ResponsesVoice:
-    def __init__(self, answering: Answering) -> None:
+    def __init__(self, answering: Answering, first: int = 0) -> None:
+        """`first` is the number of the first event."""
         self._answering = answering
-        self._number = -1
+        self._number = first - 1
         self._items: list[_Item] = []
         self._calls: dict[int, _Item] = {}
 

@@ -1,5 +1,7 @@
 """Errors in the vendors' own shapes.
 
+    Refused                          an error that names the field at fault
+    absent(what, id)                 there is none, for who asks
     openai_error, anthropic_error    SysError -> the body
     openai_code                      what a response says in which it comes too late for a status
     openai_status, anthropic_status, headers    what goes in front of it
@@ -10,12 +12,17 @@ both are right even where the words are only ours.
 
 import math
 
+import msgspec
+
 from logos.abi.errors import Code, SysError
-from logos.gateway.dialect import encode
+
+_encode = msgspec.json.Encoder().encode
+
+NO_MODEL = "model_not_found"
 
 _OPENAI = {
     Code.INVALID: ("invalid_request_error", None),
-    Code.NOT_FOUND: ("invalid_request_error", "model_not_found"),
+    Code.NOT_FOUND: ("invalid_request_error", NO_MODEL),
     Code.DENIED: ("invalid_request_error", "permission_denied"),
     Code.UNAUTHENTICATED: ("invalid_request_error", "invalid_api_key"),
     Code.BUDGET: ("insufficient_quota", "insufficient_quota"),
@@ -51,6 +58,31 @@ _IN_STREAM = {
 }
 
 
+TOO_LONG = 413
+
+
+class Refused(SysError):  # noqa: N818 - as it is said
+    """`param` is the path of the field at fault, `word` what OpenAI calls what is wrong with it, `status`
+    that of HTTP where the code has another."""
+
+    def __init__(
+        self,
+        message: str,
+        param: str | None = None,
+        word: str | None = None,
+        *,
+        code: Code = Code.INVALID,
+        hint: str = "",
+        status: int | None = None,
+    ) -> None:
+        super().__init__(code, message, hint=hint)
+        self.param, self.word, self.status = param, word, status
+
+
+def absent(what: str, id_: object) -> Refused:
+    return Refused(f"there is no {what} {id_!r}", code=Code.NOT_FOUND)
+
+
 def openai_code(error: SysError) -> str:
     """What a response that failed says of itself."""
     return _IN_STREAM.get(error.code, "server_error")
@@ -62,23 +94,32 @@ def _words(error: SysError) -> str:
 
 def openai_error(error: SysError, request: str) -> bytes:
     del request
-    kind, code = _OPENAI.get(error.code, ("server_error", str(error.code)))
-    said = {"message": _words(error), "type": kind, "param": None, "code": code}
-    return encode({"error": said})
+    kind, word = _OPENAI.get(error.code, ("server_error", str(error.code)))
+    param = None
+    if isinstance(error, Refused):
+        param, word = error.param, error.word
+    said = {"message": _words(error), "type": kind, "param": param, "code": word}
+    return _encode({"error": said})
 
 
 def anthropic_error(error: SysError, request: str) -> bytes:
     kind = _ANTHROPIC.get(error.code, "api_error")
+    if _status(error) == TOO_LONG:
+        kind = "request_too_large"
     said = {"type": kind, "message": _words(error)}
-    return encode({"type": "error", "error": said, "request_id": request})
+    return _encode({"type": "error", "error": said, "request_id": request})
 
 
 def openai_status(error: SysError) -> int:
-    return _STATUS.get(error.code, error.meaning.http_status)
+    return _status(error) or _STATUS.get(error.code, error.meaning.http_status)
 
 
 def anthropic_status(error: SysError) -> int:
     return _ANTHROPIC_STATUS.get(error.code) or openai_status(error)
+
+
+def _status(error: SysError) -> int | None:
+    return error.status if isinstance(error, Refused) else None
 
 
 def headers(error: SysError) -> list[tuple[bytes, bytes]]:

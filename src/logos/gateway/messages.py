@@ -25,6 +25,7 @@ from logos.abi.messages import (
 )
 from logos.gateway.chat import instructed
 from logos.gateway.dialect import (
+    BODY,
     NULL,
     Answering,
     Count,
@@ -182,7 +183,7 @@ class Messages:
 
     def understand(self, body: bytes, resolve: Resolve) -> Understood:
         found = fields(body)
-        asked = typed(body, _Read, "the body")
+        asked = typed(body, _Read, BODY)
         model = asked.model
         upstream = resolve(model)
         system, said = instructed(_system(asked.system), asked.messages, _read)
@@ -313,7 +314,7 @@ def _mark(messages: msgspec.Raw) -> msgspec.Raw:
     plain = msgspec.Raw(b'{"type":"ephemeral"}')
     for said in reversed(typed(messages, list[_Said], "messages")):
         for raw in () if isinstance(said.content, str) else reversed(said.content):
-            if bytes(mark := typed(raw, _Marked, "messages: content").cache_control) != bytes(NULL):
+            if bytes(mark := typed(raw, _Marked, "messages").cache_control) != bytes(NULL):
                 return mark.copy()
     return plain
 
@@ -328,40 +329,42 @@ def _system(content: str | list[_Words] | None) -> list[Message]:
 
 
 def _read(place: int, raw: msgspec.Raw) -> list[Message]:
-    return _messages(typed(raw, _Said, f"messages[{place}]"))
+    where = f"messages[{place}]"
+    return _messages(typed(raw, _Said, where), f"{where}.content")
 
 
-def _messages(said: _Said) -> list[Message]:
+def _messages(said: _Said, where: str) -> list[Message]:
     """Answers of tools are a message of their own, before what the user says to them."""
     role = Role(said.role)
     if isinstance(said.content, str):
         return [Message(role=role, content=(Text(text=said.content),))]
     results: list[AnyPart] = []
     parts: list[AnyPart] = []
-    for raw in said.content:
-        block = typed(raw, _Block, "messages: content")
+    for n, raw in enumerate(said.content):
+        place = f"{where}[{n}]"
+        block = typed(raw, _Block, place)
         if block.type == "tool_result":
-            results += _result(block)
+            results += _result(block, place)
         else:
-            parts.append(_part(block, raw))
+            parts.append(_part(block, raw, place))
     found = [Message(role=Role.TOOL, content=tuple(results))] if results else []
     return [*found, Message(role=role, content=tuple(parts))] if parts or not found else found
 
 
-def _part(block: _Block, raw: msgspec.Raw) -> AnyPart:
+def _part(block: _Block, raw: msgspec.Raw, where: str) -> AnyPart:
     if block.type == "text":
         return Text(text=block.text)
     if block.type == "tool_use":
         arguments = bytes(block.input).decode()
         return ToolCall(id=CallId(block.id), name=block.name, arguments=arguments)
     if block.type == "image":
-        source = typed(block.source, _Source, "messages: source")
+        source = typed(block.source, _Source, f"{where}.source")
         if source.type in ("base64", "url"):
             return Image(media_type=source.media_type, data=source.data, url=source.url)
     return opaque(PROVIDER, raw)
 
 
-def _result(block: _Block) -> list[AnyPart]:
+def _result(block: _Block, where: str) -> list[AnyPart]:
     """A tool's answer is text for the kernel; its images follow it.  Where it holds what only this
     provider knows, all of it follows as it came."""
     content = block.content or ""
@@ -370,9 +373,10 @@ def _result(block: _Block) -> list[AnyPart]:
         return [ToolResult(id=id_, content=content, error=bool(block.is_error))]
     words: list[str] = []
     more: list[AnyPart] = []
-    for raw in content:
-        one = typed(raw, _Block, "messages: tool_result")
-        part = _part(one, raw)
+    for n, raw in enumerate(content):
+        place = f"{where}.content[{n}]"
+        one = typed(raw, _Block, place)
+        part = _part(one, raw, place)
         if isinstance(part, Text):
             words.append(part.text)
         else:
@@ -387,8 +391,8 @@ def _result(block: _Block) -> list[AnyPart]:
 def _tools(raws: list[msgspec.Raw]) -> tuple[ToolSpec, ...]:
     """A tool of the provider's own has no schema; it is counted by what it says."""
     specs = []
-    for raw in raws:
-        tool = typed(raw, _Tool, "tools")
+    for n, raw in enumerate(raws):
+        tool = typed(raw, _Tool, f"tools[{n}]")
         schema = tool.input_schema if bytes(tool.input_schema) else raw
         specs.append(
             ToolSpec(name=tool.name, description=tool.description or "", schema=schema.copy())

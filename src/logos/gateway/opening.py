@@ -49,14 +49,13 @@ async def open_gateway(
         port = listener.getsockname()[1]
         remembered.write_text(f"{port}\n")
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        app = Shared(App(machine, settings.keepalive_s), also or {})
-        async with serving(app, listener), anyio.create_task_group() as tasks:
-            if settings.idle_s:
-                tasks.start_soon(ending, machine.kernel, settings.idle_s)
-            try:
+        async with anyio.create_task_group() as tasks:
+            app = Shared(App(machine, settings.keepalive_s, tasks), also or {})
+            async with serving(app, listener):
+                if settings.idle_s:
+                    tasks.start_soon(ending, machine.kernel, settings.idle_s)
                 yield Gateway(f"http://{host}:{port}")
-            finally:
-                tasks.cancel_scope.cancel()
+            tasks.cancel_scope.cancel()
 
 
 class Shared:

@@ -18,6 +18,7 @@ from logos.abi.events import AnyEvent, Asked, Exited, Forgot, Interrupted, Spawn
 from logos.abi.ids import Pid, Seq
 from logos.abi.messages import Message, Options
 from logos.gateway.access import agent_name
+from logos.gateway.faults import absent
 from logos.gateway.prefix import extend
 from logos.gateway.talks import Talk
 from logos.kernel import Kernel
@@ -93,7 +94,7 @@ class Past:
                 case event:
                     lines.append(_Line(told.row.seq, told.row.at, event))
         if not lines:
-            raise SysError(Code.NOT_FOUND, f"there is no conversation {pid}")
+            raise absent("conversation", pid)
         return _left(lines, gone)
 
     async def said(self, client: str, pid: Pid) -> list[tuple[Seq, Message]]:
@@ -115,15 +116,15 @@ class Past:
         said = await self.said(client, pid)
         places = [n for n, (began, _) in enumerate(said) if began == seq]
         if not places:
-            raise SysError(Code.NOT_FOUND, "there is no such response")
-        return [message for _, message in said[: places[0] + 1]]
+            raise absent("response", f"resp_{pid}_{seq}")
+        return [message for _, message in said[: places[-1] + 1]]
 
     async def thought(self, client: str, pid: Pid, seq: Seq) -> Answered:
         """Raise `not_found` for one that is not there yet, too."""
         found = await self.answer(client, pid, seq)
         if isinstance(found, Answered):
             return found
-        raise SysError(Code.NOT_FOUND, "there is no such response")
+        raise absent("response", f"resp_{pid}_{seq}")
 
     async def answer(self, client: str, pid: Pid, seq: Seq) -> Answered | Open:
         """A thought that was lost with its node is had again, and is the same answer."""
@@ -148,7 +149,7 @@ class Past:
                 case _:
                     pass
         if found is None:
-            raise SysError(Code.NOT_FOUND, "there is no such response")
+            raise absent("response", f"resp_{pid}_{seq}")
         return found
 
     async def filed(self, client: str, pid: Pid) -> Filed:

@@ -4,17 +4,18 @@ What a model wrote in one go comes back as several items, and is one message aga
 a kind that the provider would run itself is left out: here nobody does.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import msgspec
 
-from logos.abi.errors import Code, SysError
+from logos.abi.errors import SysError
 from logos.abi.events import Thought
 from logos.abi.ids import CallId
 from logos.abi.messages import (
     AnyPart,
     Message,
+    Opaque,
     Options,
     Role,
     Text,
@@ -24,6 +25,7 @@ from logos.abi.messages import (
 )
 from logos.gateway.chat import ROLES, parts, split_system
 from logos.gateway.dialect import (
+    BODY,
     Answering,
     Count,
     Json,
@@ -31,12 +33,13 @@ from logos.gateway.dialect import (
     Understood,
     encode,
     fields,
+    opaque,
     refuse,
     typed,
     whole,
 )
 from logos.gateway.events import ResponsesVoice
-from logos.gateway.faults import openai_error, openai_status
+from logos.gateway.faults import Refused, openai_error, openai_status
 from logos.gateway.items import response
 from logos.gateway.prefix import Said
 from logos.gateway.shapes import Piece
@@ -49,6 +52,7 @@ ECHOED = (
     "parallel_tool_calls",
     "previous_response_id",
     "conversation",
+    "background",
     "reasoning",
     "store",
     "temperature",
@@ -93,6 +97,7 @@ class Item(msgspec.Struct):
     arguments: str = ""
     input: str = ""
     output: str | list[Piece] | None = None
+    encrypted_content: str | None = None
 
 
 class _Tool(msgspec.Struct):
@@ -147,6 +152,12 @@ class ResponsesRequest(msgspec.Struct):
     background: bool | None = None
 
 
+COMPACTED, REFERS = "_compacted", "_refers"
+"""What an answer does not repeat: what this request goes on with, and whether it names items by their ids."""
+
+REFERENCE = "logos.item"
+"""Whose a part is that stands for the item with that id."""
+
 REFUSED = {
     "top_logprobs": "the probabilities of tokens are not passed on",
     "prompt": "prompts are not kept here",
@@ -159,18 +170,17 @@ class Responses:
 
     def understand(self, body: bytes, resolve: Resolve) -> Understood:
         found = fields(body)
-        asked = typed(body, ResponsesRequest, "the body")
+        asked = typed(body, ResponsesRequest, BODY)
         refuse(found, REFUSED)
         if b'"message.output_text.logprobs"' in bytes(found.get("include", b"")):
-            raise SysError(Code.INVALID, f"include: {REFUSED['top_logprobs']}")
-        if asked.background and asked.stream:
-            raise SysError(Code.INVALID, "background: look for it by its id, it is not streamed")
+            raise Refused(f"include: {REFUSED['top_logprobs']}", "include", "unsupported_value")
         model = asked.model
         upstream = resolve(model)
         said: list[Message] = []
         if asked.instructions:
             said.append(Message(role=Role.SYSTEM, content=(Text(text=asked.instructions),)))
-        said += messages_of(asked.input)
+        earlier, fresh = _parted(asked.input)
+        said += messages_of(fresh)
         system, messages = split_system(said)
         tools = _flat(asked.tools or [])
         options = Options(
@@ -185,6 +195,8 @@ class Responses:
             options.extra["tools"] = strict
         given: dict[str, Any] = {k: found[k].copy() for k in ECHOED if k in found}
         given["_kinds"] = {spec.name: tool for spec, tool in tools}
+        given[COMPACTED] = earlier
+        given[REFERS] = any(map(_refers, messages))
         return Understood(
             model=model,
             said=Said.of(messages),
@@ -212,25 +224,49 @@ class Responses:
         return f"resp_{pid}_{seq}"
 
 
-def messages_of(said: str | list[Item] | None) -> list[Message]:
-    """The messages of an `input`."""
+def messages_of(said: str | list[Item] | None, where: str = "input") -> list[Message]:
+    """The messages of an `input`, or of what is at another path."""
     if isinstance(said, str):
         return [Message(role=Role.USER, content=(Text(text=said),))]
     found: list[Message] = []
-    for item in said or ():
-        message = _message(item)
-        if message is None:
-            continue
-        if found and found[-1].role is message.role is Role.ASSISTANT:
+    for n, item in enumerate(said or ()):
+        message = _message(item, f"{where}[{n}]")
+        if message is not None:
+            found.append(message)
+    return joined(found)
+
+
+def joined(messages: Iterable[Message]) -> list[Message]:
+    """What a model wrote in one go as one message."""
+    found: list[Message] = []
+    for message in messages:
+        alike = bool(found) and found[-1].role is message.role is Role.ASSISTANT
+        if alike and not (_refers(found[-1]) or _refers(message)):
             together = (*found.pop().content, *message.content)
-            message = Message(role=Role.ASSISTANT, content=together)
-        found.append(message)
+            found.append(Message(role=Role.ASSISTANT, content=together))
+        else:
+            found.append(message)
     return found
 
 
-def _message(item: Item) -> Message | None:
+def _refers(message: Message) -> bool:
+    """A reference is a message of its own, until it is known to what."""
+    return any(isinstance(p, Opaque) and p.provider == REFERENCE for p in message.content)
+
+
+def _parted(said: str | list[Item] | None) -> tuple[str, str | list[Item] | None]:
+    """What was compacted last, and what follows it: it has all that is before it."""
+    if isinstance(said, list):
+        for n in range(len(said) - 1, -1, -1):
+            if said[n].type == "compaction":
+                return said[n].encrypted_content or "", said[n + 1 :]
+    return "", said
+
+
+def _message(item: Item, where: str) -> Message | None:
     content: tuple[AnyPart, ...]
-    said, output = parts(item.content), parts(item.output)  # refused where they are none
+    said = parts(item.content, f"{where}.content")  # refused where they are none
+    output = parts(item.output, f"{where}.output")
     match item.type:
         case "message":
             return Message(role=ROLES[item.role], content=tuple(said))
@@ -246,8 +282,11 @@ def _message(item: Item) -> Message | None:
             rest = tuple(part for part in output if not isinstance(part, Text))
             content = (ToolResult(id=CallId(item.call_id), content=text), *rest)
             return Message(role=Role.TOOL, content=content)
+        case "item_reference":
+            reference = opaque(REFERENCE, msgspec.Raw(encode(item.id or "")))
+            return Message(role=Role.ASSISTANT, content=(reference,))
         case _:
-            return None  # reasoning, references: the journal has what was thought
+            return None  # reasoning: the journal has what was thought
 
 
 def _flat(tools: list[_Tool], space: str = "") -> list[tuple[ToolSpec, tuple[str, str]]]:

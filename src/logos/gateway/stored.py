@@ -1,7 +1,6 @@
 """OpenAI's Responses that are kept: one by its id, and what was said before it.
 
-    Stored.before(client, given)           what was said up to the response that a request names
-    Stored.response, input_items           what was answered, and to what
+    Stored.response, input_items           what was answered, again as a stream, and to what
     Stored.delete, cancel
     shown, listed, place_of                messages as items, page by page, and where one is
 
@@ -9,12 +8,11 @@ The id of a response, or of an item, says where it is in which journal.  Nothing
 else, and nobody sees another's.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any
 from urllib.parse import parse_qs
 
 import anyio
-import msgspec
 
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Exited, Interrupted
@@ -22,8 +20,10 @@ from logos.abi.ids import Pid, Seq
 from logos.abi.messages import AnyPart, Image, Message, Opaque, Options, Role, Text, ToolResult
 from logos.abi.process import Signal
 from logos.gateway.access import Client
-from logos.gateway.ask import Ask
-from logos.gateway.dialect import Answering, Json, encode, typed
+from logos.gateway.aired import Aired, retold
+from logos.gateway.ask import NO_CACHE, SSE, Ask
+from logos.gateway.dialect import Answering, Json, encode
+from logos.gateway.faults import Refused, absent
 from logos.gateway.items import called, refusal_part, response, text_part, unanswered, worded
 from logos.gateway.past import Answered, Open
 from logos.gateway.turn import Turns
@@ -45,37 +45,38 @@ LONGEST = 18
 """Digits of a number in an id."""
 
 
-class After(NamedTuple):
-    """`seed` of the conversation, or the messages `before`."""
-
-    seed: bytes | None = None
-    before: Sequence[Message] = ()
-    named: bool = False
-
-
 class Stored:
-    def __init__(self, kernel: Kernel, turns: Turns) -> None:
+    def __init__(self, kernel: Kernel, turns: Turns, aired: Aired) -> None:
         self._kernel = kernel
         self._past = turns.past
         self._talks = turns.talks
-
-    async def after(self, client: str, previous: str) -> After:
-        """Raise `not_found`."""
-        pid, seq = place(previous)
-        talk = self._talks.of(pid)
-        if talk is not None and talk.owner == client and talk.stands_at(seq):
-            return After(talk.head)
-        return After(before=await self._past.upto(client, pid, seq))
+        self._aired = aired
 
     async def response(self, ask: Ask, client: Client, id_: str) -> None:
+        asked = queried(ask.query)
+        if asked.get("stream") == "true":
+            await self._streamed(ask, client, id_, asked.get("starting_after"))
+            return
         await ask.reply(200, encode(await self._shown(client, id_)))
+
+    async def _streamed(self, ask: Ask, client: Client, id_: str, after: str | None) -> None:
+        """Again, or what he has not heard of it.  Raise `invalid` for what nobody recorded."""
+        if after is not None and not number(after):
+            raise Refused("starting_after is the number of an event", "starting_after")
+        if (recording := self._aired.find(client.name, id_)) is not None:
+            await recording.tell(ask, -1 if after is None else int(after))
+            return
+        found = await self._past.answer(client.name, *place(id_))
+        if not isinstance(found, Answered):
+            raise Refused("this response is not streamed", "stream", hint="get it without")
+        answering = _answering(id_, found)
+        await ask.begin(200, SSE, [NO_CACHE])
+        said = retold(answering, found.thought, None if after is None else int(after))
+        await ask.send(said, more=False)
 
     async def _shown(self, client: Client, id_: str) -> Json:
         found = await self._past.answer(client.name, *place(id_))
-        options = found.options
-        given = _given(options)
-        at = found.at // MICRO
-        answering = Answering(id=id_, model=options.model, created=at, given=given)
+        answering = _answering(id_, found)
         if isinstance(found, Answered):
             return response(answering, found.thought)
         return unanswered(answering, *_ended(found.broken))
@@ -94,13 +95,14 @@ class Stored:
         await self._kernel.forget(pid, [found.page], reason="a client deleted the response")
         if (talk := self._talks.of(pid)) is not None and talk.stands_at(seq):
             self._talks.drop(talk)
+        self._aired.drop(pid)
         await ask.reply(200, encode({"id": id_, "object": "response", "deleted": True}))
 
     async def cancel(self, ask: Ask, client: Client, id_: str) -> None:
         pid, seq = place(id_)
         found = await self._past.answer(client.name, pid, seq)
         if isinstance(found, Answered):
-            raise SysError(Code.INVALID, "this response is complete: it cannot be cancelled")
+            raise Refused("this response is complete: it cannot be cancelled")
         if found.broken is None:
             await self._kernel.signal(pid, Signal.INT, CANCELLED)
             with anyio.move_on_after(PATIENCE_S):
@@ -108,6 +110,12 @@ class Stored:
                     await anyio.sleep(LOOK_S)
                     found = await self._past.answer(client.name, pid, seq)
         await ask.reply(200, encode(await self._shown(client, id_)))
+
+
+def _answering(id_: str, found: Answered | Open) -> Answering:
+    options = found.options
+    at = found.at // MICRO
+    return Answering(id=id_, model=options.model, created=at, given=_given(options))
 
 
 def _ended(broken: Interrupted | Exited | None) -> tuple[str, SysError | None]:
@@ -127,7 +135,7 @@ def place(id_: str) -> tuple[Pid, Seq]:
     kind, _, rest = id_.partition("_")
     pid, _, seq = rest.partition("_")
     if kind != "resp" or not (number(pid) and number(seq)):
-        raise SysError(Code.NOT_FOUND, f"there is no response {id_!r}")
+        raise absent("response", id_)
     return Pid(int(pid)), Seq(int(seq))
 
 
@@ -135,7 +143,7 @@ def place_of(item: str) -> tuple[Pid, Seq]:
     """Where an item is.  Raise `not_found`."""
     words = item.split("_")
     if len(words) not in (3, 4) or not all(map(number, words[1:])):
-        raise SysError(Code.NOT_FOUND, f"there is no item {item!r}")
+        raise absent("item", item)
     return Pid(int(words[1])), Seq(int(words[2]))
 
 
@@ -160,19 +168,23 @@ def _given(options: Options) -> Json:
 # -- items -------------------------------------------------------------------------------
 
 
+def queried(query: bytes) -> dict[str, str]:
+    return {name: values[-1] for name, values in parse_qs(query.decode("latin-1")).items()}
+
+
 def listed(items: Sequence[Json], query: bytes) -> bytes:
     """One page: the newest first unless it is asked otherwise, as OpenAI has it.  Raise `invalid`."""
-    asked = {name: values[-1] for name, values in parse_qs(query.decode("latin-1")).items()}
+    asked = queried(query)
     order, limit = asked.get("order", "desc"), asked.get("limit", str(ITEMS))
     if order not in ("asc", "desc"):
-        raise SysError(Code.INVALID, "order is asc or desc")
+        raise Refused("order is asc or desc", "order", "invalid_value")
     if not number(limit) or not 1 <= int(limit) <= MOST_ITEMS:
-        raise SysError(Code.INVALID, f"limit is a number from 1 to {MOST_ITEMS}")
+        raise Refused(f"limit is a number from 1 to {MOST_ITEMS}", "limit", "invalid_value")
     found = list(items) if order == "asc" else list(reversed(items))
     if after := asked.get("after"):
         ids = [item["id"] for item in found]
         if after not in ids:
-            raise SysError(Code.INVALID, f"after: there is no item {after!r}")
+            raise Refused(f"after: there is no item {after!r}", "after", "invalid_value")
         found = found[ids.index(after) + 1 :]
     page, rest = found[: int(limit)], found[int(limit) :]
     first, last = (page[0]["id"], page[-1]["id"]) if page else (None, None)
@@ -226,16 +238,3 @@ def _piece(part: AnyPart) -> Any:
             return part.raw
         case _:
             return None
-
-
-def named_in(given: Mapping[str, Any], field: str) -> str | None:
-    """The id that a request gives there.  Raise `invalid`."""
-    raw: msgspec.Raw | None = given.get(field)
-    if raw is None or bytes(raw) == b"null":
-        return None
-    value: Any = typed(raw, Any, field)
-    if isinstance(value, dict):
-        value = value.get("id")
-    if not isinstance(value, str):
-        raise SysError(Code.INVALID, f"{field} is an id")
-    return value

@@ -36,6 +36,7 @@ from logos.abi.messages import (
 from logos.abi.process import Signal
 from logos.gateway.access import Client, agent_name
 from logos.gateway.dialect import NAMED, encode
+from logos.gateway.faults import Refused
 from logos.gateway.line import Happened, Heard, Line
 from logos.gateway.past import Past
 from logos.gateway.prefix import Heads, Said, chain, extend
@@ -74,7 +75,8 @@ class Found(NamedTuple):
 
 
 class Exchange:
-    """`began` is the event that began the thought, once it is known."""
+    """`began` is the event that began the thought, once it is known.  `left`: its client does not wait,
+    so the thought goes on without one."""
 
     def __init__(self, line: Line, talk: Talk) -> None:
         self.pid = talk.pid
@@ -103,22 +105,12 @@ class Exchange:
                     self.began, self._heard = began, True
                     yield delta
                 case Happened():
-                    if (thought := self._happened(item)) is not None:
-                        if not self._heard:  # it was thought elsewhere
-                            for delta in deltas(thought):
-                                yield delta
+                    thought = self._happened(item)
+                    elsewhere = thought if not self._heard else None  # it was thought there
+                    for delta in deltas(elsewhere) if elsewhere else ():
+                        yield delta
+                    if thought or self.left:  # nothing to say: it is asked now
                         yield thought
-
-    async def leave(self) -> None:
-        """Once it is asked its client goes, and comes back for the answer.  Raise SysError as the
-        thought failed."""
-        while not (self.began or self.over):
-            item = await self._line.next(SETTLE_S)
-            if isinstance(item, Heard):
-                self.began = item.began
-            elif item is not None:
-                self._happened(item)
-        self.over, self.left, self.thought = True, True, None
 
     @property
     def more(self) -> bool:
@@ -166,6 +158,9 @@ class Turns:
     @asynccontextmanager
     async def begin(self, client: Client, wanted: Wanted) -> AsyncGenerator[Exchange]:
         await self._remember(client, wanted)
+        named = self.talks.named(wanted.seed) if wanted.named else None
+        if named is not None and named.busy:
+            raise locked()
         head, found = self._found(wanted)
         if wanted.again and (talk := self.talks.answered(head)) and talk.answer:
             yield Exchange(Line(self._kernel), talk)
@@ -180,7 +175,7 @@ class Turns:
             try:
                 yield exchange
             finally:
-                await self._end(exchange, talk, line, named=wanted.named)
+                await self._end(exchange, talk, line)
         finally:
             line.close()
 
@@ -232,7 +227,10 @@ class Turns:
 
     def heard(self, talk: Talk, messages: Sequence[Message]) -> None:
         """It was told these."""
-        self.talks.stands(talk, chain(talk.head, messages)[-1])
+        head = chain(talk.head, messages)[-1]
+        self.talks.drop(talk)
+        talk.asked, talk.answer = head, None
+        self.talks.stands(talk, head)
 
     async def _remember(self, client: Client, wanted: Wanted) -> None:
         """After a restart a client that comes back is found in the journals, once."""
@@ -267,7 +265,7 @@ class Turns:
                     raise
                 line.close()  # it has ended: what it was told before goes to another
                 self.talks.drop(talk)
-                if wanted.named:
+                if len(found.rest) == len(wanted.messages):  # which the client does not say again
                     before = [said for _, said in await self.past.said(client.name, talk.pid)]
             else:
                 talk.options = digest
@@ -295,13 +293,13 @@ class Turns:
         by = Payer(client.name, client.accounts)
         return await self._kernel.converse(agent, turn, limits=client.limits, by=by, meet=meet)
 
-    async def _end(self, exchange: Exchange, talk: Talk, line: Line, *, named: bool) -> None:
+    async def _end(self, exchange: Exchange, talk: Talk, line: Line) -> None:
         with anyio.CancelScope(shield=True):
-            if not exchange.over:
+            if not (exchange.over or exchange.left):
                 await self._interrupt(exchange.pid)
                 await exchange.settle()
         talk.busy, talk.seen = False, line.seen
-        if not exchange.over or (exchange.left and not named):
+        if not exchange.over:
             self.talks.drop(talk)
         elif exchange.thought is not None:
             head = extend(talk.asked, exchange.thought.message)
@@ -315,14 +313,18 @@ class Turns:
                 raise
 
 
+def locked() -> Refused:
+    said = "a response is being made in this conversation"
+    return Refused(said, word="conversation_locked", code=Code.CONFLICT, hint="ask again soon")
+
+
 def _bearable(messages: Sequence[Message], wanted: Wanted) -> tuple[Message, ...]:
     """Raise `invalid` for what a person shows and the model would never see."""
     for message in messages:
         for part in message.content if message.role is Role.USER else ():
             if isinstance(part, Opaque) and part.provider not in (NAMED, wanted.speaks):
                 kind = msgspec.json.decode(part.raw, type=_Typed).type
-                raise SysError(
-                    Code.INVALID,
+                raise Refused(
                     f"this model cannot be shown content of the type {kind!r}",
                     hint="its provider speaks another dialect: send it as text or as an image",
                 )

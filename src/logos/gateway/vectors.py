@@ -18,7 +18,7 @@ from logos.abi.messages import Usage
 from logos.boot import ModelNames
 from logos.gateway.access import Client, agent_name
 from logos.gateway.ask import Ask
-from logos.gateway.dialect import typed
+from logos.gateway.dialect import BODY, typed
 from logos.gateway.shapes import EmbeddingsRequest
 from logos.kernel import Kernel, Payer, Turn
 
@@ -36,7 +36,7 @@ class Vectors:
 
     async def embed(self, ask: Ask, client: Client, _: str) -> None:
         body = await ask.body()
-        asked = typed(body, EmbeddingsRequest, "the body")
+        asked = typed(body, EmbeddingsRequest, BODY)
         name = self._models.resolve(asked.model)[0]
         found = await self._models.embed(name, body)
         usage = Usage(input=_tokens(found))

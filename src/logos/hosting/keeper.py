@@ -40,7 +40,7 @@ class Hosting:
     def __init__(self, machine: Machine, tasks: anyio.abc.TaskGroup) -> None:
         self._machine = machine
         self._tasks = tasks
-        self._gateway = App(machine, machine.loaded.config.gateway.keepalive_s)
+        self._gateway = App(machine, machine.loaded.config.gateway.keepalive_s, tasks)
         self._kept: dict[Pid, _Kept] = {}
         self._since = machine.kernel.now()
 

@@ -23,12 +23,14 @@ class Told(Event, frozen=True, kw_only=True):
     """A client said `messages`: one page, in the client's own roles, and therefore no instruction
     of the kernel's.  Tool results given by a client are untrusted.  `options` hold until others
     come.  A thought follows the last one of a turn.  `mail` 0: it came without a letter.  With
-    `metadata` nothing is said: it is what the client files the conversation under from now on."""
+    `metadata` nothing is said: it is what the client files the conversation under from now on.
+    `silent`: no answer is asked for yet."""
 
     mail: MailId = MailId(0)
     messages: tuple[Message, ...] = ()
     options: Options | None = None
     metadata: dict[str, str] | None = None
+    silent: bool = False
 
 
 class Proposed(Event, frozen=True, kw_only=True):

@@ -32,7 +32,7 @@ def _url(asked: Asked) -> str:
 async def create(asked: Asked) -> int:
     args = asked.arguments
     limits = Limits(tokens=args.tokens, cost=nano(args.cost))
-    return _shown(asked, await asked.node.kernel.keys.made(args.client, limits))
+    return _shown(asked, await asked.node.kernel.keys.create(args.client, limits))
 
 
 async def rotate(asked: Asked) -> int:

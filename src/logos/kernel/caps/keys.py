@@ -1,6 +1,6 @@
 """Client keys: a secret identifies the client, and so whose processes may be reached.
 
-    Keys.create(client, limits)    -> the secret, which is shown once
+    Keys.create(client, limits)    -> Made: a secret, which is shown once, and what it is called
     Keys.find(secret)              -> Key, or None: unknown or revoked
     Keys.rotate(id)                -> another secret in its place
     Keys.list, Keys.revoke
@@ -56,12 +56,8 @@ class Keys:
         self._now = now
         self._seen: dict[bytes, tuple[float, Key | None]] = {}
 
-    async def create(self, client: str, limits: Limits) -> str:
+    async def create(self, client: str, limits: Limits) -> Made:
         """Raise `invalid` for a name that no process could carry."""
-        return (await self.made(client, limits)).secret
-
-    async def made(self, client: str, limits: Limits) -> "Made":
-        """The same, and the key's number."""
         if not client or len(client) > len("x" * 64) or not client.replace("-", "").isalnum():
             raise SysError(Code.INVALID, f"{client!r} is no name", hint="letters, digits and -")
         secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
@@ -69,7 +65,7 @@ class Keys:
         given = {"client": client, "hash": _hash(secret), "limits": body, "at": self._now()}
         return Made(secret, _key(await self._one(_SQL.add_key, **given)))
 
-    async def rotate(self, id_: int) -> "Made":
+    async def rotate(self, id_: int) -> Made:
         """Replace the secret; client and limits stay, the old secret is revoked.  Raise `not_found`
         for a key that is unknown or was revoked."""
         secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)

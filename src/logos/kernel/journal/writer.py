@@ -196,10 +196,7 @@ class Writer:
             async with self._store.connection() as db:
                 digests = sorted(blobs)  # the same order in all lanes and on all nodes: no deadlock
                 await db.run(_SQL.store_blobs, digests=digests, bodies=[blobs[d] for d in digests])
-        held = await self._append(entries)
-        if again and len(held) < len(wanted):
-            held |= await self._went_in(entries)  # the earlier attempt was still under way
-        batch.refused = wanted - held
+        batch.refused = wanted - await self._append(entries)
         # the earlier attempt may have been committed while this one waited
         if again and batch.refused:
             batch.refused -= await self._went_in(entries)

@@ -33,11 +33,13 @@ class Note(msgspec.Struct, frozen=True, tag="note", omit_defaults=True):
 
 class Turn(msgspec.Struct, frozen=True, tag="turn", omit_defaults=True):
     """What a client of the gateway says.  `options` are given only when they changed, `metadata`
-    only when the client files the conversation under it."""
+    only when the client files the conversation under it.  `silent`: no
+    thought follows."""
 
     messages: tuple[Message, ...] = ()
     options: Options | None = None
     metadata: dict[str, str] | None = None
+    silent: bool = False
 
 
 class Order(msgspec.Struct, frozen=True, tag="order"):

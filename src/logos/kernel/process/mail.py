@@ -94,7 +94,7 @@ def listening(process: Process) -> bool:
 def told(turn: Turn, mail: MailId | None = None) -> list[AnyEvent]:
     """Each message is a page of its own.  Options are a separate event, so that repeated options
     are the same bytes, stored once."""
-    said: list[AnyEvent] = [Told(messages=(message,)) for message in turn.messages]
+    said: list[AnyEvent] = [Told(messages=(m,), silent=turn.silent) for m in turn.messages]
     if turn.metadata is not None:
         said.insert(0, Told(metadata=turn.metadata))
     if turn.options is not None or not said:

@@ -228,6 +228,8 @@ def _told(p: Process, event: e.Told) -> Process:
     """What was proposed has been answered, or given up, by the client that was to carry it out."""
     if event.metadata is not None:
         return p
+    if event.silent:
+        return replace(p, proposed=())
     options = p.options if event.options is None else event.options
     return replace(p, options=options, proposed=(), news=p.news + 1, idle=False, failures=0)
 
