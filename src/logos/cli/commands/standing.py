@@ -107,26 +107,26 @@ def _block(shelf: Shelf, path: str, asked: Asked) -> Remembered:
 
 TODO_ = Command(
     "mem todo",
-    "the todo list; with items, a new one",
+    "show the todo list; with items, replace it",
     todo,
-    (Argument("item", "what to do; [x] first: it is done", default=(), many=True), OF),
+    (Argument("item", "an item; one that begins with [x] is done", default=(), many=True), OF),
     effect="write",
 )
 FACTS_ = Command(
     "mem facts",
-    "the facts that hold, and those that disagree",
+    "list the facts that hold, and those that disagree",
     facts,
-    (Argument("--history", "also those that do not hold any more", bool), AS_OF, OF),
+    (Argument("--history", "include facts that no longer hold", bool), AS_OF, OF),
 )
 CORE_ = Command(
     "mem core",
-    "the core blocks; with a name and a text, write one",
+    "list the core blocks; with a name and a text, write one",
     core,
     (
         Argument("name", "name of the block", default=""),
-        Argument("text", "what is to stand there", default=""),
-        Argument("--undo", "what stood there before", bool),
-        Argument("--limit", "characters it may have from now on", int, default=0),
+        Argument("text", "the new text", default=""),
+        Argument("--undo", "restore the previous text", bool),
+        Argument("--limit", "the most characters it may have from now on", int, default=0),
         OF,
     ),
     effect="write",

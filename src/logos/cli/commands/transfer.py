@@ -68,7 +68,7 @@ def _line(asked: Asked, line: dict[str, object]) -> None:
 
 MEM_IMPORT = Command(
     "mem import",
-    "put files and folders into a memory; again: what has changed since",
+    "import files and folders into a memory; repeated, only what has changed",
     import_,
     (
         Argument("path", "files and folders", many=True),
@@ -81,5 +81,5 @@ MEM_IMPORT = Command(
     leaves=True,
 )
 MEM_EXPORT = Command(
-    "mem export", "everything a memory was told, as lines of JSON", export, (OF,), stream=True
+    "mem export", "print everything a memory was told, as JSON Lines", export, (OF,), stream=True
 )
