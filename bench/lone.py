@@ -18,17 +18,16 @@ from logos.store import open_store
 async def lone(
     url: str,
     place: Path,
-    model: Model,
+    model: Model | Mapping[str, Model],
     *,
     settings: config.Node = config.Node(),  # noqa: B008 - frozen
     programs: Mapping[str, Program] = PROGRAMS,
     drivers: Mapping[type, Any] | None = None,
 ) -> AsyncGenerator[Kernel]:
-    """All agents have this model, and those that are asked for nothing but a name."""
+    """All agents have this model, or the one of that name; and those that are asked for nothing but a name."""
 
     async def find(name: str) -> Model:
-        del name
-        return model
+        return model[name] if isinstance(model, Mapping) else model
 
     async with open_store(url, config.Store()) as store:
         parts = Parts(

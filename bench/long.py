@@ -4,12 +4,16 @@
 
 One agent reads records through a window of 8k tokens until two million tokens have gone by, on a real
 kernel and database; every tenth turn somebody asks about something long gone, and memory is searched.
+Then a second agent begins the same work, and when it has made a hundred turns the two take turns: a
+hundred of the old conversation, each beside one of the young.
 
-    turns_ratio      mean time of a turn, the last hundred over turns 100 to 200
+    turns_ratio      mean time of those hundred turns over that of the hundred beside them
     cpu_ratio        the same of processor time
-    rss_growth_mb    of the process of the kernel, from turn 200 to the end
+    apart_ratio      mean time of the first conversation's last hundred turns before that, over its turns 100 to 200:
+                     minutes lie between, and a shared machine is not the same then; apart_cpu_ratio
+    rss_growth_mb    of the process of the kernel, from turn 200 until the second began
     tokens           that went through, and `turns`
-    turn_ms          of the last hundred
+    turn_ms          of the old conversation, beside the young one
 """
 
 import itertools
@@ -17,6 +21,7 @@ import json
 import os
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -28,7 +33,7 @@ from logos.abi.errors import SysError
 from logos.abi.ids import CallId, Pid
 from logos.abi.messages import Request, Role, ToolCall
 from logos.boot import settle
-from logos.drivers.model import Say
+from logos.drivers.model import After, Say
 from logos.kernel import Kernel
 from lone import lone
 
@@ -37,6 +42,7 @@ RESULT_WORDS = (200, 400)
 SAID_EVERY = 10
 HUNDRED = 100
 EARLY = (HUNDRED, 2 * HUNDRED)
+OLD, YOUNG = "old", "young"
 
 
 class Clock:
@@ -59,26 +65,68 @@ class Clock:
         return (times[-1] - times[-1 - HUNDRED]) / HUNDRED / early
 
 
-def reader(clock: Clock, limit: int) -> tuple[Counted, list[int]]:
-    """Reads on until `limit` tokens of records and words have gone by."""
-    numbers, text = itertools.count(1), Text(11)
-    passed = [0, 0]
+class Alternating:
+    """Two conversations, of which one works at a time, a turn each."""
 
-    def step(request: Request) -> Say:
-        clock.tick()
+    def __init__(self) -> None:
+        self.wall: dict[str, list[float]] = {OLD: [], YOUNG: []}
+        self.cpu: dict[str, list[float]] = {OLD: [], YOUNG: []}
+        self.begun = anyio.Event()  # the old one has come to its end
+        self._go = {OLD: anyio.Event(), YOUNG: anyio.Event()}
+        self._since: dict[str, tuple[float, float]] = {}
+
+    async def wait(self, who: str) -> None:
+        """Its turn has ended, the other's begins; until its next."""
+        if who in self._since:
+            wall, cpu = self._since[who]
+            self.wall[who].append(time.perf_counter() - wall)
+            self.cpu[who].append(time.process_time() - cpu)
+        self.begun.set()
+        self._go[YOUNG if who == OLD else OLD].set()
+        await self._go[who].wait()
+        self._go[who] = anyio.Event()
+        self._since[who] = time.perf_counter(), time.process_time()
+
+    def done(self, who: str) -> None:
+        """The other goes on alone."""
+        self._go[YOUNG if who == OLD else OLD].set()
+
+    @staticmethod
+    def ratio(times: dict[str, list[float]]) -> float:
+        return sum(times[OLD][:HUNDRED]) / sum(times[YOUNG][:HUNDRED])
+
+
+class Reader:
+    """Reads on; what went by is in `tokens` and `turns`."""
+
+    def __init__(self, who: str, pair: Alternating, clock: Clock | None, limit: int) -> None:
+        self.model = Counted(self.step, WINDOW, keep=False)
+        self.tokens = self.turns = 0
+        self._who, self._pair, self._clock, self._limit = who, pair, clock, limit
+        self._numbers, self._text = itertools.count(1), Text(11)
+        self._together = 0
+
+    def step(self, request: Request) -> Say | After:
         new = [m for m in request.messages[-2:] if m.role is not Role.ASSISTANT]
-        passed[0] += sum(model.weigh(message) for message in new)
-        passed[1] += 1
-        if passed[0] >= limit:
+        self.tokens += sum(self.model.weigh(message) for message in new)
+        self.turns += 1
+        if not self._at_the_end():
+            if self._clock is not None:
+                self._clock.tick()
+            return self._next()
+        if self._together > HUNDRED:
+            self._pair.done(self._who)
             return Say("done")
-        n = next(numbers)
-        call = ToolCall(
-            id=CallId("x"), name="fs_read", arguments=json.dumps({"path": f"/home/{n}"})
-        )
-        return Say(text(10, 30), (call,))
+        self._together += 1
+        return After(partial(self._pair.wait, self._who), self._next())
 
-    model = Counted(step, WINDOW, keep=False)
-    return model, passed
+    def _at_the_end(self) -> bool:
+        return self.turns > HUNDRED if self._clock is None else self.tokens >= self._limit
+
+    def _next(self) -> Say:
+        path = {"path": f"/home/{next(self._numbers)}"}
+        call = ToolCall(id=CallId("x"), name="fs_read", arguments=json.dumps(path))
+        return Say(self._text(10, 30), (call,))
 
 
 async def ask(running: Kernel, pid: Pid) -> None:
@@ -95,31 +143,44 @@ async def ask(running: Kernel, pid: Pid) -> None:
 
 async def main() -> None:
     args = arguments(__doc__ or "", tokens=2_000_000)
-    clock = Clock()
     settle()
     with folder() as place:
         async with database(place) as url:
-            figures = await run(url, place, clock, args.tokens)
+            figures = await run(url, place, args.tokens)
     report(args, figures)
 
 
-async def run(url: str, place: Path, clock: Clock, limit: int) -> dict[str, float]:
-    model, passed = reader(clock, limit)
-    async with lone(url, place, model, drivers={READS: Rows(*RESULT_WORDS)}) as running:
-        pid = await running.spawn(agent(), "Go through the records of the port.")
-        async with anyio.create_task_group() as tasks:
+async def run(url: str, place: Path, limit: int) -> dict[str, float]:
+    clock, pair = Clock(), Alternating()
+    old, young = Reader(OLD, pair, clock, limit), Reader(YOUNG, pair, None, limit)
+    models = {OLD: old.model, YOUNG: young.model}
+    async with (
+        lone(url, place, models, drivers={READS: Rows(*RESULT_WORDS)}) as running,
+        anyio.create_task_group() as tasks,
+    ):
+
+        async def begin(name: str) -> Pid:
+            pid = await running.spawn(agent(model=name), "Go through the records of the port.")
             tasks.start_soon(ask, running, pid)
+            return pid
+
+        first = await begin(OLD)
+        await pair.begun.wait()
+        second = await begin(YOUNG)
+        for pid in (first, second):
             ended = await running.records.wait(pid)
-            tasks.cancel_scope.cancel()
-    if ended.status:
-        raise SystemExit(f"the agent ended with {ended.status}: {ended.answer}")
+            if ended.status:
+                raise SystemExit(f"the agent ended with {ended.status}: {ended.answer}")
+        tasks.cancel_scope.cancel()
     return {
-        "turns_ratio": clock.ratio(clock.wall),
-        "cpu_ratio": clock.ratio(clock.cpu),
+        "turns_ratio": pair.ratio(pair.wall),
+        "cpu_ratio": pair.ratio(pair.cpu),
+        "apart_ratio": clock.ratio(clock.wall),
+        "apart_cpu_ratio": clock.ratio(clock.cpu),
         "rss_growth_mb": (clock.rss[-1] - clock.rss[EARLY[1]]) / 2**20,
-        "turn_ms": (clock.wall[-1] - clock.wall[-1 - HUNDRED]) / HUNDRED * 1000,
-        "tokens": passed[0],
-        "turns": passed[1],
+        "turn_ms": sum(pair.wall[OLD][:HUNDRED]) / HUNDRED * 1000,
+        "tokens": old.tokens,
+        "turns": old.turns,
     }
 
 

@@ -201,10 +201,10 @@ def _compared(talks: Sequence[Conversation], streams: Sequence[Stream]) -> dict[
 
 async def main(args: argparse.Namespace) -> None:
     figures: dict[str, Any] = {}
+    talks = data.load(args.split, "locomo")
     with folder() as place:
         async with database(place) as url:
             figures |= await turns(url, place, args.turns)
-            talks = [one for one in data.load(args.split) if one.source == "locomo"]
             figures |= await demand(url, place, talks[: args.talks])
     report(args, figures)
 

@@ -117,7 +117,7 @@ def newest(pieces: Sequence[Shown], room: int) -> list[Shown]:
 
 async def run(args: argparse.Namespace) -> dict[str, float | None]:
     settle()
-    conversations = [each for each in data.load(args.split) if each.source == "locomo"]
+    conversations = data.load(args.split, "locomo")
     small, large = Reader(window=WINDOW), Reader(window=10_000_000)
     scores: dict[str, list[float]] = {"f1": [], "f1_sliding": [], "f1_full": []}
     with folder() as place:

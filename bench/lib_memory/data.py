@@ -1,6 +1,6 @@
 """Conversations with questions whose evidence is known, as the journals of processes.
 
-    load(folder)               every conversation of a folder, in order of name
+    load(folder, source)       the conversations of a folder, in order of name
     Conversation.events        what its process remembers, one event a turn
     Conversation.recall(...)   its address space, folded from these events
 
@@ -71,11 +71,21 @@ class Conversation:
         return {self.turn(seq) for seq, size in there.items() if size == len(self.event(seq).text)}
 
 
-def load(folder: Path) -> list[Conversation]:
-    return [
-        conversation(json.loads(path.read_text(encoding="utf-8")))
-        for path in sorted(folder.glob("*.json"))
-    ]
+def load(folder: Path, source: str = "") -> list[Conversation]:
+    """All, or those of one source ("locomo").  Ends the program with what is wrong where there are none."""
+    found = [_read(path) for path in sorted(folder.glob("*.json"))]
+    wanted = [each for each in found if source in ("", each.source)]
+    if not wanted:
+        what = f"conversations named {source}-*" if source else "conversations (*.json)"
+        raise SystemExit(f"{folder} holds no {what}: --split is the folder they are in")
+    return wanted
+
+
+def _read(path: Path) -> Conversation:
+    try:
+        return conversation(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, KeyError, TypeError) as error:
+        raise SystemExit(f"{path} is not a conversation: {error!r}") from error
 
 
 def conversation(raw: dict[str, Any]) -> Conversation:
