@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from logos.abi.agent import Agent
 from logos.abi.calls import Append, Call, CallTool, Exec, Fetch, List, Read, Run, Search, Write
 from logos.abi.driver import Model, Sandbox, Tool
+from logos.abi.mount import Mount
 from logos.boot.ground import embedded, migrated, only_node
 from logos.boot.models import ModelNames
 from logos.boot.peripherals import serve
@@ -47,7 +48,7 @@ log = logging.getLogger("logos.boot")
 
 
 class Machine(NamedTuple):
-    """A kernel and what surrounds it."""
+    """A kernel and what surrounds it.  `mounts` is what its tree has besides memory and processes."""
 
     kernel: Kernel
     loaded: Loaded
@@ -55,6 +56,7 @@ class Machine(NamedTuple):
     sandbox: Sandbox
     places: Places
     skills: Skills
+    mounts: Mapping[str, Mount]
     files: Tool
     agents: Callable[[str, Path | None], Agent]
     models: ModelNames
@@ -126,6 +128,7 @@ async def boot(
             programs=around.programs,
             hook=Hook(frozenset(config.a2a.push)),
         )
+<<<<<<< HEAD
 
 
 async def _surround(
@@ -181,6 +184,44 @@ def _parts(ground: _Ground, around: _Around, store: Store) -> Parts:
         embedder=around.models.embedder,
         reranker=around.models.reranker,
     )
+=======
+        browser = serve(places, config, vault, place / "browsers")
+        way, skills = Proxy(), Skills(place / "skills")
+        mounts, programs = _mounts(tools, places, skills), Programs(sandbox, way)
+        commands = _commands(config, vault, sandbox, skills, way)
+        written, rules = site(config)
+        parts = Parts(
+            store=store,
+            settings=config.node,
+            clock=SystemClock(),
+            programs=PROGRAMS,
+            models=opened.open,
+            drivers=_drivers(config, vault, commands, tools, programs),
+            mounts=mounts,
+            functions=tools.specs,
+            agents=lambda name: agents(name, None),
+            workspaces=place / "workspaces",
+            place=f"{socket.gethostname()}:{place}",
+            alone=True,
+            seal=seal(config, place, vault),
+            vault=vault,
+            manifests=_manifests(functions, tools, places, written),
+            rules=rules,
+            trust=config.trust,
+            limits=config.limits,
+            memory=config.memory,
+            embedder=opened.embedder,
+            reranker=opened.reranker,
+        )
+        kernel = await stack.enter_async_context(open_kernel(parts))
+        _introduce(kernel, way, browser)
+        around = (sandbox, places, skills, mounts, Workspace(), agents, opened, vault, programs)
+        yield Machine(kernel, loaded, functions, *around, Hook(frozenset(config.a2a.push)))
+>>>>>>> main
+
+
+def _mounts(tools: Tools, places: Places, skills: Skills) -> Mapping[str, Mount]:
+    return {"/net": places.net, "/skills": places.skills(skills), "/tools": tools.tree}
 
 
 def _sandbox(config: Config, stack: AsyncExitStack) -> Sandbox:
