@@ -84,6 +84,7 @@ class _Around(NamedTuple):
     browsers: Browsers
     way: Proxy
     skills: Skills
+    mounts: Mapping[str, Mount]
     programs: Programs
     agents: Callable[[str, Path | None], Agent]
 
@@ -121,6 +122,7 @@ async def boot(
             sandbox=around.sandbox,
             places=around.places,
             skills=around.skills,
+            mounts=around.mounts,
             files=Workspace(),
             agents=around.agents,
             models=around.models,
@@ -128,7 +130,6 @@ async def boot(
             programs=around.programs,
             hook=Hook(frozenset(config.a2a.push)),
         )
-<<<<<<< HEAD
 
 
 async def _surround(
@@ -139,7 +140,7 @@ async def _surround(
     sandbox = _sandbox(config, stack)
     opened = ModelNames(config, vault, models)
     stack.push_async_callback(opened.close)
-    tools, way = Tools(functions), Proxy()
+    tools, way, skills = Tools(functions), Proxy(), Skills(place / "skills")
     opening = open_places(place / "mounts", tools, sandbox, config.mounts, vault)
     places = await stack.enter_async_context(opening)
     return _Around(
@@ -150,7 +151,8 @@ async def _surround(
         places=places,
         browsers=serve(places, config, vault, place / "browsers"),
         way=way,
-        skills=Skills(place / "skills"),
+        skills=skills,
+        mounts={"/net": places.net, "/skills": places.skills(skills), "/tools": tools.tree},
         programs=Programs(sandbox, way),
         agents=_finder(config),
     )
@@ -160,7 +162,6 @@ def _parts(ground: _Ground, around: _Around, store: Store) -> Parts:
     """What the kernel is made of."""
     config, place, vault = ground
     written, rules = site(config)
-    tools, places, skills = around.tools, around.places, around.skills
     return Parts(
         store=store,
         settings=config.node,
@@ -168,15 +169,15 @@ def _parts(ground: _Ground, around: _Around, store: Store) -> Parts:
         programs=PROGRAMS,
         models=around.models.open,
         drivers=_drivers(ground, around),
-        mounts={"/tools": tools.tree, "/net": places.net, "/skills": places.skills(skills)},
-        functions=tools.specs,
+        mounts=around.mounts,
+        functions=around.tools.specs,
         agents=lambda name: around.agents(name, None),
         workspaces=place / "workspaces",
         place=f"{socket.gethostname()}:{place}",
         alone=True,
         seal=seal(config, place, vault),
         vault=vault,
-        manifests=_manifests(around.functions, tools, places, written),
+        manifests=_manifests(around, written),
         rules=rules,
         trust=config.trust,
         limits=config.limits,
@@ -184,44 +185,6 @@ def _parts(ground: _Ground, around: _Around, store: Store) -> Parts:
         embedder=around.models.embedder,
         reranker=around.models.reranker,
     )
-=======
-        browser = serve(places, config, vault, place / "browsers")
-        way, skills = Proxy(), Skills(place / "skills")
-        mounts, programs = _mounts(tools, places, skills), Programs(sandbox, way)
-        commands = _commands(config, vault, sandbox, skills, way)
-        written, rules = site(config)
-        parts = Parts(
-            store=store,
-            settings=config.node,
-            clock=SystemClock(),
-            programs=PROGRAMS,
-            models=opened.open,
-            drivers=_drivers(config, vault, commands, tools, programs),
-            mounts=mounts,
-            functions=tools.specs,
-            agents=lambda name: agents(name, None),
-            workspaces=place / "workspaces",
-            place=f"{socket.gethostname()}:{place}",
-            alone=True,
-            seal=seal(config, place, vault),
-            vault=vault,
-            manifests=_manifests(functions, tools, places, written),
-            rules=rules,
-            trust=config.trust,
-            limits=config.limits,
-            memory=config.memory,
-            embedder=opened.embedder,
-            reranker=opened.reranker,
-        )
-        kernel = await stack.enter_async_context(open_kernel(parts))
-        _introduce(kernel, way, browser)
-        around = (sandbox, places, skills, mounts, Workspace(), agents, opened, vault, programs)
-        yield Machine(kernel, loaded, functions, *around, Hook(frozenset(config.a2a.push)))
->>>>>>> main
-
-
-def _mounts(tools: Tools, places: Places, skills: Skills) -> Mapping[str, Mount]:
-    return {"/net": places.net, "/skills": places.skills(skills), "/tools": tools.tree}
 
 
 def _sandbox(config: Config, stack: AsyncExitStack) -> Sandbox:
@@ -231,10 +194,9 @@ def _sandbox(config: Config, stack: AsyncExitStack) -> Sandbox:
     return sandbox
 
 
-def _manifests(
-    functions: Functions, tools: Tools, places: Places, written: dict[str, Any]
-) -> Callable[[], dict[str, Any]]:
+def _manifests(around: _Around, written: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     """The manifests of all tools; those of this site take precedence."""
+    functions, tools, places = around.functions, around.tools, around.places
     return lambda: functions.manifests() | tools.annotations() | places.manifests() | written
 
 
