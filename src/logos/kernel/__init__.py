@@ -41,13 +41,16 @@ from logos.kernel.memory import (
     Version,
     Window,
     abroad,
+    entry,
     folder,
     place,
     shared,
     slug,
+    todo_list,
     view,
 )
 from logos.kernel.node import (
+    RERANKING,
     Again,
     Changed,
     Dead,
@@ -73,6 +76,7 @@ from logos.kernel.syscall import Policy, check_manifests, read_policy, site_rule
 __all__ = [
     "CORE",
     "FACTS",
+    "RERANKING",
     "TODO",
     "Again",
     "Ask",
@@ -106,6 +110,7 @@ __all__ = [
     "check_export",
     "check_manifests",
     "counted",
+    "entry",
     "explained",
     "folder",
     "open_kernel",
@@ -119,5 +124,6 @@ __all__ = [
     "signer_at",
     "site_rules",
     "slug",
+    "todo_list",
     "view",
 ]

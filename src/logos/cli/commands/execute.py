@@ -191,10 +191,9 @@ async def watch(asked: Asked, pid: Pid, after: Seq) -> int:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_pass_on, asked, pid)
             async for told in machine.kernel.records.follow(pid, after):
-                same = ["--json"] if out.json else ["--plain"] if asked.arguments.plain else []
                 with asked.together():
                     _show(asked, told)
-                    asked.resume(["attach", str(pid), "--from", str(told.row.seq), *same])
+                    asked.resume(["attach", str(pid), "--from", str(told.row.seq), *asked.same])
             tasks.cancel_scope.cancel()
     finally:
         stop()

@@ -8,7 +8,8 @@ import anyio
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import Pid, Seq
 from logos.cli.commands.mem import whose
-from logos.cli.registry import Argument, Asked, Command
+from logos.cli.registry import DRY_RUN, Argument, Asked, Command
+from logos.kernel import RERANKING
 
 POLL_S = 0.25
 
@@ -18,19 +19,21 @@ async def status(asked: Asked) -> int:
     model = await meaning.model()
     lines = await meaning.states()
     left = sum(line.events - line.done for line in lines)
+    reranker = asked.node.loaded.config.memory.reranker
+    judging = await asked.node.kernel.accounts.used(RERANKING)
     data: dict[str, Any] = {
         "embedder": model or None,
         "pages": sum(line.pages for line in lines),
-        "left": left,
+        "left": left if model else 0,
         "tokens": sum(line.tokens for line in lines),
-        "spaces": [line._asdict() for line in lines],
+        "reranker": reranker or None,
+        "reranker_tokens": judging.tokens,
+        "spaces": [line._asdict() for line in lines] if model else [],
     }
-    if not model:
-        text = "memory is searched by words: memory.embedder names no model"
-        asked.out.data(data | {"left": 0, "spaces": []}, text)
-        return 0
-    if asked.out.json:
-        asked.out.data(data, "")
+    if reranker or judging.tokens:
+        asked.out.note(f"{reranker or 'no reranker'}: {judging.tokens} tokens for its judgements")
+    if not model or asked.out.json:
+        asked.out.data(data, "memory is searched by words: memory.embedder names no model")
         return 0
     asked.out.note(f"{model}: {data['pages']} pages, {data['left']} events to look at")
     columns = ("PID", "NAME", "EVENTS", "DONE", "PAGES", "SKIPPED", "TOKENS", "OTHERS", "ERROR")
@@ -87,7 +90,8 @@ async def compress(asked: Asked) -> int:
     pid = Pid(given.pid)
     await asked.node.kernel.records.process(pid)  # says so when there is none
     pages = await asked.node.kernel.compress(pid, [Seq(n) for n in given.keep], given.about)
-    asked.out.data({"pages": pages}, f"{pages} pages left the window; a digest names them")
+    said = f"{pages} pages left the window; a digest names them"
+    asked.out.data({"pages": pages}, said if pages else "nothing left: too little is in the window")
     return 0
 
 
@@ -149,7 +153,7 @@ CONSOLIDATE = Command(
     consolidate,
     (
         Argument("pid", "number of a process, or the name of a space"),
-        Argument("--dry-run", "only say what would be done", bool),
+        DRY_RUN,
     ),
     effect="write",
 )

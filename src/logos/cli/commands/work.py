@@ -103,7 +103,7 @@ class Screen:
         said = self._before + len(self._said)
         more = ["--said", str(said)] if said else []
         words = ["attach", str(self._pid), "--from", str(self._seen), *more]
-        self._asked.resume([*words, *_same(self._asked)])
+        self._asked.resume([*words, *self._asked.same])
 
     def show(self, told: Told) -> None:
         with self._asked.together():
@@ -153,11 +153,6 @@ async def watch(asked: Asked, pid: Pid, after: Seq, said: int = 0) -> int:
     return show_end(out, ended)
 
 
-def _same(asked: Asked) -> list[str]:
-    """The options of this command that a continued one must have as well."""
-    return ["--json"] if asked.out.json else ["--plain"] if asked.arguments.plain else []
-
-
 async def send(asked: Asked) -> int:
     pid = Pid(asked.arguments.pid)
     await asked.node.kernel.send(pid, asked.arguments.text)
@@ -178,7 +173,7 @@ async def wait(asked: Asked) -> int:
     pids = [Pid(pid) for pid in asked.arguments.pid]
     for pid in pids:
         await asked.node.kernel.records.process(pid)  # says so when there is none
-    asked.resume(["wait", *map(str, pids), *_same(asked)])
+    asked.resume(["wait", *map(str, pids), *asked.same])
     ended = []
     for pid in pids:
         exit_ = await _unless_interrupted(asked, pid)

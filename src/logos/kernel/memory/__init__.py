@@ -9,6 +9,7 @@ pure policy says which pages leave the window and what a compaction keeps.
     found_text                         what was found, for who searched on purpose
     Shelf, Version, Edge               what is kept at paths: a fold of the journal
     place, shared, abroad, slug        paths of memory
+    entry, todo_list                   what is to stand at one
     tidied, Closed                     what is said twice, or was replaced
     forgotten                          what is left of a journal without some pages
     Window                             the fold of a journal that a prompt is made of
@@ -41,6 +42,19 @@ from logos.kernel.memory.layout import render
 from logos.kernel.memory.near import Judged, Near, key
 from logos.kernel.memory.page import Kind, Page, Piece, Source, page_of, split
 from logos.kernel.memory.pager import Ask, Fault, Heard, Pager, Refused, Why
+from logos.kernel.memory.paths import (
+    ARCHIVE,
+    CORE,
+    FACTS,
+    KV,
+    OWN,
+    TODO,
+    abroad,
+    folder,
+    place,
+    shared,
+    slug,
+)
 from logos.kernel.memory.policy import (
     Marks,
     Resident,
@@ -54,22 +68,7 @@ from logos.kernel.memory.recall import NOTHING, SPACE_VERSION, Recall, found_tex
 from logos.kernel.memory.recital import tail
 from logos.kernel.memory.scorer import Weights, load, parse
 from logos.kernel.memory.seen import Seen, view
-from logos.kernel.memory.shelf import (
-    ARCHIVE,
-    CORE,
-    FACTS,
-    KV,
-    OWN,
-    TODO,
-    Edge,
-    Shelf,
-    Version,
-    abroad,
-    folder,
-    place,
-    shared,
-    slug,
-)
+from logos.kernel.memory.shelf import Edge, Shelf, Version, entry, todo_list
 from logos.kernel.memory.sought import Sought, bearing, joined, linked
 from logos.kernel.memory.telling import number, page_text, render_result
 from logos.kernel.memory.tidy import Closed, tidied
@@ -118,6 +117,7 @@ __all__ = [
     "ask_for",
     "bearing",
     "digest_bound",
+    "entry",
     "estimate",
     "folder",
     "forgotten",
@@ -148,6 +148,7 @@ __all__ = [
     "survivors",
     "tail",
     "tidied",
+    "todo_list",
     "told_in",
     "victims",
     "view",

@@ -37,8 +37,8 @@ from logos.kernel.memory.later import Statement, overtaken
 from logos.kernel.memory.layout import earlier
 from logos.kernel.memory.page import Kind, Page, Source, page_of, split
 from logos.kernel.memory.pager import WORDS_ONLY, Ask, Fault, Heard, Pager
+from logos.kernel.memory.paths import ARCHIVE, FACTS
 from logos.kernel.memory.scorer import Weights
-from logos.kernel.memory.shelf import ARCHIVE, FACTS
 from logos.kernel.memory.space import Space, SpaceImage
 from logos.kernel.memory.text import terms
 from logos.kernel.memory.window import page_text

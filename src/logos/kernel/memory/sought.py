@@ -23,8 +23,9 @@ from logos.abi.ids import Seq
 from logos.kernel.memory.gate import Rules
 from logos.kernel.memory.page import Kind, Page
 from logos.kernel.memory.pager import Fault
+from logos.kernel.memory.paths import folder, shared
 from logos.kernel.memory.query import Query, read
-from logos.kernel.memory.shelf import Shelf, folder, shared
+from logos.kernel.memory.shelf import Shelf
 from logos.kernel.memory.table import ROLES
 from logos.kernel.memory.text import kinds, terms
 

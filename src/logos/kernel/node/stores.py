@@ -2,6 +2,7 @@
 
     Stores.remember(pid, items)    events for its journal, by mail; their numbers
     Stores.shelf(pid)              what it keeps, by path, as of everything durable
+    Stores.behind(pid), read_up    has it unread mail; its shelf once it has read that
     Stores.find(name), named()     spaces that several processes share
     Stores.labels                  set when labels of pages can be computed
 
@@ -25,6 +26,7 @@ from logos.abi.limits import FILE_BYTES
 from logos.kernel import journal
 from logos.kernel.flow import Label
 from logos.kernel.memory import (
+    CORE,
     NOTHING,
     OWN,
     Ask,
@@ -102,8 +104,11 @@ class Stores:
     async def remember(self, pid: Pid, items: Sequence[Item]) -> list[Seq]:
         """They are in its journal, once and in this order, when this returns: the number of each.
 
-        Raise `invalid` for a path that memory does not have, `state` when it has exited.
+        Raise `invalid` for a path that memory does not have, `limit` for what is too long for where it is
+        to stand, `state` when it has exited.
         """
+        if any(item.path.startswith(CORE) for item in items if isinstance(item, Remembered)):
+            (await self.shelf(pid)).fit(items)
         waiting: list[tuple[MailId, int]] = []
         found: list[Seq] = []
         for batch in batches([_checked(item) for item in items]):
@@ -126,9 +131,28 @@ class Stores:
                 first = int(row["taken"])
                 return [Seq(n) for n in range(first, first + events)]
             if row["exit_status"] is not None:
-                raise SysError(
-                    Code.STATE, f"process {pid} has exited", hint=f"see `logos show {pid}`"
-                )
+                raise _exited(pid)
+            with anyio.move_on_after(POLL_S):
+                await changed.wait()
+
+    async def behind(self, pid: Pid) -> bool:
+        """Has it letters to read?  Raise `state` when it has exited."""
+
+        async def look() -> Any:
+            async with self._store.connection() as db:
+                return await db.one(_SQL.letters, pid=pid)
+
+        row = await self._store.persist(look)
+        if row["exited"]:
+            raise _exited(pid)
+        return bool(row["letters"])
+
+    async def read_up(self, pid: Pid) -> Shelf:
+        """With what was posted to it by now, by whomever."""
+        while True:
+            changed = self._records.changed(pid)
+            if not await self.behind(pid):
+                return await self.shelf(pid)
             with anyio.move_on_after(POLL_S):
                 await changed.wait()
 
@@ -290,6 +314,10 @@ class Stores:
 
         rows = await self._store.persist(look)
         return {row["agent"].removeprefix("/mem/"): Pid(row["pid"]) for row in rows}
+
+
+def _exited(pid: Pid) -> SysError:
+    return SysError(Code.STATE, f"process {pid} has exited", hint=f"see `logos show {pid}`")
 
 
 def _agent(space: str) -> Agent:

@@ -86,7 +86,13 @@ class Tree:
             version
             for version in shelf.below(inside, as_of)
             if labelled is None or version.seq in labelled
-        ][:MOST_DOCUMENTS]
+        ]
+        if len(standing) > MOST_DOCUMENTS:
+            raise SysError(
+                Code.LIMIT,
+                f"{len(standing)} texts are kept at {path}, more than one search looks into",
+                hint="search in a folder of it, or in plain words: memory_search (logos mem search)",
+            )
         texts = await self._stores.texts(owner, standing)
         space, _ = shared(path)
         paths = [abroad(space, version.path) for version in standing]
