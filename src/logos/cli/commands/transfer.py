@@ -119,7 +119,7 @@ def _named(node: str, shelf: Shelf) -> str:
 
 MEM_IMPORT = Command(
     "mem import",
-    "put files and folders into a memory; again: what has changed since",
+    "import files and folders into a memory; repeated, only what has changed",
     import_,
     (
         Argument("path", "files and folders", many=True),
@@ -138,11 +138,11 @@ MEM_IMPORT = Command(
 )
 MEM_EXPORT = Command(
     "mem export",
-    "everything a memory was told, as lines of JSON",
+    "print everything a memory was told, as JSON Lines",
     export,
     (
         OF,
-        Argument("--skip", "without so many lines: they are there", int, default=0, least=0),
+        Argument("--skip", "leave out this many lines at the beginning", int, default=0, least=0),
     ),
     stream=True,
 )
