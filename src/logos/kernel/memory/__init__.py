@@ -70,7 +70,7 @@ from logos.kernel.memory.recital import tail
 from logos.kernel.memory.scorer import Weights, load, parse
 from logos.kernel.memory.seen import Seen, view
 from logos.kernel.memory.shelf import Edge, Shelf, Version, entry, todo_list
-from logos.kernel.memory.sought import Sought, bearing, joined, linked
+from logos.kernel.memory.sought import Sought, bearing, exact, joined, linked
 from logos.kernel.memory.telling import number, page_text, render_result
 from logos.kernel.memory.tidy import Closed, tidied
 from logos.kernel.memory.tokens import estimate
@@ -121,6 +121,7 @@ __all__ = [
     "digest_bound",
     "entry",
     "estimate",
+    "exact",
     "folder",
     "forgotten",
     "found_text",
