@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from logos.abi.agent import Agent
 from logos.abi.calls import Append, Call, CallTool, Exec, Fetch, List, Read, Run, Search, Write
 from logos.abi.driver import Model, Sandbox, Tool
+from logos.abi.mount import Mount
 from logos.boot.ground import embedded, migrated, only_node
 from logos.boot.models import ModelNames
 from logos.boot.peripherals import serve
@@ -44,7 +45,7 @@ log = logging.getLogger("logos.boot")
 
 
 class Machine(NamedTuple):
-    """A kernel and what surrounds it."""
+    """A kernel and what surrounds it.  `mounts` is what its tree has besides memory and processes."""
 
     kernel: Kernel
     loaded: Loaded
@@ -52,6 +53,7 @@ class Machine(NamedTuple):
     sandbox: Sandbox
     places: Places
     skills: Skills
+    mounts: Mapping[str, Mount]
     files: Tool
     agents: Callable[[str, Path | None], Agent]
     models: ModelNames
@@ -94,7 +96,7 @@ async def boot(
         )
         browser = serve(places, config, vault, place / "browsers")
         way, skills = Proxy(), Skills(place / "skills")
-        programs = Programs(sandbox, way)
+        mounts, programs = _mounts(tools, places, skills), Programs(sandbox, way)
         commands = _commands(config, vault, sandbox, skills, way)
         written, rules = site(config)
         parts = Parts(
@@ -104,7 +106,7 @@ async def boot(
             programs=PROGRAMS,
             models=opened.open,
             drivers=_drivers(config, vault, commands, tools, programs),
-            mounts={"/tools": tools.tree, "/net": places.net, "/skills": places.skills(skills)},
+            mounts=mounts,
             functions=tools.specs,
             agents=lambda name: agents(name, None),
             workspaces=place / "workspaces",
@@ -122,8 +124,12 @@ async def boot(
         )
         kernel = await stack.enter_async_context(open_kernel(parts))
         _introduce(kernel, way, browser)
-        around = (sandbox, places, skills, Workspace(), agents, opened, vault, programs)
+        around = (sandbox, places, skills, mounts, Workspace(), agents, opened, vault, programs)
         yield Machine(kernel, loaded, functions, *around, Hook(frozenset(config.a2a.push)))
+
+
+def _mounts(tools: Tools, places: Places, skills: Skills) -> Mapping[str, Mount]:
+    return {"/net": places.net, "/skills": places.skills(skills), "/tools": tools.tree}
 
 
 def _sandbox(config: Config, stack: AsyncExitStack) -> Sandbox:

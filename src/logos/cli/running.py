@@ -91,7 +91,9 @@ async def _dispatch(words: list[str], asked: Asked) -> int:
     _all_text(words)
     if words[:1] in (["help"], ["--help"], ["-h"]):
         words = [*words[1:], "--help"]
-    bare = [word for word in own_words(words) if word not in ("--json", "--plain")]
+    own = own_words(words)
+    out.json = "--json" in own or (out.json and "--plain" not in own)
+    bare = [word for word in own if word not in ("--json", "--plain")]
     if page := _page(bare, out.width):
         out.text(page)
         return 0

@@ -93,6 +93,10 @@ def _place(asked: Asked) -> Place:
             return Place(**_module(asked, module), **common)
         case ["command", first, *rest]:
             return Place(program=(_program(asked, first), *rest), **common)
+        case [first] if "://" in first:
+            raise SysError(
+                Code.INVALID, f"{first}: no such URL is spoken here", hint="http:// or https://"
+            )
         case [first, *rest]:
             return Place(command=(_program(asked, first), *rest), **common)
         case _:
@@ -142,10 +146,10 @@ async def mounts(asked: Asked) -> int:
         asked.out.note("nothing is mounted; logos mount NAME -- COMMAND…")
         return 0
     rows = [
-        (s.name, s.kind, s.state, str(s.tools), "yes" if s.network else "no", s.target, s.origin)
+        (s.name, s.kind, s.state, s.tools, "yes" if s.network else "no", s.origin, s.target)
         for s in shown
     ]
-    asked.out.table(("NAME", "KIND", "STATE", "TOOLS", "NETWORK", "TARGET", "FROM"), rows, data)
+    asked.out.table(("NAME", "KIND", "STATE", "TOOLS", "NETWORK", "FROM", "TARGET"), rows, data)
     for s in shown:
         for tool, why in s.blocked.items():
             asked.out.note(f"{s.name}/{tool} {why}; blocked until: logos mount --accept {s.name}")
