@@ -93,7 +93,7 @@ async def export(asked: Asked) -> int:
 
 MEM_IMPORT = Command(
     "mem import",
-    "put files and folders into a memory; again: what has changed since",
+    "import files and folders into a memory; repeated, only what has changed",
     import_,
     (
         Argument("path", "files and folders", many=True),
@@ -112,12 +112,12 @@ MEM_IMPORT = Command(
 )
 MEM_EXPORT = Command(
     "mem export",
-    "everything a memory was told, as lines of JSON",
+    "print everything a memory was told, as JSON Lines",
     export,
     (
         OF,
-        Argument("--recall", "and what was said to it, by it, and returned to it", bool),
-        Argument("--skip", "without so many lines: they are there", int, default=0, least=0),
+        Argument("--recall", "also what was said to it, by it, and returned to it", bool),
+        Argument("--skip", "leave out this many lines at the beginning", int, default=0, least=0),
     ),
     stream=True,
 )
