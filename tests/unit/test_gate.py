@@ -294,18 +294,3 @@ def test_what_an_agent_is_shown_of_the_core_calls_is_short() -> None:
         f"{one.name}\n{one.description}\n{bytes(one.schema).decode()}" for one in shown
     )
     assert estimate(said) <= 1500
-
-
-def test_the_manual_of_the_core_calls_is_short() -> None:
-    """It stands in every prompt."""
-    names = [each.__struct_config__.tag for each in CALLS]
-    memory = [name for name in names if name.startswith("memory.")]
-    files = ["fs.list", "fs.read", "fs.write", "fs.search"]
-    others = ["tool.call", "process.spawn", "message.send", "message.receive"]
-    assert manual(memory) <= 750
-    assert manual([*files, *others, *memory[:5]]) <= 1500
-
-
-def manual(names: list[str]) -> int:
-    shown = Gate(dict, []).tools(Agent(name="a", description="", tools=tuple(names)))
-    return estimate(msgspec.json.encode(shown).decode())
