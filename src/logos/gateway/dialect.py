@@ -173,8 +173,10 @@ def _misshapen(said: str, where: str) -> Refused:
     words += [place["path"]] if place and place["path"] else []
     words += [missing["name"]] if missing else []
     param = ".".join(words).replace(".[", "[")
-    wrong = "missing_required_parameter" if missing else "invalid_type"
-    return Refused(f"{where}: {said}", param or None, wrong)
+    if missing:
+        return Refused(f"{param} is missing", param, "missing_required_parameter")
+    wrong = "invalid_type" if ", got " in said else "invalid_value"
+    return Refused(f"{param or where}: {_PLACE.sub('', said)}", param or None, wrong)
 
 
 def named_in(given: Mapping[str, Any], field: str) -> str | None:
