@@ -217,6 +217,12 @@ def spoken(message: Message) -> tuple[str, str]:
     return said, refused
 
 
+def sources(message: Message, provider: str) -> list[msgspec.Raw]:
+    """What its text is taken from, where that provider said it."""
+    texts = [part for part in message.content if isinstance(part, Text)]
+    return [s.raw for text in texts for s in text.sources if s.provider == provider]
+
+
 def uncached(usage: Usage) -> int:
     """Input that neither came from a prefix cache nor was written to one."""
     return max(usage.input - usage.cached - usage.written, 0)
