@@ -15,6 +15,7 @@ A task outlives the node that began it: everything about it is in the journal.
 Invariant: a task that somebody else began does not exist for who asks.
 """
 
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,7 +28,7 @@ from logos.a2a.faults import NO_CONTENT, Wrong
 from logos.abi.agent import Account, Limits
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Exited, Held, Received, Spawned, Thought
-from logos.abi.ids import Pid, Seq
+from logos.abi.ids import INIT, Pid, Seq
 from logos.abi.process import Process, Signal, Stage, Status
 from logos.boot import Machine
 from logos.kernel import Listed, Payer
@@ -207,10 +208,11 @@ class Tasks:
             raise SysError(Code.NOT_FOUND, f"no agent {agent!r} is published here")
 
     async def _mine(self, id_: str, by: str) -> tuple[Pid, Spawned]:
-        if id_.isdecimal() and await self._kernel.records.known(Pid(int(id_))) is not None:
-            begun = await self._begun(Pid(int(id_)))
+        pid = Pid(int(id_)) if _ID.fullmatch(id_) else INIT
+        if pid != INIT and await self._kernel.records.known(pid) is not None:
+            begun = await self._begun(pid)
             if begun.by == by and begun.agent.name in self._agents:
-                return Pid(int(id_)), begun
+                return pid, begun
         raise SysError(Code.NOT_FOUND, f"there is no task {id_!r}")
 
     async def _begun(self, pid: Pid) -> Spawned:
@@ -242,6 +244,8 @@ class Tasks:
             return told.row.at
         return self._kernel.now()
 
+
+_ID = re.compile(r"[0-9]{1,18}")
 
 _KILLED = 128
 """Exit statuses from here on are signals."""

@@ -246,33 +246,33 @@ def _logged(asked: Asked, told: Told) -> None:
     asked.out.item(told_data(told), None if text is None else f"{lead} {text}")
 
 
-ALL_TOO = Argument("--all", "those that have exited, too", bool, short="-a")
+ALL_TOO = Argument("--all", "include those that have exited", bool, short="-a")
 
-PS = Command("ps", "the process table", ps, (ALL_TOO,))
-TREE = Command("tree", "who started whom", tree, (ALL_TOO,))
+PS = Command("ps", "list processes", ps, (ALL_TOO,))
+TREE = Command("tree", "show processes as a tree: who started whom", tree, (ALL_TOO,))
 SHOW = Command(
     "show",
-    "the state of a process, or what its model sees",
+    "show the state of a process, or what its model sees",
     show,
     (PID, Argument("part", "which", choices=("state", "window"), default="state")),
 )
 JOURNAL = Command(
     "journal",
-    "every event of a process, with its place in the hash chain",
+    "show every event of a process, with its hash",
     journal,
     (PID, FROM),
     stream=True,
 )
 LOGS = Command(
     "logs",
-    "what a process did; without a pid, what everybody does from now on",
+    "show what a process did; without a pid, what all processes do from now on",
     logs,
     (
         Argument("pid", "number of the process", int, default=0),
-        Argument("--follow", "go on until it exits", bool, short="-f"),
+        Argument("--follow", "continue until it exits", bool, short="-f"),
         Argument(
             "--from",
-            "after this event; without a pid, after this place in what everybody does",
+            "start after this event; without a pid, after this position in the feed",
             int,
             default=0,
             value="SEQ",

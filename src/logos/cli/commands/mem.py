@@ -13,7 +13,7 @@ from logos.abi.events import Linked, Pinned, Remembered
 from logos.abi.ids import Pid, Seq
 from logos.cli.registry import DRY_RUN, Argument, Asked, Command
 from logos.cli.shown import counted, when
-from logos.kernel import FACTS, Sought, abroad, entry, folder, place, shared, slug
+from logos.kernel import FACTS, Sought, abroad, entry, folder, place, shared, slug, view
 
 HOME = "home"
 
@@ -26,7 +26,7 @@ OF = Argument(
     default=HOME,
     value="WHOSE",
 )
-AS_OF = Argument("--as-of", "as it was at this date and time", default="", value="TIME")
+AS_OF = Argument("--as-of", "as of this date or time", default="", value="TIME")
 
 LABEL = Argument(
     "--label",
@@ -213,8 +213,13 @@ async def pin(asked: Asked) -> int:
     page, off = Seq(asked.arguments.page), asked.arguments.off
     if not asked.arguments.of.isdecimal():
         raise SysError(Code.INVALID, "a space has no window", hint="say whose: --of PID")
-    await asked.node.kernel.records.page(await whose(asked), page)
+    kernel, pid = asked.node.kernel, await whose(asked)
+    await kernel.records.page(pid, page)
     await put(asked, Pinned(page=page, pinned=not off))
+    seen = view(await kernel.stores.window(pid))
+    there = {n for one in seen for n in (*one.pages, *(piece.page for piece in one.brought))}
+    if page not in there and not off:
+        asked.out.note("it is not in the window now: it stays from when it comes back")
     asked.out.data({"page": page, "pinned": not off}, f"page {page} {'goes' if off else 'stays'}")
     return 0
 
@@ -242,7 +247,7 @@ def _command(
 
 REMEMBER = _command(
     "mem remember",
-    "put a text into a memory; with a subject and a relation it is a fact",
+    "store a text in a memory; with a subject and a relation, as a fact",
     remember,
     (
         Argument("text", "what to remember"),
@@ -253,7 +258,7 @@ REMEMBER = _command(
             value="PATH",
         ),
         Argument("--subject", "what a fact is about", default=""),
-        Argument("--relation", "what it says of it", default=""),
+        Argument("--relation", "what the fact says about it", default=""),
         Argument("--since", "date from which it holds, if not from now", default="", value="TIME"),
         Argument("--source", "who says so", default="", value="WHO"),
         OF,
@@ -263,34 +268,34 @@ REMEMBER = _command(
 )
 SEARCH = _command(
     "mem search",
-    "find what a memory has about a question",
+    "search a memory for what bears on a question",
     search,
     (
         Argument("question", "in plain words"),
-        Argument("--tokens", "how much at most", int, default=1024),
-        Argument("--path", "only what is kept below it", default=""),
+        Argument("--tokens", "the most tokens of text to show", int, default=1024),
+        Argument("--path", "only entries below this path", default=""),
         Argument("--by", "only this speaker or role", default="", value="WHO"),
         Argument("--kind", "only chat, people, tool, document, fact or summary", default=""),
         LABEL,
         Argument("--reader", "only what this person may read", default="", value="WHO"),
-        Argument("--since", "only from this date and time on", default="", value="TIME"),
-        Argument("--until", "only before it", default="", value="TIME"),
+        Argument("--since", "only from this date or time on", default="", value="TIME"),
+        Argument("--until", "only before this date or time", default="", value="TIME"),
         AS_OF,
         OF,
     ),
 )
 READ = _command(
-    "mem read", "one page, exactly", read, (Argument("page", "number of the page", int), OF)
+    "mem read", "show one page, exactly", read, (Argument("page", "number of the page", int), OF)
 )
 LINK = _command(
     "mem link",
-    "join two entries by a typed edge; without the second, show what is linked to the first",
+    "link two entries by a typed edge; without the second, show what is linked to the first",
     link,
     (
         Argument("node", "a path, or the number of a page"),
         Argument("relation", "such as cites or part-of", default=""),
         Argument("to", "a path, or the number of a page", default=""),
-        Argument("--remove", "take the edge away", bool),
+        Argument("--remove", "remove the edge", bool),
         Argument("--steps", "how far to follow edges", int, default=2, least=1),
         OF,
     ),
@@ -319,12 +324,12 @@ PIN = _command(
     "mem pin",
     "keep a page in the window of its process",
     pin,
-    (Argument("page", "number of the page", int), Argument("--off", "let it go", bool), OF),
+    (Argument("page", "number of the page", int), Argument("--off", "unpin it", bool), OF),
     effect="write",
 )
 SPACE = _command(
     "mem space",
-    "the spaces that processes share; with a name, begin one",
+    "list the spaces that processes share; with a name, start one",
     space,
     (Argument("name", "name of the space", default=""),),
     effect="write",

@@ -101,31 +101,31 @@ def _block(shelf: Shelf, path: str, asked: Asked) -> Remembered:
 
 TODO_ = Command(
     "mem todo",
-    "the todo list; with items, a new one",
+    "show the todo list; with items, replace it",
     todo,
     (
-        Argument("item", "what to do; [x] first: it is done", default=(), many=True),
-        Argument("--clear", "nothing is left to do", bool),
+        Argument("item", "an item; one that begins with [x] is done", default=(), many=True),
+        Argument("--clear", "empty the list", bool),
         OF,
     ),
     effect="write",
 )
 FACTS_ = Command(
     "mem facts",
-    "the facts that hold, and those that disagree",
+    "list the facts that hold, and those that disagree",
     facts,
-    (Argument("--history", "also those that do not hold any more", bool), AS_OF, OF),
+    (Argument("--history", "include facts that no longer hold", bool), AS_OF, OF),
 )
 CORE_ = Command(
     "mem core",
-    "the core blocks; with a name and a text, write one",
+    "list the core blocks; with a name and a text, write one",
     core,
     (
         Argument("name", "name of the block", default=""),
-        Argument("text", "what is to stand there", default=""),
-        Argument("--undo", "what stood there before", bool),
-        Argument("--clear", "nothing stands there any more", bool),
-        Argument("--limit", "characters it may have from now on", int, default=0, least=1),
+        Argument("text", "the new text", default=""),
+        Argument("--undo", "restore the previous text", bool),
+        Argument("--clear", "empty the block", bool),
+        Argument("--limit", "the most characters it may have from now on", int, default=0, least=1),
         OF,
     ),
     effect="write",

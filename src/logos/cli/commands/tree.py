@@ -133,15 +133,15 @@ PATH = Argument("path", "a path in the tree, such as /mem/team or /proc/5/status
 AS = Argument("--pid", "as this process sees it", int, default=0, value="PID")
 TREE_ARGUMENTS = (PATH, AS, AS_OF)
 
-LS = Command("ls", "a folder of the tree: /mem, /proc, /tools, /skills …", ls, TREE_ARGUMENTS)
-CAT = Command("cat", "a text of the tree", cat, TREE_ARGUMENTS)
+LS = Command("ls", "list a folder of the tree: /mem, /proc, /tools, /skills …", ls, TREE_ARGUMENTS)
+CAT = Command("cat", "print a text of the tree", cat, TREE_ARGUMENTS)
 GREP = Command(
     "grep",
-    "lines of the tree that contain a text",
+    "search the tree for lines that contain a text",
     grep,
     (
-        Argument("pattern", "the text, in any case"),
-        Argument("--regex", "it is a regular expression", bool),
+        Argument("pattern", "the text to look for, ignoring case"),
+        Argument("--regex", "the pattern is a regular expression", bool),
         LABEL,
         *TREE_ARGUMENTS,
     ),

@@ -88,8 +88,11 @@ async def _followed(asked: Asked, wanted: Mapping[Pid, int]) -> int:
 async def compress(asked: Asked) -> int:
     given = asked.arguments
     pid = Pid(given.pid)
-    await asked.node.kernel.records.process(pid)  # says so when there is none
-    pages = await asked.node.kernel.compress(pid, [Seq(n) for n in given.keep], given.about)
+    kernel, keep = asked.node.kernel, [Seq(n) for n in given.keep]
+    await kernel.records.process(pid)  # says so when there is none
+    for page in keep:
+        await kernel.records.page(pid, page)
+    pages = await kernel.compress(pid, keep, given.about)
     said = f"{pages} pages left the window; a digest names them"
     asked.out.data({"pages": pages}, said if pages else "nothing left: too little is in the window")
     return 0
@@ -122,15 +125,15 @@ async def consolidate(asked: Asked) -> int:
     return 0
 
 
-STATUS = Command("mem status", "which memories are found by meaning, and how far that is", status)
+STATUS = Command("mem status", "show which memories have embeddings, and the progress", status)
 EMBED = Command(
     "mem embed",
-    "wait until a memory has its vectors",
+    "wait until a memory has its embeddings",
     embed,
     (
         Argument("pid", "number of a process, or the name of a space", default=""),
         Argument("--all", "every memory", bool),
-        Argument("--again", "make them anew", bool),
+        Argument("--again", "compute them again", bool),
     ),
     effect="write",
 )
@@ -143,13 +146,13 @@ COMPRESS = Command(
         Argument(
             "--keep", "a page that stays; may be given several times", int, many=True, value="PAGE"
         ),
-        Argument("--about", "pages about this stay, too", default="", value="WORDS"),
+        Argument("--about", "pages about this topic stay, too", default="", value="WORDS"),
     ),
     effect="write",
 )
 CONSOLIDATE = Command(
     "mem consolidate",
-    "close what is said twice or was replaced; with a model, make facts of what was said",
+    "close entries that are duplicates or were replaced; with a model, extract facts",
     consolidate,
     (
         Argument("pid", "number of a process, or the name of a space"),

@@ -19,8 +19,15 @@ from logos.cli.shown import line, nano, told_data
 from logos.kernel import Told
 
 PID = Argument("pid", "number of the process", int)
-FROM = Argument("--from", "after this event", int, default=0, value="SEQ")
-SAID = Argument("--said", "and so much of the next thought", int, default=0, least=0, value="CHARS")
+FROM = Argument("--from", "start after this event", int, default=0, value="SEQ")
+SAID = Argument(
+    "--said",
+    "skip this many characters of the next thought",
+    int,
+    default=0,
+    least=0,
+    value="CHARS",
+)
 
 
 async def run(asked: Asked) -> int:
@@ -211,12 +218,15 @@ RUN = Command(
     run,
     (
         Argument("agent", "name of an agent, or the path of its file"),
-        Argument("task", "what it is to do; - reads standard input"),
+        Argument("task", "what it should do; - reads standard input"),
         Argument("--detach", "print the pid and leave", bool, short="-d"),
         Argument(
-            "--workspace", "folder it works in (its own when left out)", short="-w", value="FOLDER"
+            "--workspace",
+            "folder it works in (default: one of its own)",
+            short="-w",
+            value="FOLDER",
         ),
-        Argument("--model", "instead of the agent's", default="", value="NAME"),
+        Argument("--model", "model to use instead of the agent's", default="", value="NAME"),
         Argument("--tokens", "limit, input and output together", int),
         Argument("--cost", "limit in dollars", float, value="DOLLARS"),
         Argument("--wall", "limit in seconds", float, value="SECONDS"),
@@ -229,7 +239,7 @@ RUN = Command(
 )
 ATTACH = Command(
     "attach",
-    "watch a process from its beginning on; Ctrl-C leaves it running",
+    "watch a process from its beginning; Ctrl-C leaves it running",
     attach,
     (PID, FROM, SAID),
     stream=True,
@@ -245,7 +255,7 @@ SEND = Command(
 )
 KILL = Command(
     "kill",
-    "send a signal: term lets it wrap up, kill ends it now, int gives up its thought",
+    "send a signal: term lets it wrap up, kill ends it now, int interrupts its thought",
     kill,
     (
         Argument("pid", "processes", int, many=True),
@@ -261,7 +271,7 @@ KILL = Command(
 )
 WAIT = Command(
     "wait",
-    "wait until processes exit; the exit status is the first that is not 0",
+    "wait until processes exit; the exit status is the first one that is not 0",
     wait,
     (Argument("pid", "processes", int, many=True),),
     leaves=True,
