@@ -115,12 +115,30 @@ def test_an_export_says_the_same_elsewhere_and_once(place: Place) -> None:
     assert "was cut off" in json.loads(cut.stdout.splitlines()[-1])["skipped"][0]
 
 
+def test_what_a_process_heard_goes_along_and_is_found_elsewhere(place: Place) -> None:
+    file = place.folder / "done.jsonl"
+    file.write_text(place.run("mem", "export", "--of", str(DONE), "--recall").stdout)
+    entries = imported(place, str(file), "--to", "heir")["entries"]
+    assert entries == len(file.read_text().splitlines()) - 2
+    assert imported(place, str(file), "--to", "heir")["entries"] == 0
+    found = place.data("mem", "search", "Who pays for the venue?", "--of", "heir")["pages"]
+    assert {page["role"] for page in found} == {"user", "tool", "assistant"}
+    assert all(page["path"].startswith(f"/mem/heir/said/{DONE}/") for page in found)
+    assert any("Mira pays" in page["text"] for page in found)
+
+
 def shown(frames: list[tuple[bytes, bytes]]) -> bytes:
     return b"".join(payload for kind, payload in opened(frames) if kind == wire.OUT)
 
 
 @pytest.mark.parametrize(
-    "words", [("journal", str(DONE)), ("logs", str(DONE)), ("mem", "export", "--of", "cut")]
+    "words",
+    [
+        ("journal", str(DONE)),
+        ("logs", str(DONE)),
+        ("mem", "export", "--of", "cut"),
+        ("mem", "export", "--of", str(DONE), "--recall"),
+    ],
 )
 def test_what_is_shown_line_by_line_goes_on_wherever_it_was_cut_off(
     place: Place, words: tuple[str, ...]

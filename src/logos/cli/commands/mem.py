@@ -13,7 +13,7 @@ from logos.abi.events import Linked, Pinned, Remembered
 from logos.abi.ids import Pid, Seq
 from logos.cli.registry import DRY_RUN, Argument, Asked, Command
 from logos.cli.shown import counted, when
-from logos.kernel import FACTS, Sought, abroad, entry, folder, place, shared, slug
+from logos.kernel import FACTS, Sought, abroad, entry, folder, place, shared, slug, view
 
 HOME = "home"
 
@@ -213,8 +213,13 @@ async def pin(asked: Asked) -> int:
     page, off = Seq(asked.arguments.page), asked.arguments.off
     if not asked.arguments.of.isdecimal():
         raise SysError(Code.INVALID, "a space has no window", hint="say whose: --of PID")
-    await asked.node.kernel.records.page(await whose(asked), page)
+    kernel, pid = asked.node.kernel, await whose(asked)
+    await kernel.records.page(pid, page)
     await put(asked, Pinned(page=page, pinned=not off))
+    seen = view(await kernel.stores.window(pid))
+    there = {n for one in seen for n in (*one.pages, *(piece.page for piece in one.brought))}
+    if page not in there and not off:
+        asked.out.note("it is not in the window now: it stays from when it comes back")
     asked.out.data({"page": page, "pinned": not off}, f"page {page} {'goes' if off else 'stays'}")
     return 0
 

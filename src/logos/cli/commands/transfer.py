@@ -4,17 +4,16 @@ from typing import Any
 
 import anyio.to_thread
 import msgspec
-from msgspec.structs import replace
 
 from logos.abi.errors import MEANING, Code, SysError
-from logos.abi.events import Linked, Remembered
-from logos.abi.ids import MailId, Pid, Seq
+from logos.abi.ids import Pid
 from logos.cli.commands.mem import HOME, OF, whose
+from logos.cli.exporting import Export
 from logos.cli.importing import Import, Result
 from logos.cli.out import sayable
 from logos.cli.registry import DRY_RUN, Argument, Asked, Command
 from logos.cli.sources import EXPORT, plan
-from logos.kernel import Shelf, Told, place
+from logos.kernel import Shelf, place
 
 ROOT = "/mem/archive"
 
@@ -67,54 +66,29 @@ def _told(result: Result, *, dry: bool) -> str:
 
 
 async def export(asked: Asked) -> int:
-    """Versions as they were said, so that an import says the same again.  A next daemon goes on after
-    as many lines as were written."""
+    """A next daemon goes on after as many lines as were written."""
     kernel, given = asked.node.kernel, asked.arguments
     pid = await whose(asked)
-    shelf = await kernel.stores.shelf(pid)
-    lines, left_out = 0, 0
+    exported = Export(pid, await kernel.stores.shelf(pid), recall=given.recall)
+    recall = ["--recall"] if given.recall else []
+    words = ["mem", "export", "--of", given.of, *recall, *asked.same]
+    lines = 0
 
     def write(line: dict[str, Any]) -> None:
         nonlocal lines
         lines += 1
-        if lines <= given.skip:
-            return
-        with asked.together():
-            asked.out.text(msgspec.json.encode(line).decode() + "\n")
-            words = ["mem", "export", "--of", given.of, "--skip", str(lines)]
-            asked.resume([*words, *asked.same])
+        if lines > given.skip:
+            with asked.together():
+                asked.out.text(msgspec.json.encode(line).decode() + "\n")
+                asked.resume([*words, "--skip", str(lines)])
 
     write({"type": "export", "v": EXPORT})
     async for told in kernel.records.events(pid):
-        if isinstance(told.event, Remembered | Linked):
-            line = _line(told, shelf)
-            left_out += line is None
-            if line is not None:
-                write(line)
-    write({"type": "end", "entries": lines - 1, "left_out": left_out})
+        kept = exported.line(told.row.seq, told.row.at, told.event)
+        if kept is not None:
+            write({"type": type(kept).__name__.lower()} | msgspec.to_builtins(kept))
+    write({"type": "end", "entries": lines - 1, "left_out": exported.left_out})
     return 0
-
-
-def _line(told: Told, shelf: Shelf) -> dict[str, Any] | None:
-    """As it is in any other memory; None for an edge of a page that is in this journal only."""
-    event = told.event
-    kept: Remembered | Linked
-    if isinstance(event, Linked):
-        source, target = _named(event.source, shelf), _named(event.target, shelf)
-        if not (source and target):
-            return None
-        kept = replace(event, source=source, target=target, by=None, mail=MailId(0))
-    else:
-        assert isinstance(event, Remembered), event
-        since = told.row.at if event.valid_from is None else event.valid_from
-        kept = replace(event, valid_from=since, by=None, mail=MailId(0), restores=Seq(0))
-    line: dict[str, Any] = msgspec.to_builtins(kept)
-    return {"type": told.row.kind} | line
-
-
-def _named(node: str, shelf: Shelf) -> str:
-    """A page by its path: its number is another one elsewhere."""
-    return (shelf.path(Seq(int(node))) or "") if node.isdecimal() else node
 
 
 MEM_IMPORT = Command(
@@ -142,6 +116,7 @@ MEM_EXPORT = Command(
     export,
     (
         OF,
+        Argument("--recall", "also what was said to it, by it, and returned to it", bool),
         Argument("--skip", "leave out this many lines at the beginning", int, default=0, least=0),
     ),
     stream=True,

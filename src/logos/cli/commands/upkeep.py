@@ -88,8 +88,11 @@ async def _followed(asked: Asked, wanted: Mapping[Pid, int]) -> int:
 async def compress(asked: Asked) -> int:
     given = asked.arguments
     pid = Pid(given.pid)
-    await asked.node.kernel.records.process(pid)  # says so when there is none
-    pages = await asked.node.kernel.compress(pid, [Seq(n) for n in given.keep], given.about)
+    kernel, keep = asked.node.kernel, [Seq(n) for n in given.keep]
+    await kernel.records.process(pid)  # says so when there is none
+    for page in keep:
+        await kernel.records.page(pid, page)
+    pages = await kernel.compress(pid, keep, given.about)
     said = f"{pages} pages left the window; a digest names them"
     asked.out.data({"pages": pages}, said if pages else "nothing left: too little is in the window")
     return 0

@@ -5,6 +5,7 @@ answers a question with the few it needs, or with none; it is rebuilt from its p
 pure policy says which pages leave the window and what a compaction keeps.
 
     Recall, SPACE_VERSION              all a process has seen, searchable; how it is packed
+    Spoken                             what was said, for another memory
     Sought, linked, joined             a search on purpose: within what, along which links
     found_text                         what was found, for who searched on purpose
     Shelf, Version, Edge               what is kept at paths: a fold of the journal
@@ -64,12 +65,12 @@ from logos.kernel.memory.policy import (
     survivors,
     victims,
 )
-from logos.kernel.memory.recall import NOTHING, SPACE_VERSION, Recall, found_text
+from logos.kernel.memory.recall import NOTHING, SPACE_VERSION, Recall, Spoken, found_text
 from logos.kernel.memory.recital import tail
 from logos.kernel.memory.scorer import Weights, load, parse
 from logos.kernel.memory.seen import Seen, view
 from logos.kernel.memory.shelf import Edge, Shelf, Version, entry, todo_list
-from logos.kernel.memory.sought import Sought, bearing, joined, linked
+from logos.kernel.memory.sought import Sought, bearing, exact, joined, linked
 from logos.kernel.memory.telling import number, page_text, render_result
 from logos.kernel.memory.tidy import Closed, tidied
 from logos.kernel.memory.tokens import estimate
@@ -107,6 +108,7 @@ __all__ = [
     "Shelf",
     "Sought",
     "Source",
+    "Spoken",
     "Turn",
     "Version",
     "Weights",
@@ -119,6 +121,7 @@ __all__ = [
     "digest_bound",
     "entry",
     "estimate",
+    "exact",
     "folder",
     "forgotten",
     "found_text",

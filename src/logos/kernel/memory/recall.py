@@ -4,6 +4,7 @@
     Recall.fault(question, ask)    -> Fault, its pages without their texts
     Recall.pack, Recall.unpack     as data, to be thrown away at any time
     found_text(question, pages)    what was found, for who searched on purpose
+    Spoken.of(seq, at, event)      what was said, as another memory can keep it
 
 Built from the journal alone.  A page is a piece of what one event put into the window; its source
 says which, and its text is read from there.  What memory itself brought back is not taken in
@@ -91,10 +92,7 @@ class Recall:
     def add(self, seq: Seq, at: int, event: AnyEvent) -> bool:
         """Does anything that can be found differ for it?"""
         self.seq = seq
-        if isinstance(event, Called) and event.name.startswith("memory."):
-            self._own.add(event.id)
-        if isinstance(event, Returned) and event.id in self._own:
-            self._own.discard(event.id)
+        if _by_memory(event, self._own):
             return False
         if isinstance(event, Forgot):
             self.forget(frozenset((*event.pages, *(left.page for left in event.left))))
@@ -182,6 +180,33 @@ class Recall:
         return pages
 
 
+class Spoken:
+    """Of one journal, event by event."""
+
+    def __init__(self) -> None:
+        self._own: set[CallId] = set()
+
+    def of(self, seq: Seq, at: int, event: AnyEvent) -> Remembered | None:
+        """Its path is for the caller to choose.  None: nothing was said, or memory said it."""
+        if _by_memory(event, self._own) or isinstance(event, Remembered):
+            return None
+        like = _described(seq, at, event)
+        text = page_text(event)
+        if like is None or not text:
+            return None
+        return Remembered(path="", text=text, kind=like.kind.value, role=like.role, time=at)
+
+
+def _by_memory(event: AnyEvent, own: set[CallId]) -> bool:
+    """Did memory itself bring this back?  `own` are its calls under way."""
+    if isinstance(event, Called) and event.name.startswith("memory."):
+        own.add(event.id)
+    if isinstance(event, Returned) and event.id in own:
+        own.discard(event.id)
+        return True
+    return False
+
+
 def _described(seq: Seq, at: int, event: AnyEvent) -> Page | None:
     """What is known of the pages of an event; None: it has none."""
     if isinstance(event, Remembered):
@@ -238,11 +263,11 @@ _NOBODY = _number("")
 """The origin of what names no source."""
 
 
-def found_text(question: str, pages: Sequence[Page], *, meant: bool = False) -> str:
-    """In the order they were said.  Where nothing shares a word with the question, and none is `meant`,
+def found_text(question: str, found: Fault) -> str:
+    """In the order they were said.  Where nothing shares a word with the question, and none is meant,
     there is nothing to see."""
-    asked = set(terms(question))
-    if not meant and not any(asked.intersection(terms(page.text)) for page in pages):
+    pages, asked = found.pages, {*terms(question), *found.terms}
+    if not found.meant and not any(asked.intersection(terms(page.text)) for page in pages):
         return NOTHING
     later = overtaken([_statement(page) for page in pages], question)
     return "\n\n".join(_shown(page, pages, later.get(at)) for at, page in enumerate(pages))

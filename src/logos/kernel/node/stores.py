@@ -37,6 +37,7 @@ from logos.kernel.memory import (
     Window,
     abroad,
     bearing,
+    exact,
     joined,
     linked,
     place,
@@ -206,7 +207,7 @@ class Stores:
         labelled = await self.labelled(pid, sought.label, sought.reader)
         shelf = await self.shelf(pid)
         ask = Ask(budget=tokens, gate=False, rules=sought.rules(shelf, labelled))
-        found = bearing(await self._records.fault(pid, question, ask), question)
+        found = await self._matching(pid, question, ask)
         ties = linked(shelf, found.pages, sought.as_of)
         if ask.rules.only is not None:
             ties &= ask.rules.only
@@ -217,8 +218,18 @@ class Stores:
             pid, question, replace(ask, budget=max(tokens // LINKED, 1), rules=rules)
         )
         less = replace(ask, budget=tokens - more.tokens)
-        found = bearing(await self._records.fault(pid, question, less), question)
-        return joined(found, more)
+        return joined(await self._matching(pid, question, less), more)
+
+    async def _matching(self, pid: Pid, question: str, ask: Ask) -> Fault:
+        """The pages worth their tokens, and with the rest of the budget those that contain every
+        word of the question."""
+        found = bearing(await self._records.fault(pid, question, ask), question)
+        rest = ask.budget - found.tokens
+        if rest <= 0:
+            return found
+        pieces = frozenset((page.source.seq, page.source.start) for page in found.pages)
+        others = replace(ask, budget=rest, mass=1.0, rules=replace(ask.rules, pieces=pieces))
+        return joined(found, exact(await self._records.fault(pid, question, others), question))
 
     async def labelled(self, pid: Pid, label: str, reader: str = "") -> frozenset[Seq] | None:
         """The events with such a label; None: no restriction.  Raise `invalid`."""

@@ -145,6 +145,7 @@ class Tree:
                 lines = [t async for t in self._records.events(whose)]
                 return "\n".join(f"{t.row.seq}\t{_json(t.event)}" for t in lines)
             case "children":
+                await self._records.process(whose)
                 listed = await self._records.list(everyone=True)
                 ours = [p for p in listed if p.parent == whose]
                 return "\n".join(f"{p.pid}\t{p.status}\t{p.agent}" for p in ours)
