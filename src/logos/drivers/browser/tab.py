@@ -83,10 +83,13 @@ class Tab:
         pages = self._context.pages
         self._page = pages[0] if pages else await self._context.new_page()
         self._page.set_default_timeout(STEP_MS)
-        self._context.on("page", lambda page: self._windows.append(page))
+        self._context.on("page", self._opened)
         self._page.on("dialog", self._asks)
         self._page.on("crash", self._ended)
         self._context.on("close", self._ended)
+
+    def _opened(self, page: Any) -> None:
+        self._windows.append(page)
 
     def _ended(self, _: Any) -> None:
         self.gone = True
