@@ -14,6 +14,7 @@ from tests.conftest import PATIENCE_S
 from logos import config
 from logos.abi.errors import Code, SysError
 from logos.drivers.model import After, Fail, Say
+from logos.gateway import aired
 
 pytestmark = pytest.mark.anyio
 
@@ -101,3 +102,20 @@ async def test_a_listener_is_kept_waiting_aloud(url: str, tmp_path: Path) -> Non
                 if b": waiting" in heard:
                     gate.set()
         assert b"response.completed" in heard
+
+
+async def test_what_is_remembered_of_them_is_bounded(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is forgotten is in the journal, and told from there."""
+    monkeypatch.setattr(aired, "MOST_BYTES", 5000)
+    steps = [Say("".join(WORDS), pieces=WORDS)] * 2
+    async with rig(url, tmp_path, steps) as one, AsyncOpenAI(**one.openai) as client:
+        first = [event async for event in await asked(client)]
+        assert len(first) > len(WORDS)
+        async for _ in await asked(client, "again"):
+            pass
+        again = await client.responses.retrieve(first[0].response.id, stream=True)
+        told = [event async for event in again]
+        assert len(told) < len(WORDS)  # in pieces of our own
+        assert spelled(told) == "".join(WORDS)

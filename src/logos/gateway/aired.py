@@ -29,7 +29,7 @@ from logos.gateway.turn import Exchange, Turns, Wanted, deltas
 
 log = logging.getLogger("logos.gateway")
 
-MOST = 256
+MOST, MOST_BYTES = 256, 64 << 20
 """Recordings remembered, the latest."""
 
 END = b"\n\n"
@@ -65,6 +65,10 @@ class Recording:
     over: bool = False
     events: list[bytes] = field(default_factory=list)
     changed: anyio.Event = field(default_factory=anyio.Event)
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.events))
 
     def say(self, said: bytes = b"") -> None:
         self.events += split(said)
@@ -114,8 +118,7 @@ class Aired:
                 raise recording.error or SysError(Code.UNAVAILABLE, "the node stops")
             await recording.changed.wait()
         self._known[named.id] = recording
-        while len(self._known) > MOST:
-            self._known.popitem(last=False)
+        self._forget()
         return recording, named
 
     def find(self, client: str, id_: str) -> Recording | None:
@@ -125,6 +128,13 @@ class Aired:
     def drop(self, pid: Pid) -> None:
         for id_ in [id_ for id_, one in self._known.items() if one.pid == pid]:
             del self._known[id_]
+
+    def _forget(self) -> None:
+        room = MOST_BYTES
+        for number, (id_, one) in enumerate(reversed(list(self._known.items()))):
+            room -= one.size
+            if number >= MOST or room < 0:
+                del self._known[id_]
 
     async def _record(
         self, client: Client, wanted: Wanted, naming: Naming, recording: Recording
