@@ -13,6 +13,7 @@ from tests.conftest import PATIENCE_S
 
 from logos import config
 from logos.abi.errors import Code, SysError
+from logos.abi.ids import Pid
 from logos.drivers.model import After, Fail, Say
 from logos.gateway import aired
 
@@ -67,6 +68,21 @@ async def test_what_fails_says_so_to_whoever_listens(url: str, tmp_path: Path) -
         assert "not so" in events[-1].response.error.message
         again = await client.responses.retrieve(events[0].response.id, stream=True)
         assert [event async for event in again] == events
+
+
+async def test_what_is_forgotten_is_not_told_again(url: str, tmp_path: Path) -> None:
+    async with rig(url, tmp_path, ["plover", "plover"]) as one, AsyncOpenAI(**one.openai) as client:
+        for gone in ("by its client", "by its owner"):
+            (first, *_) = [event async for event in await asked(client, gone)]
+            id_ = first.response.id
+            if gone == "by its client":
+                await client.responses.delete(id_)
+            else:
+                pid = Pid(int(id_.split("_")[1]))
+                events = [told async for told in one.machine.kernel.records.events(pid)]
+                await one.machine.kernel.forget(pid, [told.row.seq for told in events[-3:]])
+            with pytest.raises(openai.NotFoundError):
+                await client.responses.retrieve(id_, stream=True)
 
 
 async def test_after_a_restart_its_end_is_told(url: str, tmp_path: Path) -> None:

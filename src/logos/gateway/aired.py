@@ -2,7 +2,6 @@
 
     Aired.begin(client, wanted, naming)      ask; a Recording of the answer, and what it is called
     Aired.find(client, id)                   one that is remembered
-    Aired.drop(pid)                          forget those of a process
     Recording.tell(ask, after)               its events after a number, as they come
     retold(answering, thought, after)        the events of an answer that nobody recorded
 
@@ -124,10 +123,6 @@ class Aired:
     def find(self, client: str, id_: str) -> Recording | None:
         found = self._known.get(id_)
         return found if found is not None and found.owner == client else None
-
-    def drop(self, pid: Pid) -> None:
-        for id_ in [id_ for id_, one in self._known.items() if one.pid == pid]:
-            del self._known[id_]
 
     def _forget(self) -> None:
         room = MOST_BYTES
