@@ -1,6 +1,6 @@
 """Anthropic Messages, also spoken by other providers' compatible endpoints.
 
-    Messages        how a request is said
+    Messages        encodes requests
     MessagesAnswer  events -> deltas
 
 Blocks that are neither text nor a call (thinking and its signature, a server's own tools)

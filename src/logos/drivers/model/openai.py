@@ -1,13 +1,13 @@
 """Chat Completions, the dialect of OpenAI, vLLM, SGLang, llama.cpp, Ollama and OpenRouter.
 
-    Chat        how a request is said
+    Chat        encodes requests
     Chunk       one event, or a whole answer, as far as we read it
     ChatAnswer  chunks -> deltas
 
 Lenient in what it reads: servers leave out indices, give every parallel call index 0, send
-arguments as objects, forget usage or [DONE].  Unknown fields are skipped unparsed.
-Reasoning is told as it comes.  That of a thought that ended with calls is kept, too, and given back
-under the name it came with: models that reason between calls need it, and templates drop it elsewhere.
+arguments as objects, forget usage or [DONE].  Unknown fields are skipped unparsed.  Reasoning is
+told as it comes.  That of a thought that ended with calls is kept, too, and given back under the
+name it came with: models that reason between calls need it, and templates drop it elsewhere.
 """
 
 from collections.abc import Mapping
