@@ -172,7 +172,7 @@ def _named(method: str, rest: str) -> tuple[str, Json]:
 
 def _parted(path: str) -> tuple[str, str]:
     if (found := _PATH.fullmatch(path)) is None:
-        raise SysError(Code.NOT_FOUND, "no such path", hint="/a2a/AGENT")
+        raise Wrong(Code.NOT_FOUND, "no such path", NO_METHOD, hint="/a2a/AGENT")
     return found["agent"], found["rest"] or "/"
 
 

@@ -22,9 +22,17 @@ from logos.abi.process import Signal
 from logos.gateway.access import Client
 from logos.gateway.aired import Aired, retold
 from logos.gateway.ask import NO_CACHE, SSE, Ask
-from logos.gateway.dialect import Answering, Json, encode
+from logos.gateway.dialect import Answering, Json, encode, sources
 from logos.gateway.faults import Refused, absent
-from logos.gateway.items import called, refusal_part, response, text_part, unanswered, worded
+from logos.gateway.items import (
+    annotation,
+    called,
+    refusal_part,
+    response,
+    text_part,
+    unanswered,
+    worded,
+)
 from logos.gateway.past import Answered, Open
 from logos.gateway.turn import Turns
 from logos.kernel import Kernel
@@ -63,10 +71,10 @@ class Stored:
         """Again, or what he has not heard of it.  Raise `invalid` for what nobody recorded."""
         if after is not None and not number(after):
             raise Refused("starting_after is the number of an event", "starting_after")
+        found = await self._past.answer(client.name, *place(id_))  # it may be forgotten
         if (recording := self._aired.find(client.name, id_)) is not None:
             await recording.tell(ask, -1 if after is None else int(after))
             return
-        found = await self._past.answer(client.name, *place(id_))
         if not isinstance(found, Answered):
             raise Refused("this response is not streamed", "stream", hint="get it without")
         answering = _answering(id_, found)
@@ -95,7 +103,6 @@ class Stored:
         await self._kernel.forget(pid, [found.page], reason="a client deleted the response")
         if (talk := self._talks.of(pid)) is not None and talk.stands_at(seq):
             self._talks.drop(talk)
-        self._aired.drop(pid)
         await ask.reply(200, encode({"id": id_, "object": "response", "deleted": True}))
 
     async def cancel(self, ask: Ask, client: Client, id_: str) -> None:
@@ -221,7 +228,8 @@ def _role(message: Message) -> str:
 
 def _answer(place: str, message: Message) -> list[Json]:
     texts = [part for part in message.content if isinstance(part, Text)]
-    parts = [refusal_part(t.text) if t.refusal else text_part(t.text) for t in texts]
+    notes = [annotation(raw) for raw in sources(message, "openai")]
+    parts = [refusal_part(t.text) if t.refusal else text_part(t.text, notes) for t in texts]
     found = [worded(f"msg_{place}", parts)] if parts or not message.calls else []
     plain = Answering(id="", model="", created=0)
     return found + [called(plain, c, f"fc_{place}_{n}") for n, c in enumerate(message.calls)]
