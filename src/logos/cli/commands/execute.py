@@ -1,4 +1,4 @@
-"""exec: run a program nobody changed, as a process."""
+"""exec: run an unmodified program as a process."""
 
 import shlex
 import shutil
