@@ -158,7 +158,7 @@ def test_looking_changes_nothing(place: Place) -> None:
         assert place.data("cat", "/mem/archive/venue")["text"] == "The venue is booked."
         assert "venue" in {entry["name"] for entry in place.data("ls", "/mem/archive")}
         root = [entry["name"] for entry in place.data("ls", "/")]
-    assert root == ["kv", "mem", "net", "proc", "skills", "tools"]
+        assert root == ["kv", "mem", "net", "proc", "skills", "tools"]
 
 
 def test_half_a_command_has_a_page(place: Place) -> None:
