@@ -218,6 +218,10 @@ def _inherited(own: Schema, prefix: str) -> str:
 # -- commands ----------------------------------------------------------------------------------
 
 
+UNSAID = (None, "", 0, (), 2**62)
+"""Defaults that mean there is none."""
+
+
 def commands_page() -> str:
     text = (
         "# Commands\n\n`logos COMMAND --help` says the same; `--describe` gives the JSON Schema.\n\n"
@@ -233,15 +237,17 @@ def commands_page() -> str:
 
 def _command(command: Command) -> str:
     words = " ".join(_usage(argument) for argument in command.arguments)
-    traits = [f"{command.effect}s"]
-    traits += ["may be repeated"] if command.idempotent else ["is not repeated by itself"]
-    traits += ["answers line by line"] if command.stream else []
+    traits = [
+        f"{command.effect}s",
+        "safe to repeat" if command.idempotent else "not safe to repeat",
+    ]
+    traits += ["streams its output"] if command.stream else []
     details = command.details.replace("\n", "\n\n")
     details = f"\n{details}\n" if details else ""
     arguments = "".join(_argument(argument) for argument in command.arguments)
     return (
         f"\n### {command.name}\n\n    logos {command.name} {words}".rstrip()
-        + f"\n\n{command.summary[0].upper()}{command.summary[1:]}.  It {', '.join(traits)}.\n{details}"
+        + f"\n\n{command.summary[0].upper()}{command.summary[1:]}.  ({', '.join(traits).capitalize()}.)\n{details}"
         + (f"\n{arguments}" if arguments else "")
     )
 
@@ -256,9 +262,7 @@ def _usage(argument: Argument) -> str:
 
 def _argument(argument: Argument) -> str:
     names = ", ".join(f"`{n}`" for n in (argument.short, argument.name) if n)
-    default = (
-        f"; {argument.default} when left out" if argument.default not in (None, "", 0, ()) else ""
-    )
+    default = f"; default {argument.default}" if argument.default not in UNSAID else ""
     return f"* {names}: {argument.explained}{default}\n"
 
 

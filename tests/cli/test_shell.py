@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,8 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import LOGOS, Place
 from tests.conftest import PATIENCE_S
+
+from logos.cli.typed import completions
 
 pytestmark = pytest.mark.slow
 
@@ -32,12 +35,12 @@ CTRL_C, CTRL_D, TAB, UP = "\x03", "\x04", "\t", "\x1b[A"
 class Terminal:
     """A shell on a pseudo-terminal, and what it has shown."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, command: list[str], folder: Path, environ: dict[str, str]) -> None:
         self._fd, inner = pty.openpty()
         self.process = subprocess.Popen(
-            [sys.executable, "-c", OWN_TERMINAL, LOGOS, "sh"],
-            cwd=place.folder / "notes",
-            env=place.environ | {"TERM": "xterm", "NO_COLOR": "1"},
+            [sys.executable, "-c", OWN_TERMINAL, *command],
+            cwd=folder,
+            env=environ | {"TERM": "xterm", "NO_COLOR": "1"},
             stdin=inner,
             stdout=inner,
             stderr=inner,
@@ -82,7 +85,7 @@ class Terminal:
 
 @pytest.fixture
 def terminal(place: Place) -> Iterator[Terminal]:
-    made = Terminal(place)
+    made = Terminal([str(LOGOS), "sh"], place.folder / "notes", place.environ)
     made.until("logos> ")
     yield made
     made.close()
@@ -166,6 +169,93 @@ def test_no_event_is_lost_to_ctrl_c(tmp_path: Path) -> None:
     shown = [json.loads(line) for line in done.stdout.splitlines()]
     seqs = [one["seq"] for one in shown if "seq" in one]
     assert seqs == [1, *range(3, 201)]
+
+
+ASKS = """
+import json, signal, sys
+from pathlib import Path
+answered, verb = Path("answered"), sys.argv[1]
+said = {"pid": 7}
+if verb == "attach":
+    if answered.exists():
+        print(json.dumps({"type": "idled", "pid": 7, "seq": 4}), flush=True)
+    else:
+        print(json.dumps({"type": "received", "pid": 7, "seq": 3}), flush=True)
+    signal.pause()
+if verb == "approvals":
+    said = [{"id": f"{pid}.2", "pid": pid, "agent": "kid", "question": "May it?"} for pid in (8, 9)]
+    said = [] if answered.exists() else said
+if verb == "ps":
+    said = [{"pid": 7, "parent": 1}, {"pid": 8, "parent": 7}, {"pid": 9, "parent": 1}]
+if verb == "approve":
+    answered.write_text(sys.argv[2])
+print(json.dumps({"data": said}))
+"""
+"""Commands whose agent waits for another one, 8, that waits for a person; 9 is somebody else's."""
+
+
+def test_who_is_asked_has_the_prompt_and_it_goes_on_with_the_answer(tmp_path: Path) -> None:
+    (tmp_path / "asks.py").write_text(ASKS)
+    begin = (
+        "import sys; from logos.cli import shell; shell.QUIET_S = 0.1;"
+        "shell.CLIENT = (sys.executable, 'asks.py'); sys.exit(shell.main())"
+    )
+    environ = os.environ | {"LOGOS_HOME": str(tmp_path / "home")}
+    made = Terminal([sys.executable, "-c", begin], tmp_path, environ)
+    try:
+        made.until("help says more")
+        made.until("logos> ")
+        made.type("do it\n")
+        asked = made.until(r"process 8\) asks: May it\?.*!approve 8\.2 or !deny 8\.2.*logos> ")
+        assert "process 9" not in asked[0]
+        made.type("well?\n")
+        made.until(r"process 8\) still\s+waits: !approve 8\.2.*logos> ")
+        made.type("!sh\n")
+        made.until("a shell within a shell.*logos> ")
+        made.type("!approve 8.2\n")
+        made.until("logos> ")
+        assert (tmp_path / "answered").read_text() == "8.2"
+        made.type("exit\n")
+        assert made.process.wait(PATIENCE_S) == 0
+    finally:
+        made.close()
+    history = tmp_path / "home" / "shell_history"
+    assert history.read_text().splitlines()[:3] == ["do it", "well?", "!sh"]
+    assert history.stat().st_mode & 0o777 == 0o600
+
+
+def test_its_agent_ends_with_its_terminal(terminal: Terminal, place: Place) -> None:
+    terminal.type("Read launch.md. Who pays for the venue?\n")
+    terminal.until("Mira")
+    terminal.until("logos> ")
+    terminal.process.send_signal(signal.SIGHUP)
+    assert terminal.process.wait(PATIENCE_S) == 128 + signal.SIGHUP
+    assert not [one for one in place.data("ps") if one["agent"] == "shell"]
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "found"),
+    [
+        ("", "!mou", ["!mount ", "!mounts "]),
+        ("!mem ", "sea", ["search "]),
+        ("!mount ", "log", ["login "]),
+        ("!mem search ", "--of", ["--of "]),
+        ("!ps ", "--al", ["--all "]),
+        ("look at ", "no", ["notes/"]),
+        ("look at ", "notes/", ["notes/a.md "]),
+        ("!install ", "notes/.h", ["notes/.hidden "]),
+        ("look at ", "absent/", []),
+        ("look at ", "", []),
+    ],
+)
+def test_completions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, text: str, found: list[str]
+) -> None:
+    (tmp_path / "notes").mkdir()
+    for name in ("a.md", ".hidden"):
+        (tmp_path / "notes" / name).touch()
+    monkeypatch.chdir(tmp_path)
+    assert completions(before, text) == found
 
 
 def test_lines_in_a_pipe(place: Place) -> None:

@@ -1,10 +1,16 @@
 """Functions to be mounted."""
 
+import datetime as dt
 import enum
 import os
+import sys
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+if TYPE_CHECKING:
+    from logos.nowhere import Nothing  # type: ignore[import-not-found]
 
 
 class Colour(enum.Enum):
@@ -61,6 +67,36 @@ def die() -> None:
 def odd() -> object:
     """What is not JSON."""
     return object()
+
+
+def later(day: dt.date, price: Decimal) -> list[object]:
+    """Of types that JSON has as texts."""
+    return [day + dt.timedelta(days=1), price * 2, Path("a")]
+
+
+def untyped(thing: "Nothing") -> object:
+    """Its type is there for a type checker only."""
+    return thing
+
+
+def uncountable() -> float:
+    """A number that JSON lacks."""
+    return float("nan")
+
+
+def surrogate() -> str:
+    """A text that no bytes of UTF-8 are."""
+    return "a\udcff"
+
+
+def leave() -> None:
+    """As a script ends."""
+    sys.exit("it leaves")
+
+
+def asking() -> str:
+    """What is typed, though nobody types."""
+    return input()
 
 
 def _hidden() -> None:

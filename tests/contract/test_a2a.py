@@ -24,11 +24,22 @@ from a2a.types import (
     GetTaskRequest,
     ListTaskPushNotificationConfigsRequest,
     ListTasksRequest,
+    Message,
+    Part,
     Role,
     SendMessageRequest,
     TaskPushNotificationConfig,
+    TaskState,
 )
-from a2a.utils.errors import A2AError
+from a2a.utils.errors import (
+    A2AError,
+    ContentTypeNotSupportedError,
+    InvalidParamsError,
+    PushNotificationNotSupportedError,
+    TaskNotCancelableError,
+    TaskNotFoundError,
+    UnsupportedOperationError,
+)
 from tests.conftest import PATIENCE_S
 
 from logos import Agent, boot
@@ -300,7 +311,10 @@ async def test_news_are_told_to_a_client_s_server(url: str, tmp_path: Path, bind
 async def test_a_message_whose_news_may_not_be_told_begins_nothing(
     url: str, tmp_path: Path
 ) -> None:
-    async with machine(tmp_path / "home", url, Scripted([])) as made, serving(made) as port:
+    async with (
+        machine(tmp_path / "home", url, Scripted([]), ("else.example.org",)) as made,
+        serving(made) as port,
+    ):
         base = f"http://127.0.0.1:{port}/a2a/helper"
         said = {
             "message": {"messageId": "m", "role": "ROLE_USER", "parts": [{"text": "go"}]},
@@ -309,6 +323,95 @@ async def test_a_message_whose_news_may_not_be_told_begins_nothing(
         async with httpx2.AsyncClient(timeout=PATIENCE_S) as http:
             assert (await http.post(f"{base}/message:send", json=said)).status_code == 403
             assert (await http.get(f"{base}/tasks")).json()["tasks"] == []
+
+
+@pytest.mark.parametrize("binding", ["HTTP+JSON", "JSONRPC"])
+async def test_tasks_are_listed_page_by_page_and_told_by_the_message(
+    url: str, tmp_path: Path, binding: str
+) -> None:
+    async with AsyncExitStack() as stack:
+        model = Scripted(lambda request: Say("heard: " + request.messages[-1].text.upper()))
+        made = await stack.enter_async_context(machine(tmp_path / "home", url, model))
+        port = await stack.enter_async_context(serving(made))
+        a2a = await client(port, stack, streaming=False, supported_protocol_bindings=[binding])
+        begun = []
+        for n in range(3):
+            begun += [update.task async for update in a2a.send_message(message(f"task {n}"))]
+        newest = [task.id for task in reversed(begun)]
+        first = await a2a.list_tasks(ListTasksRequest(page_size=2))
+        assert ([t.id for t in first.tasks], first.total_size) == (newest[:2], 3)
+        assert not first.tasks[0].artifacts
+        rest = await a2a.list_tasks(
+            ListTasksRequest(page_size=2, page_token=first.next_page_token, include_artifacts=True)
+        )
+        assert ([t.id for t in rest.tasks], rest.next_page_token) == (newest[2:], "")
+        assert rest.tasks[0].artifacts[0].parts[0].text == "heard: TASK 0"
+        for wanted, found in (
+            (ListTasksRequest(context_id=newest[1]), newest[1:2]),
+            (ListTasksRequest(status=TaskState.TASK_STATE_COMPLETED), newest),
+            (ListTasksRequest(status=TaskState.TASK_STATE_WORKING), []),
+        ):
+            assert [t.id for t in (await a2a.list_tasks(wanted)).tasks] == found
+        with pytest.raises(InvalidParamsError):
+            await a2a.list_tasks(ListTasksRequest(page_size=1000))
+        shown = await a2a.get_task(GetTaskRequest(id=newest[0]))
+        said = [(m.role, m.parts[0].text) for m in shown.history]
+        assert said == [(Role.ROLE_USER, "task 2"), (Role.ROLE_AGENT, "heard: TASK 2")]
+        again = await a2a.get_task(GetTaskRequest(id=newest[0], history_length=1))
+        assert [m.parts[0].text for m in again.history] == ["heard: TASK 2"]
+        assert again.status.timestamp == shown.status.timestamp  # of its end, not of the question
+
+
+@pytest.mark.parametrize("binding", ["HTTP+JSON", "JSONRPC"])
+async def test_errors_are_those_of_the_protocol(url: str, tmp_path: Path, binding: str) -> None:
+    async with AsyncExitStack() as stack:
+        model = Scripted(lambda request: Say(request.messages[-1].text))
+        made = await stack.enter_async_context(machine(tmp_path / "home", url, model, push=()))
+        port = await stack.enter_async_context(serving(made))
+        a2a = await client(port, stack, streaming=False, supported_protocol_bindings=[binding])
+        (done,) = [update.task async for update in a2a.send_message(message("go"))]
+        with pytest.raises(TaskNotCancelableError):
+            await a2a.cancel_task(CancelTaskRequest(id=done.id))
+        with pytest.raises(TaskNotFoundError):
+            await a2a.get_task(GetTaskRequest(id="4711"))
+        late = message("and?")
+        late.message.task_id = done.id
+        with pytest.raises(UnsupportedOperationError):
+            _ = [update async for update in a2a.send_message(late)]
+        hook = TaskPushNotificationConfig(task_id=done.id, url="https://hooks.example.org/x")
+        with pytest.raises(PushNotificationNotSupportedError):
+            await a2a.create_task_push_notification_config(hook)
+        picture = SendMessageRequest(
+            message=Message(role=Role.ROLE_USER, parts=[Part(url="https://example.org/a.png")])
+        )
+        with pytest.raises(ContentTypeNotSupportedError):
+            _ = [update async for update in a2a.send_message(picture)]
+        table = SendMessageRequest(message=Message(role=Role.ROLE_USER, message_id="t"))
+        table.message.parts.add().data.struct_value.update({"rows": [1, 2]})
+        (told,) = [update.task async for update in a2a.send_message(table)]
+        assert json.loads(told.artifacts[0].parts[0].text) == {"rows": [1, 2]}
+
+
+async def test_what_no_client_of_today_would_ask(url: str, tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        made = await stack.enter_async_context(machine(tmp_path / "home", url, Scripted([])))
+        port = await stack.enter_async_context(serving(made))
+        http = await stack.enter_async_context(httpx2.AsyncClient(timeout=PATIENCE_S))
+        base = f"http://127.0.0.1:{port}/a2a/helper"
+        for version, status in (("0.3", 400), ("1.0", 200), ("1.1", 200)):
+            answer = await http.get(f"{base}/tasks", headers={"a2a-version": version})
+            assert answer.status_code == status, version
+        rows = (
+            ("GET", "/tasks?a2a=1", "0.3", "VERSION_NOT_SUPPORTED"),
+            ("GET", "/x", "1.0", "METHOD_NOT_FOUND"),
+        )
+        for method, path, version, reason in rows:
+            answer = await http.request(method, base + path, headers={"a2a-version": version})
+            assert answer.json()["error"]["details"][0]["reason"] == reason
+        rpc = {"jsonrpc": "2.0", "id": 7, "method": "message/send", "params": {}}
+        answer = (await http.post(base, json=rpc)).json()
+        assert (answer["id"], answer["error"]["code"]) == (7, -32601)
+        assert answer["error"]["data"][0]["reason"] == "METHOD_NOT_FOUND"
 
 
 async def test_a_task_is_cancelled_and_is_nobody_elses(url: str, tmp_path: Path) -> None:

@@ -120,6 +120,7 @@ TOOLS: dict[str, tuple[tuple[dict[str, Any], bool], ...]] = {
     "send": (({"pid": "{pid}", "text": "hello"}, True),),
     "kill": (({"pid": "{pid}"}, True), ({"pid": "{talk}"}, True)),
     "recall": (({"pid": "{pid}", "question": "which word is it?"}, True),),
+    "remember": (({"pid": "{pid}", "text": "his"}, True),),
     "read": (
         ({"pid": "{pid}", "path": "/home/a.txt"}, True),
         ({"pid": "{pid}", "path": "/home/"}, True),

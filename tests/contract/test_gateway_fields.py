@@ -125,6 +125,13 @@ async def test_an_error_names_the_field_at_fault(there: There) -> None:
             "tools[0].function.name",
             missing,
         ),
+        (
+            "chat/completions",
+            {"messages": [{"role": "robot"}]},
+            "messages[0].role",
+            "invalid_value",
+        ),
+        ("chat/completions", {"messages": []}, "messages", "invalid_value"),
         ("responses", {"input": "hi", "top_logprobs": 3}, "top_logprobs", unsupported),
         ("responses", {"input": [{"role": 5}]}, "input[0].role", "invalid_type"),
         ("embeddings", {}, "input", missing),
@@ -136,6 +143,7 @@ async def test_an_error_names_the_field_at_fault(there: There) -> None:
             assert answer.status_code == 400
             assert (error["param"], error["code"]) == (param, code), error
             assert error["type"] == "invalid_request_error"
+            assert error["message"].startswith(param)
         for path in ("models/nothing", "responses/resp_1_1", "nothing"):
             error = (await http.get(path)).json()["error"]
             known = "model_not_found" if "models" in path else None

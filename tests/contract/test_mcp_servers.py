@@ -11,6 +11,7 @@ from tests.conftest import PATIENCE_S
 
 from logos.abi.driver import Command, Mode, Reply, Wanted
 from logos.abi.errors import Code, SysError
+from logos.abi.tools import Place
 from logos.drivers.mcp import Server, Times, over_stdio
 from logos.drivers.sandbox import LocalSandbox, open_sandbox
 
@@ -28,7 +29,7 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[LocalSandbox]:
 @pytest.mark.slow
 async def test_a_server_by_the_official_sdk(tmp_path: Path, sandbox: LocalSandbox) -> None:
     async with opened(tmp_path, sandbox, {"probe": sdk()}) as places:
-        assert (await places.shown())[0].state == "stopped"
+        assert (await places.shown())[0].state == "ready"
         assert await called(places, tmp_path, "probe/echo", text="hé") == "hé"
         assert await called(places, tmp_path, "probe/add", a=1, b=2) == {"sum": 3}
         assert len(await called(places, tmp_path, "probe/large", kib=5000)) == 5000 << 10
@@ -264,3 +265,18 @@ async def test_a_server_asks_a_person(tmp_path: Path, sandbox: LocalSandbox) -> 
             reply = Reply(word=word, state=caught.value.state)
             answer = await places.tools.run(msgspec.structs.replace(asking, reply=reply))
             assert b"accept: {'many': 3} of tea (kept)" in bytes(answer)
+
+
+async def test_a_mount_says_what_it_would_not_heed(tmp_path: Path, sandbox: LocalSandbox) -> None:
+    """Who writes `--host` of a server believes that it reaches no other."""
+    async with opened(tmp_path, sandbox) as places:
+        for place, odd in (
+            (raw(hosts=("a.example",)), "hosts"),
+            (raw(headers={"a": "b"}), "headers"),
+            (Place(url="http://127.0.0.1:9/mcp", env={"A": "b"}, network=True), "env, network"),
+            (Place(openapi="api.json", own=True), "own"),
+            (Place(program=("ls",), idle_s=5), "idle_s"),
+        ):
+            with pytest.raises(SysError, match=f"does not heed {odd}") as caught:
+                await places.add("odd", place)
+            assert caught.value.code is Code.INVALID

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx2
 import msgspec
 import pytest
 import uvicorn
@@ -277,3 +278,39 @@ async def test_on_a_socket(url: str, tmp_path: Path) -> None:
                     for _ in range(5):
                         tasks.start_soon(client.call_tool, "wait", text(spawned))
         assert not path.exists()
+
+
+async def test_what_is_remembered_is_recalled(url: str, tmp_path: Path) -> None:
+    async with machine(tmp_path, url) as made, over_http(App(made)) as where, Client(where) as one:
+        agent = Agent(name="helper", model="m", program="gateway", resident=True)
+        pid = await made.kernel.spawn(agent, "")
+        given = {"pid": pid, "text": "The ferry to Sula leaves at noon."}
+        assert text(await one.call_tool("remember", given))["path"].startswith("/mem/")
+        found = await one.call_tool(
+            "recall", {"pid": pid, "question": "when does the ferry leave?"}
+        )
+        assert "Sula leaves at noon" in found.content[0].text  # type: ignore[union-attr]
+        again = await one.call_tool("remember", {"pid": pid, "text": ""})
+        assert again.is_error
+
+
+async def test_headers_say_what_the_message_says(url: str, tmp_path: Path) -> None:
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    params = {"name": "ps", "arguments": {}, "_meta": meta}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    right = {
+        "mcp-protocol-version": "2026-07-28",
+        "mcp-method": "tools/call",
+        "mcp-name": "ps",
+    }
+    async with machine(tmp_path, url) as made:
+        transport = httpx2.ASGITransport(app=App(made), client=("127.0.0.1", 1))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as http:
+            answer = await http.post("/mcp", json=message, headers=right)
+            assert answer.status_code == 200
+            for name in right:
+                answer = await http.post("/mcp", json=message, headers=right | {name: "kill"})
+                assert (answer.status_code, answer.json()["error"]["code"]) == (400, -32020)

@@ -13,7 +13,8 @@ from mounted import called, opened
 from logos.abi.driver import Mode
 from logos.abi.errors import Code, SysError
 from logos.abi.tools import Place
-from logos.drivers.openapi.document import parsed
+from logos.drivers.openapi import request
+from logos.drivers.openapi.document import FORM, parsed
 from logos.drivers.sandbox import open_sandbox
 
 pytestmark = pytest.mark.anyio
@@ -156,3 +157,78 @@ paths: {/pets: {get: {operationId: pets}}}
 """
     found = parsed(text)
     assert (found.servers, list(found.operations)) == (["https://api.example/v2"], ["pets"])
+
+
+STYLES = """
+openapi: 3.1.0
+servers: [{url: http://127.0.0.1:1/v1}]
+paths:
+  /charges:
+    post:
+      operationId: charge
+      parameters:
+        - {name: filter, in: query, style: deepObject, schema: {type: object}}
+        - {name: expand, in: query, explode: false, schema: {type: array}}
+        - {name: where, in: query, content: {application/json: {}}}
+        - {name: X-Trace, in: header, schema: {type: array}}
+      requestBody:
+        required: true
+        content: {application/x-www-form-urlencoded: {schema: {type: object}}}
+  /charges/: {$ref: '#/components/pathItems/all%20of'}
+  /files: {post: {operationId: send, requestBody: {required: true, content: {image/png: {}}}}}
+  /patched:
+    patch:
+      operationId: charge
+      requestBody: {content: {text/plain: {}, application/merge-patch+json: {schema: {}}}}
+components: {pathItems: {all of: {get: {}, post: {}}}}
+"""
+
+
+def test_requests_are_made_in_the_styles_of_the_document() -> None:
+    found = parsed(STYLES).operations
+    assert sorted(found) == ["charge", "charge_2", "get_charges", "post_charges"]
+    given = {
+        "filter": {"since": 1, "open": True},
+        "expand": ["a b", "c"],
+        "where": {"x": [1]},
+        "X-Trace": [1, 2],
+        "body": {"amount": 5, "card": {"no": "4 2", "tags": ["a", "b"]}, "note": None},
+    }
+    assert request.query(found["charge"], given) == [
+        ("filter[since]", "1"),
+        ("filter[open]", "true"),
+        ("expand", "a b,c"),
+        ("where", '{"x":[1]}'),
+    ]
+    assert request.headers(found["charge"], given) == {"X-Trace": "1,2", "Content-Type": FORM}
+    assert request.content(found["charge"], given) == (
+        b"amount=5&card%5Bno%5D=4+2&card%5Btags%5D=a&card%5Btags%5D=b"
+    )
+    with pytest.raises(SysError, match="object"):
+        request.content(found["charge"], {"body": "a"})
+    patch = {"Content-Type": "application/merge-patch+json"}
+    assert request.headers(found["charge_2"], {"body": 1}) == patch
+    assert request.content(found["charge_2"], {"body": 1}) == b"1"
+    assert request.content(found["charge_2"], {}) is None
+
+
+def test_an_old_document_is_named_as_what_it_is() -> None:
+    with pytest.raises(SysError, match=r"Swagger 2\.0") as caught:
+        parsed("swagger: '2.0'\npaths: {}")
+    assert "convert" in caught.value.hint
+
+
+async def test_a_server_that_may_not_be_asked_is_said_when_it_is_mounted(tmp_path: Path) -> None:
+    (tmp_path / "api.json").write_text(document("https://api.example/v1"))
+    (tmp_path / "none.yaml").write_text("openapi: 3.0.0\npaths: {}")
+    sandbox = open_sandbox(Mode.NONE, state=tmp_path / "state")
+    async with opened(tmp_path, sandbox) as places:
+        with pytest.raises(SysError, match=r"may not ask api\.example") as caught:
+            await places.add("api", Place(openapi=str(tmp_path / "api.json")))
+        assert "--host api.example" in caught.value.hint
+        with pytest.raises(SysError, match="no server"):
+            await places.add("none", Place(openapi=str(tmp_path / "none.yaml")))
+        assert await places.shown() == []
+        hosts = ("api.example",)
+        await places.add("api", Place(openapi=str(tmp_path / "api.json"), hosts=hosts))
+    await sandbox.aclose()

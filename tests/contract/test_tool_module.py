@@ -22,7 +22,8 @@ async def test_functions_are_tools(tmp_path: Path) -> None:
     full = open_sandbox(Mode.FULL, state=tmp_path / "state")
     async with opened(tmp_path, full, {"m": MODULE}) as places:
         offers = {offer.name: offer for offer in await places.tools.places["m"].offers()}
-        assert set(offers) == {"area", "paint", "note", "see", "die", "odd"}
+        assert {"area", "paint", "note", "see", "die", "odd"} <= set(offers)
+        assert not {"_hidden", "Point", "dataclass"} & set(offers)
         schema = msgspec.json.decode(offers["paint"].schema)
         assert schema["required"] == ["where", "colour"]
         assert schema["properties"]["colour"] == {"enum": ["red", "blue"]}
@@ -51,6 +52,33 @@ async def test_functions_are_tools(tmp_path: Path) -> None:
         assert caught.value.code is Code.UNAVAILABLE
         assert await called(places, tmp_path, "m/area", width=2.0, height=2.0) == 4.0
     await full.aclose()
+
+
+async def test_what_functions_return_and_how_they_end_is_always_an_answer(tmp_path: Path) -> None:
+    """None of them may leave its caller to wait for the time of a call to run out."""
+    box = open_sandbox(Mode.NONE, state=tmp_path / "state")
+    place = msgspec.structs.replace(MODULE, timeout_s=30)
+    async with opened(tmp_path, box, {"m": place}) as places:
+        offers = {offer.name: offer for offer in await places.tools.places["m"].offers()}
+        assert msgspec.json.decode(offers["later"].schema)["properties"] == {
+            "day": {"type": "string"},
+            "price": {"type": "string"},
+        }
+        told = await called(places, tmp_path, "m/later", day="2026-01-31", price="1.10")
+        assert told == ["2026-02-01", "2.20", "a"]
+        assert await called(places, tmp_path, "m/untyped", thing={"a": [1]}) == {"a": [1]}
+        assert await called(places, tmp_path, "m/surrogate") == "a?"
+        for tool, given, said in (
+            ("m/uncountable", {}, "not JSON compliant"),
+            ("m/leave", {}, "SystemExit: it leaves"),
+            ("m/asking", {}, "EOFError"),
+            ("m/later", {"day": "tomorrow", "price": "1"}, "ValueError"),
+            ("m/later", {"day": "2026-01-31", "price": "much"}, "InvalidOperation"),
+        ):
+            with pytest.raises(SysError, match=said) as caught:
+                await called(places, tmp_path, tool, **given)
+            assert caught.value.code is Code.TOOL
+    await box.aclose()
 
 
 async def test_a_module_that_does_not_come_up(tmp_path: Path) -> None:

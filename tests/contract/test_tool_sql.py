@@ -122,3 +122,59 @@ async def test_what_goes_wrong_is_said_and_the_url_is_not(shop: Shop) -> None:
 def test_its_manifests_are_some() -> None:
     check_manifests(sql.MANIFESTS)
     assert {offer.name for offer in sql.Databases([], str).known()} == set(sql.MANIFESTS)
+
+
+async def test_what_json_lacks_is_a_text_that_the_database_reads_again(shop: Shop) -> None:
+    odd = {
+        "'NaN'::float8": "NaN",
+        "'-Infinity'::float8": "-Infinity",
+        "int4range(1, 5)": '["1","5")',
+        "daterange('2026-01-01', NULL)": '["2026-01-01",)',
+        "'empty'::int4range": "empty",
+        "B'1010011'": "1010011",
+        "interval '1 day'": "86400.0 seconds",
+    }
+    asked = ", ".join(f"{given} AS c{n}" for n, given in enumerate(odd))
+    [row] = (await shop.ask("query", sql=f"SELECT {asked}"))["rows"]
+    assert row == list(odd.values())
+    types = ("float8", "float8", "int4range", "daterange", "int4range", "bit(7)", "interval")
+    back = " AND ".join(
+        f"'{text}'::{kind} = {given}"
+        for kind, (given, text) in zip(types, odd.items(), strict=True)
+    )
+    assert (await shop.ask("query", sql=f"SELECT {back}"))["rows"] == [[True]]
+
+
+async def test_a_row_that_no_answer_holds_is_refused_with_what_to_ask_instead(shop: Shop) -> None:
+    with pytest.raises(SysError, match="more than an answer holds") as caught:
+        await shop.ask("query", sql="SELECT repeat('x', 5000000)")
+    assert (caught.value.code, "left(" in caught.value.hint) == (Code.LIMIT, True)
+
+
+async def test_rows_that_a_change_returns_are_bounded_and_all_of_it_is_done(shop: Shop) -> None:
+    change = {"sql": "UPDATE item SET name = repeat('y', 10000) RETURNING id, name"}
+    told = await shop.ask("write", "write:/db/shop", **change)
+    assert (told["status"], len(told["rows"])) == ("500 rows", 200)
+    assert await shop.db.fetchval("SELECT count(*) FROM item WHERE name LIKE 'yy%'") == 500
+
+
+async def test_tables_are_those_that_may_be_read_with_views_of_both_kinds(shop: Shop) -> None:
+    await shop.db.execute(
+        "CREATE MATERIALIZED VIEW cheap AS SELECT id, price FROM item WHERE price < 10;"
+        "CREATE SCHEMA apart; CREATE TABLE apart.note (text varchar(20), at timestamptz)"
+    )
+    tables = await shop.ask("tables")
+    assert tables["cheap"] == ["id integer", "price numeric"]
+    assert tables["apart.note"] == ["text character varying(20)", "at timestamp with time zone"]
+    assert not any(name.startswith(("pg_", "information_schema")) for name in tables)
+
+
+async def test_a_mistake_says_where_to_look(shop: Shop) -> None:
+    for statement, database, hint in (
+        ("SELECT * FROM itme", "shop", "sql/tables"),
+        ("SELECT nmae FROM item", "shop", "sql/tables"),
+        ("SELECT 1", "gone", "databases.gone"),
+    ):
+        with pytest.raises(SysError) as caught:
+            await shop.ask("query", sql=statement, database=database)
+        assert hint in caught.value.hint

@@ -11,7 +11,7 @@ from logos.abi.agent import Agent
 from logos.abi.calls import CallTool
 from logos.abi.driver import Effect
 from logos.abi.errors import Code, SysError
-from logos.abi.events import Remembered
+from logos.abi.events import Linked, Remembered
 from logos.abi.ids import Pid
 from logos.abi.messages import Request, ToolResult
 from logos.drivers.function import Functions
@@ -70,7 +70,9 @@ async def lived(kernel: Kernel, world: Any) -> Pid:
     )
     pid = await kernel.spawn(agent("board", "note", "memory.remember", "message.receive"), TASK)
     await status(kernel, pid, "waiting")
-    await kernel.remember(pid, [Remembered(path="/mem/archive/given", text=GIVEN)])
+    path = "/mem/archive/given"
+    first = Linked(source=path, relation="about", target="/mem/archive/beagle")
+    await kernel.remember(pid, [first, Remembered(path=path, text=GIVEN)])  # in one letter
     await kernel.send(pid, "Go on.")
     assert (await ended(kernel, pid)).status == 0
     return pid

@@ -126,6 +126,16 @@ async def test_a_question_without_a_common_word_finds_its_page(node: Any) -> Non
             assert (await kernel.records.fault(pid, QUESTION, Ask(budget=60))).confidence < sure
 
 
+async def test_what_a_question_took_is_counted_once(node: Any) -> None:
+    async with serving() as server, meant(node, server) as kernel:
+        pid = await stored(kernel)
+        await done(kernel, pid)
+        for _ in range(2):
+            await found(kernel, pid)
+            [line] = [line for line in await kernel.meaning.states() if line.pid == pid]
+            assert line.tokens == sum(map(len, [*KEPT, QUESTION]))
+
+
 async def test_what_a_process_was_told_is_found(node: Any, world: Any) -> None:
     world.models["m"] = Scripted(["Noted."])
     agent = Agent(name="a", model="m", max_output=64, program="agent")

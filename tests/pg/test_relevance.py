@@ -13,7 +13,7 @@ from logos import config
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Remembered
 from logos.abi.ids import Pid
-from logos.kernel import Ask, Kernel
+from logos.kernel import RERANKING, Ask, Kernel
 from logos.kernel.meaning.patience import STRIKES
 from logos.vault import Vault
 
@@ -63,6 +63,14 @@ async def test_what_answers_the_question_comes_first(node: Any) -> None:
         found = await kernel.records.fault(pid, QUESTION, ONE)
         assert "surgeon" not in found.text, "words alone do not tell them apart"
         assert found.reranked == "off"
+
+
+async def test_what_a_judgement_took_is_counted(node: Any) -> None:
+    async with serving() as server, judging(node, server) as (kernel, pid):
+        for n in (1, 2):
+            await kernel.records.fault(pid, QUESTION, ONE)
+            used = await kernel.accounts.used(RERANKING)
+            assert used.tokens == n * sum(map(len, STREET))
 
 
 async def test_it_is_shown_no_more_than_the_best(node: Any) -> None:

@@ -8,7 +8,7 @@ from logos import config
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Linked, Remembered
 from logos.abi.ids import Pid
-from logos.kernel import Kernel, open_kernel
+from logos.kernel import Kernel, Sought, open_kernel
 from logos.kernel.memory import Ask
 from logos.store import open_store
 
@@ -49,6 +49,21 @@ async def test_what_a_space_keeps_is_found(url: str, world: World) -> None:
         fault = await kernel.records.fault(pid, "Who pays for the venue?", Ask(budget=200))
         assert [page.subject for page in fault.pages][:1] == ["Mira"]
         assert fault.pages[0].text == "I will pay for the venue in Lisbon."
+
+
+async def test_a_search_on_purpose_finds_every_page_with_its_words(url: str, world: World) -> None:
+    async with open_store(url, config.Store()) as store, open_kernel(world.parts(store)) as kernel:
+        pid = await kernel.space("team")
+        talk = [f"In which hall lies the parcel for Person3{n}?" for n in range(9)]
+        said = [entry(f"q{n}", text, kind="chat", role="user") for n, text in enumerate(talk)]
+        notes = [entry(f"n{n}", f"Person3 has moved to hall {n}.") for n in range(5)]
+        asked = entry("ask", "In which hall lies the parcel for Person3?", kind="chat", role="user")
+        await kernel.remember(pid, [*said, *notes, asked])
+        found = await kernel.stores.seek(pid, "Person3", 1024, Sought())
+        assert {page.text for page in found.pages} >= {one.text for one in (*notes, asked)}
+        assert len(found.why) == len(found.pages)
+        few = await kernel.stores.seek(pid, "Person3", 64, Sought())
+        assert 0 < few.tokens <= 64
 
 
 async def test_an_older_version_is_marked_as_superseded(url: str, world: World) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from logos.abi.errors import Code
 from logos.kernel.flow import Decision, Source, Verdict, explain
+from logos.kernel.flow.manifest import Impact, Manifest
 
 # Test files are imported by their path; the office beside this one is not found otherwise.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -372,3 +373,22 @@ def test_saying_more_looks_at_everything_again() -> None:
     assert office.may("send_mail", to=["ben@x.example"], body="thanks").verdict is DENY
     office.task.heard("Reply to ben@x.example: thanks")
     assert office.may("send_mail", to=["ben@x.example"], body="thanks").verdict is ALLOW
+
+
+def test_an_argument_that_a_tool_does_not_have_spoils_nothing_that_comes_after() -> None:
+    """A read is let in without a look at its arguments, and a server's tools change."""
+    office = Office("Mail anna@x.example that I am late")
+    decision = office.may("read_file", path="a")
+    for arguments in ({"path": "a", "mode": "r"}, {"options": {"deep": ["x"]}}):
+        office.task.settle(arguments, decision)
+        office.task.observe(arguments, decision, "text", page="p1")
+    assert office.may("send_mail", to=["anna@x.example"], body="I am late").verdict is ALLOW
+
+
+def test_an_argument_that_no_schema_names_must_have_been_said() -> None:
+    office = Office("Note in the log that all is well")
+    anything = {"type": "object", "properties": {}, "additionalProperties": {"type": "string"}}
+    office.task.catalogue.add(
+        "note", anything, Manifest(impact=Impact.REVERSIBLE_WRITE, verbs=("note",), nouns=("log",))
+    )
+    assert office.may("note", to="mallory@evil.example").verdict is not ALLOW

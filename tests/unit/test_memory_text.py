@@ -6,6 +6,13 @@ from logos.kernel.memory.query import read
 from logos.kernel.memory.text import kinds, spans, terms, traits, wanted
 
 
+def test_a_subject_is_the_same_however_it_is_written() -> None:
+    known = ["mira", "Mira", "Jon", "the-venue", "The venue"]
+    assert read("Where does Mira live?", known).subjects == ("Mira", "mira")
+    assert read("What does The venue cost?", known).subjects == ("The venue", "the-venue")
+    assert read("What is new?", known).subjects == ()
+
+
 def test_forms_of_a_word_meet() -> None:
     assert terms("She went swimming") == terms("go swim")
     assert terms("my kids") == terms("the children")

@@ -136,6 +136,35 @@ def test_edges_are_walked_from_near_to_far() -> None:
     assert kept.edges("b")[0].target == "c"
 
 
+def test_every_edge_is_walked_once_also_between_the_same_two_and_in_a_ring() -> None:
+    ring = [("a", "cites", "b"), ("a", "answers", "b"), ("b", "cites", "c"), ("c", "cites", "a")]
+    kept = shelf(*(Linked(source=s, relation=r, target=t) for s, r, t in ring), loop("a"))
+    walked = [(far, (e.source, e.relation, e.target)) for far, e in kept.walk("a", steps=9)]
+    assert walked == [(1, ring[0]), (1, ring[1]), (1, ring[3]), (1, ("a", "is", "a")), (2, ring[2])]
+
+
+def test_a_page_and_the_entry_it_is_have_the_same_edges() -> None:
+    path = "/mem/archive/a"
+    kept = shelf(
+        Remembered(path=path, text="x"),
+        Linked(source="1", relation="cites", target="/mem/archive/b"),
+        Linked(source="/mem/archive/c", relation="cites", target=path),
+        Linked(source=path, relation="is", target="1"),
+    )
+    for node in (path, "1"):
+        assert [(e.relation, e.target) for e in kept.edges(node)] == [
+            ("cites", "/mem/archive/b"),
+            ("cites", path),
+            ("is", "1"),
+        ]
+    assert len(kept.walk(path)) == 3
+    assert [e.source for e in kept.edges("/mem/archive/b")] == ["1"]
+
+
+def loop(node: str) -> Linked:
+    return Linked(source=node, relation="is", target=node)
+
+
 @pytest.mark.parametrize(
     "path", ["/mem/core/a", NOTE, FACT, "/mem/todo", "/kv/a/b", "/mem/team/a", "mem/team/facts/a/b"]
 )

@@ -7,6 +7,7 @@
     operations.py    what a client may ask
     push.py          news of tasks, told to servers of clients
     app.py           the two bindings: HTTP+JSON and JSON-RPC
+    faults.py        errors as the protocol has them
 
 A surface: it starts published agents for whoever asks, and shows nobody another's tasks.
 """

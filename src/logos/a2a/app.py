@@ -28,9 +28,10 @@ from urllib.parse import parse_qsl
 import anyio
 import msgspec
 
+from logos.a2a.faults import NO_METHOD, NO_VERSION, Wrong, over_http, over_rpc
 from logos.a2a.operations import OPERATIONS, STREAMS, Asked, Operations
 from logos.a2a.push import open_push
-from logos.a2a.tasks import By, Json, Tasks
+from logos.a2a.tasks import VERSION, By, Json, Tasks
 from logos.abi.agent import Account, Limits
 from logos.abi.errors import Code, SysError
 from logos.boot import Machine
@@ -44,9 +45,6 @@ log = logging.getLogger("logos.a2a")
 LONGEST = 4 << 20
 
 _PATH = re.compile(r"/a2a/(?P<agent>[^/]+)(?P<rest>/.*)?")
-_REASONS = {Code.NOT_FOUND: "TASK_NOT_FOUND", Code.STATE: "TASK_NOT_CANCELABLE"}
-_RPC_CODES = {Code.NOT_FOUND: -32001, Code.STATE: -32002, Code.INVALID: -32602}
-_RPC_BUG, _RPC_ABSENT = -32603, -32601
 
 CARD = "Card"
 _CONFIGS = "/tasks/{taskId}/pushNotificationConfigs"
@@ -109,12 +107,13 @@ class App:
             url = f"http://{headers.get('host', 'localhost')}/a2a/{agent}"
             by = By(f"a2a {principal.name}", principal.limits, principal.accounts)
             asked = Asked(agent, by, url, {})
+            _check_version(headers)
             if scope["method"] == "POST" and rest == "/":
                 await self._rpc(asked, await _read(receive), (receive, send))
             else:
                 await self._rest(scope, asked, (rest, receive), send)
         except SysError as error:
-            await _reply(send, error.meaning.http_status, _fault(error))
+            await _reply(send, *over_http(error))
 
     async def _rest(
         self, scope: Scope, asked: Asked, path: tuple[str, Receive], send: Send
@@ -140,8 +139,7 @@ class App:
             request = _object(body)
             id_, name, given = request.get("id"), request.get("method"), request.get("params") or {}
             if name not in RPC or not isinstance(given, dict):
-                await _reply(send, 200, _rpc_fault(id_, _RPC_ABSENT, f"there is no {name!r}"))
-                return
+                raise Wrong(Code.NOT_FOUND, f"there is no {name!r}", NO_METHOD)
             asked = Asked(asked.agent, asked.by, asked.url, given)
             if name in STREAMS:
                 updates = await self._operations.stream(name, asked)
@@ -149,16 +147,19 @@ class App:
             else:
                 await _reply(send, 200, _result(id_, await self._operations.do(name, asked)))
         except SysError as error:
-            code = _RPC_CODES.get(error.code, _RPC_BUG)
-            await _reply(send, 200, _rpc_fault(id_, code, error.message))
+            await _reply(send, 200, {"jsonrpc": "2.0", "id": id_, "error": over_rpc(error)})
 
 
 def _result(id_: Any, value: Json) -> Json:
     return {"jsonrpc": "2.0", "id": id_, "result": value}
 
 
-def _rpc_fault(id_: Any, code: int, message: str) -> Json:
-    return {"jsonrpc": "2.0", "id": id_, "error": {"code": code, "message": message}}
+def _check_version(headers: Mapping[str, str]) -> None:
+    """Raise `invalid` for another major version.  A client that names none gets ours."""
+    version = headers.get("a2a-version", VERSION)
+    if version.partition(".")[0] != VERSION.partition(".")[0]:
+        said = f"A2A {version} is not spoken here"
+        raise Wrong(Code.INVALID, said, NO_VERSION, hint=f"A2A-Version: {VERSION}")
 
 
 def _named(method: str, rest: str) -> tuple[str, Json]:
@@ -166,24 +167,13 @@ def _named(method: str, rest: str) -> tuple[str, Json]:
         found = pattern.fullmatch(rest)
         if known == method and found is not None:
             return name, found.groupdict()
-    raise SysError(Code.NOT_FOUND, f"there is no {method} {rest}")
+    raise Wrong(Code.NOT_FOUND, f"there is no {method} {rest}", NO_METHOD)
 
 
 def _parted(path: str) -> tuple[str, str]:
     if (found := _PATH.fullmatch(path)) is None:
-        raise SysError(Code.NOT_FOUND, "no such path", hint="/a2a/AGENT")
+        raise Wrong(Code.NOT_FOUND, "no such path", NO_METHOD, hint="/a2a/AGENT")
     return found["agent"], found["rest"] or "/"
-
-
-def _fault(error: SysError) -> Json:
-    reason = _REASONS.get(error.code, str(error.code).upper())
-    info = {
-        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
-        "reason": reason,
-        "domain": "a2a-protocol.org",
-    }
-    code = error.meaning.http_status
-    return {"error": {"code": code, "message": error.message, "details": [info]}}
 
 
 async def _read(receive: Receive) -> bytes:

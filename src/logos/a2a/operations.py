@@ -14,13 +14,16 @@ from typing import Any
 
 import anyio
 
+from logos.a2a.faults import NO_METHOD, Wrong
 from logos.a2a.push import Push
-from logos.a2a.tasks import ASKS, ENDED, By, Json, Tasks
+from logos.a2a.tasks import ASKS, ENDED, MOST, NEWEST, USUAL, By, Json, Tasks, Wanted
 from logos.abi.errors import Code, SysError
-from logos.abi.ids import INIT
+from logos.abi.ids import INIT, Pid
 
 SEND_S = 600.0
 """For an answer to a message that does not want to come back."""
+
+_ALL = (1 << 63) - 1
 
 STREAMS = frozenset({"SendStreamingMessage", "SubscribeToTask"})
 
@@ -48,19 +51,22 @@ class Operations:
         """Raise SysError; `not_found` for an operation that is none."""
         match name:
             case "SendMessage":
-                return {"task": await self._sent(asked)}
+                pid = await self._sent(asked)
+                return {"task": await self._task(pid, asked.by.name, _settings(asked.given))}
             case "GetTask":
-                return await self._tasks.get(asked.task, asked.by.name)
+                return await self._task(asked.task, asked.by.name, asked.given)
             case "CancelTask":
                 return await self._tasks.cancel(asked.task, asked.by.name)
             case "ListTasks":
-                return _listed(await self._tasks.all(asked.agent, asked.by.name))
+                return await self._listed(asked)
             case "GetExtendedAgentCard":
                 return self._tasks.card(asked.agent, asked.url)
             case _:
                 return await self._on_push(name, asked)
 
     async def _on_push(self, name: str, asked: Asked) -> Json:
+        if name in OPERATIONS:
+            self._push.check()
         given = asked.given
         match name:
             case "CreateTaskPushNotificationConfig":
@@ -74,7 +80,7 @@ class Operations:
                 await self._push.delete(*_named(given), asked.by.name)
                 return {}
             case _:
-                raise SysError(Code.NOT_FOUND, f"there is no operation {name!r}")
+                raise Wrong(Code.NOT_FOUND, f"there is no operation {name!r}", NO_METHOD)
 
     async def stream(self, name: str, asked: Asked) -> AsyncGenerator[Json]:
         """Raise SysError before the first, or never."""
@@ -88,13 +94,14 @@ class Operations:
     async def _begun(self, asked: Asked) -> str:
         wanted = _settings(asked.given).get("taskPushNotificationConfig")
         if isinstance(wanted, dict):  # before anything is begun that nobody would hear of
+            self._push.check()
             self._push.wanted(INIT, asked.by.name, wanted)
         pid = str(await self._tasks.begin(asked.agent, _message(asked.given), asked.by))
         if isinstance(wanted, dict):
             await self._push.create(pid, asked.by.name, wanted)
         return pid
 
-    async def _sent(self, asked: Asked) -> Json:
+    async def _sent(self, asked: Asked) -> str:
         pid, by = await self._begun(asked), asked.by.name
         if not _settings(asked.given).get("returnImmediately"):
             with anyio.move_on_after(SEND_S):
@@ -103,7 +110,31 @@ class Operations:
                         state = update.get("statusUpdate", {}).get("status", {}).get("state")
                         if state in ENDED or state == ASKS:  # nobody here can answer that
                             break
-        return await self._tasks.get(pid, by)
+        return pid
+
+    async def _task(self, task: str, by: str, given: Mapping[str, Any]) -> Json:
+        """With as much of what was said as is asked for."""
+        most = _number(given, "historyLength", 0, _ALL)
+        shown = await self._tasks.get(task, by)
+        return shown | {"history": await self._tasks.history(task, by, most)}
+
+    async def _listed(self, asked: Asked) -> Json:
+        given, by = asked.given, asked.by.name
+        most = _number(given, "historyLength", 0, _ALL)
+        wanted = Wanted(
+            context=str(given.get("contextId") or ""),
+            state=str(given.get("status") or ""),
+            size=_number(given, "pageSize", 1, MOST) or USUAL,
+            before=Pid(_number(given, "pageToken", 0, _ALL) or NEWEST),
+        )
+        page = await self._tasks.all(asked.agent, by, wanted)
+        for task in page.tasks:
+            if str(given.get("includeArtifacts")).lower() != "true":
+                task.pop("artifacts", None)
+            if most is not None:
+                task["history"] = await self._tasks.history(task["id"], by, most)
+        size = {"pageSize": wanted.size, "totalSize": page.total}
+        return {"tasks": page.tasks, **size, "nextPageToken": str(page.last or "")}
 
 
 OPERATIONS = (
@@ -137,6 +168,12 @@ def _message(given: Json) -> Json:
     return message
 
 
-def _listed(tasks: list[Json]) -> Json:
-    size = {"pageSize": len(tasks), "totalSize": len(tasks), "nextPageToken": ""}
-    return {"tasks": tasks, **size}
+def _number(given: Mapping[str, Any], name: str, least: int, most: int) -> int | None:
+    """Raise `invalid`.  In a query it is written as text."""
+    value = given.get(name)
+    if value is None:
+        return None
+    text = str(value)
+    if not text.isascii() or not text.isdecimal() or not least <= int(text) <= most:
+        raise SysError(Code.INVALID, f"{name} is a number from {least} to {most}")
+    return int(text)

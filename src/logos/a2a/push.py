@@ -27,6 +27,7 @@ import anyio
 import anyio.abc
 import msgspec
 
+from logos.a2a.faults import NO_PUSH, Wrong
 from logos.a2a.tasks import Json, Tasks
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import Pid, Seq
@@ -68,10 +69,17 @@ class Wanted(msgspec.Struct, frozen=True):
 class Push:
     def __init__(self, machine: Machine, tasks: Tasks, work: anyio.abc.TaskGroup) -> None:
         self._hook = machine.hook
+        self._on = bool(machine.loaded.config.a2a.push)
         self._folder = home(machine.loaded.config) / "push"
         self._tasks = tasks
         self._work = work
         self._running: dict[tuple[Pid, str], anyio.CancelScope] = {}
+
+    def check(self) -> None:
+        """Raise `state` where the operator named no host."""
+        if not self._on:
+            said = "this agent tells its news to nobody"
+            raise Wrong(Code.STATE, said, NO_PUSH, hint="its operator names hosts in a2a.push")
 
     async def create(self, task: str, by: str, given: Json) -> Json:
         """Raise `invalid`, `denied` for its address, `not_found`."""

@@ -13,6 +13,7 @@ change of format: give it a version, an upcaster, and a line in CHANGELOG.md.
     events/      what the journal can record
     calls/       the system calls
     lines.py     text by lines, as models read it
+    dates.py     dates and times as people write them
     driver.py    the Protocols of models, tools, sandboxes and clocks
     mount.py     the Protocol of what is mounted in the tree of a process
 """

@@ -32,10 +32,12 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, tag_field="part", tag=str.
 
 
 class Text(Part, frozen=True, kw_only=True, omit_defaults=True):
-    """`refusal`: the model declines to answer."""
+    """`refusal`: the model declines to answer.  `sources` is what the text is taken from, as its
+    provider says."""
 
     text: str
     refusal: bool = False
+    sources: tuple["Opaque", ...] = ()
 
 
 class Image(Part, frozen=True, kw_only=True):
@@ -202,6 +204,12 @@ class Finish(StrEnum):
     PAUSED = "paused"
 
 
+class SourceDelta(Delta, frozen=True, kw_only=True):
+    """What the text so far is taken from."""
+
+    content: Opaque
+
+
 class Finished(Delta, frozen=True, kw_only=True):
     """The last delta of a complete thought.  A stream without it is broken.  `stop` is the stop
     sequence that ended it, where the provider reports one."""
@@ -211,7 +219,7 @@ class Finished(Delta, frozen=True, kw_only=True):
     stop: str = ""
 
 
-AnyDelta = TextDelta | ReasonDelta | CallDelta | OpaqueDelta | Finished
+AnyDelta = TextDelta | ReasonDelta | CallDelta | OpaqueDelta | SourceDelta | Finished
 
 
 def gather(deltas: Iterable[AnyDelta]) -> tuple[Message, Finished | None]:
@@ -219,6 +227,7 @@ def gather(deltas: Iterable[AnyDelta]) -> tuple[Message, Finished | None]:
     parts: list[AnyPart] = []
     text: list[str] = []
     refusal: list[str] = []
+    sources: list[Opaque] = []
     calls: dict[int, list[str]] = {}
     finished: Finished | None = None
     for delta in deltas:
@@ -234,10 +243,12 @@ def gather(deltas: Iterable[AnyDelta]) -> tuple[Message, Finished | None]:
                 piece[2] += delta.arguments
             case OpaqueDelta():
                 parts.append(delta.content)
+            case SourceDelta():
+                sources.append(delta.content)
             case Finished():
                 finished = delta
     if joined := "".join(text):
-        parts.append(Text(text=joined))
+        parts.append(Text(text=joined, sources=tuple(sources)))
     if joined := "".join(refusal):
         parts.append(Text(text=joined, refusal=True))
     parts += (

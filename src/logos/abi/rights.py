@@ -32,6 +32,7 @@ from typing import Any
 
 import msgspec
 
+from logos.abi.dates import microseconds
 from logos.abi.errors import Code, SysError
 
 VERBS = frozenset(
@@ -127,25 +128,12 @@ def _with(cap: Cap, condition: str) -> Cap:
         case "uses" if value.isdecimal() and int(value):
             return msgspec.structs.replace(cap, uses=int(value))
         case "until":
-            return msgspec.structs.replace(cap, until=_moment(value))
+            return msgspec.structs.replace(cap, until=microseconds(value))
         case "rate" | "uses":
             raise SysError(Code.INVALID, f"{condition!r} is no limit", hint="rate=10/h or uses=3")
         case _:
             pass
     return msgspec.structs.replace(cap, where=tuple(sorted((*cap.where, (name, value)))))
-
-
-def _moment(text: str) -> int:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise SysError(
-            Code.INVALID,
-            f"{text!r} is no date or time",
-            hint="write 2026-12-31 or 2026-12-31T18:00Z",
-        ) from error
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return int(aware.timestamp() * 1e6)
 
 
 def _fits(pattern: str, value: Any) -> bool:

@@ -35,6 +35,9 @@ LOCAL = {"", "--help", "-h", "--version", "help", "config", "doctor", "--describ
 """Commands that need no daemon."""
 
 
+LOOKS = {"exec", "mem"}
+"""Commands whose dry run looks at what there is."""
+
 OFFLINE = "--export"
 """`audit verify` of a file needs no daemon either."""
 
@@ -139,7 +142,10 @@ def alone(arguments: list[str]) -> bool:
     first = arguments[0] if arguments else ""
     if first == "audit" and any(one.startswith(OFFLINE) for one in arguments):
         return True
-    return first in LOCAL or not ANYWHERE.isdisjoint(own_words(arguments))
+    own = set(own_words(arguments))
+    if first in LOOKS:
+        own.discard("--dry-run")
+    return first in LOCAL or not ANYWHERE.isdisjoint(own)
 
 
 def keep_on(connection: "_socket.socket", arguments: list[str]) -> int:

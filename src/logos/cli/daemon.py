@@ -31,7 +31,7 @@ from logos.cli import wire
 from logos.cli.client import socket_path
 from logos.cli.out import COLUMNS, Out
 from logos.cli.registry import Asked
-from logos.cli.running import carry_out, first_of, own_words
+from logos.cli.running import as_json, carry_out, first_of
 from logos.config import Loaded
 from logos.gateway import Access, open_gateway
 from logos.hosting import open_hosting
@@ -213,7 +213,7 @@ class _Connection:
             arguments=Namespace(),
             out=Out(
                 lambda fd, data: self._put(wire.OUT if fd == 1 else wire.ERR, data),
-                json=not terminal or "--json" in own_words(words),
+                json=as_json(words, terminal=terminal),
                 colour=terminal and not plain,
                 width=(int(columns) or COLUMNS) if terminal else 0,
                 last=self._last,

@@ -12,7 +12,7 @@ from logos.boot import load_settings
 from logos.cli.client import show
 from logos.cli.out import COLUMNS, Out
 from logos.cli.registry import Asked
-from logos.cli.running import carry_out
+from logos.cli.running import as_json, carry_out
 
 SELF_CONTAINED = {"help", "--help", "-h", "--version", "--describe"}
 """What is answered whatever the settings say, so that a bad setting hides no help."""
@@ -23,7 +23,7 @@ def main() -> int:
     terminal = sys.stdout.isatty()
     colour = terminal and not os.environ.get("NO_COLOR")
     columns = (os.get_terminal_size().columns or COLUMNS) if terminal else 0
-    out = Out(show, json=not terminal or "--json" in words, colour=colour, width=columns)
+    out = Out(show, json=as_json(words, terminal=terminal), colour=colour, width=columns)
     try:
         here = Path.cwd()
         needed = bool(words) and SELF_CONTAINED.isdisjoint(words)

@@ -6,6 +6,7 @@
     Out.note(text)           to standard error, for people
     Out.error(error)         code, message, hint; returns the exit status
     Out.last()               what is shown from now on belongs to the exit status
+    sayable(text)            without what no encoding has
 
 JSON is what a pipe gets unless it asks for `--plain`; colour only a terminal gets.
 
@@ -109,7 +110,8 @@ class Out:
         if self.json or not self.colour or not total:
             return
         full = 24 * done // total
-        line = f"[{'█' * full}{'░' * (24 - full)}] {done}/{total} {name}"[: self.width - 1]
+        bar = f"[{'█' * full}{'░' * (24 - full)}] {done}/{total}"
+        line = f"{bar} {harmless(name)}"[: self.width - 1]
         end = "\r\x1b[K" if done == total else ""
         self._write(2, f"\r{line}\x1b[K{end}".encode())
 
@@ -159,14 +161,14 @@ def error_data(error: SysError) -> dict[str, Any]:
     return {
         "code": error.code,
         "exit": meaning.exit_status,
-        "message": _sayable(error.message),
-        "hint": _sayable(error.hint),
+        "message": sayable(error.message),
+        "hint": sayable(error.hint),
         "retryable": meaning.retryable,
         "retry_after_ms": None if error.retry_after_s is None else int(error.retry_after_s * 1000),
     }
 
 
-def _sayable(text: str) -> str:
+def sayable(text: str) -> str:
     """A message may quote what is no text, such as the name of a file."""
     return text.encode("utf-8", "replace").decode()
 

@@ -175,6 +175,11 @@ class Asked:
         return folder
 
     @property
+    def same(self) -> list[str]:
+        """The options of this command that a continued one must have as well."""
+        return ["--json"] if self.out.json else ["--plain"] if self.arguments.plain else []
+
+    @property
     def node(self) -> Machine:
         if self.machine is None:
             raise SysError(Code.UNAVAILABLE, "this needs a running node", hint="logos up")
@@ -199,9 +204,13 @@ class Command:
     @property
     def options(self) -> tuple[Argument, ...]:
         """With those that commands like it have in common."""
-        own = {argument.name for argument in self.arguments}
-        dry = (DRY_RUN,) if self.effect == "write" and DRY_RUN.name not in own else ()
+        dry = (DRY_RUN,) if self.effect == "write" and not self.plans else ()
         return (*self.arguments, *dry, *COMMON)
+
+    @property
+    def plans(self) -> bool:
+        """It looks at the world for what a dry run says; of others the arguments alone are looked at."""
+        return DRY_RUN in self.arguments
 
     def schema(self) -> dict[str, Any]:
         known = contract(self.name, self.effect, idempotent=self.idempotent)

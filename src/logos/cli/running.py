@@ -2,6 +2,7 @@
 
 carry_out(words, asked)    the exit status
 first_of(group)            the error in a group of errors
+as_json(words, ...)        is the answer a document?
 usage(width)               the page `logos --help` shows
 """
 
@@ -16,7 +17,7 @@ import anyio
 from logos.abi.errors import Code, SysError
 from logos.cli.commands import COMMANDS, GROUPS
 from logos.cli.contract import plan
-from logos.cli.registry import DRY_RUN, Asked, Command, describe, find, parsed, parser
+from logos.cli.registry import Asked, Command, describe, find, parsed, parser
 
 log = logging.getLogger("logos.cli")
 
@@ -90,7 +91,9 @@ async def _dispatch(words: list[str], asked: Asked) -> int:
     _all_text(words)
     if words[:1] in (["help"], ["--help"], ["-h"]):
         words = [*words[1:], "--help"]
-    bare = [word for word in own_words(words) if word not in ("--json", "--plain")]
+    own = own_words(words)
+    out.json = "--json" in own or (out.json and "--plain" not in own)
+    bare = [word for word in own if word not in ("--json", "--plain")]
     if page := _page(bare, out.width):
         out.text(page)
         return 0
@@ -133,7 +136,7 @@ async def _run(command: Command, words: list[str], arguments: Namespace, asked: 
     if command.effect == "read" and not command.stream:
         asked.resume([*words, "--json" if out.json else "--plain"])
         out.last()
-    if getattr(arguments, "dry_run", False) and DRY_RUN not in command.arguments:
+    if getattr(arguments, "dry_run", False) and not command.plans:
         said = plan(command.schema(), vars(arguments))
         out.data(said, f"would do: {command.summary}; nothing but the arguments was looked at")
         return 0
@@ -162,6 +165,12 @@ async def _until_interrupted(command: Command, asked: Asked) -> int:
 def own_words(words: list[str]) -> list[str]:
     """Without what belongs to somebody else's command line."""
     return words[: words.index("--")] if "--" in words else words
+
+
+def as_json(words: list[str], *, terminal: bool) -> bool:
+    """Also where the words mean nothing."""
+    own = own_words(words)
+    return "--json" in own or not (terminal or "--plain" in own)
 
 
 def _lines(commands: Iterable[Command], width: int) -> list[str]:

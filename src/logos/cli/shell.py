@@ -2,20 +2,20 @@
 
     python -m logos.cli.shell [OPTIONS]    what the client becomes for `logos sh`
 
-A line goes to a shell agent, a process like any other, whose work is shown until it waits again.
-`!COMMAND` is a command of `logos`.  Ctrl-C gives up what the agent is at; Ctrl-D leaves, and the
-agent ends.  Everything is done by commands: this has no way in of its own.
+A line goes to a shell agent, a process like any other, whose work is shown until it waits again, or
+until it or one it started has a question for a person, who then has the prompt.  `!COMMAND` is a command of
+`logos`.  Ctrl-C gives up what the agent is at; Ctrl-D leaves, and the agent ends.  Everything is done by
+commands: this has no way in of its own.
 """
 
 import json
 import os
-import select
 import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -28,61 +28,26 @@ from logos.cli.commands import COMMANDS
 from logos.cli.out import COLUMNS, Out
 from logos.cli.registry import parsed
 from logos.cli.shown import line
+from logos.cli.typed import CHUNK, Keys, lines
 
 AGENT = Path(__file__).with_name("agents") / "shell.md"
 CLIENT = (sys.executable, "-m", "logos.cli.client")
-PROMPT = "logos> "
-REMEMBERED = 1000
-CHUNK = 1 << 16
+QUIET_S = 5.0
+"""After so long without an event somebody it has started may be waiting for a person."""
+
+LEAVE = ("exit", "quit")
 TOLD = ("spawned", "received")
 """Events by which it has what was typed."""
 
-HELP = """Say what is to be done.  !COMMAND runs a command of logos: !ps, !journal 2.
-Ctrl-C gives up what the agent is at, Ctrl-D leaves.
+HELP = """Say what is to be done.  !COMMAND runs a command of logos: !ps, !journal 2, !approve 5.3.
+Ctrl-C gives up what the agent is at, Ctrl-D or exit leaves.
 """
-
-
-class Keys:
-    """Ctrl-C: it gives up the line that is being typed, else it is `enough` until somebody looks.  It
-    comes between two steps, never in the middle of one."""
-
-    def __init__(self) -> None:
-        self.enough = False
-        self._typing = False
-        self._rung, bell = os.pipe()
-        for fd in (self._rung, bell):
-            os.set_blocking(fd, False)
-        signal.set_wakeup_fd(bell, warn_on_full_buffer=False)
-        signal.signal(signal.SIGINT, self._pressed)
-
-    def _pressed(self, *_: object) -> None:
-        self.enough = True
-        if self._typing:
-            self._typing = False
-            raise KeyboardInterrupt
-
-    def line(self, read: Callable[[], str]) -> str:
-        """What is typed.  Raise KeyboardInterrupt."""
-        self._typing = True
-        try:
-            return read()
-        finally:
-            self._typing = False
-
-    def wait(self, fd: int) -> bool:
-        """Until there is something to read; False: the person has had enough of waiting."""
-        while not self.enough:
-            ready, _, _ = select.select([fd, self._rung], [], [])
-            if self._rung in ready:
-                os.read(self._rung, CHUNK)
-            elif ready:
-                return True
-        self.enough = False
-        return False
+GREETING = "Say what is to be done; help says more."
 
 
 class Shell:
-    """`pid` is the agent's, once something was said; `seen` its last event that was shown."""
+    """`pid` is the agent's, once something was said; `seen` its last event that was shown; `held`: it is
+    not done, but waits for a person, who was shown these questions."""
 
     def __init__(self, out: Out, keys: Keys, agent: str, model: str) -> None:
         self._out = out
@@ -90,6 +55,8 @@ class Shell:
         self._start = [agent, *(("--model", model) if model else ())]
         self.pid = 0
         self._seen = 0
+        self._asked_of: set[str] = set()
+        self._held = False
 
     def take(self, text: str) -> None:
         """One line."""
@@ -109,7 +76,13 @@ class Shell:
         except ValueError as error:
             self._out.error(SysError(Code.INVALID, f"{error}", hint="close what you quoted"))
             return
+        if words[:1] == ["sh"]:
+            self._out.error(SysError(Code.INVALID, "a shell within a shell", hint="leave this one"))
+            return
         subprocess.run([*CLIENT, *words], check=False)  # noqa: S603 - what the person typed
+        if self._held and not self._questions():
+            self._keys.enough = False
+            self._follow(told=True)
 
     def _say(self, text: str) -> None:
         self._keys.enough = False
@@ -134,29 +107,56 @@ class Shell:
         )
         return json.loads(ran.stdout)["data"] if ran.returncode == 0 else None
 
-    def _follow(self) -> None:
-        """Show what it does until it waits for us again."""
+    def _follow(self, *, told: bool = False) -> None:
+        """Show what it does until it waits for us again, or asks.  Before it was `told` what was said it
+        may wait for that."""
+        self._held = False
         command = [*CLIENT, "attach", str(self.pid), "--from", str(self._seen), "--json"]
         with subprocess.Popen(  # noqa: S603 - a command of ours
             command, stdout=subprocess.PIPE, start_new_session=True
         ) as watching:
             assert watching.stdout is not None
             try:
-                told = False  # before it has what was said it may wait for it
                 for data in self._heard(watching.stdout.fileno()):
-                    told = told or data["type"] in TOLD
-                    if self._shown(data) and told:
+                    told = told or (data is not None and data["type"] in TOLD)
+                    if data is not None and self._shown(data) and told:
+                        return
+                    if (data is None or data["type"] == "held") and self._questions():
+                        self._held = True
                         return
             finally:
                 watching.terminate()
 
-    def _heard(self, fd: int) -> Iterator[dict[str, Any]]:
-        """Its events.  What came before the person had enough of it is heard first."""
+    def _questions(self) -> bool:
+        """Does it, or anybody it has started, wait for the person who is here?  Each question is shown once."""
+        pending = self._asked("approvals", "--") or []
+        parents = {one["pid"]: one["parent"] for one in self._asked("ps", "--") or [] if pending}
+        ours = [one for one in pending if self.pid in _line_of(one["pid"], parents)]
+        for one in ours:
+            again, id_ = one["id"] in self._asked_of, one["id"]
+            said = "still" if again else f"asks: {one['question']}\n"
+            text = self._out.style(f"{one['agent']} (process {one['pid']}) {said} ", "yellow")
+            if not (again and self._out.json):
+                self._out.item(
+                    {"type": "question", **one}, f"{text}waits: !approve {id_} or !deny {id_}"
+                )
+            self._asked_of.add(id_)
+        return bool(ours) and sys.stdin.isatty()
+
+    def _heard(self, fd: int) -> Iterator[dict[str, Any] | None]:
+        """Its events, and None after a while without.  What came before the person had enough of it is
+        heard first."""
         rest = b""
         while True:
-            if not self._keys.wait(fd):
-                self._asked("kill", str(self.pid), "--signal", "int", "--")
-                continue
+            match self._keys.wait(fd, QUIET_S):
+                case False:
+                    self._asked("kill", str(self.pid), "--signal", "int", "--")
+                    continue
+                case None:
+                    yield None
+                    continue
+                case True:
+                    pass
             if not (data := os.read(fd, CHUNK)):
                 return
             *whole, rest = (rest + data).split(b"\n")
@@ -177,6 +177,8 @@ class Shell:
         if self._out.json:
             self._out.item(data, "")
             return
+        if data["type"] == "held":
+            return  # it is shown as a question
         told = json.dumps(data | {"event": data["type"]})
         event: Any = msgspec.json.decode(told, type=AnyEvent)
         if text := line(event, self._out):
@@ -187,49 +189,16 @@ class Shell:
             self._asked("kill", str(self.pid), "--signal", "term", "--")
 
 
-def lines(history: Path, keys: Keys) -> Iterator[str]:
-    """What is typed: edited, remembered and completed on a terminal."""
-    if not sys.stdin.isatty():
-        with suppress(KeyboardInterrupt):
-            while typed := keys.line(sys.stdin.readline):
-                yield typed
-        return
-    readline = _edited(history)
-    try:
-        while True:
-            try:
-                typed = keys.line(lambda: input(PROMPT))
-            except KeyboardInterrupt:
-                print()
-            else:
-                yield typed
-    except EOFError:
-        print()
-    finally:
-        with suppress(OSError):
-            readline.write_history_file(history)
+def _line_of(pid: int | None, parents: dict[int, int | None]) -> Iterator[int]:
+    """It, its parent, its parent's parent …"""
+    while pid is not None:
+        yield pid
+        pid = parents.get(pid)
 
 
-def _edited(history: Path) -> Any:
-    import readline  # noqa: PLC0415 - it takes the terminal over
-
-    with suppress(OSError):
-        readline.read_history_file(history)
-    readline.set_history_length(REMEMBERED)
-    readline.set_completer_delims(" \t\n")
-    readline.set_completer(complete)
-    readline.parse_and_bind("tab: complete")
-    return readline
-
-
-def complete(text: str, state: int) -> str | None:
-    """Commands after `!`, else files of this folder."""
-    if text.startswith("!"):
-        heads = sorted({name.split()[0] for name in COMMANDS})
-        found = [f"!{head}" for head in heads if head.startswith(text[1:])]
-    else:
-        found = sorted(name for name in os.listdir() if name.startswith(text))  # noqa: PTH208
-    return found[state] + " " if text and state < len(found) else None
+def _ended(number: int, _: object) -> None:
+    """Its terminal has gone, or somebody ends it: it leaves as it does otherwise."""
+    sys.exit(128 + number)
 
 
 def main() -> int:
@@ -246,12 +215,19 @@ def main() -> int:
     folder = Path(home())
     folder.mkdir(parents=True, exist_ok=True)
     keys = Keys()
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, _ended)
     shell = Shell(out, keys, arguments.agent or str(AGENT), arguments.model or "")
     if out.json:
         out.item({"type": "session", "agent": arguments.agent or "shell"}, "")
+    elif sys.stdin.isatty():
+        out.note(out.style(GREETING, "dim"))
     try:
-        for typed in lines(folder / "shell_history", keys):
-            shell.take(typed)
+        with closing(lines(folder / "shell_history", keys)) as all_lines:
+            for typed in all_lines:
+                if typed.strip().lower() in LEAVE:
+                    break
+                shell.take(typed)
     finally:
         shell.close()
     if out.json:

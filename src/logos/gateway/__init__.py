@@ -11,6 +11,7 @@
     ask.py         one HTTP request
     access.py      who asks
     dialect.py     what a vendor's API is; chat.py, messages.py, responses.py are three
+    blocks.py      what a client of Messages says
     items.py       what Responses answer; voice.py and events.py say two of the streams
     shapes.py      what requests look like; description.py tells clients
     translate.py   one vendor's fields in another's words

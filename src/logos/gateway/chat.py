@@ -18,6 +18,7 @@ from logos.abi.messages import (
     Options,
     ReasonDelta,
     Role,
+    SourceDelta,
     Text,
     TextDelta,
     ToolCall,
@@ -41,6 +42,7 @@ from logos.gateway.dialect import (
     opaque,
     refuse,
     rest,
+    sources,
     spoken,
     sse,
     typed,
@@ -137,7 +139,7 @@ class Chat:
             said["tool_calls"] = [_call(call) for call in message.calls]
         elif not refusal:
             said["content"] = text
-        said |= {"refusal": refusal or None, "annotations": []}
+        said |= {"refusal": refusal or None, "annotations": sources(message, self.name)}
         if answering.aloud:
             said[ALOUD] = answering.aloud
         said |= reasoning(thought)
@@ -216,28 +218,26 @@ class ChatVoice:
         return WAITING
 
     def say(self, delta: AnyDelta) -> bytes:
+        said: dict[str, Any] = {}
         match delta:
-            case TextDelta(text=text, refusal=True):
-                return self._chunk({"refusal": text})
-            case TextDelta(text=text):
+            case TextDelta(text=text, refusal=False):
                 return self._head + b'{"content":' + encode(text) + b"}" + self._tail
+            case TextDelta(text=text):
+                said = {"refusal": text}
             case CallDelta():
-                function: dict[str, str] = {"arguments": delta.arguments}
-                call: dict[str, Any] = {"index": delta.index}
-                if delta.id:
-                    call |= {"id": delta.id, "type": "function"}
-                    function = {"name": delta.name, **function}
-                return self._chunk({"tool_calls": [call | {"function": function}]})
+                said = {"tool_calls": [_piece(delta)]}
+            case SourceDelta(content=source) if source.provider == "openai":
+                said = {"annotations": [source.raw]}
             case ReasonDelta(text=text):
                 self._aloud = True
-                return self._chunk({ALOUD: text})
+                said = {ALOUD: text}
             case OpaqueDelta(content=part) if part.provider.startswith("openai:"):
                 said = msgspec.json.decode(part.raw, type=dict[str, msgspec.Raw])
                 if self._aloud:  # all but the words was said
                     said = {k: v for k, v in said.items() if k not in (ALOUD, "reasoning")}
-                return self._chunk(said) if said else b""
             case _:
-                return b""
+                pass
+        return self._chunk(said) if said else b""
 
     def end(self, thought: Thought) -> bytes:
         reason = FINISHES[thought.finish].encode()
@@ -252,6 +252,14 @@ class ChatVoice:
 
     def _chunk(self, delta: dict[str, Any]) -> bytes:
         return self._head + encode(delta) + self._tail
+
+
+def _piece(delta: CallDelta) -> Json:
+    function: Json = {"arguments": delta.arguments}
+    if not delta.id:
+        return {"index": delta.index, "function": function}
+    function = {"name": delta.name, **function}
+    return {"index": delta.index, "id": delta.id, "type": "function", "function": function}
 
 
 # -- what a client says ------------------------------------------------------------------

@@ -173,8 +173,10 @@ def _misshapen(said: str, where: str) -> Refused:
     words += [place["path"]] if place and place["path"] else []
     words += [missing["name"]] if missing else []
     param = ".".join(words).replace(".[", "[")
-    wrong = "missing_required_parameter" if missing else "invalid_type"
-    return Refused(f"{where}: {said}", param or None, wrong)
+    if missing:
+        return Refused(f"{param} is missing", param, "missing_required_parameter")
+    wrong = "invalid_type" if ", got " in said else "invalid_value"
+    return Refused(f"{param or where}: {_PLACE.sub('', said)}", param or None, wrong)
 
 
 def named_in(given: Mapping[str, Any], field: str) -> str | None:
@@ -213,6 +215,12 @@ def spoken(message: Message) -> tuple[str, str]:
     texts = [part for part in message.content if isinstance(part, Text)]
     said, refused = ("".join(t.text for t in texts if t.refusal is no) for no in (False, True))
     return said, refused
+
+
+def sources(message: Message, provider: str) -> list[msgspec.Raw]:
+    """What its text is taken from, where that provider said it."""
+    texts = [part for part in message.content if isinstance(part, Text)]
+    return [s.raw for text in texts for s in text.sources if s.provider == provider]
 
 
 def uncached(usage: Usage) -> int:

@@ -14,10 +14,18 @@ from msgspec.structs import replace
 from logos.abi.errors import SysError
 from logos.abi.events import Thought
 from logos.abi.ids import CallId
-from logos.abi.messages import AnyDelta, CallDelta, ReasonDelta, TextDelta, ToolCall
+from logos.abi.messages import (
+    AnyDelta,
+    CallDelta,
+    ReasonDelta,
+    SourceDelta,
+    TextDelta,
+    ToolCall,
+)
 from logos.gateway.dialect import WAITING, Answering, Json, encode, sse
 from logos.gateway.faults import openai_code
 from logos.gateway.items import (
+    annotation,
     called,
     item_id,
     kind_of,
@@ -51,11 +59,17 @@ class _Item:
     def __init__(self, kind: _Kind, index: int, id_: str, call: ToolCall | None = None) -> None:
         self.kind, self.index, self.id, self.call = kind, index, id_, call
         self.pieces: list[str] = []
+        self.notes: list[Json] = []
         self.done = False
 
     @property
     def said(self) -> str:
         return "".join(self.pieces)
+
+    @property
+    def part(self) -> Json:
+        noted = {"annotations": self.notes} if self.kind is _Kind.TEXT else {}
+        return _PARTS[self.kind](self.said) | noted
 
     @property
     def where(self) -> Json:
@@ -84,6 +98,8 @@ class ResponsesVoice:
         match delta:
             case TextDelta(text=text):
                 return self._words(_Kind.REFUSAL if delta.refusal else _Kind.TEXT, text)
+            case SourceDelta(content=source) if source.provider == "openai":
+                return self._note(annotation(source.raw))
             case ReasonDelta(text=text):
                 return self._words(_Kind.REASON, text)
             case CallDelta():
@@ -99,6 +115,15 @@ class ResponsesVoice:
         last.pieces.append(text)
         also: Json = {"logprobs": []} if kind is _Kind.TEXT else {}
         return lead + self._event(f"{kind}.delta", **last.where, delta=text, **also)
+
+    def _note(self, note: Json) -> bytes:
+        """About the text that is being said."""
+        last = self._items[-1] if self._items else None
+        if last is None or last.done or last.kind is not _Kind.TEXT:
+            return b""
+        told = {"annotation_index": len(last.notes), "annotation": note}
+        last.notes.append(note)
+        return self._event("response.output_text.annotation.added", **last.where, **told)
 
     def _begin_words(self, kind: _Kind) -> tuple[bytes, _Item]:
         index = len(self._items)
@@ -163,7 +188,7 @@ class ResponsesVoice:
             return called(self._answering, call, item.id, done=done)
         if item.kind is _Kind.REASON:
             return reasoned(item.id, item.said)
-        return worded(item.id, [_PARTS[item.kind](item.said)])
+        return worded(item.id, [item.part])
 
     def _done(self, item: _Item) -> bytes:
         item.done = True
@@ -172,8 +197,7 @@ class ResponsesVoice:
             also: Json = {"logprobs": []} if kind is _Kind.TEXT else {}
             told = {_FIELD[kind]: item.said} | also
             said = self._event(f"{kind}.done", **item.where, **told)
-            part = _PARTS[kind](item.said)
-            said += self._event("response.content_part.done", **item.where, part=part)
+            said += self._event("response.content_part.done", **item.where, part=item.part)
         elif kind is _Kind.CUSTOM:
             said = self._event(f"{kind}.delta", **item.where, delta=shown["input"])
             said += self._event(f"{kind}.done", **item.where, input=shown["input"])

@@ -4,12 +4,15 @@ response(answering, thought)    the whole answer; without a thought, one that ha
 reasoned, worded, called        the items: what a model says to itself, to others, and wants done
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import msgspec
 
 from logos.abi.errors import SysError
 from logos.abi.events import Thought
 from logos.abi.messages import Finish, ToolCall, Usage
-from logos.gateway.dialect import Answering, Json, spoken
+from logos.gateway.dialect import Answering, Json, sources, spoken
 from logos.gateway.faults import openai_code
 
 DEFAULTS: Json = {
@@ -77,7 +80,8 @@ def _output(answering: Answering, thought: Thought) -> list[Json]:
     found = [reasoned(item_id(answering, "rs"), answering.aloud)] if answering.aloud else []
     text, refusal = spoken(message)
     if text or refusal or not message.calls:
-        parts = [text_part(text)] if text or not refusal else []
+        notes = [annotation(raw) for raw in sources(message, "openai")]
+        parts = [text_part(text, notes)] if text or not refusal else []
         parts += [refusal_part(refusal)] if refusal else []
         found.append(worded(item_id(answering, "msg"), parts))
     found += (
@@ -117,8 +121,16 @@ def _status(said: object) -> str:
     return "in_progress" if said is None else "completed"
 
 
-def text_part(text: str) -> Json:
-    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+def text_part(text: str, notes: Sequence[Json] = ()) -> Json:
+    return {"type": "output_text", "text": text, "annotations": notes, "logprobs": []}
+
+
+def annotation(raw: msgspec.Raw) -> Json:
+    """Chat Completions put what it is about into a field of the name of its type."""
+    found: Json = msgspec.json.decode(raw, type=dict[str, Any])
+    kind = str(found.get("type", ""))
+    about = found.get(kind)
+    return {"type": kind} | about if isinstance(about, dict) else found
 
 
 def refusal_part(text: str) -> Json:

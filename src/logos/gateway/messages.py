@@ -1,28 +1,23 @@
 """Anthropic's Messages.  Satisfies Dialect."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from logos.abi.errors import SysError
 from logos.abi.events import Thought
-from logos.abi.ids import CallId
 from logos.abi.messages import (
     AnyPart,
     Finish,
-    Image,
-    Message,
     Opaque,
     Options,
-    Role,
     Text,
     ToolCall,
-    ToolResult,
-    ToolSpec,
     Usage,
 )
+from logos.gateway.blocks import PROVIDER, Tool, Turn, Words, instructions, last_mark, read, tools
 from logos.gateway.chat import instructed
 from logos.gateway.dialect import (
     BODY,
@@ -35,9 +30,7 @@ from logos.gateway.dialect import (
     encode,
     fields,
     known,
-    opaque,
     rest,
-    shaped,
     typed,
     uncached,
     whole,
@@ -45,8 +38,6 @@ from logos.gateway.dialect import (
 from logos.gateway.faults import anthropic_error, anthropic_status
 from logos.gateway.translate import messages_extra
 from logos.gateway.voice import MessagesVoice, thinking, thinks
-
-PROVIDER = "anthropic"
 
 STOPS = {
     Finish.STOP: "end_turn",
@@ -58,68 +49,6 @@ STOPS = {
 
 _AUTHENTIC = ("enabled", "adaptive")
 """As the type of `thinking`: the client wants to see it."""
-
-_STRING = {"type": "string"}
-_ANY_TEXT = {"type": ["string", "null"]}
-Block = Annotated[
-    msgspec.Raw,
-    shaped(
-        {
-            **dict.fromkeys(("type", "text", "id", "name", "tool_use_id", "tool_name"), _STRING),
-            "content": {"type": ["string", "array", "null"]},
-            "is_error": {"type": ["boolean", "null"]},
-        }
-    ),
-]
-
-
-class _Said(msgspec.Struct):
-    role: Literal["system", "user", "assistant"]
-    content: str | list[Block]
-
-
-class _Source(msgspec.Struct):
-    type: str = ""
-    media_type: str = "image/png"
-    data: str = ""
-    url: str = ""
-
-
-class _Block(msgspec.Struct):
-    type: str = ""
-    text: str = ""
-    id: str = ""
-    name: str = ""
-    input: msgspec.Raw = msgspec.Raw(b"{}")
-    tool_use_id: str = ""
-    tool_name: str = ""
-    content: str | list[msgspec.Raw] | None = None
-    is_error: bool | None = None
-    source: msgspec.Raw = msgspec.Raw(b"{}")
-
-
-class _Marked(msgspec.Struct):
-    cache_control: msgspec.Raw = NULL
-
-
-class _Tool(msgspec.Struct):
-    name: str
-    type: str | None = None
-    description: str | None = None
-    input_schema: msgspec.Raw = msgspec.Raw(b"")
-
-
-Tool = Annotated[
-    msgspec.Raw,
-    shaped(
-        {
-            "name": _STRING,
-            "type": _ANY_TEXT,
-            "description": _ANY_TEXT,
-        },
-        "name",
-    ),
-]
 
 
 class _Choice(msgspec.Struct):
@@ -141,17 +70,13 @@ class _Typed(msgspec.Struct):
     type: str = ""
 
 
-class _Words(msgspec.Struct):
-    text: str = ""
-
-
 class _Metadata(msgspec.Struct):
     user_id: str | None = None
 
 
 class _Fields(msgspec.Struct, kw_only=True):
     model: str
-    system: str | list[_Words] | None = None
+    system: str | list[Words] | None = None
     stream: bool | None = None
     tools: list[Tool] | None = None
     max_tokens: Count | None = None
@@ -165,7 +90,7 @@ class _Fields(msgspec.Struct, kw_only=True):
 class MessagesRequest(_Fields, kw_only=True):
     """What is looked at.  Anything else is the provider's."""
 
-    messages: Annotated[list[_Said], Meta(min_length=1)]
+    messages: Annotated[list[Turn], Meta(min_length=1)]
 
 
 class _Read(_Fields, kw_only=True):
@@ -186,14 +111,14 @@ class Messages:
         asked = typed(body, _Read, BODY)
         model = asked.model
         upstream = resolve(model)
-        system, said = instructed(_system(asked.system), asked.messages, _read)
+        system, said = instructed(instructions(asked.system), asked.messages, read)
         extra = messages_extra(rest(found, KNOWN), upstream.dialect)
         if upstream.dialect == PROVIDER:
             extra |= _as_written(found)
         options = Options(
             model=upstream.name,
             system=system,
-            tools=_tools(asked.tools or []),
+            tools=tools(asked.tools or []),
             max_output=whole(asked.max_tokens),
             temperature=asked.temperature,
             stop=tuple(asked.stop_sequences or ()),
@@ -273,7 +198,8 @@ def _speaks(part: AnyPart) -> bool:
 def _said(part: AnyPart) -> Any:
     match part:
         case Text(text=text):
-            return {"type": "text", "text": text}
+            cited = [s.raw for s in part.sources if s.provider == PROVIDER]
+            return {"type": "text", "text": text} | ({"citations": cited} if cited else {})
         case ToolCall():
             return {"type": "tool_use", "id": part.id, "name": part.name, "input": _input(part)}
         case Opaque(raw=raw):
@@ -293,9 +219,6 @@ def _input(call: ToolCall) -> Any:
     return {"not_json": call.arguments}
 
 
-# -- what a client says ------------------------------------------------------------------
-
-
 def _as_written(found: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
     """Instructions and tools with their marks.  A mark inside the conversation says: keep all of it so
     far; the same said in front holds, whatever of the conversation is in the window."""
@@ -305,96 +228,5 @@ def _as_written(found: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
         if name in found and bytes(found[name])[:1] == b"["
     }
     if "cache_control" not in found and b'"cache_control"' in bytes(found["messages"]):
-        kept["cache_control"] = _mark(found["messages"])
+        kept["cache_control"] = last_mark(found["messages"])
     return kept
-
-
-def _mark(messages: msgspec.Raw) -> msgspec.Raw:
-    """The last there is."""
-    plain = msgspec.Raw(b'{"type":"ephemeral"}')
-    for said in reversed(typed(messages, list[_Said], "messages")):
-        for raw in () if isinstance(said.content, str) else reversed(said.content):
-            if bytes(mark := typed(raw, _Marked, "messages").cache_control) != bytes(NULL):
-                return mark.copy()
-    return plain
-
-
-def _system(content: str | list[_Words] | None) -> list[Message]:
-    if content is None:
-        return []
-    if isinstance(content, str):
-        return [Message(role=Role.SYSTEM, content=(Text(text=content),))] if content else []
-    parts = tuple(Text(text=block.text) for block in content if block.text)
-    return [Message(role=Role.SYSTEM, content=parts)] if parts else []
-
-
-def _read(place: int, raw: msgspec.Raw) -> list[Message]:
-    where = f"messages[{place}]"
-    return _messages(typed(raw, _Said, where), f"{where}.content")
-
-
-def _messages(said: _Said, where: str) -> list[Message]:
-    """Answers of tools are a message of their own, before what the user says to them."""
-    role = Role(said.role)
-    if isinstance(said.content, str):
-        return [Message(role=role, content=(Text(text=said.content),))]
-    results: list[AnyPart] = []
-    parts: list[AnyPart] = []
-    for n, raw in enumerate(said.content):
-        place = f"{where}[{n}]"
-        block = typed(raw, _Block, place)
-        if block.type == "tool_result":
-            results += _result(block, place)
-        else:
-            parts.append(_part(block, raw, place))
-    found = [Message(role=Role.TOOL, content=tuple(results))] if results else []
-    return [*found, Message(role=role, content=tuple(parts))] if parts or not found else found
-
-
-def _part(block: _Block, raw: msgspec.Raw, where: str) -> AnyPart:
-    if block.type == "text":
-        return Text(text=block.text)
-    if block.type == "tool_use":
-        arguments = bytes(block.input).decode()
-        return ToolCall(id=CallId(block.id), name=block.name, arguments=arguments)
-    if block.type == "image":
-        source = typed(block.source, _Source, f"{where}.source")
-        if source.type in ("base64", "url"):
-            return Image(media_type=source.media_type, data=source.data, url=source.url)
-    return opaque(PROVIDER, raw)
-
-
-def _result(block: _Block, where: str) -> list[AnyPart]:
-    """A tool's answer is text for the kernel; its images follow it.  Where it holds what only this
-    provider knows, all of it follows as it came."""
-    content = block.content or ""
-    id_ = CallId(block.tool_use_id)
-    if isinstance(content, str):
-        return [ToolResult(id=id_, content=content, error=bool(block.is_error))]
-    words: list[str] = []
-    more: list[AnyPart] = []
-    for n, raw in enumerate(content):
-        place = f"{where}.content[{n}]"
-        one = typed(raw, _Block, place)
-        part = _part(one, raw, place)
-        if isinstance(part, Text):
-            words.append(part.text)
-        else:
-            words += [f"{one.tool_name} can be called now."] if one.tool_name else []
-            more.append(part)
-    if any(isinstance(part, Opaque) for part in more):
-        more = [opaque(PROVIDER, raw) for raw in content]
-    text = "\n".join(words) or ("[see below]" if more else "")
-    return [ToolResult(id=id_, content=text, error=bool(block.is_error)), *more]
-
-
-def _tools(raws: list[msgspec.Raw]) -> tuple[ToolSpec, ...]:
-    """A tool of the provider's own has no schema; it is counted by what it says."""
-    specs = []
-    for n, raw in enumerate(raws):
-        tool = typed(raw, _Tool, f"tools[{n}]")
-        schema = tool.input_schema if bytes(tool.input_schema) else raw
-        specs.append(
-            ToolSpec(name=tool.name, description=tool.description or "", schema=schema.copy())
-        )
-    return tuple(specs)

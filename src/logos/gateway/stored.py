@@ -22,9 +22,17 @@ from logos.abi.process import Signal
 from logos.gateway.access import Client
 from logos.gateway.aired import Aired, retold
 from logos.gateway.ask import NO_CACHE, SSE, Ask
-from logos.gateway.dialect import Answering, Json, encode
+from logos.gateway.dialect import Answering, Json, encode, sources
 from logos.gateway.faults import Refused, absent
-from logos.gateway.items import called, refusal_part, response, text_part, unanswered, worded
+from logos.gateway.items import (
+    annotation,
+    called,
+    refusal_part,
+    response,
+    text_part,
+    unanswered,
+    worded,
+)
 from logos.gateway.past import Answered, Open
 from logos.gateway.turn import Turns
 from logos.kernel import Kernel
@@ -221,7 +229,8 @@ def _role(message: Message) -> str:
 
 def _answer(place: str, message: Message) -> list[Json]:
     texts = [part for part in message.content if isinstance(part, Text)]
-    parts = [refusal_part(t.text) if t.refusal else text_part(t.text) for t in texts]
+    notes = [annotation(raw) for raw in sources(message, "openai")]
+    parts = [refusal_part(t.text) if t.refusal else text_part(t.text, notes) for t in texts]
     found = [worded(f"msg_{place}", parts)] if parts or not message.calls else []
     plain = Answering(id="", model="", created=0)
     return found + [called(plain, c, f"fc_{place}_{n}") for n, c in enumerate(message.calls)]

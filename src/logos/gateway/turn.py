@@ -29,6 +29,7 @@ from logos.abi.messages import (
     OpaqueDelta,
     Options,
     Role,
+    SourceDelta,
     Text,
     TextDelta,
     ToolCall,
@@ -347,6 +348,7 @@ def deltas(thought: Thought) -> list[AnyDelta]:
         match part:
             case Text(text=text):
                 found.append(TextDelta(text=text, refusal=part.refusal))
+                found += (SourceDelta(content=source) for source in part.sources)
             case ToolCall():
                 found.append(
                     CallDelta(index=calls, id=part.id, name=part.name, arguments=part.arguments)

@@ -11,7 +11,15 @@ import msgspec
 
 from logos.abi.errors import SysError
 from logos.abi.events import Thought
-from logos.abi.messages import AnyDelta, CallDelta, Opaque, OpaqueDelta, ReasonDelta, TextDelta
+from logos.abi.messages import (
+    AnyDelta,
+    CallDelta,
+    Opaque,
+    OpaqueDelta,
+    ReasonDelta,
+    SourceDelta,
+    TextDelta,
+)
 from logos.gateway.dialect import Answering, Json, encode, sse
 from logos.gateway.faults import anthropic_error
 
@@ -52,6 +60,8 @@ class MessagesVoice:
                     b"" if self._open == TEXT else self._start(TEXT, {"type": "text", "text": ""})
                 )
                 return lead + self._delta({"type": "text_delta", "text": text})
+            case SourceDelta(content=source) if source.provider == "anthropic":
+                return self._cited(source)
             case ReasonDelta(text=text) if self._shows:
                 lead = b"" if self._open == ALOUD else self._start(ALOUD, thinking(""))
                 return lead + self._delta({"type": "thinking_delta", "thinking": text})
@@ -61,6 +71,10 @@ class MessagesVoice:
                 return self._opaque(part)
             case _:
                 return b""
+
+    def _cited(self, source: Opaque) -> bytes:
+        lead = b"" if self._open == TEXT else self._start(TEXT, {"type": "text", "text": ""})
+        return lead + self._delta({"type": "citations_delta", "citation": source.raw})
 
     def _call(self, delta: CallDelta) -> bytes:
         if self._open >= 0 and delta.index != self._open:

@@ -75,7 +75,7 @@ class Mcp:
         except msgspec.DecodeError as error:
             await _reply(send, 400, _error(None, PARSE, str(error)))
             return
-        if not isinstance(asked, dict) or not isinstance(asked.get("method"), str):
+        if not _well_formed(asked):
             await _reply(send, 400, _error(None, INVALID, "one JSON-RPC request at a time"))
         elif "id" not in asked:
             if asked["method"] == "notifications/cancelled":
@@ -167,6 +167,14 @@ class Mcp:
                 past.forget_call(taken.digest, call.id)
                 past.settle(Failed(id=call.id, code=Code.CANCELLED, message="it was not made"))
         return call.id
+
+
+def _well_formed(asked: Any) -> bool:
+    return (
+        isinstance(asked, dict)
+        and isinstance(asked.get("method"), str)
+        and isinstance(asked.get("params") or {}, dict)
+    )
 
 
 async def _until_left(receive: Receive, scope: anyio.CancelScope) -> None:

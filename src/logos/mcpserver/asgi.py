@@ -69,7 +69,7 @@ class App:
         if body is None:
             await _reply(send, 413, {"error": "the message is too long"})
             return
-        answer = await self._protocol(principal).answer(body)
+        answer = await self._protocol(principal).answer(body, headers)
         if answer is None:
             await _send(send, 202, b"")
             return

@@ -21,7 +21,7 @@ from logos.abi.approval import Answer
 from logos.abi.calls import List, Read, Write
 from logos.abi.driver import Job
 from logos.abi.errors import Code, SysError
-from logos.abi.events import Spawned
+from logos.abi.events import Remembered, Spawned
 from logos.abi.ids import INIT, CallId, Pid
 from logos.abi.process import Signal
 from logos.boot import Machine
@@ -93,6 +93,13 @@ class Recall(msgspec.Struct, forbid_unknown_fields=True):
     tokens: Annotated[int, Meta(ge=64, le=8000)] = 1024
 
 
+class Remember(msgspec.Struct, forbid_unknown_fields=True):
+    """Keep a text in the memory of a process, where it and recall find it. Returns its path."""
+
+    pid: _Pid
+    text: Annotated[str, Meta(min_length=1)]
+
+
 class ReadFile(msgspec.Struct, forbid_unknown_fields=True):
     """Read a text file of a process's folder, or list the folder when the path ends with /."""
 
@@ -138,6 +145,7 @@ class Desk:
             "send": Tool(Send, self.send, looks=False),
             "kill": Tool(Kill, self.kill, looks=False),
             "recall": Tool(Recall, self.recall, looks=True),
+            "remember": Tool(Remember, self.remember, looks=False),
             "read": Tool(ReadFile, self.read, looks=True),
             "write": Tool(WriteFile, self.write, looks=False),
             "approvals": Tool(Approvals, self.approvals, looks=True),
@@ -186,6 +194,13 @@ class Desk:
     async def recall(self, asked: Recall) -> str:
         await self.check(Pid(asked.pid))
         return await self._kernel.records.search(Pid(asked.pid), asked.question, asked.tokens)
+
+    async def remember(self, asked: Remember) -> dict[str, Any]:
+        await self.check(Pid(asked.pid))
+        path = f"/mem/archive/notes/{self._kernel.now()}"
+        event = Remembered(path=path, text=asked.text, source=self._by())
+        await self._kernel.remember(Pid(asked.pid), [event])
+        return {"path": path}
 
     async def read(self, asked: ReadFile) -> Any:
         call = List if asked.path.endswith("/") else Read

@@ -10,6 +10,8 @@ Invariant: a tool's failure is its result; only what is no call at all is an err
 """
 
 import inspect
+import logging
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -19,13 +21,15 @@ from logos.abi.errors import Code, SysError
 from logos.abi.ids import Pid
 from logos.mcpserver.desk import Approve, Desk, Tool, Wait
 
+log = logging.getLogger("logos.mcpserver")
+
 STATELESS = "2026-07-28"
 SHAKEN = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 INFO = {"name": "logos", "version": "1"}
 CAPABILITIES: dict[str, Any] = {"tools": {}}
 META = "io.modelcontextprotocol/"
-PARSE, REQUEST, METHOD, PARAMS = -32700, -32600, -32601, -32602
-VERSION = -32022
+PARSE, REQUEST, METHOD, PARAMS, INTERNAL = -32700, -32600, -32601, -32602, -32603
+MISMATCH, VERSION = -32020, -32022
 
 INSTRUCTIONS = (
     "LogOS runs agents as processes. spawn starts one, wait has its answer, recall searches what "
@@ -43,6 +47,10 @@ class Wrong(Exception):  # noqa: N818 - an answer; ours are SysErrors
         super().__init__(message)
         self.code, self.message, self.data = code, message, data
 
+    def fault(self) -> dict[str, Any]:
+        found = {"code": self.code, "message": self.message}
+        return found if self.data is None else found | {"data": self.data}
+
 
 METHODS = ("initialize", "server/discover", "tools/list", "tools/call", "ping")
 
@@ -52,25 +60,28 @@ class Protocol:
         self._desk = desk
         self._listed = [_declared(name, tool) for name, tool in desk.tools.items()]
 
-    async def answer(self, message: bytes) -> bytes | None:
+    async def answer(
+        self, message: bytes, headers: Mapping[str, str] | None = None
+    ) -> bytes | None:
+        """Over HTTP with its headers, which repeat what a message of 2026-07-28 is about."""
         id_: Any = None
         try:
             asked = _decoded(message)
             id_ = asked.get("id")
+            if headers is not None:
+                _compare(asked, headers)
             if id_ is None or "method" not in asked:
                 return None  # a notification, or an answer to what we never ask
             reply: dict[str, Any] = {"result": await self._method(asked)}
         except Wrong as wrong:
-            fault: dict[str, Any] = {"code": wrong.code, "message": wrong.message}
-            if wrong.data is not None:
-                fault["data"] = wrong.data
-            reply = {"error": fault}
+            reply = {"error": wrong.fault()}
+        except Exception as error:  # why: a bug in one message must not end the others
+            log.exception("bug in an MCP message")
+            reply = {"error": Wrong(INTERNAL, f"a bug: {type(error).__name__}").fault()}
         return msgspec.json.encode({"jsonrpc": "2.0", "id": id_} | reply)
 
     async def _method(self, asked: dict[str, Any]) -> dict[str, Any]:
-        params = asked.get("params") or {}
-        if not isinstance(params, dict):
-            raise Wrong(PARAMS, "params is no object")
+        params = _object(asked, "params")
         method = asked["method"]
         if method not in METHODS:
             raise Wrong(METHOD, f"there is no method {method!r} here")
@@ -119,13 +130,14 @@ class Protocol:
         """What the process asks of a person, for the client to put to him; his answers are taken
         first.  An answer to what is asked no more was given before: the client heard nothing of it."""
         open_ = dict(await self._desk.questions(Pid(given.pid)))
-        answered = params.get("inputResponses") or {}
-        for id_, response in answered.items():
+        answered = _object(params, "inputResponses")
+        for id_ in answered:
             if id_ not in open_:
                 continue
-            content = response.get("content") or {}
-            agreed = response.get("action") == "accept"
-            answer = Answer(content.get("answer", "deny")) if agreed else Answer.DENY
+            response = _object(answered, id_)
+            said = _object(response, "content").get("answer")
+            agreed = response.get("action") == "accept" and said in tuple(Answer)
+            answer = Answer(str(said)) if agreed else Answer.DENY
             await self._desk.approve(Approve(question=str(id_), answer=answer))
         asked = {
             id_: {
@@ -147,11 +159,36 @@ def _decoded(message: bytes) -> dict[str, Any]:
         raise Wrong(PARSE, f"this is not JSON: {error}") from error
     if not isinstance(asked, dict) or asked.get("jsonrpc") != "2.0":
         raise Wrong(REQUEST, "this is not JSON-RPC 2.0")
+    if isinstance(asked.get("id"), bool | float | list | dict):
+        raise Wrong(REQUEST, "an id is a string or a whole number")
     return asked
 
 
+def _object(within: dict[str, Any], name: str) -> dict[str, Any]:
+    """Raise Wrong for what is something else; nothing is an empty one."""
+    found = within.get(name)
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise Wrong(PARAMS, f"{name} is no object")
+    return found
+
+
+def _compare(asked: dict[str, Any], headers: Mapping[str, str]) -> None:
+    """Raise Wrong where a proxy that reads them would see another message than we do."""
+    params = asked.get("params")
+    if not isinstance(params, dict) or not _is_modern(params):
+        return
+    said = {"mcp-protocol-version": STATELESS, "mcp-method": asked.get("method")}
+    if asked.get("method") == "tools/call":
+        said["mcp-name"] = params.get("name")
+    for name, value in said.items():
+        if headers.get(name) != value:
+            raise Wrong(MISMATCH, f"the header {name} is not {value!r}, as the message says")
+
+
 def _is_modern(params: dict[str, Any]) -> bool:
-    said = (params.get("_meta") or {}).get(f"{META}protocolVersion")
+    said = _object(params, "_meta").get(f"{META}protocolVersion")
     if said is None or said in SHAKEN:
         return False
     if said != STATELESS:
@@ -161,7 +198,7 @@ def _is_modern(params: dict[str, Any]) -> bool:
 
 
 def _can_ask(params: dict[str, Any]) -> bool:
-    return "elicitation" in ((params.get("_meta") or {}).get(f"{META}clientCapabilities") or {})
+    return "elicitation" in _object(_object(params, "_meta"), f"{META}clientCapabilities")
 
 
 def _shaken(params: dict[str, Any]) -> dict[str, Any]:

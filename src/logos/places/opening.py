@@ -2,6 +2,7 @@
 
     Opener.open(name, place, folder)   a Provider that can be stopped; nothing is started
     kind(place)                        mcp, a2a, openapi, command or python; `invalid` for none or two
+    check(place)                       is all heeded that was said of it?
     said(place, provider)              what a person wrote about its tools, for who decides about calls
     Stoppable                          what all of them are
 
@@ -44,6 +45,8 @@ from logos.vault import Vault
 PROCESSES = 256
 """Of one server: those on node.js have dozens of threads."""
 
+MODULES = "node_modules"
+
 KINDS = {
     "command": "mcp",
     "url": "mcp",
@@ -52,6 +55,19 @@ KINDS = {
     "program": "command",
     "python": "python",
 }
+
+
+_RUNS = frozenset({"env", "network", "readable", "memory_mb"})
+_SERVES = _RUNS | {"own", "idle_s"}
+TAKES: dict[str, frozenset[str]] = {
+    "command": _SERVES,
+    "url": frozenset({"headers", "client_id", "client_secret", "idle_s"}),
+    "a2a": frozenset({"headers"}),
+    "openapi": frozenset({"headers", "hosts"}),
+    "program": _RUNS,
+    "python": _SERVES | {"interpreter", "folder"},
+}
+"""What else may be said of one, besides `manifest` and `timeout_s`."""
 
 
 class Stoppable(Provider, Protocol):
@@ -70,6 +86,24 @@ def kind(place: Place) -> str:
             hint=f"give one of {', '.join(KINDS)}",
         )
     return KINDS[given[0]]
+
+
+def check(place: Place) -> None:
+    """Raise `invalid` where something was said of it that it would not heed: a person would take it
+    for confined, or let through, when it is not."""
+    (target,) = (field for field in KINDS if getattr(place, field))
+    heeds = {target, "manifest", "timeout_s"} | TAKES[target]
+    odd = [
+        field.name
+        for field in msgspec.structs.fields(Place)
+        if field.name not in heeds and getattr(place, field.name) not in (field.default, (), {}, "")
+    ]
+    if odd:
+        raise SysError(
+            Code.INVALID,
+            f"a mount by {target} does not heed {', '.join(odd)}",
+            hint=f"leave it out; heeded are {', '.join(sorted(heeds - {target}))}",
+        )
 
 
 class Opener:
@@ -271,13 +305,16 @@ class _Own:
 
 def homes(program: Path) -> tuple[Path, ...]:
     """Folders a program outside the system's own needs to start: its environment with the
-    interpreter that it points to, or else no more than the folder it is in."""
+    interpreter that it points to, what was installed with it for node.js, or else no more than the
+    folder it is in."""
     found: list[Path] = []
     for path in dict.fromkeys((program, program.resolve())):
         if path.is_relative_to("/usr") or path.is_relative_to("/bin"):
             continue
-        base = path.parent.parent
-        if (base / "pyvenv.cfg").exists():
+        base, within = path.parent.parent, path.parts
+        if MODULES in within:
+            found.append(Path(*within[: within.index(MODULES) + 1]))
+        elif (base / "pyvenv.cfg").exists():
             found += [base, (base / "bin" / "python").resolve().parent.parent]
         else:
             found.append(path.parent)

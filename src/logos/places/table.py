@@ -29,14 +29,15 @@ from logos.abi.tools import Offer, Place, Provider
 from logos.drivers.mcp import Server, Shelf
 from logos.drivers.remote import Net
 from logos.drivers.tools import Pinned, Pins, Tools, replace_file
-from logos.places.opening import Broken, Opener, Stoppable, kind, said
+from logos.places.opening import Broken, Opener, Stoppable, check, kind, said
 from logos.places.shelves import Shelves
 
 log = logging.getLogger("logos.places")
 
 
 class Shown(NamedTuple):
-    """`state`: running, stopped; `tools` of how many is known; `blocked` tools and why."""
+    """`state`: running; ready to be, when it is touched; or why not.  `tools` of how many is known; `blocked`
+    tools and why."""
 
     name: str
     kind: str
@@ -137,6 +138,8 @@ class Places:
     async def add(self, name: str, place: Place, *, by: str = "") -> tuple[Offer, ...]:
         """Mount it, look at its tools, and keep it; what it offers now is what is accepted.  Raise
         what its server raises, and keep nothing then, but one that wants a login."""
+        kind(place)
+        check(place)
         self.put(name, place, _origin(by))
         offers: Sequence[Offer] = ()
         closed: SysError | None = None
@@ -194,7 +197,7 @@ class Places:
     async def _shown(self, name: str, *, look: bool) -> Shown:
         mounted = self._mounted[name]
         pinned, provider = mounted.pinned, mounted.provider
-        state = "running" if provider.alive else "stopped"
+        state = "running" if provider.alive else "ready"
         blocked: Mapping[str, str] = {}
         if pinned is not None and (look or provider.alive):
             try:

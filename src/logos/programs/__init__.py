@@ -1,12 +1,12 @@
-"""What runs in a process: pure functions from a Process to the Action it wants next, and the
+"""What runs in a process: pure functions from the state of a Process to its next Action; and the
 files that describe agents.
 
     agent        think, act, and finish when there is nothing left to say
     gateway      answer a client, which does the rest itself
-    hosted       run a program somebody else wrote
+    hosted       run an unmodified program
     init         adopt orphans and wait
-    archive      keep what it is sent
-    PROGRAMS     all by the name an Agent carries
+    archive      keep what it is sent (a space)
+    PROGRAMS     all of them, by the name that an Agent gives
     parse_agent  the text of an agent file -> Agent
     find_agent   NAME.md in a list of folders -> Agent
 

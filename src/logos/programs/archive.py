@@ -1,6 +1,6 @@
-"""archive: a space that several processes share.  It keeps what it is sent and asks no model.
+"""archive: the process behind a shared space.  It keeps what it is sent and uses no model.
 
-archive   Process -> Idle, or Finish when it is asked to end
+archive   Process -> Idle, or Finish when told to end
 """
 
 from logos.abi.process import AnyAction, Finish, Idle, Process

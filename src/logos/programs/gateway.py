@@ -1,10 +1,10 @@
-"""A client's conversation: its side is spoken by whoever is at the gateway.
+"""A client's conversation: the client at the gateway speaks the other side.
 
     gateway   Process -> Action
 
-One thought for each turn, and none before anything was asked.  What the model proposes is the
-client's to carry out, so nothing is ever acted on here; and after a failed thought the client
-decides whether to ask again.
+One thought per turn, and none before something was said.  The client carries out the calls its
+model proposes, so this program never acts; after a failed thought the client decides whether to ask
+again.
 """
 
 from logos.abi.process import AnyAction, Finish, Idle, Process, Think

@@ -1,9 +1,9 @@
-"""A process that runs a program somebody else wrote.
+"""A process that runs an unmodified program.
 
     hosted   Process -> Action
 
-The program is a call, `process.exec`, that is open as long as it runs; what it asks of models and
-tools is journaled meanwhile.  When it has failed it is started again, as often as the call allows.
+The program is a call, `process.exec`, that stays open while it runs; its requests to models and
+tools are journaled meanwhile.  When it fails it is started again, as often as the call allows.
 """
 
 import msgspec
@@ -14,11 +14,11 @@ from logos.abi.messages import ToolCall
 from logos.abi.process import Act, AnyAction, Finish, Idle, Life, Process, Propose
 
 DONE = (0, 128 + 2, 128 + 15)
-"""It succeeded, or somebody told it to end."""
+"""It succeeded, or was told to end."""
 
 
 def hosted(process: Process, /) -> AnyAction:
-    """Run it; again when it has failed, unless it was told to end."""
+    """Run it; run it again after a failure, unless it was told to end."""
     if process.proposed:
         return Act()
     if process.ran is None:

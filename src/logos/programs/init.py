@@ -1,4 +1,4 @@
-"""init: pid 1.  It owns what nobody else owns and asks no model.
+"""init: pid 1.  It owns what nobody else owns and uses no model.
 
 init   Process -> Idle
 """
@@ -7,6 +7,6 @@ from logos.abi.process import AnyAction, Idle, Process
 
 
 def init(process: Process, /) -> AnyAction:
-    """Wait.  Orphans are its children by the kernel's doing, not by its own."""
+    """Wait.  The kernel makes orphans its children; it does nothing itself."""
     del process
     return Idle()

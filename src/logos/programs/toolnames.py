@@ -1,9 +1,9 @@
-"""What tools are called, and what an agent that lists one may do with it.
+"""Names of tools, and the rights that come with listing one.
 
-    calls_named   a name as people write it -> the calls it stands for, and capabilities it implies
-    defaults      the capabilities a call comes with when a file has no `allow:`
+    calls_named   a name as people write it -> the calls it means, and implied capabilities
+    defaults      the capabilities of a call when a file has no `allow:`
 
-A name nobody knows is the name of a registered function.
+An unknown name is taken for a registered function.
 """
 
 import re
@@ -50,7 +50,7 @@ _DEFAULTS: dict[str, tuple[str, ...]] = {
 }
 
 FOR_TOOLS = ("fs.list", "fs.read", "fs.search", "tool.call")
-"""What it takes to find a mounted tool, to learn what it takes, and to call it."""
+"""What it takes to find a mounted tool, learn its arguments, and call it."""
 
 _MOUNTED = re.compile(r"mcp__(?P<place>[a-z0-9][a-z0-9_-]*?)(__(?P<tool>[\w.*-]+))?")
 
@@ -58,7 +58,7 @@ _RESTRICTED = re.compile(r"(?P<tool>\w+)\((?P<what>[^()]*)\)")
 
 
 def calls_named(written: str) -> tuple[tuple[str, ...], tuple[Cap, ...]]:
-    """The calls (or the registered function) `written` stands for.
+    """The calls (or the registered function) that `written` means.
 
     `Bash(git:*)` is command.run with `run:/bin/git` and nothing else; `mcp__github__get_issue` a
     tool of the mount github, `mcp__github` all of them.
@@ -88,14 +88,14 @@ def calls_named(written: str) -> tuple[tuple[str, ...], tuple[Cap, ...]]:
 
 
 def defaults(tool: str) -> tuple[Cap, ...]:
-    """What a tool may do when nobody says."""
+    """What a tool may do when the file does not say."""
     if tool in BY_NAME:
         return tuple(parse(text) for text in _DEFAULTS.get(tool, ()))
     return (Cap(verb="call", path=f"/tools/{tool}"),)
 
 
 def verb_of(tool: str) -> str:
-    """The verb a tool cannot be used without; "" if none: one's own memory needs no right."""
+    """The verb a tool is useless without; "" if none: a process's own memory needs no right."""
     if tool.startswith("memory."):
         return ""
     return BY_NAME[tool].verb if tool in BY_NAME else "call"

@@ -5,7 +5,6 @@ Its own memory needs no capability; a space that others see, /mem/SPACE/..., nee
 """
 
 import posixpath
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -13,7 +12,8 @@ from msgspec import Meta
 
 from logos.abi.calls.base import Call
 from logos.abi.calls.fs import Write
-from logos.abi.errors import Code, SysError
+from logos.abi.dates import microseconds
+from logos.abi.errors import Code
 
 PRIVATE = frozenset({"core", "archive", "facts", "todo"})
 """Names in /mem that are private to each process; any other name there is a space."""
@@ -162,14 +162,5 @@ def kept(call: Call[Any]) -> Call[Any]:
 
 
 def moment(date: str) -> int | None:
-    """An ISO date or time -> microseconds; UTC unless it names a zone.  Raise `invalid`."""
-    if not date:
-        return None
-    try:
-        at = datetime.fromisoformat(date)
-    except ValueError as error:
-        raise SysError(
-            Code.INVALID, f"{date!r} is not a date", hint="write 2026-05-17 or 2026-05-17T09:30"
-        ) from error
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return round(at.timestamp() * 1_000_000)
+    """An ISO date or time -> microseconds; None for none.  Raise `invalid`."""
+    return microseconds(date) if date else None

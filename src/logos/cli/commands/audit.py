@@ -107,7 +107,7 @@ async def checkpoint(asked: Asked) -> int:
 
 VERIFY = Command(
     "audit verify",
-    "recompute every hash chain, and hold it against what was signed; names what was changed",
+    "recompute every hash chain, compare it with what was signed, and name what was changed",
     verify,
     (
         Argument("--since", "read only what came after the newest checkpoint", bool),
@@ -117,14 +117,14 @@ VERIFY = Command(
 )
 EXPORT = Command(
     "audit export",
-    "write the record to a file that can be checked without a node; - is standard output",
+    "export the record to a file that can be checked without a node; - is standard output",
     export,
     (
-        Argument("file", "where to"),
+        Argument("file", "the file to write"),
         Argument("--pid", "one process only", int, default=0, value="PID"),
     ),
     effect="write",
 )
 CHECKPOINT = Command(
-    "audit checkpoint", "sign where all journals end now", checkpoint, effect="write"
+    "audit checkpoint", "sign a checkpoint: where all journals end now", checkpoint, effect="write"
 )

@@ -86,23 +86,23 @@ ENV = Command(
     env,
     (Argument("--key", "a key of `logos key create`; on this machine none is needed", default=""),),
 )
-USAGE = Command("usage", "what each principal has spent on models in the last hour and day", usage)
+USAGE = Command("usage", "show what each principal spent on models in the last hour and day", usage)
 KEY_CREATE = Command(
     "key create",
-    "a key for a client of the gateway; it reaches only this client's processes",
+    "create a key for a client of the gateway; it reaches only this client's processes",
     create,
     (
-        Argument("client", "whose; several keys may be one client's"),
+        Argument("client", "name of the client; a client may have several keys"),
         Argument("--tokens", "limit for all its processes together", int, least=1),
         Argument("--cost", "limit in dollars", float, least=0, value="DOLLARS"),
     ),
     effect="write",
     idempotent=False,
 )
-KEY_LIST = Command("key list", "the keys, and what their clients have used", listed)
+KEY_LIST = Command("key list", "list the keys, and what their clients have used", listed)
 KEY_ROTATE = Command(
     "key rotate",
-    "another secret for a key, with the same client and limits; the old one is of no use any more",
+    "replace the secret of a key; client and limits stay, the old secret is revoked",
     rotate,
     (Argument("id", "number of the key", int),),
     effect="write",
@@ -110,7 +110,7 @@ KEY_ROTATE = Command(
 )
 KEY_REVOKE = Command(
     "key revoke",
-    "make a key useless",
+    "revoke a key",
     revoke,
     (Argument("id", "number of the key", int),),
     effect="write",

@@ -191,10 +191,9 @@ async def watch(asked: Asked, pid: Pid, after: Seq) -> int:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_pass_on, asked, pid)
             async for told in machine.kernel.records.follow(pid, after):
-                same = ["--json"] if out.json else ["--plain"] if asked.arguments.plain else []
                 with asked.together():
                     _show(asked, told)
-                    asked.resume(["attach", str(pid), "--from", str(told.row.seq), *same])
+                    asked.resume(["attach", str(pid), "--from", str(told.row.seq), *asked.same])
             tasks.cancel_scope.cancel()
     finally:
         stop()
@@ -234,7 +233,7 @@ async def _pass_on(asked: Asked, pid: Pid) -> None:
 
 EXEC = Command(
     "exec",
-    "run any program as a process: its models and tools are the kernel's",
+    "run any program as a process, with models and tools provided by the kernel",
     execute,
     (
         Argument("command", "-- PROGRAM ARGUMENTS…", many=True),
@@ -246,32 +245,34 @@ EXEC = Command(
         ),
         Argument(
             "--restart",
-            "start it again when it fails or the node does",
+            "whether to start it again when it or the node fails",
             choices=("no", "on-failure"),
             default="no",
         ),
-        Argument("--restarts", "so often at most", int, default=RESTARTS, least=0),
-        Argument("--strict", "end it when, started again, it does not repeat itself", bool),
-        Argument("--env", "NAME=VALUE it sees", many=True, value="NAME=VALUE"),
-        Argument("--readable", "a folder it may read, besides this one", many=True, value="FOLDER"),
+        Argument("--restarts", "the most restarts", int, default=RESTARTS, least=0),
+        Argument("--strict", "end it if it does not repeat itself after a restart", bool),
+        Argument("--env", "NAME=VALUE, set in its environment", many=True, value="NAME=VALUE"),
+        Argument("--readable", "a further folder it may read", many=True, value="FOLDER"),
         Argument(
             "--workspace",
-            "the folder it may change (one of its own when left out)",
+            "the folder it may change (default: one of its own)",
             short="-w",
             value="FOLDER",
         ),
         Argument(
             "--allow-net",
-            "HOST or HOST:PORT it may connect to, and to no other",
+            "HOST or HOST:PORT it may connect to; may be given several times",
             many=True,
             value="HOST",
         ),
-        Argument("--network", "it may use the machine's network, all of it", bool),
-        Argument("--stdin", "give it standard input, all of it", bool),
-        Argument("--memory", "megabytes it may use", int, default=2048, least=64, value="MB"),
+        Argument("--network", "let it use all of the machine's network", bool),
+        Argument("--stdin", "pass standard input to it", bool),
+        Argument(
+            "--memory", "memory it may use, in megabytes", int, default=2048, least=64, value="MB"
+        ),
         Argument("--wall", "limit in seconds", float, value="SECONDS"),
         Argument("--calls", "limit of system calls", int),
-        Argument("--tokens", "limit, of all it asks models", int),
+        Argument("--tokens", "limit on tokens, over all its model requests", int),
         Argument("--cost", "limit in dollars", float, value="DOLLARS"),
         Argument("--detach", "print the pid and leave", bool, short="-d"),
         DRY_RUN,

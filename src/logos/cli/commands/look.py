@@ -1,6 +1,6 @@
 """ps, tree, show, journal, logs: see what processes do and did."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import anyio
@@ -176,9 +176,17 @@ async def journal(asked: Asked) -> int:
     pid, after = Pid(asked.arguments.pid), Seq(getattr(asked.arguments, "from"))
     records = asked.node.kernel.records
     await records.process(pid)  # says so when there is none
+    _resumes(asked, ["journal", str(pid)], after)
     async for told in records.events(pid, after):
-        _entry(asked, told)
+        with asked.together():
+            _entry(asked, told)
+            _resumes(asked, ["journal", str(pid)], told.row.seq)
     return 0
+
+
+def _resumes(asked: Asked, words: Sequence[str], after: int) -> None:
+    """A next daemon goes on after this one."""
+    asked.resume([*words, "--from", str(after), *asked.same])
 
 
 def _entry(asked: Asked, told: Told) -> None:
@@ -205,14 +213,17 @@ def _plain(event: AnyEvent) -> str:
 
 async def logs(asked: Asked) -> int:
     """Without a pid: what everybody does, as it happens."""
-    records, pid = asked.node.kernel.records, asked.arguments.pid
+    records, given = asked.node.kernel.records, asked.arguments
+    pid, after, words = Pid(given.pid), Seq(getattr(given, "from")), ["logs"]
+    source: AsyncIterator[Told]
     if pid:
-        await records.process(Pid(pid))  # says so when there is none
-    if pid and not asked.arguments.follow:
-        async for told in records.events(Pid(pid)):
-            _logged(asked, told)
-        return 0
-    source: AsyncIterator[Told] = records.follow(Pid(pid)) if pid else records.feed()
+        await records.process(pid)  # says so when there is none
+        words += [str(pid), *(["--follow"] if given.follow else [])]
+        source = records.follow(pid, after) if given.follow else records.events(pid, after)
+    else:
+        after = after or Seq(await records.newest())
+        source = records.feed(after)
+    _resumes(asked, words, after)
     async with anyio.create_task_group() as tasks:
 
         async def leave() -> None:
@@ -222,7 +233,9 @@ async def logs(asked: Asked) -> int:
 
         tasks.start_soon(leave)
         async for told in source:
-            _logged(asked, told)
+            with asked.together():
+                _logged(asked, told)
+                _resumes(asked, words, told.row.seq if pid else told.row.id)
         tasks.cancel_scope.cancel()
     return 0
 
@@ -233,30 +246,37 @@ def _logged(asked: Asked, told: Told) -> None:
     asked.out.item(told_data(told), None if text is None else f"{lead} {text}")
 
 
-ALL_TOO = Argument("--all", "those that have exited, too", bool, short="-a")
+ALL_TOO = Argument("--all", "include those that have exited", bool, short="-a")
 
-PS = Command("ps", "the process table", ps, (ALL_TOO,))
-TREE = Command("tree", "who started whom", tree, (ALL_TOO,))
+PS = Command("ps", "list processes", ps, (ALL_TOO,))
+TREE = Command("tree", "show processes as a tree: who started whom", tree, (ALL_TOO,))
 SHOW = Command(
     "show",
-    "the state of a process, or what its model sees",
+    "show the state of a process, or what its model sees",
     show,
     (PID, Argument("part", "which", choices=("state", "window"), default="state")),
 )
 JOURNAL = Command(
     "journal",
-    "every event of a process, with its place in the hash chain",
+    "show every event of a process, with its hash",
     journal,
     (PID, FROM),
     stream=True,
 )
 LOGS = Command(
     "logs",
-    "what a process did; without a pid, what everybody does from now on",
+    "show what a process did; without a pid, what all processes do from now on",
     logs,
     (
         Argument("pid", "number of the process", int, default=0),
-        Argument("--follow", "go on until it exits", bool, short="-f"),
+        Argument("--follow", "continue until it exits", bool, short="-f"),
+        Argument(
+            "--from",
+            "start after this event; without a pid, after this position in the feed",
+            int,
+            default=0,
+            value="SEQ",
+        ),
     ),
     stream=True,
     leaves=True,

@@ -148,8 +148,12 @@ UP = Command(
     (Argument("--foreground", "stay in the foreground and log to the terminal", bool),),
     effect="write",
 )
-DOWN = Command("down", "stop the daemon; processes go on at the next start", down, effect="write")
-STATUS = Command("status", "is it running, and how", status)
-AGENTS = Command("agents", "the agents that can be run from here", agents)
-CONFIG = Command("config", "every setting, its value, and where it came from", config)
-DOCTOR = Command("doctor", "what this machine offers, and how code is confined on it", doctor)
+DOWN = Command(
+    "down", "stop the daemon; processes continue at the next start", down, effect="write"
+)
+STATUS = Command("status", "show whether the daemon is running, and its addresses", status)
+AGENTS = Command("agents", "list the agents that can be run from here", agents)
+CONFIG = Command("config", "list every setting, its value, and where it came from", config)
+DOCTOR = Command(
+    "doctor", "report what this machine offers, and how code is confined on it", doctor
+)

@@ -11,11 +11,14 @@ from logos.abi.calls import moment
 from logos.abi.errors import Code, SysError
 from logos.abi.events import Linked, Pinned, Remembered
 from logos.abi.ids import Pid, Seq
-from logos.cli.registry import Argument, Asked, Command
+from logos.cli.registry import DRY_RUN, Argument, Asked, Command
 from logos.cli.shown import counted, when
-from logos.kernel import FACTS, Sought, abroad, folder, place, shared, slug
+from logos.kernel import FACTS, Sought, abroad, entry, folder, place, shared, slug, view
 
 HOME = "home"
+
+MOST_EDGES = 1000
+"""Shown at a time."""
 
 OF = Argument(
     "--of",
@@ -23,7 +26,7 @@ OF = Argument(
     default=HOME,
     value="WHOSE",
 )
-AS_OF = Argument("--as-of", "as it was at this date and time", default="", value="TIME")
+AS_OF = Argument("--as-of", "as of this date or time", default="", value="TIME")
 
 LABEL = Argument(
     "--label",
@@ -63,15 +66,12 @@ async def remember(asked: Asked) -> int:
     if not path:
         fact = given.subject and given.relation
         path = f"{FACTS}/{slug(given.subject)}/{slug(given.relation)}" if fact else ""
-    fact = path.startswith(f"{FACTS}/")
-    event = Remembered(
-        path=path or f"/mem/archive/notes/{asked.node.kernel.now()}",
-        text=given.text,
-        kind="fact" if fact else "document",
-        subject=given.subject,
-        relation=given.relation,
+    event = entry(
+        path or f"/mem/archive/notes/{asked.node.kernel.now()}",
+        given.text,
+        about=(given.subject, given.relation),
+        since=moment(given.since),
         source=given.source,
-        valid_from=moment(given.since),
     )
     [seq] = await put(asked, event)
     shown = _outside(asked, event.path)
@@ -86,6 +86,7 @@ async def search(asked: Asked) -> int:
     sought = Sought.given({name: getattr(given, name) for name in names})
     found = await kernel.stores.seek(pid, given.question, given.tokens, sought)
     shelf = await kernel.stores.shelf(pid)
+    reasons = {why.page: why for why in found.why}
     rows = [
         {
             "page": page.source.seq,
@@ -95,6 +96,8 @@ async def search(asked: Asked) -> int:
             "subject": page.subject,
             "time": page.time,
             "valid_to": page.valid_to,
+            "score": round(reasons[page.id].score, 3),
+            "why": dict(reasons[page.id].moved),
             "text": page.text,
         }
         for page in found.pages
@@ -130,10 +133,11 @@ async def read(asked: Asked) -> int:
 async def link(asked: Asked) -> int:
     given = asked.arguments
     pid = await whose(asked)
-    node = await _node(asked, pid, given.node, new=given.relation and not given.remove)
-    if not given.relation:
+    node = await _node(asked, pid, given.node, new=given.to and not given.remove)
+    if not given.to and not given.remove:
         shelf = await asked.node.kernel.stores.shelf(pid)
-        walked = shelf.walk(node, steps=given.steps)
+        relations = (given.relation,) if given.relation else ()
+        walked = shelf.walk(node, relations, steps=given.steps, most=MOST_EDGES)
         rows = [
             (far, _outside(asked, e.source), e.relation, _outside(asked, e.target))
             for far, e in walked
@@ -141,12 +145,15 @@ async def link(asked: Asked) -> int:
         names = ("steps", "source", "relation", "target")
         data = [dict(zip(names, row, strict=True)) for row in rows]
         if not rows:
-            asked.out.data(data, f"nothing is linked to {given.node}")
+            by = f" by {given.relation}" if given.relation else ""
+            asked.out.data(data, f"nothing is linked to {given.node}{by}")
             return 0
+        if len(rows) == MOST_EDGES:
+            asked.out.note(f"the first {MOST_EDGES}: there may be more")
         asked.out.table(("STEPS", "FROM", "RELATION", "TO"), rows, data)
         return 0
-    if not given.to:
-        raise SysError(Code.INVALID, "where to?", hint="logos mem link NODE RELATION TO")
+    if not (given.relation and given.to):
+        raise SysError(Code.INVALID, "which edge?", hint="logos mem link NODE RELATION TO")
     target = await _node(asked, pid, given.to, new=not given.remove)
     event = Linked(source=node, relation=given.relation, target=target, removed=given.remove)
     await put(asked, event)
@@ -187,22 +194,32 @@ async def forget(asked: Asked) -> int:
         raise SysError(Code.INVALID, "what is to be forgotten?", hint="name a path, or --page N")
     pid = await whose(asked)
     path = await _inside(asked, pid, folder(given.path)) if given.path else ""
-    pages = await asked.node.kernel.forget(
-        pid, [Seq(n) for n in given.page], path=path, reason=given.reason
+    kernel, dry = asked.node.kernel, given.dry_run
+    pages = await kernel.forget(
+        pid, [Seq(n) for n in given.page], path=path, reason=given.reason, dry=dry
     )
     if not pages:
         at = given.path or "these pages"
         raise SysError(Code.NOT_FOUND, f"nothing is kept at {at}", hint="see `logos ls`")
-    asked.out.data(
-        {"forgotten": pages}, f"the words of {counted(pages, 'event')} are gone for good"
-    )
+    shelf = await kernel.stores.shelf(pid)
+    named = [shelf.path(page) or f"page {page}" for page in pages]
+    would = [f"would go: {_outside(asked, name)}" for name in dict.fromkeys(named)] if dry else []
+    said = f"the words of {counted(pages, 'event')} {'would be' if dry else 'are'} gone for good"
+    asked.out.data({"forgotten": pages, "dry": dry}, "\n".join([*would, said]))
     return 0
 
 
 async def pin(asked: Asked) -> int:
     page, off = Seq(asked.arguments.page), asked.arguments.off
-    await asked.node.kernel.records.page(await whose(asked), page)
+    if not asked.arguments.of.isdecimal():
+        raise SysError(Code.INVALID, "a space has no window", hint="say whose: --of PID")
+    kernel, pid = asked.node.kernel, await whose(asked)
+    await kernel.records.page(pid, page)
     await put(asked, Pinned(page=page, pinned=not off))
+    seen = view(await kernel.stores.window(pid))
+    there = {n for one in seen for n in (*one.pages, *(piece.page for piece in one.brought))}
+    if page not in there and not off:
+        asked.out.note("it is not in the window now: it stays from when it comes back")
     asked.out.data({"page": page, "pinned": not off}, f"page {page} {'goes' if off else 'stays'}")
     return 0
 
@@ -230,7 +247,7 @@ def _command(
 
 REMEMBER = _command(
     "mem remember",
-    "put a text into a memory; with a subject and a relation it is a fact",
+    "store a text in a memory; with a subject and a relation, as a fact",
     remember,
     (
         Argument("text", "what to remember"),
@@ -241,7 +258,7 @@ REMEMBER = _command(
             value="PATH",
         ),
         Argument("--subject", "what a fact is about", default=""),
-        Argument("--relation", "what it says of it", default=""),
+        Argument("--relation", "what the fact says about it", default=""),
         Argument("--since", "date from which it holds, if not from now", default="", value="TIME"),
         Argument("--source", "who says so", default="", value="WHO"),
         OF,
@@ -251,35 +268,35 @@ REMEMBER = _command(
 )
 SEARCH = _command(
     "mem search",
-    "find what a memory has about a question",
+    "search a memory for what bears on a question",
     search,
     (
         Argument("question", "in plain words"),
-        Argument("--tokens", "how much at most", int, default=1024),
-        Argument("--path", "only what is kept below it", default=""),
+        Argument("--tokens", "the most tokens of text to show", int, default=1024),
+        Argument("--path", "only entries below this path", default=""),
         Argument("--by", "only this speaker or role", default="", value="WHO"),
         Argument("--kind", "only chat, people, tool, document, fact or summary", default=""),
         LABEL,
         Argument("--reader", "only what this person may read", default="", value="WHO"),
-        Argument("--since", "only from this date and time on", default="", value="TIME"),
-        Argument("--until", "only before it", default="", value="TIME"),
+        Argument("--since", "only from this date or time on", default="", value="TIME"),
+        Argument("--until", "only before this date or time", default="", value="TIME"),
         AS_OF,
         OF,
     ),
 )
 READ = _command(
-    "mem read", "one page, exactly", read, (Argument("page", "number of the page", int), OF)
+    "mem read", "show one page, exactly", read, (Argument("page", "number of the page", int), OF)
 )
 LINK = _command(
     "mem link",
-    "join two entries by a typed edge; with one entry alone, show what is linked to it",
+    "link two entries by a typed edge; without the second, show what is linked to the first",
     link,
     (
         Argument("node", "a path, or the number of a page"),
         Argument("relation", "such as cites or part-of", default=""),
         Argument("to", "a path, or the number of a page", default=""),
-        Argument("--remove", "take the edge away", bool),
-        Argument("--steps", "how far to follow edges", int, default=2),
+        Argument("--remove", "remove the edge", bool),
+        Argument("--steps", "how far to follow edges", int, default=2, least=1),
         OF,
     ),
     effect="write",
@@ -299,6 +316,7 @@ FORGET = _command(
         ),
         Argument("--reason", "kept in the journal", default=""),
         OF,
+        DRY_RUN,
     ),
     effect="write",
 )
@@ -306,12 +324,12 @@ PIN = _command(
     "mem pin",
     "keep a page in the window of its process",
     pin,
-    (Argument("page", "number of the page", int), Argument("--off", "let it go", bool), OF),
+    (Argument("page", "number of the page", int), Argument("--off", "unpin it", bool), OF),
     effect="write",
 )
 SPACE = _command(
     "mem space",
-    "the spaces that processes share; with a name, begin one",
+    "list the spaces that processes share; with a name, start one",
     space,
     (Argument("name", "name of the space", default=""),),
     effect="write",

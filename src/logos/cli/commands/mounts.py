@@ -9,9 +9,9 @@ from logos.cli.registry import Argument, Asked, Command, pair
 from logos.cli.shown import counted
 
 OPTIONS = (
-    Argument("--accept", "take the tools as they are now, changed or not", bool),
-    Argument("--network", "it may use the network", bool),
-    Argument("--own", "one for each process, in the process's own folder", bool),
+    Argument("--accept", "accept the tools as they are now", bool),
+    Argument("--network", "let it use the network", bool),
+    Argument("--own", "start one for each process, in that process's folder", bool),
     Argument(
         "--env", "NAME=VALUE, NAME=env:OTHER or NAME=file:/path", many=True, value="NAME=VALUE"
     ),
@@ -22,19 +22,22 @@ OPTIONS = (
         value="NAME=VALUE",
     ),
     Argument("--readable", "a folder it may read", many=True, value="FOLDER"),
-    Argument("--host", "a host an OpenAPI document may speak of", many=True),
+    Argument("--host", "a host that an OpenAPI document may send requests to", many=True),
     Argument(
-        "--client-id", "who we are to its login, if it registers nobody", default="", value="ID"
+        "--client-id",
+        "our client id, for a login server that does not register clients",
+        default="",
+        value="ID",
     ),
     Argument(
         "--client-secret",
-        "env:NAME or file:/path of the secret to that",
+        "env:NAME or file:/path of the client secret",
         default="",
         value="SECRET",
     ),
     Argument(
         "--manifest",
-        "a file that says what a command, or what the tools can do",
+        "a manifest: a file that says what the command or its tools do",
         default="",
         value="FILE",
     ),
@@ -93,6 +96,10 @@ def _place(asked: Asked) -> Place:
             return Place(**_module(asked, module), **common)
         case ["command", first, *rest]:
             return Place(program=(_program(asked, first), *rest), **common)
+        case [first] if "://" in first:
+            raise SysError(
+                Code.INVALID, f"{first}: no such URL is spoken here", hint="http:// or https://"
+            )
         case [first, *rest]:
             return Place(command=(_program(asked, first), *rest), **common)
         case _:
@@ -142,10 +149,10 @@ async def mounts(asked: Asked) -> int:
         asked.out.note("nothing is mounted; logos mount NAME -- COMMAND…")
         return 0
     rows = [
-        (s.name, s.kind, s.state, str(s.tools), "yes" if s.network else "no", s.target, s.origin)
+        (s.name, s.kind, s.state, s.tools, "yes" if s.network else "no", s.origin, s.target)
         for s in shown
     ]
-    asked.out.table(("NAME", "KIND", "STATE", "TOOLS", "NETWORK", "TARGET", "FROM"), rows, data)
+    asked.out.table(("NAME", "KIND", "STATE", "TOOLS", "NETWORK", "FROM", "TARGET"), rows, data)
     for s in shown:
         for tool, why in s.blocked.items():
             asked.out.note(f"{s.name}/{tool} {why}; blocked until: logos mount --accept {s.name}")
@@ -181,7 +188,7 @@ MOUNT = Command(
 )
 LOGIN = Command(
     "mount login",
-    "log in to a mounted server that asks who we are",
+    "log in to a mounted server that requires it",
     login,
     (Argument("name", "as `logos mounts` lists it"),),
     effect="write",
@@ -190,7 +197,7 @@ LOGIN = Command(
 )
 UMOUNT = Command(
     "umount",
-    "take a mount away, with what it kept",
+    "remove a mount, with its data",
     umount,
     (Argument("name", "as `logos mounts` lists it"),),
     effect="write",
@@ -198,7 +205,7 @@ UMOUNT = Command(
 )
 MOUNTS = Command(
     "mounts",
-    "what is mounted below /tools",
+    "list what is mounted below /tools",
     mounts,
-    (Argument("--look", "start every server and look whether its tools are those accepted", bool),),
+    (Argument("--look", "start every server and check its tools against those accepted", bool),),
 )

@@ -151,28 +151,28 @@ def _parted(again: Again) -> Iterator[str]:
 
 REPLAY = Command(
     "replay",
-    "fold a journal with the answers it has and compare every prompt with what was sent; or ask "
-    "another policy or another model",
+    "fold a journal again and compare every prompt with what was sent; or try another policy or "
+    "model",
     replay,
     (
-        Argument("pid", "number of the process; all of them when left out", int, default=0),
+        Argument("pid", "number of the process; default: all of them", int, default=0),
         Argument("--until", "stop after this event", int, default=2**62),
         Argument(
             "--policy",
-            "decide every call again by the rules and manifests of this file, and say which "
-            "decisions change",
+            "repeat every decision under the rules and manifests of this file, and list those that "
+            "change",
             default="",
             value="FILE",
         ),
         Argument(
             "--model",
-            "put every request to this model, and say where its answers part; costs what it costs",
+            "send every request to this model, and show where its answers diverge; this costs money",
             default="",
             value="NAME",
         ),
-        Argument("--fail-on-change", "exit with 1 when anything is not as it was", bool),
+        Argument("--fail-on-change", "exit with 1 if anything differs", bool),
     ),
-    details="The file of --policy has `[[rule]]` tables, which stand in place of trust.rules, and "
-    "manifests by the name of their tool, which stand before all others.  Nothing is written to a "
-    "journal and no call is made.",
+    details="The file of --policy has `[[rule]]` tables, which replace trust.rules, and manifests by "
+    "the name of their tool, which take precedence over all others.  Nothing is written to a journal "
+    "and no call is made.",
 )

@@ -11,7 +11,7 @@ async def mcp(asked: Asked) -> int:
 
 MCP = Command(
     "mcp",
-    "serve MCP on the standard streams: agents as tools of an MCP client",
+    "serve MCP on standard input and output, with agents as tools",
     mcp,
     effect="write",
     idempotent=False,

@@ -11,11 +11,11 @@ async def sh(asked: Asked) -> int:
 
 SH = Command(
     "sh",
-    "talk to a shell agent: say what is to be done, or !COMMAND",
+    "talk to a shell agent: say what you want done, or !COMMAND",
     sh,
     (
         Argument("--agent", "name or file of another agent to talk to", value="NAME"),
-        Argument("--model", "instead of the agent's", value="NAME"),
+        Argument("--model", "model to use instead of the agent's", value="NAME"),
     ),
     effect="write",
     idempotent=False,

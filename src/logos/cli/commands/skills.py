@@ -57,10 +57,10 @@ INSTALL = Command(
 )
 UNINSTALL = Command(
     "uninstall",
-    "take a skill away, with all its versions",
+    "remove a skill, with all its versions",
     uninstall,
     (Argument("name", "as `logos skills` lists it"),),
     effect="write",
     idempotent=False,
 )
-SKILLS = Command("skills", "what is installed below /skills", skills)
+SKILLS = Command("skills", "list the installed skills", skills)

@@ -8,16 +8,12 @@ from logos.abi.events import Remembered
 from logos.cli.commands.mem import AS_OF, OF, put, whose
 from logos.cli.registry import Argument, Asked, Command
 from logos.cli.shown import when
-from logos.kernel import CORE, FACTS, TODO, Shelf, Version
+from logos.kernel import CORE, FACTS, TODO, Shelf, Version, todo_list
 
 
 async def todo(asked: Asked) -> int:
-    if asked.arguments.item:
-        lines = [
-            f"- {item}" if item[:3] in ("[x]", "[ ]") else f"- [ ] {item}"
-            for item in asked.arguments.item
-        ]
-        await put(asked, Remembered(path=TODO, text="\n".join(lines)))
+    if asked.arguments.item or asked.arguments.clear:
+        await put(asked, todo_list(asked.arguments.item))
     shelf = await asked.node.kernel.stores.shelf(await whose(asked))
     found = shelf.one(TODO)
     text = "" if found is None else found.text or ""
@@ -66,7 +62,9 @@ def _data(version: Version) -> dict[str, Any]:
 
 async def core(asked: Asked) -> int:
     given = asked.arguments
-    change = bool(given.undo or given.text or given.limit)
+    change = bool(given.undo or given.text or given.limit or given.clear)
+    if change and not given.name:
+        raise SysError(Code.INVALID, "which block?", hint="logos mem core NAME ...")
     pid = await whose(asked, begin=change)
     shelf = await asked.node.kernel.stores.shelf(pid)
     path = f"{CORE}/{given.name}"
@@ -87,6 +85,8 @@ async def core(asked: Asked) -> int:
 
 def _block(shelf: Shelf, path: str, asked: Asked) -> Remembered:
     given = asked.arguments
+    if given.clear:
+        return Remembered(path=path, ends=True)
     if given.undo:
         before = shelf.before(path)
         if before is None:
@@ -96,37 +96,36 @@ def _block(shelf: Shelf, path: str, asked: Asked) -> Remembered:
         return Remembered(path=path, text=before.text or "", restores=before.seq)
     stands = shelf.one(path)
     text = given.text or ("" if stands is None else stands.text or "")
-    limit = given.limit or shelf.limit(path)
-    if len(text) > limit:
-        hint = "raise it with --limit" if given.text else "give it a shorter text with the limit"
-        raise SysError(
-            Code.LIMIT, f"{path} takes {limit} characters, and not {len(text)}", hint=hint
-        )
     return Remembered(path=path, text=text, limit=given.limit)
 
 
 TODO_ = Command(
     "mem todo",
-    "the todo list; with items, a new one",
+    "show the todo list; with items, replace it",
     todo,
-    (Argument("item", "what to do; [x] first: it is done", default=(), many=True), OF),
+    (
+        Argument("item", "an item; one that begins with [x] is done", default=(), many=True),
+        Argument("--clear", "empty the list", bool),
+        OF,
+    ),
     effect="write",
 )
 FACTS_ = Command(
     "mem facts",
-    "the facts that hold, and those that disagree",
+    "list the facts that hold, and those that disagree",
     facts,
-    (Argument("--history", "also those that do not hold any more", bool), AS_OF, OF),
+    (Argument("--history", "include facts that no longer hold", bool), AS_OF, OF),
 )
 CORE_ = Command(
     "mem core",
-    "the core blocks; with a name and a text, write one",
+    "list the core blocks; with a name and a text, write one",
     core,
     (
         Argument("name", "name of the block", default=""),
-        Argument("text", "what is to stand there", default=""),
-        Argument("--undo", "what stood there before", bool),
-        Argument("--limit", "characters it may have from now on", int, default=0),
+        Argument("text", "the new text", default=""),
+        Argument("--undo", "restore the previous text", bool),
+        Argument("--clear", "empty the block", bool),
+        Argument("--limit", "the most characters it may have from now on", int, default=0, least=1),
         OF,
     ),
     effect="write",

@@ -1,9 +1,11 @@
 """ls, cat, grep: the tree as a process sees it.
 
 Without `--pid`, what a path says by itself: spaces by their names, processes by their numbers; one's
-own folders (/mem/core, /kv ...) are those of the space `home`.
+own folders (/mem/core, /kv ...) are those of the space `home`.  What is mounted (/tools, /skills, /net) is
+the same for everybody.
 """
 
+import posixpath
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -13,9 +15,10 @@ import regex  # type: ignore[import-untyped]
 from anyio import to_thread
 
 from logos.abi.calls import moment
+from logos.abi.driver import Job
 from logos.abi.errors import Code, SysError
-from logos.abi.ids import INIT, Pid
-from logos.abi.mount import Document
+from logos.abi.ids import INIT, CallId, Pid
+from logos.abi.mount import Document, Entry, Mount
 from logos.cli.commands.mem import AS_OF, HOME, LABEL
 from logos.cli.registry import Argument, Asked, Command
 from logos.kernel import shared
@@ -28,18 +31,38 @@ async def _seen(asked: Asked) -> tuple[Pid, str, int | None]:
     """As whom, which path, as of when."""
     path = asked.arguments.path
     if not path.startswith("/"):
-        raise SysError(Code.INVALID, f"{path!r} is no path of the tree", hint="see `logos ls /mem`")
+        raise SysError(Code.INVALID, f"{path!r} is no path of the tree", hint="see `logos ls /`")
+    path = posixpath.normpath(path).replace("//", "/")
     pid = Pid(asked.arguments.pid)
     if pid:
         await asked.node.kernel.records.process(pid)  # says so when there is none
-    elif not shared(path)[0] and not path.startswith("/proc"):
+    elif not shared(path)[0] and not path.startswith("/proc") and not _mounted(asked, path):
         pid = await asked.node.kernel.stores.find(HOME) or INIT  # without one nothing is kept
-    return pid or INIT, path.rstrip("/") or "/", moment(asked.arguments.as_of)
+    return pid or INIT, path, moment(asked.arguments.as_of)
+
+
+def _mounted(asked: Asked, path: str) -> Mount | None:
+    return asked.node.mounts.get(f"/{path.split('/')[1]}")
+
+
+def _job(asked: Asked, pid: Pid) -> Job:
+    """As if this process looked."""
+    return Job(id=CallId("0-0"), pid=pid, call=None, workspace=asked.cwd)
+
+
+async def _entries(asked: Asked) -> Sequence[Entry]:
+    pid, path, as_of = await _seen(asked)
+    if mount := _mounted(asked, path):
+        return await mount.list(_job(asked, pid), path)
+    entries = await asked.node.kernel.tree.entries(pid, path, as_of)
+    if path != "/":
+        return entries
+    tops = [Entry(name=top[1:], kind="folder") for top in asked.node.mounts]
+    return sorted([*entries, *tops], key=lambda entry: entry.name)
 
 
 async def ls(asked: Asked) -> int:
-    pid, path, as_of = await _seen(asked)
-    entries = await asked.node.kernel.tree.entries(pid, path, as_of)
+    entries = await _entries(asked)
     rows = [
         (
             f"{e.name}/" if e.kind == "folder" else e.name,
@@ -55,7 +78,10 @@ async def ls(asked: Asked) -> int:
 
 async def cat(asked: Asked) -> int:
     pid, path, as_of = await _seen(asked)
-    text = await asked.node.kernel.tree.read(pid, path, as_of)
+    if mount := _mounted(asked, path):
+        text = await mount.read(_job(asked, pid), path)
+    else:
+        text = await asked.node.kernel.tree.read(pid, path, as_of)
     asked.out.data({"path": path, "text": text}, text)
     return 0
 
@@ -64,7 +90,10 @@ async def grep(asked: Asked) -> int:
     pid, path, as_of = await _seen(asked)
     given = asked.arguments
     wanted = _pattern(given.pattern, plain=not given.regex)
-    documents = await asked.node.kernel.tree.documents(pid, path, as_of, given.label)
+    if (mount := _mounted(asked, path)) and not given.label:
+        documents = await mount.documents(_job(asked, pid), path)
+    else:
+        documents = await asked.node.kernel.tree.documents(pid, path, as_of, given.label)
     found = await to_thread.run_sync(_matches, wanted, documents)
     data = [{"path": p, "line": n, "text": t} for p, n, t in found]
     asked.out.data(data, "\n".join(f"{p}:{n}: {t}" for p, n, t in found) or "no match")
@@ -104,15 +133,15 @@ PATH = Argument("path", "a path in the tree, such as /mem/team or /proc/5/status
 AS = Argument("--pid", "as this process sees it", int, default=0, value="PID")
 TREE_ARGUMENTS = (PATH, AS, AS_OF)
 
-LS = Command("ls", "a folder of the tree: /mem, /kv, /proc", ls, TREE_ARGUMENTS)
-CAT = Command("cat", "a text of the tree", cat, TREE_ARGUMENTS)
+LS = Command("ls", "list a folder of the tree: /mem, /proc, /tools, /skills …", ls, TREE_ARGUMENTS)
+CAT = Command("cat", "print a text of the tree", cat, TREE_ARGUMENTS)
 GREP = Command(
     "grep",
-    "lines of the tree that contain a text",
+    "search the tree for lines that contain a text",
     grep,
     (
-        Argument("pattern", "the text, in any case"),
-        Argument("--regex", "it is a regular expression", bool),
+        Argument("pattern", "the text to look for, ignoring case"),
+        Argument("--regex", "the pattern is a regular expression", bool),
         LABEL,
         *TREE_ARGUMENTS,
     ),

@@ -152,52 +152,56 @@ async def _signal(asked: Asked, pids: Sequence[Pid]) -> None:
 
 APPROVALS = Command(
     "approvals",
-    "what waits for a person: each call, where its values come from, and the rule that asks",
+    "list the calls that wait for a person, where their values come from, and the rule that asks",
     approvals,
-    (Argument("--always", "the answers that hold from now on, instead", bool),),
+    (Argument("--always", "list the standing answers instead", bool),),
 )
 APPROVE = Command(
     "approve",
-    "let a call that waits be made, exactly as shown",
+    "approve a waiting call, exactly as shown",
     approve,
     (
         QUESTION,
-        Argument("--word", "what it asks for, as JSON, where a tool asks", default=""),
-        Argument("--task", "and its values for the rest of the task", bool),
-        Argument("--always", "and the like of it from now on: this agent, tool, places", bool),
+        Argument("--word", "the answer to a tool's question, as JSON", default=""),
+        Argument("--task", "also approve its values for the rest of the task", bool),
+        Argument(
+            "--always", "also approve the same agent, tool and destinations from now on", bool
+        ),
     ),
     effect="write",
     idempotent=False,
 )
 DENY = Command(
     "deny",
-    "refuse a call that waits",
+    "refuse a waiting call",
     deny,
     (
         QUESTION,
         Argument("--word", "what the model is told", default=""),
-        Argument("--always", "end an answer that holds: its number in `approvals --always`", bool),
+        Argument(
+            "--always", "withdraw a standing answer: its number in `approvals --always`", bool
+        ),
     ),
     effect="write",
     idempotent=False,
 )
 WHY = Command(
     "why",
-    "a call, its arguments, where they came from, the rule, who agreed, and what came of it",
+    "explain a call: its arguments, where they came from, the rule, who agreed, and the result",
     why,
     (PID, Argument("seq", "number of an event of the call", int)),
 )
-CAPS = Command("caps", "what a process may do", caps, (PID,))
+CAPS = Command("caps", "list the rights of a process", caps, (PID,))
 REVOKE = Command(
     "revoke",
-    "take a right from a process and all its descendants; its next call feels it",
+    "withdraw a right from a process and all its descendants, from the next call on",
     revoke,
     (PID, Argument("cap", "verb:/path, as `logos caps` shows it")),
     effect="write",
 )
 STOP = Command(
     "stop",
-    "stop processes until they are let go on; --all stops everything at once",
+    "pause processes until they are continued; --all pauses everything at once",
     stop,
     (
         Argument("pid", "processes", int, many=True, default=()),

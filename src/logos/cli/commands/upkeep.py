@@ -8,7 +8,8 @@ import anyio
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import Pid, Seq
 from logos.cli.commands.mem import whose
-from logos.cli.registry import Argument, Asked, Command
+from logos.cli.registry import DRY_RUN, Argument, Asked, Command
+from logos.kernel import RERANKING
 
 POLL_S = 0.25
 
@@ -18,19 +19,21 @@ async def status(asked: Asked) -> int:
     model = await meaning.model()
     lines = await meaning.states()
     left = sum(line.events - line.done for line in lines)
+    reranker = asked.node.loaded.config.memory.reranker
+    judging = await asked.node.kernel.accounts.used(RERANKING)
     data: dict[str, Any] = {
         "embedder": model or None,
         "pages": sum(line.pages for line in lines),
-        "left": left,
+        "left": left if model else 0,
         "tokens": sum(line.tokens for line in lines),
-        "spaces": [line._asdict() for line in lines],
+        "reranker": reranker or None,
+        "reranker_tokens": judging.tokens,
+        "spaces": [line._asdict() for line in lines] if model else [],
     }
-    if not model:
-        text = "memory is searched by words: memory.embedder names no model"
-        asked.out.data(data | {"left": 0, "spaces": []}, text)
-        return 0
-    if asked.out.json:
-        asked.out.data(data, "")
+    if reranker or judging.tokens:
+        asked.out.note(f"{reranker or 'no reranker'}: {judging.tokens} tokens for its judgements")
+    if not model or asked.out.json:
+        asked.out.data(data, "memory is searched by words: memory.embedder names no model")
         return 0
     asked.out.note(f"{model}: {data['pages']} pages, {data['left']} events to look at")
     columns = ("PID", "NAME", "EVENTS", "DONE", "PAGES", "SKIPPED", "TOKENS", "OTHERS", "ERROR")
@@ -85,9 +88,13 @@ async def _followed(asked: Asked, wanted: Mapping[Pid, int]) -> int:
 async def compress(asked: Asked) -> int:
     given = asked.arguments
     pid = Pid(given.pid)
-    await asked.node.kernel.records.process(pid)  # says so when there is none
-    pages = await asked.node.kernel.compress(pid, [Seq(n) for n in given.keep], given.about)
-    asked.out.data({"pages": pages}, f"{pages} pages left the window; a digest names them")
+    kernel, keep = asked.node.kernel, [Seq(n) for n in given.keep]
+    await kernel.records.process(pid)  # says so when there is none
+    for page in keep:
+        await kernel.records.page(pid, page)
+    pages = await kernel.compress(pid, keep, given.about)
+    said = f"{pages} pages left the window; a digest names them"
+    asked.out.data({"pages": pages}, said if pages else "nothing left: too little is in the window")
     return 0
 
 
@@ -118,15 +125,15 @@ async def consolidate(asked: Asked) -> int:
     return 0
 
 
-STATUS = Command("mem status", "which memories are found by meaning, and how far that is", status)
+STATUS = Command("mem status", "show which memories have embeddings, and the progress", status)
 EMBED = Command(
     "mem embed",
-    "wait until a memory has its vectors",
+    "wait until a memory has its embeddings",
     embed,
     (
         Argument("pid", "number of a process, or the name of a space", default=""),
         Argument("--all", "every memory", bool),
-        Argument("--again", "make them anew", bool),
+        Argument("--again", "compute them again", bool),
     ),
     effect="write",
 )
@@ -139,17 +146,17 @@ COMPRESS = Command(
         Argument(
             "--keep", "a page that stays; may be given several times", int, many=True, value="PAGE"
         ),
-        Argument("--about", "pages about this stay, too", default="", value="WORDS"),
+        Argument("--about", "pages about this topic stay, too", default="", value="WORDS"),
     ),
     effect="write",
 )
 CONSOLIDATE = Command(
     "mem consolidate",
-    "close what is said twice or was replaced; with a model, make facts of what was said",
+    "close entries that are duplicates or were replaced; with a model, extract facts",
     consolidate,
     (
         Argument("pid", "number of a process, or the name of a space"),
-        Argument("--dry-run", "only say what would be done", bool),
+        DRY_RUN,
     ),
     effect="write",
 )

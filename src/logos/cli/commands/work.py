@@ -19,8 +19,15 @@ from logos.cli.shown import line, nano, told_data
 from logos.kernel import Told
 
 PID = Argument("pid", "number of the process", int)
-FROM = Argument("--from", "after this event", int, default=0, value="SEQ")
-SAID = Argument("--said", "and so much of the next thought", int, default=0, least=0, value="CHARS")
+FROM = Argument("--from", "start after this event", int, default=0, value="SEQ")
+SAID = Argument(
+    "--said",
+    "skip this many characters of the next thought",
+    int,
+    default=0,
+    least=0,
+    value="CHARS",
+)
 
 
 async def run(asked: Asked) -> int:
@@ -103,7 +110,7 @@ class Screen:
         said = self._before + len(self._said)
         more = ["--said", str(said)] if said else []
         words = ["attach", str(self._pid), "--from", str(self._seen), *more]
-        self._asked.resume([*words, *_same(self._asked)])
+        self._asked.resume([*words, *self._asked.same])
 
     def show(self, told: Told) -> None:
         with self._asked.together():
@@ -153,11 +160,6 @@ async def watch(asked: Asked, pid: Pid, after: Seq, said: int = 0) -> int:
     return show_end(out, ended)
 
 
-def _same(asked: Asked) -> list[str]:
-    """The options of this command that a continued one must have as well."""
-    return ["--json"] if asked.out.json else ["--plain"] if asked.arguments.plain else []
-
-
 async def send(asked: Asked) -> int:
     pid = Pid(asked.arguments.pid)
     await asked.node.kernel.send(pid, asked.arguments.text)
@@ -178,7 +180,7 @@ async def wait(asked: Asked) -> int:
     pids = [Pid(pid) for pid in asked.arguments.pid]
     for pid in pids:
         await asked.node.kernel.records.process(pid)  # says so when there is none
-    asked.resume(["wait", *map(str, pids), *_same(asked)])
+    asked.resume(["wait", *map(str, pids), *asked.same])
     ended = []
     for pid in pids:
         exit_ = await _unless_interrupted(asked, pid)
@@ -216,12 +218,15 @@ RUN = Command(
     run,
     (
         Argument("agent", "name of an agent, or the path of its file"),
-        Argument("task", "what it is to do; - reads standard input"),
+        Argument("task", "what it should do; - reads standard input"),
         Argument("--detach", "print the pid and leave", bool, short="-d"),
         Argument(
-            "--workspace", "folder it works in (its own when left out)", short="-w", value="FOLDER"
+            "--workspace",
+            "folder it works in (default: one of its own)",
+            short="-w",
+            value="FOLDER",
         ),
-        Argument("--model", "instead of the agent's", default="", value="NAME"),
+        Argument("--model", "model to use instead of the agent's", default="", value="NAME"),
         Argument("--tokens", "limit, input and output together", int),
         Argument("--cost", "limit in dollars", float, value="DOLLARS"),
         Argument("--wall", "limit in seconds", float, value="SECONDS"),
@@ -234,7 +239,7 @@ RUN = Command(
 )
 ATTACH = Command(
     "attach",
-    "watch a process from its beginning on; Ctrl-C leaves it running",
+    "watch a process from its beginning; Ctrl-C leaves it running",
     attach,
     (PID, FROM, SAID),
     stream=True,
@@ -250,7 +255,7 @@ SEND = Command(
 )
 KILL = Command(
     "kill",
-    "send a signal: term lets it wrap up, kill ends it now, int gives up its thought",
+    "send a signal: term lets it wrap up, kill ends it now, int interrupts its thought",
     kill,
     (
         Argument("pid", "processes", int, many=True),
@@ -266,7 +271,7 @@ KILL = Command(
 )
 WAIT = Command(
     "wait",
-    "wait until processes exit; the exit status is the first that is not 0",
+    "wait until processes exit; the exit status is the first one that is not 0",
     wait,
     (Argument("pid", "processes", int, many=True),),
     leaves=True,

@@ -8,13 +8,15 @@ hints are the schema, the docstring is the manual; `function.effect = "pure"` (o
 does to the world.
 
 Needs the standard library alone, because it runs in the module's own environment.  What functions print
-goes to standard error.
+goes to standard error, and what they read is empty: the streams are the server's.
 
 Invariant: one line out for each request, in whatever order the functions end.
 """
 
 import asyncio
 import dataclasses
+import datetime as dt
+import decimal
 import enum
 import importlib
 import importlib.util
@@ -26,14 +28,26 @@ import sys
 import threading
 import types
 import typing
+import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 VERSIONS = ["2026-07-28"]
 METHOD_NOT_FOUND, INVALID_PARAMS = -32601, -32602
 PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 LISTS = (list, tuple, set, frozenset)
+TEXTS: dict[Any, Callable[[str], Any]] = {
+    Path: Path,
+    decimal.Decimal: decimal.Decimal,
+    uuid.UUID: uuid.UUID,
+    dt.datetime: dt.datetime.fromisoformat,
+    dt.date: dt.date.fromisoformat,
+    dt.time: dt.time.fromisoformat,
+}
+"""What JSON has as a text."""
+
+WRITTEN = (PurePath, decimal.Decimal, uuid.UUID, dt.datetime, dt.date, dt.time)
 MEANING = re.compile(r"^\s*(?::param\s+)?\*{0,2}(\w+)(?:\s*\([^)]*\))?\s*:\s*(.+)$")
 HEADING = re.compile(r"^\s*(Args|Arguments|Parameters|Returns|Raises|Yields|Examples?)\s*:\s*$")
 
@@ -42,20 +56,22 @@ Write = Callable[[Json], None]
 
 
 def main(folder: str, name: str) -> None:
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
+    requests = os.fdopen(os.dup(0), encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     turn = threading.Lock()  # guards `out`: functions end in threads of their own
 
     def write(answer: Json) -> None:
-        line = json.dumps({"jsonrpc": "2.0", **answer})
+        line = json.dumps({"jsonrpc": "2.0", **answer}, ensure_ascii=False)
         with turn:
             out.write(line + "\n")
             out.flush()
 
     tools = dict(functions(loaded(folder, name)))
     listed = [about(tool, function) for tool, function in sorted(tools.items())]
-    for line in sys.stdin:
+    for line in requests:
         if line.strip():
             serve(json.loads(line), tools, listed, write)
 
@@ -112,13 +128,13 @@ def serve(
 
 def result(function: Callable[..., Any], given: Json) -> Json:
     try:
-        hints = typing.get_type_hints(function)
+        hints = hinted(function)
         value = function(**{name: made(hints.get(name, Any), v) for name, v in given.items()})
         if inspect.isawaitable(value):
             value = asyncio.run(_awaited(value))
         told = {"result": plain(value)}
-        json.dumps(told)
-    except Exception as error:  # noqa: BLE001  # why: the function is not ours and may raise anything
+        json.dumps(told, allow_nan=False)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # why: the function is not ours and may raise anything
         said = f"{type(error).__name__}: {error}"
         return {"content": [{"type": "text", "text": said}], "isError": True}
     return {"content": [], "structuredContent": told}
@@ -133,7 +149,7 @@ async def _awaited(value: Any) -> Any:
 
 def about(name: str, function: Callable[..., Any]) -> Json:
     description, meanings = documented(inspect.getdoc(function) or "")
-    hints = typing.get_type_hints(function, include_extras=True)
+    hints = hinted(function, extras=True)
     properties: Json = {}
     required = []
     for one in inspect.signature(function).parameters.values():
@@ -159,6 +175,14 @@ def about(name: str, function: Callable[..., Any]) -> Json:
     return {"name": name, "description": description, "inputSchema": whole, "annotations": said}
 
 
+def hinted(function: Callable[..., Any], *, extras: bool = False) -> Json:
+    """Types by parameter; none where one of them is there for a type checker only."""
+    try:
+        return typing.get_type_hints(function, include_extras=extras)
+    except (NameError, TypeError, AttributeError):
+        return {}
+
+
 def schema(hint: Any) -> Json:
     """JSON Schema of a type; of one that nobody knows, anything."""
     origin, parts = typing.get_origin(hint), typing.get_args(hint)
@@ -171,6 +195,8 @@ def schema(hint: Any) -> Json:
         return {"anyOf": [schema(part) for part in parts]}
     if hint in PLAIN:
         return {"type": PLAIN[hint]}
+    if hint in TEXTS:
+        return {"type": "string"}
     return _made_schema(hint) if (origin or hint) not in (*LISTS, dict) else _many(hint)
 
 
@@ -207,6 +233,8 @@ def made(hint: Any, value: Any) -> Any:
         return _one_of(parts, value)
     if hint in PLAIN:
         return _plain(hint, value)
+    if hint in TEXTS:
+        return TEXTS[hint](_plain(str, value))
     if origin in LISTS and isinstance(value, list):
         return (origin or hint)(made(parts[0], one) for one in value)
     if origin is dict and isinstance(value, dict):
@@ -229,7 +257,7 @@ def _one_of(parts: tuple[Any, ...], value: Any) -> Any:
     for part in parts:
         try:
             return made(part, value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, ArithmeticError):
             continue
     raise TypeError(f"{value!r} is none of {parts}")
 
@@ -248,6 +276,8 @@ def plain(value: Any) -> Any:
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, enum.Enum):
         return value.value
+    if isinstance(value, WRITTEN):
+        return str(value)
     if isinstance(value, dict):
         return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, LISTS):

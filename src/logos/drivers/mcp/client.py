@@ -122,7 +122,11 @@ class Client:
         try:
             said = msgspec.json.decode(await self._ask("initialize", offer))
         except Refused as refused:
-            raise _failed("initialize", refused.fault) from refused
+            raise SysError(
+                Code.UNAVAILABLE,
+                f"the server does not let us begin: {refused.fault.message}",
+                hint="is it an MCP server?",
+            ) from refused
         version = said.get("protocolVersion")
         if version not in SHAKEN:
             raise SysError(

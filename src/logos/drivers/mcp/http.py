@@ -73,10 +73,11 @@ class Http:
             raise
         except httpx2.HTTPError as error:
             why = str(error) or type(error).__name__
+            hint = "look whether the call had an effect before you try again"
+            if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
+                hint = "is it up, and the URL right? Nothing was sent"
             raise SysError(
-                Code.UNAVAILABLE,
-                f"the server at {self._url} does not answer: {why}",
-                hint="look whether the call had an effect before you try again",
+                Code.UNAVAILABLE, f"the server at {self._url} does not answer: {why}", hint=hint
             ) from error
         if method == "initialize":
             self._session = response.headers.get("mcp-session-id", "")

@@ -8,6 +8,7 @@ Requests of many callers travel at once; each waits for its own answer.
 Invariant: when the program ends, every caller hears of it.
 """
 
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -31,6 +32,11 @@ from logos.drivers.mcp.wire import (
     encoded,
     outcome,
 )
+
+SAID = 400
+"""Characters of what a program that ended is quoted with."""
+
+_ERROR = re.compile(r"([\w.]*(Error|Exception)\b|error:)")
 
 LONGEST = 32 << 20
 """Bytes of one message."""
@@ -152,12 +158,24 @@ class Lines:
             raise self._gone()
 
     def _gone(self) -> SysError:
-        said = self._why or self._program.last_words()[-400:]
+        said = self._why or telling(self._program.last_words())
         return SysError(
             Code.UNAVAILABLE,
             "the server has ended" + (f"; it said: {said}" if said else ""),
             hint="it is started again at the next call; look whether this one had an effect",
         )
+
+
+def telling(words: str) -> str:
+    """Of the last words of a program what names the error, without a trace; else its last lines."""
+    lines = [line for line in words.strip().splitlines() if line.strip()]
+    named = [at for at, line in enumerate(lines) if _ERROR.match(line)]
+    if named:
+        told = (line for line in lines[named[-1] :] if not line.lstrip().startswith("at "))
+        return "\n".join(told)[:SAID]
+    while len("\n".join(lines)) > SAID and len(lines) > 1:
+        del lines[0]
+    return "\n".join(lines)[:SAID]
 
 
 def over_stdio(sandbox: Sandbox, command: Command) -> Reach:

@@ -37,6 +37,12 @@ SHORT_REST_S = 2.0
 
 LONGEST_REST_S = 60.0
 
+UNCONFINED = (
+    "does it speak MCP, and start in a terminal? It runs in a sandbox: "
+    "--readable FOLDER lets it read more, --network reach the network"
+)
+"""What to look at when a program does not come up."""
+
 
 class Times(NamedTuple):
     """`start_s`: to answer the first question; some servers fetch themselves first."""
@@ -213,10 +219,12 @@ class Server:
             with anyio.fail_after(self._times.start_s):
                 self._client = await Client.open(wire, self._era)
         except SysError as error:
-            return error
+            return _not_begun(error) if wire.ended else error
         except TimeoutError:
             return SysError(
-                Code.UNAVAILABLE, f"{self._name} does not answer in {self._times.start_s:g} s"
+                Code.UNAVAILABLE,
+                f"{self._name} does not answer in {self._times.start_s:g} s",
+                hint=UNCONFINED,
             )
         self._era = self._client.era
         self._used = self._clock()
@@ -286,6 +294,12 @@ def _plain(value: str | int | bool) -> str:  # noqa: FBT001 - an argument of a t
     text = str(value).lower() if isinstance(value, bool) else str(value)
     safe = text.isascii() and text.isprintable() and text == text.strip()
     return text if safe else f"=?base64?{msgspec.json.encode(text.encode())[1:-1].decode()}?="
+
+
+def _not_begun(error: SysError) -> SysError:
+    """It ended before anything was asked of it."""
+    said = error.message.replace("the server has ended", "the server ended when it was started", 1)
+    return SysError(Code.UNAVAILABLE, said, hint=UNCONFINED)
 
 
 def _died(name: str) -> SysError:

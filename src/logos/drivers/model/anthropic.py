@@ -1,6 +1,6 @@
 """Anthropic Messages, also spoken by other providers' compatible endpoints.
 
-    Messages        how a request is said
+    Messages        encodes requests
     MessagesAnswer  events -> deltas
 
 Blocks that are neither text nor a call (thinking and its signature, a server's own tools)
@@ -26,6 +26,7 @@ from logos.abi.messages import (
     ReasonDelta,
     Request,
     Role,
+    SourceDelta,
     Text,
     ToolCall,
     ToolResult,
@@ -46,6 +47,8 @@ _REASONS = {
     "refusal": Finish.REFUSED,
     "pause_turn": Finish.PAUSED,
 }
+
+NULL = msgspec.Raw(b"null")
 
 _CACHE = {"type": "ephemeral"}
 
@@ -87,6 +90,7 @@ class _Delta(msgspec.Struct, gc=False):
     partial_json: str = ""
     thinking: str = ""
     signature: str = ""
+    citation: msgspec.Raw = NULL
     stop_reason: str | None = None
     stop_sequence: str | None = None
 
@@ -112,6 +116,7 @@ class _Block(msgspec.Struct):
     id: str = ""
     name: str = ""
     text: str = ""
+    citations: list[msgspec.Raw] | None = None
     input: msgspec.Raw = msgspec.Raw(b"{}")
 
 
@@ -198,6 +203,8 @@ class MessagesAnswer:
         match block.type:
             case "text":
                 self._say(block.text)
+                for citation in block.citations or ():
+                    self._cite(citation)
             case "tool_use":
                 self._flush()
                 call = self._calls[index] = len(self._calls)
@@ -212,6 +219,8 @@ class MessagesAnswer:
     def _more(self, index: int, delta: _Delta) -> None:
         if delta.type == "text_delta":
             self._say(delta.text)
+        elif delta.type == "citations_delta":
+            self._cite(delta.citation)
         elif index in self._calls:
             self.size += len(delta.partial_json)
             self._out.append(CallDelta(index=self._calls[index], arguments=delta.partial_json))
@@ -234,6 +243,11 @@ class MessagesAnswer:
         if text:
             self._text.append(text)
             self.size += len(text)
+
+    def _cite(self, citation: msgspec.Raw) -> None:
+        self._flush()
+        source = Opaque(provider=PROVIDER, raw=citation.copy())
+        self._out.append(SourceDelta(content=source))
 
     def _count(self, counts: _Usage | None) -> None:
         if counts:

@@ -1,4 +1,4 @@
-"""Embeddings, of whoever has them.
+"""Embeddings from a provider.
 
 Embeddings(name, endpoint).post(body)   the provider's answer, byte for byte
 Embeddings.embed(texts)                 the vectors of these texts, checked

@@ -1,6 +1,6 @@
 """A model behind HTTP: what all dialects have in common.
 
-    Dialect     how a request is said, and how an answer is understood
+    Dialect     how requests are encoded and answers decoded
     Assembly    an answer in the making
     Hosted      the driver
 
@@ -41,9 +41,9 @@ class Trouble(Exception):  # noqa: N818 -- carried to the driver, which knows th
 
 
 class Assembly(Protocol):
-    """`reason` is None until the provider has said why it stopped; `usage` until it has
-    counted.  `size` counts the characters that came; `taken`: some of the answer was passed on; `stop`
-    is the sequence that ended it."""
+    """`reason` is None until the provider has said why it stopped; `usage` until it has counted.
+    `size` counts the characters that came; `taken`: some of the answer was passed on; `stop` is the
+    sequence that ended it."""
 
     reason: Finish | None
     usage: Usage | None
@@ -158,7 +158,8 @@ def _half(assembly: Assembly) -> SysError:
 
 
 def joined(deltas: list[AnyDelta], text: list[str], aloud: list[str]) -> None:
-    """Append the pieces of what it says to itself, if any, as one delta, and those of text as another."""
+    """Append the pieces of what it says to itself, if any, as one delta, and those of text as
+    another."""
     if aloud:
         deltas.append(ReasonDelta(text="".join(aloud)))
         aloud.clear()

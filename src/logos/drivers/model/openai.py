@@ -1,13 +1,13 @@
 """Chat Completions, the dialect of OpenAI, vLLM, SGLang, llama.cpp, Ollama and OpenRouter.
 
-    Chat        how a request is said
+    Chat        encodes requests
     Chunk       one event, or a whole answer, as far as we read it
     ChatAnswer  chunks -> deltas
 
 Lenient in what it reads: servers leave out indices, give every parallel call index 0, send
-arguments as objects, forget usage or [DONE].  Unknown fields are skipped unparsed.
-Reasoning is told as it comes.  That of a thought that ended with calls is kept, too, and given back
-under the name it came with: models that reason between calls need it, and templates drop it elsewhere.
+arguments as objects, forget usage or [DONE].  Unknown fields are skipped unparsed.  Reasoning is
+told as it comes.  That of a thought that ended with calls is kept, too, and given back under the
+name it came with: models that reason between calls need it, and templates drop it elsewhere.
 """
 
 from collections.abc import Mapping
@@ -28,6 +28,7 @@ from logos.abi.messages import (
     ReasonDelta,
     Request,
     Role,
+    SourceDelta,
     Text,
     TextDelta,
     ToolCall,
@@ -37,6 +38,8 @@ from logos.abi.messages import (
 from logos.drivers.model.endpoint import Endpoint
 from logos.drivers.model.hosted import DONE, Trouble, joined
 from logos.drivers.model.kept import Kept
+
+DIALECT = "openai"
 
 OPENAI_HOST = "api.openai.com"
 
@@ -75,6 +78,7 @@ class _Said(msgspec.Struct):
     reasoning_content: str | None = None
     reasoning: str | None = None
     reasoning_details: list[msgspec.Raw] | None = None
+    annotations: list[msgspec.Raw] | None = None
 
 
 class _Choice(msgspec.Struct):
@@ -180,6 +184,10 @@ class ChatAnswer:
                 content = "".join(piece.text for piece in content if piece.type == "text")
             self._text.append(content)
             self.size += len(content)
+        for source in said.annotations or ():
+            self._flush()
+            told = Opaque(provider=DIALECT, raw=source.copy())
+            self._out.append(SourceDelta(content=told))
         for call in said.tool_calls or ():
             self._call(call)
         if said.reasoning_content:

@@ -1,9 +1,9 @@
-"""How well texts answer a question, by whoever judges that.
+"""Reranking: how well texts answer a question.
 
 Reranking(name, endpoint)              satisfies Reranker: `POST URL/rerank`, as Jina, Cohere, Voyage, vLLM and
                                        llama.cpp's server speak it
 LocalReranking(name, path, endpoint)   the same by a GGUF file in this process (`xllamacpp`)
-open_reranker(name, endpoint)          by the name of a model: one of them
+open_reranker(name, endpoint)          one of them, by the name of the model
 """
 
 import math
@@ -95,8 +95,8 @@ class LocalReranking:
         return await self._judged(question, texts)
 
     async def _prove(self) -> None:
-        """The engine reads scores out of any model, and those of one that was not made for it depend on
-        what else is judged.  Raise `model` then."""
+        """The engine reads scores out of any model, and those of one that was not made for it
+        depend on what else is judged.  Raise `model` then."""
         there = (await self._judged(PROBE[0], PROBE)).scores
         back = (await self._judged(PROBE[0], PROBE[::-1])).scores[::-1]
         if not np.allclose(there, back, atol=ALIKE):

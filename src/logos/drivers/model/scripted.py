@@ -24,6 +24,7 @@ from logos.abi.messages import (
     OpaqueDelta,
     ReasonDelta,
     Request,
+    SourceDelta,
     TextDelta,
     ToolCall,
     Usage,
@@ -49,6 +50,7 @@ class Say:
     aloud: str = ""
     refusal: str = ""
     stop: str = ""
+    sources: tuple[Opaque, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,7 @@ def _deltas(say: Say) -> list[AnyDelta]:
         *(ReasonDelta(text=piece) for piece in (say.aloud,) if piece),
         *(OpaqueDelta(content=opaque) for opaque in say.opaque),
         *(TextDelta(text=piece) for piece in pieces),
+        *(SourceDelta(content=source) for source in say.sources),
         *(TextDelta(text=piece, refusal=True) for piece in (say.refusal,) if piece),
         *(
             CallDelta(index=index, id=call.id, name=call.name, arguments=call.arguments)

@@ -3,14 +3,16 @@
     parsed(text)   -> Document: where the servers are, and the operations by the names of their tools
 
 References are followed inside the document only, and not round in circles.  An operation whose
-body must be something else than JSON is left out.
+body must be something else than JSON or a form is left out.  Two of one name are told apart by a number.
 
 Invariant: what only looks, by its method, says so; anything else is taken for the worst.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, count
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import msgspec
 import yaml
@@ -27,6 +29,8 @@ OPERATIONS = 2000
 NOT_OURS = frozenset({"accept", "content-type", "authorization", "host", "cookie"})
 """Headers that are no arguments, whatever a document says."""
 
+FORM = "application/x-www-form-urlencoded"
+
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The one in C takes a tenth of the time."""
 
@@ -34,15 +38,21 @@ Json = Mapping[str, Any]
 
 
 class Parameter(NamedTuple):
+    """`style` of what has parts: as a form has them, deepObject, or json."""
+
     name: str
     where: str
+    style: str = "form"
+    explode: bool = True
 
 
 class Operation(NamedTuple):
+    """`body` is its type, or empty."""
+
     method: str
     path: str
     parameters: Sequence[Parameter]
-    body: bool
+    body: str
     offer: Offer
 
 
@@ -55,17 +65,33 @@ def parsed(text: str) -> Document:
     """Raise `invalid` for what is no OpenAPI 3 document."""
     root = _decoded(text)
     if not isinstance(root, dict) or not str(root.get("openapi", "")).startswith("3."):
-        raise SysError(Code.INVALID, "this is no OpenAPI 3 document", hint="openapi: 3.x.y")
+        raise _other(root)
     servers = [_server(one) for one in _dicts(root.get("servers")) if "url" in one]
     found: dict[str, Operation] = {}
     for operation in _operations(root):
-        name = operation.offer.name
-        if name in found:
-            raise SysError(Code.CONFLICT, f"the document has the operation {name} twice")
         if len(found) >= OPERATIONS:
             raise SysError(Code.LIMIT, f"the document has more than {OPERATIONS} operations")
-        found[name] = operation
+        name = _free(operation.offer.name, found)
+        offer = msgspec.structs.replace(operation.offer, name=name)
+        found[name] = operation._replace(offer=offer)
     return Document(servers or ["/"], dict(sorted(found.items())))
+
+
+def _other(root: Any) -> SysError:
+    if isinstance(root, dict) and "swagger" in root:
+        said = f"this is a document of Swagger {visible(str(root['swagger']))}"
+        return SysError(
+            Code.INVALID, said, hint="convert it to OpenAPI 3, with swagger2openapi say"
+        )
+    return SysError(
+        Code.INVALID, "this is no OpenAPI 3 document", hint="one begins with openapi: 3.x.y"
+    )
+
+
+def _free(name: str, taken: Mapping[str, Any]) -> str:
+    """`/pets` and `/pets/` have one name where nobody gave them any."""
+    numbered = (f"{name}_{n}" for n in count(2))
+    return next(one for one in chain([name], numbered) if one not in taken)
 
 
 def _server(given: Json) -> str:
@@ -88,8 +114,9 @@ def _decoded(text: str) -> Any:
 
 def _operations(root: Json) -> Iterator[Operation]:
     paths = root.get("paths")
-    for path, item in (paths if isinstance(paths, dict) else {}).items():
-        if not isinstance(item, dict) or not str(path).startswith("/"):
+    for path, given in (paths if isinstance(paths, dict) else {}).items():
+        item = _followed(root, given)
+        if not str(path).startswith("/"):
             continue
         for method in METHODS:
             if isinstance(item.get(method), dict):
@@ -99,8 +126,8 @@ def _operations(root: Json) -> Iterator[Operation]:
 def _operation(root: Json, method: str, path: str, item: Json) -> Iterator[Operation]:
     said = item[method]
     body = _followed(root, said.get("requestBody") or {})
-    schema, takes = _body(body)
-    if body.get("required") and not takes:
+    schema, kind = _body(body)
+    if body.get("required") and not kind:
         return
     properties: dict[str, Any] = {}
     required: list[str] = []
@@ -115,7 +142,7 @@ def _operation(root: Json, method: str, path: str, item: Json) -> Iterator[Opera
         parameters[name] = parameter
         needed = parameter.where == "path" or given.get("required") is True
         required += [name] if needed and name not in required else []
-    if takes:
+    if kind:
         properties["body"] = _whole(root, schema)
         required += ["body"] if body.get("required") is True else []
     arguments = {"type": "object", "properties": properties, "required": required}
@@ -126,14 +153,17 @@ def _operation(root: Json, method: str, path: str, item: Json) -> Iterator[Opera
         schema=msgspec.Raw(msgspec.json.encode(arguments, order="deterministic")),
         hints=LOOKS if method in ("get", "head") else CHANGES,
     )
-    yield Operation(method.upper(), path, list(parameters.values()), takes, offer)
+    yield Operation(method.upper(), path, list(parameters.values()), kind, offer)
 
 
 def _parameter(given: Json) -> Parameter | None:
     """None where it is not a model's to fill in."""
     name, where = str(given.get("name", "")), str(given.get("in", ""))
     ours = where in ("path", "query", "header") and name and name.lower() not in NOT_OURS
-    return Parameter(name, where) if ours else None
+    if not ours:
+        return None
+    style = "json" if "content" in given else str(given.get("style") or "form")
+    return Parameter(name, where, style, given.get("explode") is not False)
 
 
 def _schema(root: Json, given: Json) -> dict[str, Any]:
@@ -148,12 +178,15 @@ def _name(said: Json, method: str, path: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", written).strip("_.-")[:128] or method
 
 
-def _body(body: Json) -> tuple[Any, bool]:
+def _body(body: Json) -> tuple[Any, str]:
+    """Its schema, and its type: JSON where it may be, else a form."""
     content = body.get("content")
-    for kind, said in (content if isinstance(content, dict) else {}).items():
-        if re.match(r"application/([\w.+-]+\+)?json\b", str(kind)) and isinstance(said, dict):
-            return said.get("schema") or {}, True
-    return {}, False
+    kinds = {str(k): v for k, v in (content if isinstance(content, dict) else {}).items()}
+    for wanted in (r"application/([\w.+-]+\+)?json\b", re.escape(FORM)):
+        for kind, said in kinds.items():
+            if re.match(wanted, kind) and isinstance(said, dict):
+                return said.get("schema") or {}, FORM if kind.startswith(FORM) else kind
+    return {}, ""
 
 
 def _whole(root: Json, schema: Any) -> dict[str, Any]:
@@ -184,7 +217,7 @@ def _followed(root: Json, value: Any) -> dict[str, Any]:
             return value
         at: Any = root
         for word in str(value["$ref"]).removeprefix("#/").split("/"):
-            key = word.replace("~1", "/").replace("~0", "~")
+            key = unquote(word).replace("~1", "/").replace("~0", "~")
             at = at.get(key) if isinstance(at, dict) else None
         value = at
     return {}

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote, urljoin
+from urllib.parse import urljoin
 
 import anyio
 import anyio.to_thread
@@ -22,7 +22,8 @@ import msgspec
 from logos.abi.driver import Job
 from logos.abi.errors import Code, SysError
 from logos.abi.tools import Offer
-from logos.drivers.openapi.document import Document, Operation, parsed
+from logos.drivers.openapi import request
+from logos.drivers.openapi.document import Document, parsed
 
 DOCUMENT_BYTES = 16 << 20
 ANSWER_BYTES = 16 << 20
@@ -30,10 +31,34 @@ SHOWN = 2000
 """Characters of an answer that is an error."""
 
 
+_CODES = {401: Code.UNAUTHENTICATED, 404: Code.NOT_FOUND}
+_HINTS = dict.fromkeys(
+    (401, 403), "a person: logos mount … --header NAME=env:TOKEN"
+) | dict.fromkeys(
+    (301, 302, 303, 307, 308),
+    "redirects are not followed: write the right server into the document",
+)
+"""By status."""
+
+
 class Reach(NamedTuple):
     hosts: frozenset[str]
     headers: Mapping[str, str]
     timeout_s: float
+
+
+class _Asked(NamedTuple):
+    """A request."""
+
+    method: str
+    url: str
+    query: Sequence[tuple[str, str]] = ()
+    headers: Mapping[str, str] = {}
+    content: bytes | None = None
+
+    @property
+    def looks(self) -> bool:
+        return self.method in ("GET", "HEAD")
 
 
 class Api:
@@ -66,19 +91,19 @@ class Api:
             raise SysError(Code.NOT_FOUND, f"{self._name} has no tool {tool!r}")
         operation = document.operations[tool]
         given = msgspec.json.decode(arguments or b"{}", type=dict[str, Any])
-        url = urljoin(self._base(document), operation_path(operation, given).lstrip("/"))
-        query = _of(operation, given, "query")
-        headers = {
-            name: str(_plain(value)) for name, value in _of(operation, given, "header").items()
-        }
-        body = msgspec.json.encode(given["body"]) if operation.body and "body" in given else None
-        status, kind, data = await self._asked(operation.method, url, query, headers, body)
+        where = urljoin(self._base(document), request.path(operation, given).lstrip("/"))
+        asked = _Asked(
+            operation.method,
+            where,
+            request.query(operation, given),
+            request.headers(operation, given),
+            request.content(operation, given),
+        )
+        status, kind, data = await self._asked(asked)
         text = data.decode("utf-8", "replace")
         if not 200 <= status < 300:  # noqa: PLR2004 - as RFC 9110 has them
-            code = Code.NOT_FOUND if status == 404 else Code.TOOL  # noqa: PLR2004
-            raise SysError(
-                code, f"{self._name}/{tool} answers {status}: {text[:SHOWN]}".rstrip(": ")
-            )
+            said = f"{self._name}/{tool} answers {status}: {text[:SHOWN]}".rstrip(": ")
+            raise SysError(_CODES.get(status, Code.TOOL), said, hint=_HINTS.get(status, ""))
         return _value(kind, data, text)
 
     def _base(self, document: Document) -> str:
@@ -95,43 +120,45 @@ class Api:
     async def _read(self) -> Document:
         if self._document is None:
             if "://" in self._source:
-                status, _, data = await self._asked("GET", self._source, {}, {}, None)
+                status, _, data = await self._asked(_Asked("GET", self._source))
                 if status != 200:  # noqa: PLR2004
-                    raise SysError(Code.UNAVAILABLE, f"{self._source} answers {status}")
+                    raise SysError(
+                        Code.UNAVAILABLE,
+                        f"{self._source} answers {status}",
+                        hint=_HINTS.get(status, "look at the URL"),
+                    )
             else:
                 data = await _bytes(self._source)
             document = await anyio.to_thread.run_sync(parsed, data.decode("utf-8", "replace"))
+            self._checked(self._base(document))  # a person hears of it at once, and no model later
             self._offers = tuple(one.offer for one in document.operations.values())
             self._document = document
         return self._document
 
-    async def _asked(
-        self,
-        method: str,
-        url: str,
-        query: Mapping[str, Any],
-        headers: Mapping[str, str],
-        body: bytes | None,
-    ) -> tuple[int, str, bytes]:
-        where = self._checked(url)
-        sent = {**headers, **self._reach.headers, "Accept": "application/json, */*;q=0.5"}
-        if body is not None:
-            sent["Content-Type"] = "application/json"
+    async def _asked(self, asked: "_Asked") -> tuple[int, str, bytes]:
+        where = self._checked(asked.url)
+        sent = {**asked.headers, **self._reach.headers, "Accept": "application/json, */*;q=0.5"}
+        if asked.query:
+            where = where.copy_merge_params(list(asked.query))
         try:
             with anyio.fail_after(self._reach.timeout_s):
                 async with (
                     httpx2.AsyncClient(trust_env=False, timeout=self._reach.timeout_s) as client,
                     client.stream(
-                        method, where, params=_flat(query) or None, headers=sent, content=body
+                        asked.method, where, headers=sent, content=asked.content
                     ) as answer,
                 ):
                     data = await _bounded(answer)
                     return answer.status_code, answer.headers.get("content-type", ""), data
         except (TimeoutError, httpx2.TimeoutException) as error:
-            raise SysError(Code.TIMEOUT, f"{self._name} took too long: {method} {url}") from error
+            raise SysError(
+                Code.TIMEOUT,
+                f"{self._name} took too long: {asked.method} {asked.url}",
+                hint="" if asked.looks else "look whether it happened all the same",
+            ) from error
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
             why = str(error) or type(error).__name__
-            raise SysError(Code.UNAVAILABLE, f"{method} {url}: {why}") from error
+            raise SysError(Code.UNAVAILABLE, f"{asked.method} {asked.url}: {why}") from error
 
     def _checked(self, url: str) -> httpx2.URL:
         where = httpx2.URL(url)
@@ -144,39 +171,6 @@ class Api:
         if where.scheme != "https" and self._reach.headers and not _here(where.host):
             raise SysError(Code.DENIED, f"{url} is in clear, and a secret would go with it")
         return where
-
-
-def operation_path(operation: Operation, given: Mapping[str, Any]) -> str:
-    """An argument is one segment of the path, whatever is in it."""
-    path = operation.path
-    for name, value in _of(operation, given, "path").items():
-        text = str(_plain(value))
-        if text in ("", ".", ".."):
-            raise SysError(Code.INVALID, f"{name} cannot be {text!r}")
-        path = path.replace("{" + name + "}", quote(text, safe=""))
-    if "{" in path:
-        raise SysError(Code.INVALID, f"{operation.offer.name} needs what is in {path}")
-    return path
-
-
-def _of(operation: Operation, given: Mapping[str, Any], where: str) -> dict[str, Any]:
-    return {
-        p.name: given[p.name] for p in operation.parameters if p.where == where and p.name in given
-    }
-
-
-def _flat(query: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: [_plain(one) for one in value] if isinstance(value, list) else _plain(value)
-        for name, value in query.items()
-        if value is not None
-    }
-
-
-def _plain(value: Any) -> str | int | float:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str | int | float) else msgspec.json.encode(value).decode()
 
 
 async def _bytes(source: str) -> bytes:

@@ -1,8 +1,8 @@
-"""Programs that nobody changed, run by a process of their own.
+"""Unmodified programs, each run by a process of its own.
 
 Programs       the Tool of process.exec
-Programs.keep  who answers them
-Programs.listen  what they write, as they write it
+Programs.keep    sets the Keeper that serves them
+Programs.listen  their output, as they write it
 """
 
 from logos.drivers.program.driver import Ear, Programs

@@ -1,4 +1,4 @@
-"""What stands between the driver and somebody's program: a script of its own.
+"""The launcher between the driver and an untrusted program: a script of its own.
 
 Knows the standard library only, because inside a sandbox there is nothing else of ours.  It
 comes by standard input itself (`plan.BOOT` runs it), compiled already where the interpreter is

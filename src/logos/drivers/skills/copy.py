@@ -27,6 +27,9 @@ from logos.drivers.skills.front import Front, front
 SKILL = "SKILL.md"
 FILES = 2000
 BYTES = 64 << 20
+SHOWN = 8
+"""Skills of a folder that are named to who names the folder."""
+
 SHORT = 16
 """Characters of a hash in a folder's name."""
 
@@ -44,11 +47,12 @@ class _File(NamedTuple):
 
 
 def copied(source: Path, shelf: Path) -> Copy:
-    """Raise `not_found` where there is no skill, `invalid` for one that is none."""
+    """`source` is a skill's folder, or its SKILL.md.  Raise `not_found` where there is no skill, `invalid`
+    for one that is none."""
+    if source.name == SKILL and source.is_file():
+        source = source.parent
     if not (source / SKILL).is_file():
-        raise SysError(
-            Code.NOT_FOUND, f"there is no {source / SKILL}", hint="name a skill's folder"
-        )
+        raise _none(source)
     files = list(_files(source.resolve()))
     texts = {file.path: file.data for file in files}
     said = front(_text(texts[SKILL]), source.resolve().name)
@@ -57,6 +61,12 @@ def copied(source: Path, shelf: Path) -> Copy:
     if not folder.exists():
         _placed(files, folder)
     return Copy(said, version, folder)
+
+
+def _none(source: Path) -> SysError:
+    within = sorted(visible(file.parent.name) for file in source.glob(f"*/{SKILL}"))[:SHOWN]
+    hint = f"name one of the skills in it: {', '.join(within)}" if within else "a skill's folder"
+    return SysError(Code.NOT_FOUND, f"there is no {visible(str(source / SKILL))}", hint=hint)
 
 
 def _files(source: Path) -> Iterator[_File]:

@@ -1,4 +1,4 @@
-"""What a SKILL.md says of itself.
+"""The front matter of a SKILL.md.
 
     front(text, folder)   -> Front.  Raise `invalid` with what the format wants
 

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Annotated, Any
 
+import anyio
 import asyncpg
 import msgspec
 from msgspec import Meta
@@ -57,10 +58,16 @@ MANIFESTS: Mapping[str, Mapping[str, Any]] = {
 }
 
 TABLES = """
-SELECT table_schema, table_name, column_name, data_type
-FROM information_schema.columns
-WHERE table_schema NOT IN ('pg_catalog', 'information_schema')
-ORDER BY table_schema, table_name, ordinal_position"""
+SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+  AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'
+  AND has_any_column_privilege(c.oid, 'SELECT')
+ORDER BY n.nspname, c.relname, a.attnum
+LIMIT 20000"""
+"""Views of both kinds among them."""
 
 
 class _Of(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -150,17 +157,20 @@ class Databases:
                     hint="sql/write changes things, if you may",
                 )
             rows: list[list[Any]] = []
-            size, more = 0, False
-            cursor = await statement.cursor(*given(statement, asked.parameters))
-            while not more and (found := await cursor.fetch(AT_A_TIME)):
-                for row in found:
-                    values = [told(value) for value in row]
-                    size += len(msgspec.json.encode(values))
-                    if len(rows) == asked.limit or size > ANSWER_BYTES:
-                        more = True
-                        break
-                    rows.append(values)
-        return {"columns": columns, "rows": rows, "more": more}
+            size = 0
+            async for row in _rows(statement, asked.parameters):
+                values = [told(value) for value in row]
+                size += len(msgspec.json.encode(values))
+                if len(rows) == asked.limit or (rows and size > ANSWER_BYTES):
+                    return {"columns": columns, "rows": rows, "more": True}
+                if size > ANSWER_BYTES:
+                    raise SysError(
+                        Code.LIMIT,
+                        f"a row of {size} bytes is more than an answer holds",
+                        hint="name fewer columns, or parts of them: left(text, 1000)",
+                    )
+                rows.append(values)
+        return {"columns": columns, "rows": rows, "more": False}
 
     async def _tables(self, name: str, within: float) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
@@ -179,10 +189,17 @@ class Databases:
             )
         async with self._connected(asked.database, within) as db, db.transaction():
             statement = await db.prepare(asked.sql)
-            rows = await statement.fetch(*given(statement, asked.parameters))
             columns = [one.name for one in statement.get_attributes()]
-            values = [[told(value) for value in row] for row in rows[:FEW]]
-            return {"status": statement.get_statusmsg(), "columns": columns, "rows": values}
+            if not columns:
+                await statement.fetch(*given(statement, asked.parameters))
+                return {"status": statement.get_statusmsg(), "columns": [], "rows": []}
+            rows: list[list[Any]] = []
+            number = 0
+            async for row in _rows(statement, asked.parameters):  # all of it: it is done row by row
+                number += 1
+                if number <= FEW:
+                    rows.append([told(value) for value in row])
+            return {"status": f"{number} rows", "columns": columns, "rows": rows}
 
     @asynccontextmanager
     async def _connected(
@@ -199,11 +216,30 @@ class Databases:
             "idle_in_transaction_session_timeout": str(int(within * 2000)),
         }
         with _in_our_words(name, within):
-            db = await asyncpg.connect(url, timeout=CONNECT_S, server_settings=settings)
             try:
-                yield db
+                db = await asyncpg.connect(url, timeout=CONNECT_S, server_settings=settings)
+            except TimeoutError as error:
+                raise OSError(f"silent for {CONNECT_S:g} s") from error
+            try:
+                with anyio.fail_after(within):  # also where the network has gone
+                    yield db
             finally:
                 db.terminate()  # nothing is owed: a transaction that is not over is undone
+
+
+async def _rows(statement: Any, parameters: Sequence[Any]) -> AsyncIterator[Any]:
+    """One by one, and in memory no more than an answer holds where one is like another."""
+    cursor = await statement.cursor(*given(statement, parameters))
+    at_a_time = 1
+    while found := await cursor.fetch(at_a_time):
+        largest = max(sum(map(_bytes, row)) for row in found)
+        at_a_time = max(1, min(AT_A_TIME, 2 * at_a_time, ANSWER_BYTES // max(largest, 1)))
+        for row in found:
+            yield row
+
+
+def _bytes(value: Any) -> int:
+    return len(value) if isinstance(value, str | bytes) else 8
 
 
 @contextmanager
@@ -212,7 +248,11 @@ def _in_our_words(name: str, within: float) -> Iterator[None]:
     try:
         yield
     except (asyncpg.QueryCanceledError, TimeoutError) as error:
-        raise SysError(Code.TIMEOUT, f"{name} was not done within {within:g} s") from error
+        raise SysError(
+            Code.TIMEOUT,
+            f"{name} was not done within {within:g} s",
+            hint="ask for less; EXPLAIN says how it is done",
+        ) from error
     except asyncpg.ReadOnlySQLTransactionError as error:
         raise SysError(
             Code.DENIED,
@@ -224,7 +264,15 @@ def _in_our_words(name: str, within: float) -> Iterator[None]:
             Code.UNAUTHENTICATED, f"{name} does not let us in", hint="a person looks at its URL"
         ) from error
     except (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, OSError) as error:
-        raise SysError(Code.UNAVAILABLE, f"the database {name} does not answer") from error
+        raise SysError(
+            Code.UNAVAILABLE,
+            f"the database {name} does not answer",
+            hint=f"a person looks whether it is up, and at databases.{name} in the settings",
+        ) from error
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError) as error:
+        raise SysError(
+            Code.TOOL, f"{name}: {error}", hint="sql/tables says what there is"
+        ) from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise SysError(Code.TOOL, f"{name}: {error}") from error
     except ValueError as error:

@@ -7,6 +7,7 @@ Invariant: a value that JSON lacks becomes a text that PostgreSQL reads again.
 """
 
 import base64
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -57,6 +58,8 @@ def told(value: Any) -> Any:
         return {key: told(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [told(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
     return value if isinstance(value, _PLAIN) else _text(value)
 
 
@@ -68,5 +71,16 @@ def _text(value: Any) -> str:
             return f"{value.total_seconds()} seconds"
         case bytes():
             return base64.b64encode(value).decode()
+        case asyncpg.Range():
+            return _range(value)
+        case asyncpg.BitString():
+            return str(value.as_string()).replace(" ", "")
         case _:
             return str(value)
+
+
+def _range(value: "asyncpg.Range[Any]") -> str:
+    if value.isempty:
+        return "empty"
+    low, high = ("" if end is None else f'"{told(end)}"' for end in (value.lower, value.upper))
+    return f"{'[' if value.lower_inc else '('}{low},{high}{']' if value.upper_inc else ')'}"

@@ -64,7 +64,9 @@ class Tools:
             )
         if name in self._places or name in {spec.name for spec in self._functions.specs()}:
             raise SysError(
-                Code.CONFLICT, f"/tools/{name} is taken", hint="mount it under another name"
+                Code.CONFLICT,
+                f"/tools/{name} is taken",
+                hint=f"take another name, or first: logos umount {name}",
             )
         self._places[name] = place
 

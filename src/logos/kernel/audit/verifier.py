@@ -19,7 +19,7 @@ from logos.abi.ids import Pid
 from logos.kernel.audit.check import End, Whole, apart
 from logos.kernel.audit.checkpoint import Checkpoint, Mark
 from logos.kernel.journal import MISPLACED, Broken, Row
-from logos.store import Queries, Store
+from logos.store import Queries, Statement, Store
 
 _SQL = Queries("logos.kernel.audit", "audit.sql")
 
@@ -80,17 +80,11 @@ class Verifier:
             after = upto
         return Audit(self._whole.processes, self._whole.events, await self._broken())
 
-    async def _range(self, after: int, upto: int) -> AsyncIterator[list[Row]]:
+    def _range(self, after: int, upto: int) -> AsyncIterator[list[Row]]:
         """All rows of these pids, including processes that are in no table."""
-        pid, seq = Pid(after), LAST
-        while True:
-            rows = await self._all(_SQL.rows, pid=pid, seq=seq, upto=upto, most=ROWS)
-            yield [Row(*row) for row in rows]
-            if len(rows) < ROWS:
-                return
-            pid, seq = rows[-1]["pid"], rows[-1]["seq"]
+        return self._pages(_SQL.rows, Pid(after), LAST, upto=upto)
 
-    async def _changed(
+    def _changed(
         self, ends: Mapping[Pid, End], marks: Mapping[Pid, Mark]
     ) -> AsyncIterator[list[Row]]:
         """The rows from the mark on, of processes whose end has moved."""
@@ -101,16 +95,15 @@ class Verifier:
                 wanted[pid] = 0
             elif (end.seq, end.hash) != (mark.seq, mark.hash):
                 wanted[pid] = mark.seq - 1
-        pid, seq = Pid(0), 0
-        while wanted:
-            rows = await self._all(
-                _SQL.rows_since,
-                pids=list(wanted),
-                afters=list(wanted.values()),
-                pid=pid,
-                seq=seq,
-                most=ROWS,
-            )
+        given = {"pids": list(wanted), "afters": list(wanted.values())}
+        return self._pages(_SQL.rows_since, Pid(0), 0, **given)
+
+    async def _pages(
+        self, statement: Statement, pid: Pid, seq: int, **given: Any
+    ) -> AsyncIterator[list[Row]]:
+        """The rows after a position, ROWS at a time."""
+        while True:
+            rows = await self._all(statement, pid=pid, seq=seq, most=ROWS, **given)
             yield [Row(*row) for row in rows]
             if len(rows) < ROWS:
                 return
@@ -152,7 +145,7 @@ class Verifier:
                         broken[one.pid] = one
         return sorted(broken.values())
 
-    async def _all(self, statement: Any, **given: Any) -> Sequence[Any]:
+    async def _all(self, statement: Statement, **given: Any) -> Sequence[Any]:
         async def fetch() -> Sequence[Any]:
             async with self._store.connection() as db:
                 return await db.all(statement, **given)

@@ -1,9 +1,9 @@
 """The information-flow half of the trust layer: what a call may carry, and where to.
 
-A call that a process proposes passes here after its capabilities and before the journal.
-The room keeps what a principal said to a task, what the task has read, and decides from that
-alone whether the values of a call may have the effect the call has.  It does no I/O, knows no
-clock, and knows no tool but by its manifest.
+A call that a process proposes passes here after its capabilities and before the journal.  The room
+keeps what the principal said in a task and what the task has read, and decides from that alone
+whether the values of a call may have the effect the call has.  It does no I/O, reads no clock, and
+knows tools only by their manifests.
 
     Task        one task: words, history, intents, agreements; a fold of the journal
     decide      may this call be made?  allow, ask or deny, with the rule and the sources
@@ -13,8 +13,8 @@ clock, and knows no tool but by its manifest.
     builtin     the shipped rules as a checked table;  `load` reads a site's rules
     Label       integrity and confidentiality of data;  `join`, `flows`
 
-Invariant: no destination, identity or secret gets its value from text that was read, unless a
-person has agreed to that value.
+Invariant: no destination, identity or secret takes its value from text that was read, unless a
+person approved that value.
 """
 
 from logos.kernel.flow.builtin import RULES, builtin

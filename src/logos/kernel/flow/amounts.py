@@ -1,10 +1,10 @@
-"""Is a number worked out from numbers that count?  Pure.
+"""Is a number derived from numbers that count?  Pure.
 
-    derived(x, base, percent)   can x be had from `base` by one or two steps of school arithmetic?
+    derived(x, base, percent)   does x follow from `base` by one or two steps of arithmetic?
 
 The steps are those of people's requests: a part (a half to a quarter), a percentage on, off or of,
-a sum or a difference of two such terms, so many times a price.  A number that cannot be had so was
-made up.
+a sum or a difference of two such terms, so many times a price.  Any other
+number was made up.
 
 Invariant: the answer depends on the set of numbers alone, and at most MOST of them are looked at.
 """

@@ -1,11 +1,11 @@
-"""What one process hands another with a text: its label, and where the values in it came from.
+"""What accompanies a text from one process to another: its label, and where its values came from.
 Pure.
 
-    Carried                       as it stands in the journal of who gets it
+    Carried                       as journaled at the receiver
     vouched(history, text, who)   the values in a text, and their sources
-    kept(value)                   the source that one has in the receiver
-    unread(*said)                 of a process that has read nothing
-    fit(given)                    from a journal: `{}` is text that nobody knows anything of
+    kept(value)                   the source that a value has in the receiver
+    unread(*said)                 for a process that has read nothing
+    fit(given)                    from a journal: `{}` is text of unknown origin
 
 A value has in the receiver the source that it had in the sender, if the principal's words that gave
 it that source are the receiver's, too: so in a child, and in its parent when it answers.  Between
@@ -31,14 +31,14 @@ from logos.kernel.flow.trace import trace
 from logos.kernel.flow.value import NAME, Kind, find, normal, numbers
 
 MOST = 128
-"""Values handed on with one text."""
+"""The most values passed on with one text."""
 
 _KNOWN_MOST = 5_000
 DEEDS = 64
-"""Payments told of."""
+"""The most payments reported."""
 
 _LOCAL = frozenset({Source.FIXED, Source.WORDS, Source.UNTRUSTED, Source.NOWHERE, Source.MEMBER})
-"""What the receiver sees for itself: words that are its own, and text."""
+"""What the receiver sees for itself: its own words, and text."""
 _VOUCHED = frozenset(
     {Source.LINKED, Source.SELECTED, Source.PARTIAL, Source.EACH, Source.KNOWN, Source.ANY}
 )
@@ -119,7 +119,7 @@ def _candidates(history: History, text: str) -> Iterator[tuple[Kind, str, str]]:
 
 
 def _stands(text: str, wanted: str) -> bool:
-    """Between word boundaries."""
+    """Does it stand there between word boundaries?"""
     start = 0
     while (at := text.find(wanted, start)) >= 0:
         before, after = text[at - 1 : at], text[at + len(wanted) :][:1]
@@ -132,7 +132,8 @@ def _stands(text: str, wanted: str) -> bool:
 
 
 def kept(value: Vouched, *, same: bool) -> Source | None:
-    """Its source in the receiver; `same`: the words that it rests on are the receiver's, too."""
+    """Its source in the receiver; `same`: the words that it rests on are the receiver's own,
+    too."""
     if same:
         return value.source
     return Source.KNOWN if value.source in _VOUCHED else None

@@ -1,6 +1,6 @@
-"""Values that the principal described instead of naming: the kernel works them out.  Pure.
+"""Values that the principal described instead of naming, worked out by the kernel.  Pure.
 
-    chosen(history, arg, value, records)   the sources under which his words pick the value
+    chosen(history, arg, value, records)   the sources by which the principal's words select the value
 
 "Starting with X", "the largest file", "the channel with the most users", "all users", "the 10.00 I
 got", "a restaurant".  Worked out over the records that were read, never by the agent.

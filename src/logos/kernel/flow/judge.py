@@ -6,7 +6,7 @@
     2. where did each value come from?                               trace
     3. what do the texts carry?                                      weigh
     4. the rules, for the call and for each value                    judge
-    5. the strictest answer holds; all that is to be asked is asked at once
+    5. the strictest answer wins; everything to be asked is asked at once
 
 Invariant: deciding changes nothing.  The same task and call give the same decision, so a
 journal can be decided again and must agree.
@@ -117,7 +117,7 @@ class _Case:
         return Weight(Content.SECRET, leaks, weight.readers) if leaks else weight
 
     def _everything(self) -> Weight:
-        """Of all that was read, the worst."""
+        """The worst of everything that was read."""
         history = self.task.history
         leaks = self._unsaid(history.secrets.classes)
         return Weight(Content.SECRET if leaks else Content.NONE, leaks, history.secrets.readers)
@@ -186,7 +186,7 @@ class _Case:
         return self.task.intents.get(self.tool.name, Intent.NO)
 
     def _source(self, traced: Traced) -> Source:
-        """What came in may go back, and no more than that."""
+        """A sum that came in may be returned, and no more than that."""
         if traced.limit is None:
             return traced.source
         sums = [normal(Kind.AMOUNT, t.value) for t in self.traced if t.kind is Kind.AMOUNT]
@@ -195,7 +195,7 @@ class _Case:
         return Source.KNOWN
 
     def _to(self) -> Source:
-        """The least trusted of the places it goes to."""
+        """The least trusted of the destinations."""
         places = [t.source for t in self.traced if t.kind in PLACES]
         return max(places, key=_TRUST.__getitem__, default=Source.NOWHERE)
 
@@ -207,7 +207,7 @@ class _Case:
         return not who or not who <= readers
 
     def _open(self, kind: Kind) -> bool:
-        """Do the principal's words leave it open where it goes?"""
+        """Do the principal's words leave the destination open?"""
         words = self.task.history.words
         if kind is Kind.URL:
             return Kind.URL in words.asks
@@ -245,7 +245,7 @@ def _hint(history: History, tool: Tool, judged: Judged) -> str:
 
 
 def _question(name: str, judged: list[tuple[Judged, Rule | None]]) -> str:
-    """One question for the whole call: what would happen, and why it is asked."""
+    """One question for the whole call: what would happen, and why this is asked."""
     given = ", ".join(f"{j.argument}={j.value!r}" for j, _ in judged if j.argument)
     lines = [f"May {name}({given}) be called?"]
     for one, rule in judged:

@@ -67,6 +67,10 @@ class Argument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     free: bool = False
 
 
+UNKNOWN = Argument(kind=Kind.COMMAND)
+"""The worst: it must have been said."""
+
+
 class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`vouched`: does the provider itself stand for the value? "author": only for records whose
     author is the principal or somebody the principal named.  `directory`: this is a list of the
@@ -125,10 +129,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     derived: bool = False
 
     def argument(self, name: str) -> Argument:
-        """Of an argument, or of a leaf of one: `attachments.file_id`."""
+        """Of an argument, or of a leaf of one: `attachments.file_id`.  Of one that the tool does not have,
+        or no longer: a call may have been made with it all the same."""
         while name not in self.arguments and "." in name:
             name = name.rpartition(".")[0]
-        found = self.arguments[name]
+        found = self.arguments.get(name, UNKNOWN)
         return argument(found) if isinstance(found, str) else found
 
 

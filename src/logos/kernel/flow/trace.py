@@ -2,11 +2,11 @@
 
     trace(history, arg, value)    the best source there is for it
 
-Sources, most trusted first: the principal said it; it is his own; a person agreed to it; it is a
-vouched field of a record he spoke of; the kernel worked it out as the extreme he asked for; he
-asked for all of them; somebody he named wrote it (links); it was reckoned from numbers that count.
-Below the line: found in the text of something he pointed at; more than one fits; vouched but not
-what he spoke of; written by a member; in text nobody vouches for; nowhere.
+Sources, most trusted first: the principal said it; it is their own; a person approved it; it is a
+vouched field of a record they referred to; the kernel worked it out as the extreme they asked for;
+they asked for all of them; somebody they named wrote it (links); it was computed from numbers that
+count. Below the line: found in the text of something they pointed at; more than one fits; vouched
+for, but not what they referred to; written by a member; in text nobody vouches for; nowhere.
 
 Invariant: `trace` never looks further than the index and BOUND records of text, so a longer
 history can only lose a value its source, never give it a better one.

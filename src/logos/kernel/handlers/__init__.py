@@ -1,4 +1,4 @@
-"""What each system call does that touches only the kernel: one file per family."""
+"""Handlers of the system calls that touch only the kernel, one file per family."""
 
 from logos.kernel.handlers import memory, message, process
 from logos.kernel.handlers.table import TABLE

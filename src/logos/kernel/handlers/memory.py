@@ -27,13 +27,14 @@ from logos.kernel.memory import (
     CORE,
     FACTS,
     KV,
-    TODO,
     Shelf,
     abroad,
+    entry,
     folder,
     place,
     shared,
     slug,
+    todo_list,
 )
 from logos.kernel.process.bodies import Deposit, Erase, Squeeze, encode
 from logos.kernel.syscall import Context, Effects
@@ -57,19 +58,12 @@ async def search(ctx: Context, call: SearchMemory) -> Effects:
 
 @TABLE.handles(Remember)
 async def remember(ctx: Context, call: Remember) -> Effects:
+    if not (call.text or call.path or call.undo):
+        raise SysError(Code.INVALID, "there is no text", hint="say what to remember")
     path = place(call.path or _implied(ctx, call))
     space, inside = shared(path)
-    fact = inside.startswith(f"{FACTS}/")
-    subject, relation = (inside.split("/")[3:5]) if fact else ("", "")
-    event = Remembered(
-        path=inside,
-        text=call.text,
-        kind="fact" if fact else "document",
-        subject=call.subject or subject,
-        relation=call.relation or relation,
-        valid_from=moment(call.since),
-        source=call.source,
-    )
+    about = call.subject, call.relation
+    event = entry(inside, call.text, about=about, since=moment(call.since), source=call.source)
     if space:
         return await _share(ctx, space, event, path)
     if inside.startswith(f"{CORE}/"):
@@ -103,13 +97,7 @@ def _block(shelf: Shelf, event: Remembered, *, undo: bool) -> Remembered:
         if before is None:
             raise SysError(Code.NOT_FOUND, f"nothing stood at {path} before")
         return Remembered(path=path, text=before.text or "", restores=before.seq)
-    over = len(event.text) - shelf.limit(path)
-    if over > 0:
-        raise SysError(
-            Code.LIMIT,
-            f"{path} takes {shelf.limit(path)} characters",
-            hint=f"shorten it by {over}, or keep the rest in {ARCHIVE}",
-        )
+    shelf.fit([event])
     return event
 
 
@@ -119,11 +107,14 @@ async def link(ctx: Context, call: Link) -> Effects:
     other, target = shared(_node(call.to)) if call.to else (space, "")
     if not target:
         shelf = await (ctx.kernel.stores.of(space) if space else ctx.kernel.stores.current(ctx.pid))
-        walked = shelf.walk(source, (call.relation,) if call.relation else (), most=MOST_EDGES)
+        relations = (call.relation,) if call.relation else ()
+        walked = shelf.walk(source, relations, most=MOST_EDGES + 1)
         lines = [
             f"{far}: {abroad(space, e.source)} {e.relation} {abroad(space, e.target)}"
-            for far, e in walked
+            for far, e in walked[:MOST_EDGES]
         ]
+        if len(walked) > MOST_EDGES:
+            lines.append("[there are more edges: name a relation]")
         return Effects(value="\n".join(lines) or f"[nothing is linked to {call.node}]")
     if not call.relation:
         raise SysError(Code.INVALID, "an edge has a relation", hint="such as cites or part-of")
@@ -179,9 +170,7 @@ async def compress(ctx: Context, call: Compress) -> Effects:
 @TABLE.handles(Todo)
 async def todo(ctx: Context, call: Todo) -> Effects:
     del ctx
-    items = [" ".join(item.split()).removeprefix("- ") for item in call.items]
-    lines = [f"- {item}" if item[:3] in ("[x]", "[ ]") else f"- [ ] {item}" for item in items]
-    return Effects(events=(Remembered(path=TODO, text="\n".join(lines), ends=not lines),))
+    return Effects(events=(todo_list(call.items),))
 
 
 @TABLE.handles(GetKey)

@@ -1,4 +1,4 @@
-"""message.* and time.*"""
+"""Handlers of message.* and time.*."""
 
 from logos.abi.calls import Receive, Schedule, Send, Sleep
 from logos.abi.errors import Code, SysError

@@ -1,4 +1,4 @@
-"""process.*"""
+"""Handlers of process.*."""
 
 from logos.abi.calls import Exit, Kill, Spawn, Wait
 from logos.abi.errors import Code, SysError

@@ -1,4 +1,4 @@
-"""The one table; the files of this room add to it."""
+"""The table of handlers, to which the files of this room add."""
 
 from logos.kernel.syscall import Table
 

@@ -9,6 +9,7 @@
     Meaning.again(pid)                 begin one anew
     Hooks, Status                      what it needs of others; one line of `states`
     Relevance(settings, ...).judged    what was found, by a model that reads it with the question
+    Judges                             what that needs of others
     USED, LATE, OFF                    what came of a question
 
 Nothing here is needed: without a model, or when it is slow or away, memory is searched by words.
@@ -17,7 +18,7 @@ Vectors are an index beside the journal; they are never on the path of a write.
 
 from logos.kernel.meaning.background import Hooks, Meaning
 from logos.kernel.meaning.question import LATE, OFF, USED
-from logos.kernel.meaning.relevance import Relevance
+from logos.kernel.meaning.relevance import Judges, Relevance
 from logos.kernel.meaning.vectors import Status
 
-__all__ = ["LATE", "OFF", "USED", "Hooks", "Meaning", "Relevance", "Status"]
+__all__ = ["LATE", "OFF", "USED", "Hooks", "Judges", "Meaning", "Relevance", "Status"]

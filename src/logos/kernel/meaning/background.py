@@ -87,9 +87,11 @@ class Meaning:
             return None, OFF
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.vectors.ready, pid, embedder.name)  # while it waits for the model
-            vector = await self._questions.vector(embedder, self._vault.text(question))
+            vector, tokens = await self._questions.vector(embedder, self._vault.text(question))
         if vector is None:
             return None, LATE
+        if tokens:
+            await self.vectors.spent(pid, embedder.name, tokens)
         try:
             near = await self.vectors.near(pid, embedder.name, vector)
         except ValueError as error:  # why: the model has vectors of another length since

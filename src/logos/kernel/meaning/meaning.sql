@@ -54,6 +54,9 @@ UPDATE page_vector_state
        skipped = skipped + :skipped::bigint, tokens = tokens + :tokens::bigint, error = ''
  WHERE pid = :pid AND model = :model;
 
+-- name: spent
+UPDATE page_vector_state SET tokens = tokens + :tokens::bigint WHERE pid = :pid AND model = :model;
+
 -- name: finish
 UPDATE page_vector_state SET head = :head, node = NULL, error = :error
  WHERE pid = :pid AND model = :model;

@@ -1,12 +1,12 @@
 """A question to memory, as a vector, in time or not at all.
 
-Questions.vector(embedder, text)    None: too late, or it failed
+Questions.vector(embedder, text)    and the tokens it took; None: too late, or it failed
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from logos.abi.driver import Clock, Embedder
+from logos.abi.driver import Clock, Embedded, Embedder
 from logos.kernel.meaning.patience import Patience
 from logos.kernel.meaning.vectors import unit
 
@@ -26,17 +26,19 @@ class Questions:
         self._patience = Patience(clock, wait_s)
         self._kept: dict[tuple[str, str], Floats] = {}  # the one asked longest ago first
 
-    async def vector(self, embedder: Embedder, text: str) -> Floats | None:
-        asked = (embedder.name, text[:CHARS])
+    async def vector(self, embedder: Embedder, text: str) -> tuple[Floats | None, int]:
+        asked, tokens = (embedder.name, text[:CHARS]), 0
         found = self._kept.pop(asked, None)
         if found is None:
 
-            async def made() -> Floats:
-                return unit((await embedder.embed([asked[1]])).vectors[0])
+            async def made() -> Embedded:
+                return await embedder.embed([asked[1]])
 
-            found = await self._patience.within(made, "a question has no vector")
+            answer = await self._patience.within(made, "a question has no vector")
+            if answer is not None:
+                found, tokens = unit(answer.vectors[0]), answer.tokens
         if found is not None:
             self._kept[asked] = found
             if len(self._kept) > KEPT:
                 del self._kept[next(iter(self._kept))]
-        return found
+        return found, tokens

@@ -4,6 +4,7 @@
     Vectors.ready(pid, model)          have them in memory, for who will ask
     Vectors.states(), of(pid)          how far each space is, by model
     Vectors.claim, add, finish, fail   for who fills them
+    Vectors.spent(pid, model, tokens)  a question had its vector made
     Vectors.drop(pid)                  all of a space
 
 A vector is kept as numbers of two bytes and of length 1, so that a cosine is a product.  A space is one
@@ -224,6 +225,15 @@ class Vectors:
                     skipped=filled.skipped,
                     tokens=filled.tokens,
                 )
+
+        await self._store.persist(write)
+
+    async def spent(self, pid: Pid, model: str, tokens: int) -> None:
+        """On a question.  Twice, should the database be lost just now."""
+
+        async def write() -> None:
+            async with self._store.connection() as db:
+                await db.run(_SQL.spent, pid=pid, model=model, tokens=tokens)
 
         await self._store.persist(write)
 

@@ -5,10 +5,12 @@ answers a question with the few it needs, or with none; it is rebuilt from its p
 pure policy says which pages leave the window and what a compaction keeps.
 
     Recall, SPACE_VERSION              all a process has seen, searchable; how it is packed
+    Spoken                             what was said, for another memory
     Sought, linked, joined             a search on purpose: within what, along which links
     found_text                         what was found, for who searched on purpose
     Shelf, Version, Edge               what is kept at paths: a fold of the journal
     place, shared, abroad, slug        paths of memory
+    entry, todo_list                   what is to stand at one
     tidied, Closed                     what is said twice, or was replaced
     forgotten                          what is left of a journal without some pages
     Window                             the fold of a journal that a prompt is made of
@@ -41,6 +43,19 @@ from logos.kernel.memory.layout import render
 from logos.kernel.memory.near import Judged, Near, key
 from logos.kernel.memory.page import Kind, Page, Piece, Source, page_of, split
 from logos.kernel.memory.pager import Ask, Fault, Heard, Pager, Refused, Why
+from logos.kernel.memory.paths import (
+    ARCHIVE,
+    CORE,
+    FACTS,
+    KV,
+    OWN,
+    TODO,
+    abroad,
+    folder,
+    place,
+    shared,
+    slug,
+)
 from logos.kernel.memory.policy import (
     Marks,
     Resident,
@@ -50,27 +65,12 @@ from logos.kernel.memory.policy import (
     survivors,
     victims,
 )
-from logos.kernel.memory.recall import NOTHING, SPACE_VERSION, Recall, found_text
+from logos.kernel.memory.recall import NOTHING, SPACE_VERSION, Recall, Spoken, found_text
 from logos.kernel.memory.recital import tail
 from logos.kernel.memory.scorer import Weights, load, parse
 from logos.kernel.memory.seen import Seen, view
-from logos.kernel.memory.shelf import (
-    ARCHIVE,
-    CORE,
-    FACTS,
-    KV,
-    OWN,
-    TODO,
-    Edge,
-    Shelf,
-    Version,
-    abroad,
-    folder,
-    place,
-    shared,
-    slug,
-)
-from logos.kernel.memory.sought import Sought, bearing, joined, linked
+from logos.kernel.memory.shelf import Edge, Shelf, Version, entry, todo_list
+from logos.kernel.memory.sought import Sought, bearing, exact, joined, linked
 from logos.kernel.memory.telling import number, page_text, render_result
 from logos.kernel.memory.tidy import Closed, tidied
 from logos.kernel.memory.tokens import estimate
@@ -108,6 +108,7 @@ __all__ = [
     "Shelf",
     "Sought",
     "Source",
+    "Spoken",
     "Turn",
     "Version",
     "Weights",
@@ -118,7 +119,9 @@ __all__ = [
     "ask_for",
     "bearing",
     "digest_bound",
+    "entry",
     "estimate",
+    "exact",
     "folder",
     "forgotten",
     "found_text",
@@ -148,6 +151,7 @@ __all__ = [
     "survivors",
     "tail",
     "tidied",
+    "todo_list",
     "told_in",
     "victims",
     "view",

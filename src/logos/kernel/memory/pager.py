@@ -32,6 +32,7 @@ from logos.kernel.memory.page import Page, Source
 from logos.kernel.memory.query import Query, read
 from logos.kernel.memory.scorer import Scorer, Weights, load
 from logos.kernel.memory.space import Space
+from logos.kernel.memory.things import each_thing
 
 DEFAULT_MASS = 0.98
 """What comes in by default; the temperature is fitted to it."""
@@ -240,6 +241,8 @@ class Pager:
         rows = measured.rows[open_]
         likely = gate.probabilities(scores[open_], self._scorer.weights.temperature)
         ranks = scores[open_]
+        if ask.mass >= 1:
+            ranks = each_thing(self.space, query, rows, ranks, ~others[open_])
         if shared:
             ranks = gate.own_first(ranks, others[open_], cols.cost[rows], confidence)
         if query.course:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from logos.kernel.memory.course import COURSE
+from logos.kernel.memory.paths import slug
 from logos.kernel.memory.text import kinds, spans, terms, wanted
 
 _ANSWERER = re.compile(
@@ -74,6 +75,8 @@ def read(
 ) -> Query:
     """`subject` says whom the question is about when the caller knows better."""
     named = [subject] if subject else [name for name in subjects if _names(question, name)]
+    spelt = set(map(slug, named))
+    named += [name for name in subjects if spelt and slug(name) in spelt and name not in named]
     mine = {term for name in named for term in terms(name)}
     found = [term for term in terms(question) if term not in mine]
     asked = wanted(found)

@@ -4,6 +4,7 @@
     Recall.fault(question, ask)    -> Fault, its pages without their texts
     Recall.pack, Recall.unpack     as data, to be thrown away at any time
     found_text(question, pages)    what was found, for who searched on purpose
+    Spoken.of(seq, at, event)      what was said, as another memory can keep it
 
 Built from the journal alone.  A page is a piece of what one event put into the window; its source
 says which, and its text is read from there.  What memory itself brought back is not taken in
@@ -37,8 +38,8 @@ from logos.kernel.memory.later import Statement, overtaken
 from logos.kernel.memory.layout import earlier
 from logos.kernel.memory.page import Kind, Page, Source, page_of, split
 from logos.kernel.memory.pager import WORDS_ONLY, Ask, Fault, Heard, Pager
+from logos.kernel.memory.paths import ARCHIVE, FACTS
 from logos.kernel.memory.scorer import Weights
-from logos.kernel.memory.shelf import ARCHIVE, FACTS
 from logos.kernel.memory.space import Space, SpaceImage
 from logos.kernel.memory.text import terms
 from logos.kernel.memory.window import page_text
@@ -91,10 +92,7 @@ class Recall:
     def add(self, seq: Seq, at: int, event: AnyEvent) -> bool:
         """Does anything that can be found differ for it?"""
         self.seq = seq
-        if isinstance(event, Called) and event.name.startswith("memory."):
-            self._own.add(event.id)
-        if isinstance(event, Returned) and event.id in self._own:
-            self._own.discard(event.id)
+        if _by_memory(event, self._own):
             return False
         if isinstance(event, Forgot):
             self.forget(frozenset((*event.pages, *(left.page for left in event.left))))
@@ -180,6 +178,33 @@ class Recall:
                 )
             )
         return pages
+
+
+class Spoken:
+    """Of one journal, event by event."""
+
+    def __init__(self) -> None:
+        self._own: set[CallId] = set()
+
+    def of(self, seq: Seq, at: int, event: AnyEvent) -> Remembered | None:
+        """Its path is for the caller to choose.  None: nothing was said, or memory said it."""
+        if _by_memory(event, self._own) or isinstance(event, Remembered):
+            return None
+        like = _described(seq, at, event)
+        text = page_text(event)
+        if like is None or not text:
+            return None
+        return Remembered(path="", text=text, kind=like.kind.value, role=like.role, time=at)
+
+
+def _by_memory(event: AnyEvent, own: set[CallId]) -> bool:
+    """Did memory itself bring this back?  `own` are its calls under way."""
+    if isinstance(event, Called) and event.name.startswith("memory."):
+        own.add(event.id)
+    if isinstance(event, Returned) and event.id in own:
+        own.discard(event.id)
+        return True
+    return False
 
 
 def _described(seq: Seq, at: int, event: AnyEvent) -> Page | None:

@@ -43,14 +43,16 @@ def view(window: Window) -> tuple[Seen, ...]:
 
 
 def _seen(part: str, turn: Turn, window: Window) -> Seen:
+    pieces = [piece.shown for piece in turn.pieces]
+    pages = {piece.page for piece in pieces if not piece.pid} if pieces else set(turn.pages)
     return Seen(
         part=part,
         message=turn.message,
         tokens=turn.tokens,
-        pages=turn.pages,
+        pages=() if pieces else turn.pages,
         uses=max((piece.uses for piece in turn.pieces), default=turn.uses),
         request=turn.used,
-        pinned=part == "text" or bool(set(turn.pages) & set(window.pins)),
+        pinned=part == "text" or bool(pages & set(window.pins)),
         shortened=turn.heads,
-        brought=tuple(piece.shown for piece in turn.pieces),
+        brought=tuple(pieces),
     )

@@ -5,7 +5,9 @@
     Shelf.history(path)            every version, with the time in which it held
     Shelf.below(folder, as_of)     what stands at or below it, by path
     Shelf.edges, Shelf.walk        typed edges, and what they lead to
-    place(path)                    a path of a memory, checked
+    Shelf.fit(events)              no core block is longer than it may be
+    entry(path, text, ...)         what is to stand at a path
+    todo_list(items)               the same of what is to be done
 
 Nothing is overwritten: a version stays, and says from when to when it held.  Of most entries the
 newer closes the older.  A fact closes older facts about the same thing from the same source, or
@@ -15,26 +17,22 @@ which it contradicts.  Long texts are not held here: a version names its event, 
 Invariant: forgetting and then folding is folding what was left.
 """
 
-import posixpath
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import msgspec
 
 from logos.abi.errors import Code, SysError
 from logos.abi.events import AnyEvent, Forgot, Linked, Remembered
 from logos.abi.ids import Seq
-
-CORE, ARCHIVE, FACTS, TODO, KV = "/mem/core", "/mem/archive", "/mem/facts", "/mem/todo", "/kv"
-OWN = (CORE, ARCHIVE, FACTS, TODO, KV)
-"""What a process has of its own; any other /mem/NAME is a space that it shares."""
+from logos.kernel.memory.paths import ARCHIVE, CORE, FACTS, TODO
 
 CORE_CHARS = 4000
 """Characters a core block may have if nothing else was said."""
 
 HEAD_CHARS = 80
-PATH_CHARS = 400
 
 _LEFT: msgspec.json.Decoder[Remembered] = msgspec.json.Decoder(Remembered)
 
@@ -145,6 +143,21 @@ class Shelf:
     def limit(self, path: str) -> int:
         return self._limits.get(path, CORE_CHARS)
 
+    def fit(self, events: Iterable[AnyEvent]) -> None:
+        """Raise `limit` for a core block that is too long, with the limits that come with it."""
+        limits: dict[str, int] = {}
+        for event in events:
+            if not isinstance(event, Remembered) or not event.path.startswith(f"{CORE}/"):
+                continue
+            most = event.limit or limits.get(event.path) or self.limit(event.path)
+            limits[event.path] = most
+            if len(event.text) > most:
+                raise SysError(
+                    Code.LIMIT,
+                    f"{event.path} takes {most} characters",
+                    hint=f"shorten it by {len(event.text) - most}, or keep the rest in {ARCHIVE}",
+                )
+
     def before(self, path: str) -> Version | None:
         """What an undo brings back: the version before the one that stands there, as often as
         it is undone."""
@@ -169,32 +182,38 @@ class Shelf:
     # -- edges -------------------------------------------------------------------------------
 
     def edges(self, node: str) -> list[Edge]:
-        """From it and to it, oldest first."""
-        found = [Edge(*key, self._edges[key]) for key in self._near.get(node, ())]
+        """From it and to it, oldest first.  A page that is a version of an entry has those of the entry, and
+        the entry those of its pages."""
+        if node.isdecimal():
+            names = {node, self._paths.get(Seq(int(node)), node)}
+        else:
+            names = {node, *(str(version.seq) for version in self._versions.get(node, ()))}
+        found = {Edge(*key, self._edges[key]) for name in names for key in self._near.get(name, ())}
         return sorted(found, key=lambda edge: edge.seq)
 
     def walk(
         self, start: str, relations: Iterable[str] = (), *, steps: int = 2, most: int = 50
     ) -> list[tuple[int, Edge]]:
-        """The edges on the way out from a node, nearest first: how many steps, and which.  An edge is
-        followed either way; only those of `relations`, if any are named."""
-        wanted = set(relations)
-        seen, found = {start}, []
+        """The edges on the way out from a node, nearest first, each once: how many steps, and which.  An
+        edge is followed either way; only those of `relations`, if any are named."""
+        return list(islice(self._outward(start, frozenset(relations), steps), most))
+
+    def _outward(
+        self, start: str, wanted: frozenset[str], steps: int
+    ) -> Iterator[tuple[int, Edge]]:
+        seen, told = {start}, set[Edge]()
         ahead = deque([(0, start)])
         while ahead:
             far, node = ahead.popleft()
             for edge in self.edges(node) if far < steps else ():
-                if wanted and edge.relation not in wanted:
+                if edge in told or (wanted and edge.relation not in wanted):
                     continue
+                told.add(edge)
+                yield far + 1, edge
                 other = edge.target if edge.source == node else edge.source
-                if other in seen:
-                    continue
-                seen.add(other)
-                found.append((far + 1, edge))
-                ahead.append((far + 1, other))
-                if len(found) == most:
-                    return found
-        return found
+                if other not in seen:
+                    seen.add(other)
+                    ahead.append((far + 1, other))
 
     def _link(self, seq: Seq, event: Linked) -> None:
         key = (event.source, event.relation, event.target)
@@ -268,61 +287,31 @@ def _version(seq: Seq, at: int, event: Remembered) -> Version:
     )
 
 
-# -- paths -----------------------------------------------------------------------------------
-
-
-def place(path: str) -> str:
-    """The path as it is kept.  Raise `invalid` for one that memory does not have."""
-    normal = posixpath.normpath("/" + path.lstrip("/"))
-    if not normal.isprintable() or len(normal) > PATH_CHARS:
-        raise SysError(Code.INVALID, f"{path[:60]!r} is not a path", hint="use a short, plain name")
-    parts = normal.split("/")
-    shapes = {CORE: (4, 4), FACTS: (5, 5), TODO: (3, 3), KV: (3, 99)}
-    for top, (least, most) in shapes.items():
-        if normal == top or normal.startswith(f"{top}/"):
-            if least <= len(parts) <= most:
-                return normal
-            break
-    else:
-        if parts[1] == "mem" and len(parts) > 3:  # noqa: PLR2004 - "", mem, archive or a space, name
-            return normal
-    raise SysError(
-        Code.INVALID,
-        f"nothing can be kept at {normal}",
-        hint="use /mem/core/NAME, /mem/archive/..., /mem/facts/SUBJECT/RELATION, /mem/SPACE/..., "
-        "/mem/todo or /kv/...",
+def entry(
+    path: str,
+    text: str,
+    *,
+    about: tuple[str, str] = ("", ""),
+    since: int | None = None,
+    source: str = "",
+) -> Remembered:
+    """What is to stand at a path of one's own memory.  Below /mem/facts it is a fact, `about` a subject
+    and what is said of it: what its path says, unless they are named."""
+    fact = path.startswith(f"{FACTS}/")
+    subject, relation = path.split("/")[3:5] if fact else about
+    return Remembered(
+        path=path,
+        text=text,
+        kind="fact" if fact else "document",
+        subject=about[0] or subject,
+        relation=about[1] or relation,
+        source=source,
+        valid_from=since,
     )
 
 
-def folder(path: str) -> str:
-    """A path at or above what is kept.  Raise `invalid`."""
-    normal = posixpath.normpath("/" + path.lstrip("/"))
-    if normal == KV or normal.startswith((f"{KV}/", "/mem/")):
-        return normal
-    raise SysError(Code.INVALID, f"nothing is kept at {normal}", hint="name a path in /mem or /kv")
-
-
-def shared(path: str) -> tuple[str, str]:
-    """The space a path belongs to ("": one's own) and the path in it: what stands at /mem/team/a
-    for others is /mem/archive/a for the space itself, /mem/team/facts/a/b its fact."""
-    parts = path.split("/")
-    if len(parts) < 3 or parts[1] != "mem" or f"/mem/{parts[2]}" in OWN:  # noqa: PLR2004
-        return "", path
-    rest = "/".join(parts[3:])
-    if rest == "facts" or rest.startswith("facts/"):
-        return parts[2], f"/mem/{rest}"
-    return parts[2], f"{ARCHIVE}/{rest}" if rest else ARCHIVE
-
-
-def abroad(space: str, path: str) -> str:
-    """A path of a space, as others see it."""
-    if not space or not path.startswith("/"):
-        return path
-    rest = path.removeprefix(ARCHIVE) if path.startswith(ARCHIVE) else path.removeprefix("/mem")
-    return f"/mem/{space}{rest}"
-
-
-def slug(text: str) -> str:
-    """A segment of a path from any words."""
-    kept = "".join(c if c.isalnum() or c in "-_." else " " for c in text.strip().lower())
-    return "-".join(kept.split())[:80].strip(".") or "-"
+def todo_list(items: Iterable[str]) -> Remembered:
+    """Of one line each; without any there is no list any more."""
+    texts = [" ".join(item.split()).removeprefix("- ") for item in items]
+    lines = [f"- {text}" if text[:3] in ("[x]", "[ ]") else f"- [ ] {text}" for text in texts]
+    return Remembered(path=TODO, text="\n".join(lines), ends=not lines)

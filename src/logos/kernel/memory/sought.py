@@ -5,6 +5,7 @@
     linked(shelf, pages) events joined to what was found
     joined(found, more)  two faults as one
     bearing(found, ...)  what of it bears on the question
+    exact(found, ...)    what of it contains every word of the question
 
 What is linked to a hit need share no word with the question.
 
@@ -12,7 +13,7 @@ Invariant: what is joined costs at most what the two faults cost.
 """
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import msgspec
@@ -23,8 +24,9 @@ from logos.abi.ids import Seq
 from logos.kernel.memory.gate import Rules
 from logos.kernel.memory.page import Kind, Page
 from logos.kernel.memory.pager import Fault
+from logos.kernel.memory.paths import folder, shared
 from logos.kernel.memory.query import Query, read
-from logos.kernel.memory.shelf import Shelf, folder, shared
+from logos.kernel.memory.shelf import Shelf
 from logos.kernel.memory.table import ROLES
 from logos.kernel.memory.text import kinds, terms
 
@@ -120,13 +122,25 @@ def bearing(found: Fault, question: str) -> Fault:
         return found
     hits = [page for page in found.pages if _bears(page, query)]
     there = {(page.group, page.id + step) for page in hits for step in range(-BESIDE, BESIDE + 1)}
-    pages = tuple(page for page in found.pages if (page.group, page.id) in there)
-    if len(pages) == len(found.pages):
-        return found
+    pages = [page for page in found.pages if (page.group, page.id) in there]
+    return found if len(pages) == len(found.pages) else _only(found, pages)
+
+
+def exact(found: Fault, question: str) -> Fault:
+    """Only pages in which, or of whose subject, every word of the question is said."""
+    asked = set(terms(question))
+    return _only(found, [p for p in found.pages if asked and asked <= _said(p)])
+
+
+def _said(page: Page) -> set[str]:
+    return {*terms(page.text), *terms(page.subject)}
+
+
+def _only(found: Fault, pages: Sequence[Page]) -> Fault:
     kept = {page.id for page in pages}
     return replace(
         found,
-        pages=pages,
+        pages=tuple(pages),
         tokens=sum(page.tokens for page in pages),
         abstained=not pages,
         why=tuple(why for why in found.why if why.page in kept),

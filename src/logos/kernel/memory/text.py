@@ -2,6 +2,7 @@
 
     terms      text -> normalised terms, in order
     kinds      terms -> the kinds of things they are; `wanted`: the kinds a question asks for
+    things     kinds -> the terms that belong to them
     traits     text -> the few counts the scorer looks at
     proper     names written in the middle of a sentence
     spans      the days, months or years a question names, as intervals of microseconds
@@ -12,6 +13,7 @@ Everything here is a function of its argument alone.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -75,6 +77,21 @@ def wanted(found: list[str]) -> list[str]:
     """The kinds of things that the terms of a question ask for, each once."""
     asks = _kinds()[1]
     return list(dict.fromkeys(kind for term in found for kind in asks.get(term, ())))
+
+
+def things(wanted: Iterable[str]) -> frozenset[str]:
+    """The terms that belong to any of these kinds."""
+    members = _members()
+    return frozenset(term for kind in wanted for term in members.get(kind, ()))
+
+
+@lru_cache(maxsize=1)
+def _members() -> dict[str, list[str]]:
+    out: dict[str, list[str]] = {}
+    for stem, found in _kinds()[0].items():
+        for kind in found:
+            out.setdefault(kind, []).append(stem)
+    return out
 
 
 _TEMPORAL = re.compile(

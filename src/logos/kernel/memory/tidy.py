@@ -13,7 +13,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from logos.abi.events import Linked, Remembered
-from logos.kernel.memory.shelf import ARCHIVE, FACTS, Version, slug
+from logos.kernel.memory.paths import ARCHIVE, FACTS, slug
+from logos.kernel.memory.shelf import Version
 
 SAME, REPLACED = "same-as", "replaced-by"
 

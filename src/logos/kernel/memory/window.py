@@ -36,7 +36,7 @@ from logos.abi.limits import RESULT_TOKENS
 from logos.abi.messages import AnyPart, Message, Role, Text, ToolResult, said
 from logos.abi.paging import Cut, Place, Refused, Skeleton
 from logos.kernel.memory.layout import NOTHING_CAME, brought_back
-from logos.kernel.memory.shelf import CORE, TODO
+from logos.kernel.memory.paths import CORE, TODO
 from logos.kernel.memory.telling import number, page_text, plain, render_result
 from logos.kernel.memory.tokens import CHARS_A_TOKEN, estimate, learned, rough
 from logos.kernel.memory.turns import (

@@ -1,4 +1,4 @@
-"""fs.search on what is mounted: lines matched in a process of their own.
+"""fs.search on mounts: lines are matched in a separate process.
 
     grep(call, documents, within_s)   the matches, in the order of the documents
 
@@ -23,7 +23,7 @@ _PROGRAM = Path(__file__).with_name("matcher.py")
 
 
 class Matches(NamedTuple):
-    """`lines` are those asked for, of `total` in `files` documents."""
+    """`lines` are the requested ones, of `total` in `files` documents."""
 
     lines: Sequence[str]
     total: int
@@ -38,7 +38,7 @@ class _Answer(msgspec.Struct):
 
 
 async def grep(call: Search, documents: Sequence[Document], within_s: float) -> Matches:
-    """Raise `invalid` for a pattern that is none, `timeout` for one that does not end."""
+    """Raise `invalid` for a malformed pattern, `timeout` for one that does not end."""
     asked = {
         "pattern": call.pattern,
         "files": call.files,

@@ -19,7 +19,7 @@ def main() -> None:
     asked = json.load(sys.stdin)
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # For the case that whoever would kill us dies first.
+    # in case the process that would kill this one dies first
     resource.setrlimit(resource.RLIMIT_CPU, (asked["cpu_s"], asked["cpu_s"]))
     try:
         pattern = re.compile(asked["pattern"])

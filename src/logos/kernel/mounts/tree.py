@@ -1,7 +1,7 @@
 """Paths to mounts, and fs.* on them.
 
-A mount is named by its first segment; the longest name that fits a path wins, so that a mount may
-stand inside another (/mem/team in /mem).
+A mount is named by its path; the longest name that fits wins, so that a mount may be inside another
+(/mem/team in /mem).
 """
 
 import posixpath
@@ -17,7 +17,7 @@ from logos.abi.mount import Entry, Finder, Mount
 from logos.kernel.mounts.grep import Matches, grep
 
 LISTED = 2000
-"""Entries fs.list shows at most."""
+"""The most entries that fs.list shows."""
 
 SEARCH_S = 20.0
 
@@ -27,7 +27,7 @@ OnFiles = List | Read | Search | Write | Append
 
 
 class Mounts:
-    """`mounts` by path, such as `/mem`; `drivers` by kind of call."""
+    """`mounts` are by path, such as `/mem`; `drivers` by type of call."""
 
     def __init__(self, mounts: Mapping[str, Mount], drivers: Drivers) -> None:
         assert all(path == normal(path) and path != "/home" for path in mounts), mounts
@@ -40,13 +40,13 @@ class Mounts:
         return sorted(path[1:] for path in self._mounts if path.count("/") == 1)
 
     def tool(self, call: Call[Any]) -> Tool | None:
-        """Who carries it out; None: nobody here."""
+        """The driver that carries it out; None: none here."""
         if isinstance(call, OnFiles) and _top(call) != "home":
             return self._tool
         return self._drivers.get(type(call))
 
     def at(self, path: str) -> Mount:
-        """Raise `not_found` with what there is."""
+        """Raise `not_found`, listing what there is."""
         for prefix in _prefixes(path):
             if (mount := self._mounts.get(prefix)) is not None:
                 return mount
@@ -55,7 +55,7 @@ class Mounts:
 
 
 class _Served:
-    """The Tool for calls on what is mounted."""
+    """The Tool for calls on mounts."""
 
     def __init__(self, mounts: Mounts) -> None:
         self._mounts = mounts

@@ -3,10 +3,12 @@
 open_kernel(parts)   a running node
 Kernel               the interface for surfaces and handlers
 Parts                what boot hands in
+RERANKING            the account of rerankers' tokens
 Payer                who starts a process, and the totals it counts toward
 Turn                 what a client of the gateway says
 """
 
+from logos.kernel.node.accounts import RERANKING
 from logos.kernel.node.asked import Models
 from logos.kernel.node.kernel import Kernel, open_kernel
 from logos.kernel.node.lease import Dead
@@ -19,6 +21,7 @@ from logos.kernel.node.why import Why, explained
 from logos.kernel.process.bodies import Turn
 
 __all__ = [
+    "RERANKING",
     "Again",
     "Changed",
     "Dead",

@@ -25,6 +25,9 @@ from logos.store import Cursor, Queries, Store
 
 _SQL = Queries("logos.kernel.node", "accounts.sql")
 
+RERANKING = "reranking"
+"""What it takes to judge what searches of memory found."""
+
 LOOK_S = 0.5
 """Thoughts that end on other nodes do not notify this one."""
 

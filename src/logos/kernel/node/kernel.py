@@ -45,7 +45,7 @@ from logos.kernel.node.births import OUTSIDE, Births
 from logos.kernel.node.compact import Compactor
 from logos.kernel.node.digester import Digester
 from logos.kernel.node.fit import Fitter
-from logos.kernel.node.forgetting import bury
+from logos.kernel.node.forgetting import anything, bury, plan
 from logos.kernel.node.hearing import Ear, Hearing, Witness
 from logos.kernel.node.lease import Lease
 from logos.kernel.node.letters import posted
@@ -291,11 +291,20 @@ class Kernel:
         return await self.stores.remember(pid, items)
 
     async def forget(
-        self, pid: Pid, pages: Sequence[Seq] = (), *, path: str = "", reason: str = ""
+        self,
+        pid: Pid,
+        pages: Sequence[Seq] = (),
+        *,
+        path: str = "",
+        reason: str = "",
+        dry: bool = False,
     ) -> Sequence[Seq]:
         """Erase these pages, or everything kept at and below a path, and every copy in the journal
-        of the process.  Return the numbers of the events that lost their words."""
+        of the process.  Return the numbers of the events that lost their words; with `dry`, of those
+        that would lose them."""
         erase = Erase(tuple(pages), path, reason)
+        if dry:
+            return (await plan(self._store, pid, erase, anything)).pages
         known = await self.records.known(pid)
         if known is not None and known.exit_status is not None:
             forgot = await bury(self._store, self._writer, self._parts.clock, pid, erase)

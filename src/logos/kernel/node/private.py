@@ -21,6 +21,8 @@ from logos.abi.errors import Code, SysError
 from logos.abi.events import (
     AnyEvent,
     Called,
+    Linked,
+    Pinned,
     Received,
     Remembered,
     Returned,
@@ -38,7 +40,7 @@ KEPT = 16
 
 _KINDS = (
     "spawned", "told", "received", "rang", "ended", "called", "held", "decided", "returned", "failed",
-    "pagedin", "thought", "remembered",
+    "pagedin", "thought", "remembered", "linked", "pinned",
 )  # fmt: skip
 
 AGENTS = Label(integrity=Integrity.AGENT)
@@ -60,24 +62,30 @@ WORDS: Mapping[str, Test] = {
 @dataclass(slots=True)
 class _Known:
     """`own`: events the flow does not count as text that was read; `through`: calls through which
-    it may have heard what other processes have read."""
+    it may have heard what other processes have read.  `keeping`: a call of its own keeps what comes
+    next.  Of the events that a letter brings only the first names the letter."""
 
     following: Following
     seq: Seq = journal.START
     through: set[CallId] = field(default_factory=set)
     own: dict[Seq, Label] = field(default_factory=dict)
     rest: dict[Seq, Label] = field(default_factory=dict)
+    keeping: bool = False
 
     def add(self, seq: Seq, event: AnyEvent) -> None:
         self.following.apply(seq, event)
         self.seq = seq
+        if isinstance(event, Called):
+            self.keeping = True
+        elif isinstance(event, Remembered | Linked | Pinned) and event.mail:
+            self.keeping = False
         if isinstance(event, Spawned | Received | Told):
             self.rest[seq] = TOP_TRUST  # the principal's words, unless they were read
         elif isinstance(event, Called) and event.effect is Effect.KERNEL:
             self.through.add(event.id)
         elif isinstance(event, Returned) and event.id in self.through:
             self.own[seq] = self.following.label | NOBODYS
-        elif isinstance(event, Thought) or (isinstance(event, Remembered) and not event.mail):
+        elif isinstance(event, Thought) or (isinstance(event, Remembered) and self.keeping):
             self.own[seq] = self.following.label | AGENTS
         else:
             self.rest[seq] = NOBODYS

@@ -1,7 +1,7 @@
 """Reading the record: the process table, journals, windows, chains.
 
     Records.list, known, process, window    the present state
-    Records.events, follow, feed            past events, and events to come
+    Records.events, follow, feed, newest    past events, and events to come
     Records.wait                            the end of a process
     Records.fault                           the pages of a process that a question needs
     Records.search                          the same, as text, for a deliberate search
@@ -139,10 +139,13 @@ class Records:
             if quiet.cancelled_caught:
                 known = await self.known(pid)
 
-    async def feed(self, after: int | None = None) -> AsyncIterator[Told]:
-        """The events of all processes to come; from a feed position on, if one is given."""
-        start = await journal.last_id(self._store) if after is None else after
-        feed = journal.Feed(self._store, start)
+    async def newest(self) -> int:
+        """The feed position of the latest event."""
+        return await journal.last_id(self._store)
+
+    async def feed(self, after: int) -> AsyncIterator[Told]:
+        """The events of all processes after a feed position, past and to come."""
+        feed = journal.Feed(self._store, after)
         while True:
             changed = self._any = self._any or anyio.Event()
             rows = await feed.advance()

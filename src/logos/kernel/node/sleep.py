@@ -98,7 +98,7 @@ class Consolidator:
     async def consolidate(self, pid: Pid, *, dry: bool = False) -> Report:
         """Raise `state` when it has exited."""
         async with self._lock:
-            if await self._waiting(pid):
+            if await self._around.stores.behind(pid):  # perhaps with what we posted
                 return Report((), why="it has letters to read first")
             closed = await self._tidied(pid)
             if closed and not dry:
@@ -187,18 +187,6 @@ class Consolidator:
             text, usage = await answered(model, self._around.slots, request)
         await self._around.accounts.charge(name, usage)
         return text, usage.tokens
-
-    async def _waiting(self, pid: Pid) -> bool:
-        """Is there mail it has not taken, perhaps ours?"""
-
-        async def look() -> Any:
-            async with self._store.connection() as db:
-                return await db.one(_SQL.letters, pid=pid)
-
-        row = await self._store.persist(look)
-        if row["exited"]:
-            raise SysError(Code.STATE, f"process {pid} has exited", hint=f"see `logos show {pid}`")
-        return bool(row["letters"])
 
     async def run(self, node: NodeId) -> None:
         while self._settings.on:

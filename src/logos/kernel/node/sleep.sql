@@ -1,10 +1,5 @@
 -- Statements of logos.kernel.node.sleep.
 
--- name: letters
-SELECT count(m.id) AS letters, bool_or(p.exit_status IS NOT NULL) AS exited
-  FROM process p LEFT JOIN mail m ON m.pid = p.pid AND m.taken IS NULL
- WHERE p.pid = :pid;
-
 -- name: idle
 -- What this node drives and where nothing has happened for a while.
 SELECT p.pid, p.head_seq FROM process p JOIN journal j ON j.pid = p.pid AND j.seq = p.head_seq

@@ -2,6 +2,7 @@
 
     Stores.remember(pid, items)    events for its journal, by mail; their numbers
     Stores.shelf(pid)              what it keeps, by path, as of everything durable
+    Stores.behind(pid), read_up    has it unread mail; its shelf once it has read that
     Stores.find(name), named()     spaces that several processes share
     Stores.labels                  set when labels of pages can be computed
 
@@ -25,6 +26,7 @@ from logos.abi.limits import FILE_BYTES
 from logos.kernel import journal
 from logos.kernel.flow import Label
 from logos.kernel.memory import (
+    CORE,
     NOTHING,
     OWN,
     Ask,
@@ -35,6 +37,7 @@ from logos.kernel.memory import (
     Window,
     abroad,
     bearing,
+    exact,
     joined,
     linked,
     place,
@@ -102,8 +105,11 @@ class Stores:
     async def remember(self, pid: Pid, items: Sequence[Item]) -> list[Seq]:
         """They are in its journal, once and in this order, when this returns: the number of each.
 
-        Raise `invalid` for a path that memory does not have, `state` when it has exited.
+        Raise `invalid` for a path that memory does not have, `limit` for what is too long for where it is
+        to stand, `state` when it has exited.
         """
+        if any(item.path.startswith(CORE) for item in items if isinstance(item, Remembered)):
+            (await self.shelf(pid)).fit(items)
         waiting: list[tuple[MailId, int]] = []
         found: list[Seq] = []
         for batch in batches([_checked(item) for item in items]):
@@ -126,9 +132,28 @@ class Stores:
                 first = int(row["taken"])
                 return [Seq(n) for n in range(first, first + events)]
             if row["exit_status"] is not None:
-                raise SysError(
-                    Code.STATE, f"process {pid} has exited", hint=f"see `logos show {pid}`"
-                )
+                raise _exited(pid)
+            with anyio.move_on_after(POLL_S):
+                await changed.wait()
+
+    async def behind(self, pid: Pid) -> bool:
+        """Has it letters to read?  Raise `state` when it has exited."""
+
+        async def look() -> Any:
+            async with self._store.connection() as db:
+                return await db.one(_SQL.letters, pid=pid)
+
+        row = await self._store.persist(look)
+        if row["exited"]:
+            raise _exited(pid)
+        return bool(row["letters"])
+
+    async def read_up(self, pid: Pid) -> Shelf:
+        """With what was posted to it by now, by whomever."""
+        while True:
+            changed = self._records.changed(pid)
+            if not await self.behind(pid):
+                return await self.shelf(pid)
             with anyio.move_on_after(POLL_S):
                 await changed.wait()
 
@@ -182,7 +207,7 @@ class Stores:
         labelled = await self.labelled(pid, sought.label, sought.reader)
         shelf = await self.shelf(pid)
         ask = Ask(budget=tokens, gate=False, rules=sought.rules(shelf, labelled))
-        found = bearing(await self._records.fault(pid, question, ask), question)
+        found = await self._matching(pid, question, ask)
         ties = linked(shelf, found.pages, sought.as_of)
         if ask.rules.only is not None:
             ties &= ask.rules.only
@@ -193,8 +218,18 @@ class Stores:
             pid, question, replace(ask, budget=max(tokens // LINKED, 1), rules=rules)
         )
         less = replace(ask, budget=tokens - more.tokens)
-        found = bearing(await self._records.fault(pid, question, less), question)
-        return joined(found, more)
+        return joined(await self._matching(pid, question, less), more)
+
+    async def _matching(self, pid: Pid, question: str, ask: Ask) -> Fault:
+        """The pages worth their tokens, and with the rest of the budget those that contain every
+        word of the question."""
+        found = bearing(await self._records.fault(pid, question, ask), question)
+        rest = ask.budget - found.tokens
+        if rest <= 0:
+            return found
+        pieces = frozenset((page.source.seq, page.source.start) for page in found.pages)
+        others = replace(ask, budget=rest, mass=1.0, rules=replace(ask.rules, pieces=pieces))
+        return joined(found, exact(await self._records.fault(pid, question, others), question))
 
     async def labelled(self, pid: Pid, label: str, reader: str = "") -> frozenset[Seq] | None:
         """The events with such a label; None: no restriction.  Raise `invalid`."""
@@ -290,6 +325,10 @@ class Stores:
 
         rows = await self._store.persist(look)
         return {row["agent"].removeprefix("/mem/"): Pid(row["pid"]) for row in rows}
+
+
+def _exited(pid: Pid) -> SysError:
+    return SysError(Code.STATE, f"process {pid} has exited", hint=f"see `logos show {pid}`")
 
 
 def _agent(space: str) -> Agent:

@@ -86,7 +86,13 @@ class Tree:
             version
             for version in shelf.below(inside, as_of)
             if labelled is None or version.seq in labelled
-        ][:MOST_DOCUMENTS]
+        ]
+        if len(standing) > MOST_DOCUMENTS:
+            raise SysError(
+                Code.LIMIT,
+                f"{len(standing)} texts are kept at {path}, more than one search looks into",
+                hint="search in a folder of it, or in plain words: memory_search (logos mem search)",
+            )
         texts = await self._stores.texts(owner, standing)
         space, _ = shared(path)
         paths = [abroad(space, version.path) for version in standing]
@@ -139,6 +145,7 @@ class Tree:
                 lines = [t async for t in self._records.events(whose)]
                 return "\n".join(f"{t.row.seq}\t{_json(t.event)}" for t in lines)
             case "children":
+                await self._records.process(whose)
                 listed = await self._records.list(everyone=True)
                 ours = [p for p in listed if p.parent == whose]
                 return "\n".join(f"{p.pid}\t{p.status}\t{p.agent}" for p in ours)

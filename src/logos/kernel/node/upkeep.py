@@ -3,8 +3,10 @@
 upkeep(parts, ...)    the Meaning and Consolidator of one node
 """
 
-from logos.kernel.meaning import Hooks, Meaning, Relevance
-from logos.kernel.node.accounts import Accounts
+from functools import partial
+
+from logos.kernel.meaning import Hooks, Judges, Meaning, Relevance
+from logos.kernel.node.accounts import RERANKING, Accounts
 from logos.kernel.node.parts import Parts
 from logos.kernel.node.private import Privacy
 from logos.kernel.node.records import Records
@@ -23,8 +25,8 @@ def upkeep(
     meaning = Meaning(parts.store, parts.memory, hooks, parts.clock, parts.vault)
     records.spaces.near = meaning.near
     if parts.memory.reranker:
-        records.spaces.judge = Relevance(
-            parts.memory, parts.reranker, privacy.holds, parts.clock, parts.vault
-        )
+        spent = partial(paid[1].charge, RERANKING)
+        judges = Judges(parts.reranker, privacy.holds, spent)
+        records.spaces.judge = Relevance(parts.memory, judges, parts.clock, parts.vault)
     stores.labels = privacy.labels
     return meaning, Consolidator(parts, Around(records, stores, parts.models, *paid, privacy))

@@ -1,12 +1,12 @@
-"""The table and the gate.
+"""The gate, and the table of handlers.
 
 Gate.admit(process, proposal)   what a model proposed -> a checked call, or SysError
 Gate.tools(agent)               what the model is shown
-Table.handles(Call)             register the function that carries a kernel call out
-Context, Effects                what a handler sees, and what it says is to happen
-Tools                           what tools there are, and what the information flow says of a call
-Policy, read_policy             other rules and manifests to say it by
-schema, spec                    the faces of a declaration
+Table.handles(Call)             register the handler of a kernel call
+Context, Effects                what a handler sees, and what it returns
+Tools                           the tools there are, and the verdict of the information flow on a call
+Policy, read_policy             other rules and manifests to decide by
+schema, spec                    what a declaration looks like to JSON Schema and to a model
 """
 
 from logos.kernel.syscall.gate import Check, Gate, nearest, schema, spec

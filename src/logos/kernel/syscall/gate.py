@@ -1,12 +1,12 @@
 """A model's proposal -> a checked call.  The one way in.
 
     Gate.admit(process, proposal)   the call, or SysError with a hint the model can act on
-    Gate.read(agent, proposal)      the call as it was meant, without a look at rights
-    Gate.check(process, call)       the checks again: rights may have gone since
+    Gate.read(agent, proposal)      the call as it was meant, without checking rights
+    Gate.check(process, call)       the checks again: rights may have been withdrawn
     Gate.tools(agent)               what the model is shown
 
-Name, then arguments, then the checks in their order (capabilities first).  A proposal that
-fails here has had no effect whatever.
+Name, then arguments, then the checks in their order (capabilities first).  A proposal
+that fails here has had no effect at all.
 """
 
 import difflib
@@ -27,7 +27,7 @@ Check: TypeAlias = Callable[[Process, Call[Any]], object]
 
 
 FEW = 12
-"""Names that still fit into a hint."""
+"""Up to this many names are all listed in a hint."""
 
 
 class Gate:
@@ -54,7 +54,7 @@ class Gate:
             check(process, call)
 
     def tools(self, agent: Agent) -> tuple[ToolSpec, ...]:
-        """The same bytes for the same agent, always.  Raise `not_found` for a name of no tool."""
+        """Always the same bytes for the same agent.  Raise `not_found` for an unknown tool."""
         if agent.tools not in self._shown:
             self._shown[agent.tools] = tuple(self._spec(name) for name in agent.tools)
         return self._shown[agent.tools]
@@ -119,13 +119,14 @@ class Gate:
 
 
 def _plain(call: CallTool) -> CallTool:
-    """Its arguments in the one spelling that everybody reads alike: no name in it stands twice."""
+    """Its arguments in the one spelling that every JSON parser reads alike: no key appears
+    twice."""
     arguments = msgspec.json.decode(call.arguments, type=dict[str, Any])
     return CallTool(tool=call.tool, arguments=msgspec.Raw(msgspec.json.encode(arguments)))
 
 
 def nearest(name: str, names: Any) -> str:
-    """A hint with the names most like this one, or all of them when they are few."""
+    """A hint with the names most similar to this one, or with all of them when there are few."""
     known = sorted(names)
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     if close:
@@ -147,7 +148,7 @@ def schema(call: type[Call[Any]]) -> dict[str, Any]:
 
 
 def spec(call: type[Call[Any]]) -> ToolSpec:
-    """As a tool for a model."""
+    """The call, as a tool for a model."""
     return ToolSpec(
         name=tool_name(call),
         description=inspect.getdoc(call) or "",
@@ -159,8 +160,8 @@ _SAID_ELSEWHERE = frozenset({"title", "minLength", "additionalProperties"})
 
 
 def _lean(part: dict[str, Any]) -> dict[str, Any]:
-    """What a model needs of a schema: every prompt carries it.  The gate checks the rest, and says
-    what was wrong."""
+    """The part of a schema that a model needs, since every prompt carries it.  The gate checks the
+    rest, and reports what is wrong."""
     required = part.get("required", ())
     kept: dict[str, Any] = {}
     for key, value in part.items():
@@ -178,7 +179,7 @@ def _lean(part: dict[str, Any]) -> dict[str, Any]:
 
 
 def _known(part: dict[str, Any], required: bool) -> dict[str, Any]:  # noqa: FBT001
-    """What may be left out need not be null."""
+    """An optional argument can be left out, so it need not be null."""
     of = part.get("anyOf", ())
     if required or {"type": "null"} not in of:
         return part

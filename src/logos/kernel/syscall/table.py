@@ -1,8 +1,7 @@
-"""Which function carries out which call that touches only the kernel.
+"""The handlers of the calls that touch only the kernel.
 
-A handler decides and says what is to happen; it writes nothing.  The gate then journals the
-call, its effects and its answer in one transaction: after a crash all of it happened, or
-none.
+A handler decides and returns what should happen; it writes nothing.  The node then journals the
+call, its effects and its answer in one transaction: after a crash all of it happened, or none.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -21,7 +20,7 @@ from logos.kernel.process.bodies import Erase, Squeeze
 
 
 class Known(NamedTuple):
-    """What the process table says of a process."""
+    """What the process table knows of a process."""
 
     pid: Pid
     status: str
@@ -30,7 +29,7 @@ class Known(NamedTuple):
 
 
 class Parent(NamedTuple):
-    """Who starts a process, and what is known of the task it gives."""
+    """The parent of a process, and what is known of the task it gives."""
 
     pid: Pid
     process: Process
@@ -72,14 +71,14 @@ class Services(Protocol):
     async def born(
         self, agent: Agent, task: str, limits: Limits, *, parent: "Parent"
     ) -> tuple[Entry, Limits]:
-        """A new process, not yet in the journal, and what it was granted."""
+        """A new process, not yet in the journal, and the limits it was granted."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a handler may see: who asks, in which state, and when.  `carries` is what the
-    information flow knows of the text that the call hands to another process."""
+    information flow knows of the text that the call passes to another process."""
 
     pid: Pid
     process: Process
@@ -90,10 +89,10 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """What a call comes to.
+    """The result of a call.
 
     With `blocks` the process waits (until `until`, microseconds) and the answer comes later;
-    else `value` is returned.  `events` are further facts about the caller; `children` and
+    otherwise `value` is returned.  `events` are further facts about the caller; `children` and
     `letters` happen in the same transaction.
     """
 

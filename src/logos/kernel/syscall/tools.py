@@ -1,17 +1,17 @@
-"""What tools there are, as the information flow knows them.
+"""The tools, as the information flow knows them.
 
     Tools(functions, manifests, rules)
-    .catalogue()        every tool with its schema and manifest, as of now
-    .plain(call)        can this call only be allowed, whatever was read?
-    .weigh(task, call)  the decision
+    .catalogue()        every present tool with its schema and manifest
+    .plain(call)        is this call always allowed, whatever was read?
+    .weigh(task, call)  the decision on a call
     .under(policy)      the same tools under other rules and manifests
-    read_policy(text)   those, from a file
-    tool_of(call)       the tool that is decided about
+    read_policy(text)   a policy from a file
+    tool_of(call)       the name under which a call is decided
 
-A manifest comes from a site's folder, from whoever brings the tool, or, when nobody gives one,
-from the tool's name and schema alone, which errs on the side of harm.
+A manifest comes from the site's folder, from the provider of the tool or, failing both, from the
+tool's name and schema alone, which assumes the worst.
 
-Invariant: `plain` says yes only where no rule that could speak of the call does more than allow.
+Invariant: `plain` is true only if every rule that could apply to the call allows it.
 """
 
 import logging
@@ -41,13 +41,13 @@ from logos.kernel.flow import (
 log = logging.getLogger("logos.kernel")
 
 Declared = Mapping[str, Any]
-"""A manifest as it stands in a file, or the annotations of an MCP tool."""
+"""A manifest as written in a file, or the annotations of an MCP tool."""
 
 _HARMLESS = frozenset({Kind.CHOICE, Kind.SELECTOR, Kind.CONTENT, Kind.TEXT, Kind.DATE})
 
 
 class Policy(NamedTuple):
-    """A site's rules in force, and manifests that stand before all others."""
+    """The rules of a site, and manifests that take precedence over all others."""
 
     rules: Table
     manifests: Mapping[str, Declared]
@@ -60,7 +60,7 @@ class Tools:
         manifests: Callable[[], Mapping[str, Declared]],
         rules: Table | None,
     ) -> None:
-        """No rules: the shipped ones."""
+        """Without rules: the shipped ones."""
         self._functions, self._manifests = functions, manifests
         self.rules = rules or Table(RULES)
         self._made: tuple[Mapping[str, ToolSpec], Mapping[str, Declared]] | None = None
@@ -68,7 +68,7 @@ class Tools:
         self._plain: frozenset[str] = frozenset()
 
     def catalogue(self) -> Catalogue:
-        """The same one until a tool comes, goes or changes."""
+        """The same object until a tool comes, goes or changes."""
         now = (self._functions(), self._manifests())
         if self._made != now:
             self._catalogue = _catalogue(*now)
@@ -87,7 +87,7 @@ class Tools:
         return decide(task, tool_of(call), _arguments(call))
 
     def knows(self, call: Call[Any]) -> bool:
-        """Is the tool it names there now?"""
+        """Does the tool that it names still exist?"""
         return tool_of(call) in self.catalogue()
 
     def under(self, policy: Policy) -> "Tools":
@@ -97,7 +97,7 @@ class Tools:
 
 
 def tool_of(call: Call[Any]) -> str:
-    """The name that its manifest has."""
+    """The name under which its manifest is kept."""
     return call.tool if isinstance(call, CallTool) else call_name(type(call))
 
 
@@ -111,7 +111,7 @@ def _arguments(call: Call[Any]) -> dict[str, Any]:
 
 
 def _plain(manifest: Manifest) -> bool:
-    """It looks and tells nobody, or stays within the process and carries nothing that acts."""
+    """It only reads and tells nobody, or stays within the process and carries nothing that acts."""
     if manifest.impact is Impact.READ:
         return True
     arguments = map(manifest.argument, manifest.arguments)
@@ -146,13 +146,13 @@ def _worst(schema: Mapping[str, Any]) -> Manifest:
 
 
 def site_rules(text: str) -> Table:
-    """The shipped rules with a site's own on top.  Raise `invalid`."""
+    """The shipped rules plus a site's own.  Raise `invalid`."""
     return Table(RULES, load(text))
 
 
 def read_policy(text: str) -> Policy:
-    """A file of `[[rule]]`, as `trust.rules` names one, of manifests, as they stand in
-    `trust.manifests`, or of both.  Raise `invalid`."""
+    """A file of `[[rule]]` tables, as for `trust.rules`, of manifests, as in `trust.manifests`, or
+    of both.  Raise `invalid`."""
     rules = site_rules(text)
     found = msgspec.toml.decode(text, type=dict[str, Any])
     found.pop("rule", None)
@@ -161,7 +161,7 @@ def read_policy(text: str) -> Policy:
 
 
 def check_manifests(manifests: Mapping[str, Declared]) -> None:
-    """Raise `invalid` for what is no manifest: an operator should hear it at the start."""
+    """Raise `invalid` for a malformed manifest, so that an operator hears of it at the start."""
     for name, given in manifests.items():
         try:
             msgspec.convert(given, Manifest)
