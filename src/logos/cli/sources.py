@@ -43,6 +43,9 @@ class Found(NamedTuple):
     file: Path
     place: str
 
+    def holds(self, path: str) -> bool:
+        return path == self.place or path.startswith(f"{self.place}/")
+
 
 class Planned(NamedTuple):
     """The files, by name; the folders they were looked for in; what could not be looked into."""

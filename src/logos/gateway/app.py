@@ -51,7 +51,7 @@ class App:
         self._kernel = kernel = machine.kernel
         turns = Turns(kernel)
         aired = Aired(turns, tasks, keepalive_s)
-        stored, talks = Stored(kernel, turns, aired), Conversations(kernel, turns, aired)
+        stored, talks = Stored(kernel, turns, aired), Conversations(kernel, turns)
         self._access = Access(kernel)
         self._before = before = Before(turns, talks, self._compacting, kernel.now)
         clock = Clock(kernel.now, keepalive_s)

@@ -20,7 +20,6 @@ from msgspec import Meta
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import Pid, Seq
 from logos.gateway.access import Client
-from logos.gateway.aired import Aired
 from logos.gateway.ask import Ask
 from logos.gateway.dialect import BODY, Json, encode, typed
 from logos.gateway.faults import Refused, absent
@@ -66,10 +65,9 @@ class _Id(NamedTuple):
 
 
 class Conversations:
-    def __init__(self, kernel: Kernel, turns: Turns, aired: Aired) -> None:
+    def __init__(self, kernel: Kernel, turns: Turns) -> None:
         self._kernel = kernel
         self._turns = turns
-        self._aired = aired
         self._past = turns.past
 
     async def seed(self, client: Client, id_: str) -> bytes:
@@ -106,7 +104,6 @@ class Conversations:
             events = self._kernel.records.events(pid)
             pages = [told.row.seq async for told in events if told.row.kind in SAID]
             await self._kernel.forget(pid, pages, reason=DELETED)
-            self._aired.drop(pid)
         self._turns.talks.drop(talk)
         said = {"id": id_, "object": "conversation.deleted", "deleted": True}
         await ask.reply(200, encode(said))

@@ -107,7 +107,8 @@ def anthropic_error(error: SysError, request: str) -> bytes:
     if _status(error) == TOO_LONG:
         kind = "request_too_large"
     said = {"type": kind, "message": _words(error)}
-    return _encode({"type": "error", "error": said, "request_id": request})
+    named = {"request_id": request} if request else {}
+    return _encode({"type": "error", "error": said} | named)
 
 
 def openai_status(error: SysError) -> int:

@@ -71,10 +71,10 @@ class Stored:
         """Again, or what he has not heard of it.  Raise `invalid` for what nobody recorded."""
         if after is not None and not number(after):
             raise Refused("starting_after is the number of an event", "starting_after")
+        found = await self._past.answer(client.name, *place(id_))  # it may be forgotten
         if (recording := self._aired.find(client.name, id_)) is not None:
             await recording.tell(ask, -1 if after is None else int(after))
             return
-        found = await self._past.answer(client.name, *place(id_))
         if not isinstance(found, Answered):
             raise Refused("this response is not streamed", "stream", hint="get it without")
         answering = _answering(id_, found)
@@ -103,7 +103,6 @@ class Stored:
         await self._kernel.forget(pid, [found.page], reason="a client deleted the response")
         if (talk := self._talks.of(pid)) is not None and talk.stands_at(seq):
             self._talks.drop(talk)
-        self._aired.drop(pid)
         await ask.reply(200, encode({"id": id_, "object": "response", "deleted": True}))
 
     async def cancel(self, ask: Ask, client: Client, id_: str) -> None:

@@ -5,6 +5,7 @@
     Index.score(terms)     BM25 of every row, alone and in the window of its neighbours
     Index.before(size)     as it was before it had more rows
     Index.idf, Index.rows  how rare a term is, and where it stands
+    Index.meant            the term that is there, for one that is misspelled
     Index.pack, unpack     as data
 
 A window adds to a row what its neighbours say, the nearer the more; it is computed for the terms of a
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 
 from logos.kernel.memory.packed import Packed, pack, unpack
 from logos.kernel.memory.postings import Postings, PostingsImage
+from logos.kernel.memory.slips import READABLE
 
 Floats = NDArray[np.float32]
 Floats64 = NDArray[np.float64]
@@ -119,6 +121,14 @@ class Index:
 
     def holds(self, term: str) -> bool:
         return self._df(term) > 0
+
+    def meant(self, term: str) -> str:
+        """`term`; where no row holds it, the commonest that is one slip away from it."""
+        if len(term) < READABLE or not (term.isascii() and term.isalpha()) or self.holds(term):
+            return term
+        near = [(self._df(other), other) for other in self._postings.slips(term)]
+        held, other = max(near, default=(0, term))
+        return other if held else term
 
     def novelty(self, terms: Iterable[str]) -> tuple[float, float]:
         """The rarity of terms nobody has used, and of them all."""

@@ -16,6 +16,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from logos.kernel.memory.slips import one_slip
+
 K = TypeVar("K", str, tuple[str, str])
 
 _NARROW = (np.int8, np.int16, np.int32, np.int64)
@@ -122,6 +124,12 @@ class Terms:
             self._met.clear()
         number = self._met[name] = self._find(name.encode())
         return number
+
+    def slips(self, name: str) -> list[str]:
+        """Those that are one slip away."""
+        late = "".join(f"{one}\n" for one in self._late).encode()
+        sorted_ = one_slip(self._text, self._starts, name)
+        return sorted_ + one_slip(late, _starts(late), name)
 
     def settle(self) -> NDArray[np.int64]:
         """Sort everything; the numbers that what had 0, 1, 2 … has now."""

@@ -64,7 +64,8 @@ class Refused:
 @dataclass(frozen=True, slots=True)
 class Fault:
     """`confidence` is how likely memory holds an answer; `mass` the probability of what came in;
-    `pages` are in the order they were said, `why` in the order they were chosen.  `meant`: one of them
+    `pages` are in the order they were said, `why` in the order they were chosen.  `terms` are those of the
+    question as memory spells them.  `meant`: one of them
     stands out by its vector; `vectors` says whether the question had one, `reranked` whether a reranker
     judged: used, late or off."""
 
@@ -76,6 +77,7 @@ class Fault:
     why: tuple[Why, ...] = ()
     refused: tuple[Refused, ...] = ()
     subjects: tuple[str, ...] = ()
+    terms: tuple[str, ...] = ()
     meant: bool = False
     vectors: str = "off"
     reranked: str = "off"
@@ -170,7 +172,10 @@ class Pager:
             return before.fault(question, replace(ask, upto=None), heard.upto(ask.upto))
         found = self._scored(question, ask, heard)
         if self._doubtful(found, ask):
-            return Fault((), 0, True, found.confidence, 0.0, subjects=found.query.subjects)
+            query = found.query
+            return Fault(
+                (), 0, True, found.confidence, 0.0, subjects=query.subjects, terms=query.terms
+            )
         return self._choose(found, ask)
 
     def shortlist(self, question: str, ask: Ask, heard: Heard, most: int) -> list[Page]:
@@ -188,7 +193,8 @@ class Pager:
 
     def _scored(self, question: str, ask: Ask, heard: Heard) -> _Scored:
         table, weights = self.space.table, self._scorer.weights
-        query = read(question, table.subjects, subject=ask.subject, years=self.space.years)
+        words, years = self.space.words, self.space.years
+        query = read(question, table.subjects, subject=ask.subject, years=years, meant=words.meant)
         within = gate.inside(table, ask.rules)
         measured = measure(self.space, query, at=ask.rules.at, within=within, near=heard.near)
         rows = measured.rows
@@ -270,6 +276,7 @@ class Pager:
             ),
             refused=self._refused(measured, scores, np.where(others & shared, 0, refusals)),
             subjects=query.subjects,
+            terms=query.terms,
             meant=standing_out(measured.close[open_[chosen]]) > 0
             and self._scorer.weights.meaning > 0,
         )

@@ -3,6 +3,7 @@
     Postings.add(row, counts)   what the next row holds
     Postings.drop(keep)         without the rows that are not kept
     Postings.rows, counts, df   which rows hold a term, how often each, and how many they are
+    Postings.slips              terms that are spelled nearly like one
     Postings.pack, unpack       as data
 
 Two flat arrays in order of the terms, in the narrowest types that hold them, and a short tail of what
@@ -50,6 +51,10 @@ class Postings:
     def df(self, term: str) -> int:
         number = self._terms.get(term)
         return 0 if number is None else self._df[number]
+
+    def slips(self, term: str) -> list[str]:
+        """Terms that are one slip away from it."""
+        return self._terms.slips(term)
 
     def rows(self, term: str) -> NDArray[Any]:
         """The rows that hold it, in order."""

@@ -7,12 +7,12 @@ Invariant: the subject's name is not among the terms; who spoke is asked of the 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from logos.kernel.memory.course import COURSE
 from logos.kernel.memory.paths import slug
-from logos.kernel.memory.text import kinds, spans, terms, wanted
+from logos.kernel.memory.text import kinds, ordinary, spans, terms, wanted
 
 _ANSWERER = re.compile(
     r"\b(?:did|have|had|do) you\b|\byour (?:recommend|suggest|advice)"
@@ -72,13 +72,16 @@ def read(
     *,
     subject: str | None = None,
     years: range = range(0),
+    meant: Callable[[str], str] = str,
 ) -> Query:
-    """`subject` says whom the question is about when the caller knows better."""
+    """`subject` says whom the question is about when the caller knows better; `meant` reads a term that is
+    misspelled."""
     named = [subject] if subject else [name for name in subjects if _names(question, name)]
     spelt = set(map(slug, named))
     named += [name for name in subjects if spelt and slug(name) in spelt and name not in named]
     mine = {term for name in named for term in terms(name)}
-    found = [term for term in terms(question) if term not in mine]
+    said = (term for term in terms(question) if term not in mine)
+    found = [term if ordinary(term) else meant(term) for term in said]
     asked = wanted(found)
     return Query(
         terms=tuple(found),

@@ -263,11 +263,11 @@ _NOBODY = _number("")
 """The origin of what names no source."""
 
 
-def found_text(question: str, pages: Sequence[Page], *, meant: bool = False) -> str:
-    """In the order they were said.  Where nothing shares a word with the question, and none is `meant`,
+def found_text(question: str, found: Fault) -> str:
+    """In the order they were said.  Where nothing shares a word with the question, and none is meant,
     there is nothing to see."""
-    asked = set(terms(question))
-    if not meant and not any(asked.intersection(terms(page.text)) for page in pages):
+    pages, asked = found.pages, {*terms(question), *found.terms}
+    if not found.meant and not any(asked.intersection(terms(page.text)) for page in pages):
         return NOTHING
     later = overtaken([_statement(page) for page in pages], question)
     return "\n\n".join(_shown(page, pages, later.get(at)) for at, page in enumerate(pages))

@@ -118,6 +118,7 @@ def bearing(found: Fault, question: str) -> Fault:
     does: in a small memory they come in because there is room.  Vectors know better, and a question without
     words asks for whatever there is."""
     query = read(question, found.subjects)
+    query = replace(query, terms=(*query.terms, *found.terms))
     if found.meant or not (query.terms or query.subjects):
         return found
     hits = [page for page in found.pages if _bears(page, query)]

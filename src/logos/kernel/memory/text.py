@@ -3,6 +3,7 @@
     terms      text -> normalised terms, in order
     kinds      terms -> the kinds of things they are; `wanted`: the kinds a question asks for
     things     kinds -> the terms that belong to them
+    ordinary   words that are no slip for another
     traits     text -> the few counts the scorer looks at
     proper     names written in the middle of a sentence
     spans      the days, months or years a question names, as intervals of microseconds
@@ -77,6 +78,16 @@ def wanted(found: list[str]) -> list[str]:
     """The kinds of things that the terms of a question ask for, each once."""
     asks = _kinds()[1]
     return list(dict.fromkeys(kind for term in found for kind in asks.get(term, ())))
+
+
+def ordinary(term: str) -> bool:
+    """Is it a word, whether or not anybody here has used it?"""
+    return any(term in known for known in (*_kinds(), _irregular()))
+
+
+@lru_cache(maxsize=1)
+def _irregular() -> frozenset[str]:
+    return frozenset(_STEMMER.stemWords([*BASE.values()]))
 
 
 def things(wanted: Iterable[str]) -> frozenset[str]:

@@ -223,7 +223,7 @@ class Records:
     async def search(self, pid: Pid, question: str, tokens: int) -> str:
         """What a process has seen that matches a question.  A deliberate search is not gated."""
         found = await self.fault(pid, question, Ask(budget=tokens, gate=False))
-        return found_text(question, found.pages, meant=found.meant)
+        return found_text(question, found)
 
     def changed(self, pid: Pid) -> anyio.Event:
         """Set at the next commit for this process on this node."""

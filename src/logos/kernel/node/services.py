@@ -49,7 +49,7 @@ class ForHandlers:
 
     async def search(self, pid: Pid, call: SearchMemory) -> str:
         found = await self.stores.seek(pid, call.question, call.tokens, Sought.of(call.within))
-        return found_text(call.question, found.pages, meant=found.meant)
+        return found_text(call.question, found)
 
     async def compressed(self, pid: Pid, wanted: Squeeze) -> Compacted | None:
         if (resident := self.resident(pid)) is None:
