@@ -178,6 +178,7 @@ def document() -> bytes:
     for name, (root, parts) in requests.items():
         schemas |= {f"{name}.{part}": shape for part, shape in parts.items()}
         schemas[name] = root
+    schemas[ResponsesRequest.__name__]["not"] = _all_of("conversation", "previous_response_id")
     key = {"type": "http", "scheme": "bearer", "description": "a key of `logos key create`"}
     return encode(
         {
@@ -188,6 +189,14 @@ def document() -> bytes:
             "components": {"schemas": schemas, "securitySchemes": {"key": key}},
         }
     )
+
+
+def _all_of(*names: str) -> Json:
+    """A body in which all of these are given."""
+    return {
+        "required": list(names),
+        "properties": {name: {"not": {"type": "null"}} for name in names},
+    }
 
 
 def _components(kind: type[msgspec.Struct]) -> tuple[Json, Json]:
