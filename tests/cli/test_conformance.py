@@ -181,6 +181,24 @@ def test_text_in_a_pipe_has_no_escape_codes(place: Place, name: str) -> None:
     assert not (done.stdout and not done.stdout.endswith("\n"))
 
 
+@pytest.mark.parametrize("name", sorted(set(EVERY) - {"mem export"}))  # a file for `mem import`
+def test_fields_are_all_that_is_answered(place: Place, name: str) -> None:
+    """Also on a terminal's terms (`--plain`); an error is told as always."""
+    words, status = USES[name]
+    done = place.run(*name.split(), "--plain", "--fields", "pid,no.where", *words)
+    assert done.returncode == status, done.stderr
+    for line in map(json.loads, done.stdout.splitlines()):
+        if COMMANDS[name].stream and status == 0:
+            assert set(line) == {"type", "pid", "no.where"}
+        elif status == 0:
+            answers = line["data"] if isinstance(line["data"], list) else [line["data"]]
+            assert all(
+                one.keys() == {"pid", "no.where"} for one in answers if isinstance(one, dict)
+            )
+        else:
+            assert line["error"]["exit"] == status
+
+
 @pytest.mark.parametrize("name", ["agents", "config", "ps", "tree"])
 def test_the_order_of_answers_is_stable(place: Place, name: str) -> None:
     words, _ = USES[name]

@@ -43,6 +43,18 @@ def test_an_import_is_tried_first_and_what_is_no_text_is_left_out(place: Place, 
         assert place.run("mem", "import", str(docs), "--at", at).returncode == 2
 
 
+def test_the_same_files_may_stand_in_two_places(place: Place, docs: Path) -> None:
+    to = (str(docs), "--to", "twice", "--at")
+    assert imported(place, *to, "/mem/archive/a")["files"] == 2
+    assert imported(place, *to, "/mem/archive/b")["files"] == 2
+    (docs / "venue.md").write_text("It costs 50 euros.\n")
+    assert imported(place, *to, "/mem/archive/a")["files"] == 1
+    assert place.data("cat", "/mem/twice/a/docs/venue.md")["text"] == "It costs 50 euros.\n"
+    assert place.data("cat", "/mem/twice/b/docs/venue.md")["text"].endswith("40 euros.\n")
+    (docs / "people.csv").unlink()
+    assert imported(place, *to, "/mem/archive/b")["closed"] == 2
+
+
 def test_what_would_be_forgotten_and_closed_is_said(place: Place) -> None:
     for name in ("a", "b"):
         path = f"/mem/archive/{name}"
@@ -89,6 +101,10 @@ def test_blocks_and_lists_are_cleared_and_blocks_are_not_too_long(place: Place) 
     place.data(*block, "find the venue")
     assert place.data(*block, "--clear") == []
     assert place.data(*block, "--undo")[0]["text"] == "find the venue"
+    place.data(*block, "book it")
+    history = place.data(*block, "--history")
+    assert [one["text"] for one in history] == ["find the venue", "find the venue", "book it"]
+    assert [one["until"] is None for one in history] == [False, False, True]
     todo = ("mem", "todo", "--of", "blocks")
     assert place.data(*todo, "two\nlines", "[x] done") == ["- [ ] two lines", "- [x] done"]
     assert place.data(*todo, "--clear") == place.data(*todo) == []

@@ -13,7 +13,9 @@ from tests.conftest import PATIENCE_S
 
 from logos import config
 from logos.abi.errors import Code, SysError
+from logos.abi.ids import Pid
 from logos.drivers.model import After, Fail, Say
+from logos.gateway import aired
 
 pytestmark = pytest.mark.anyio
 
@@ -68,6 +70,21 @@ async def test_what_fails_says_so_to_whoever_listens(url: str, tmp_path: Path) -
         assert [event async for event in again] == events
 
 
+async def test_what_is_forgotten_is_not_told_again(url: str, tmp_path: Path) -> None:
+    async with rig(url, tmp_path, ["plover", "plover"]) as one, AsyncOpenAI(**one.openai) as client:
+        for gone in ("by its client", "by its owner"):
+            (first, *_) = [event async for event in await asked(client, gone)]
+            id_ = first.response.id
+            if gone == "by its client":
+                await client.responses.delete(id_)
+            else:
+                pid = Pid(int(id_.split("_")[1]))
+                events = [told async for told in one.machine.kernel.records.events(pid)]
+                await one.machine.kernel.forget(pid, [told.row.seq for told in events[-3:]])
+            with pytest.raises(openai.NotFoundError):
+                await client.responses.retrieve(id_, stream=True)
+
+
 async def test_after_a_restart_its_end_is_told(url: str, tmp_path: Path) -> None:
     async with rig(url, tmp_path, [Say("A word.")]) as one, AsyncOpenAI(**one.openai) as client:
         before = [event async for event in await asked(client)]
@@ -101,3 +118,20 @@ async def test_a_listener_is_kept_waiting_aloud(url: str, tmp_path: Path) -> Non
                 if b": waiting" in heard:
                     gate.set()
         assert b"response.completed" in heard
+
+
+async def test_what_is_remembered_of_them_is_bounded(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is forgotten is in the journal, and told from there."""
+    monkeypatch.setattr(aired, "MOST_BYTES", 5000)
+    steps = [Say("".join(WORDS), pieces=WORDS)] * 2
+    async with rig(url, tmp_path, steps) as one, AsyncOpenAI(**one.openai) as client:
+        first = [event async for event in await asked(client)]
+        assert len(first) > len(WORDS)
+        async for _ in await asked(client, "again"):
+            pass
+        again = await client.responses.retrieve(first[0].response.id, stream=True)
+        told = [event async for event in again]
+        assert len(told) < len(WORDS)  # in pieces of our own
+        assert spelled(told) == "".join(WORDS)

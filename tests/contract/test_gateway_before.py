@@ -90,6 +90,16 @@ async def test_a_response_goes_on_though_its_process_has_ended(url: str, tmp_pat
         assert asked(one) == told
 
 
+async def test_a_response_that_is_not_there(url: str, tmp_path: Path) -> None:
+    async with rig(url, tmp_path, []) as one, AsyncOpenAI(**one.openai) as client:
+        for unknown in ("resp_999_9", "resp_abc", "x", ""):
+            with pytest.raises(openai.BadRequestError) as refused:
+                await client.responses.create(
+                    model="m", input="go on", previous_response_id=unknown
+                )
+            assert refused.value.code == "previous_response_not_found", unknown
+
+
 async def test_what_came_before_is_counted_too(url: str, tmp_path: Path) -> None:
     async with rig(url, tmp_path, ["Hello."]) as one, AsyncOpenAI(**one.openai) as client:
         long: Any = {"role": "user", "content": "one two three " * 200}

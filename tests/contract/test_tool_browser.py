@@ -1,8 +1,10 @@
 """The place `browser`, on pages of this machine, in a real Chromium."""
 
+import os
+import signal
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,14 @@ fetch('/counted');
 <label>Where <input name="w"></label><button>Send</button></form>""",
     "/done": "<p id=p></p><script>p.innerText = 'sent ' + location.search + document.cookie</script>",
     "/inside": "<p>moved here</p>",
+    "/forms": """<title>Forms</title><h2>Search results</h2>
+<a href="/inside" target="_blank">New</a><button onclick="window.open('/inside')">Popup</button>
+<button onclick="alert('done'); document.title = confirm('Sure?') ? 'gone' : 'kept'">Delete</button>
+<button aria-label="Close" onclick="document.title = 'closed'">x</button>
+<form action="/done" target="_blank"><label>Colour <select name="c"><option value="r">Red
+<option value="b">Blue</select></label><label><input type="checkbox" name="ok"> Agree</label>
+<label>Name <input name="n"></label><button>Search</button></form>""",
+    "/heavy": "<p>here</p><img src='/never'>",
     "/counted": "yes",
 }
 
@@ -59,22 +69,31 @@ def site() -> Iterator[tuple[str, list[str]]]:
             host = self.headers["host"].partition(":")[0]
             seen.append(f"{host}{self.path}")
             path = self.path.partition("?")[0]
-            where = {"/moved": "/inside", "/away": f"http://127.0.0.2:{port}/inside"}.get(path)
+            if path == "/never":
+                never.wait(PATIENCE_S)
+            where = {
+                "/round": "/round",
+                "/moved": "/inside",
+                "/away": f"http://127.0.0.2:{port}/inside",
+            }.get(path)
             self.send_response(302 if where else 200 if path in PAGES else 404)
             if where:
                 self.send_header("location", where)
             if path == "/":
                 self.send_header("set-cookie", "seen=1")
-            self.send_header("content-type", "text/html")
+            kind = {"/paper": "application/pdf"}.get(path, "text/html")
+            self.send_header("content-type", kind)
             body = PAGES.get(path, "").replace("PORT", str(port)).encode()
             self.send_header("content-length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
 
+    never = threading.Event()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
     port = server.server_port
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{port}", seen
+    never.set()
     server.shutdown()
     server.server_close()
 
@@ -118,11 +137,12 @@ async def browsing(folder: Path, by: Any = relay) -> AsyncIterator[World]:
     assert list((folder / "profiles").glob("*")) == []
 
 
-def programs(folder: Path) -> int:
-    found = 0
+def programs(folder: Path) -> list[int]:
+    found = []
     for line in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            found += str(folder).encode() in line.read_bytes()
+            if str(folder).encode() in line.read_bytes():
+                found.append(int(line.parent.name))
         except OSError:
             continue
     return found
@@ -177,16 +197,16 @@ async def test_a_browser_ends_with_its_process(tmp_path: Path, site: tuple[str, 
     async with browsing(tmp_path) as world:
         await world.use("open", url=site[0])
         await world.use("open", pid=2, url=site[0])
-        both = programs(tmp_path)
+        both = len(programs(tmp_path))
         assert both >= 2
         world.witness[Pid(1)](Seq(9), Exited(status=0))
         with anyio.fail_after(PATIENCE_S):
             while list((tmp_path / "profiles").glob("1-*")):
                 await anyio.lowlevel.checkpoint()
-        assert 0 < programs(tmp_path) < both
+        assert 0 < len(programs(tmp_path)) < both
         assert (await world.use("read", pid=2))["title"] == "Shop"
         assert await world.refused("read") is Code.STATE
-    assert programs(tmp_path) == 0
+    assert programs(tmp_path) == []
 
 
 async def test_a_page_that_never_rests_is_read_as_it_is(
@@ -220,6 +240,84 @@ async def test_a_page_that_asks_for_much_is_answered_a_little_at_a_time(
         assert (await world.use("open", url=site[0]))["text"] == "busy"
         assert most == held == AT_ONCE
         go.set()
+
+
+async def test_a_form_is_filled_as_a_person_fills_it(
+    tmp_path: Path, site: tuple[str, list[str]]
+) -> None:
+    url, _ = site
+    async with browsing(tmp_path) as world:
+        await world.use("open", url=f"{url}/forms")
+        with pytest.raises(SysError, match="no choice 'Green'") as caught:
+            await world.use("type", name="Colour", text="Green")
+        assert caught.value.hint == "there is Red, Blue"
+        await world.use("type", name="Colour", text="Blue")
+        await world.use("type", name="Name", text="Mira")
+        shown = await world.use("click", name="Agree")
+        assert {"role": "checkbox", "name": "Agree", "state": "checked"} in shown["controls"]
+        assert {"role": "textbox", "name": "Name", "value": "Mira"} in shown["controls"]
+        # the button of that name, not the heading before it; and no window of its own
+        shown = await world.use("click", name="Search")
+        assert shown["text"].startswith("sent ?c=b&ok=on&n=Mira")
+        await world.use("open", url=f"{url}/forms")
+        assert (await world.use("click", name="Close"))["title"] == "closed"
+        with pytest.raises(SysError, match="nothing that is seen") as caught:
+            await world.use("click", name="Nowhere")
+        assert caught.value.code is Code.NOT_FOUND
+
+
+async def test_what_a_page_asks_is_answered_and_told(
+    tmp_path: Path, site: tuple[str, list[str]]
+) -> None:
+    async with browsing(tmp_path) as world:
+        await world.use("open", url=f"{site[0]}/forms")
+        kept = await world.use("click", name="Delete")
+        assert kept["title"] == "kept"
+        assert kept["dialogs"] == ["alert: done", "confirm: Sure? (answered Cancel)"]
+        gone = await world.use("click", name="Delete", agree=True)
+        assert (gone["title"], gone["dialogs"][1]) == ("gone", "confirm: Sure? (answered OK)")
+        assert "dialogs" not in await world.use("read")
+
+
+async def test_a_new_window_goes_on_in_the_one_there_is(
+    tmp_path: Path, site: tuple[str, list[str]]
+) -> None:
+    async with browsing(tmp_path) as world:
+        for name in ("New", "Popup"):
+            await world.use("open", url=f"{site[0]}/forms")
+            shown = await world.use("click", name=name)
+            assert (shown["text"], shown["url"]) == ("moved here", f"{site[0]}/inside")
+
+
+async def test_a_page_that_is_none_says_why_and_the_next_one_opens(
+    tmp_path: Path, site: tuple[str, list[str]]
+) -> None:
+    url, _ = site
+    async with browsing(tmp_path) as world:
+        assert (await world.use("open", url=f"{url}/absent"))["status"] == 404
+        for away, said, code in (
+            (f"{url}/round", "redirects more than", Code.TOOL),
+            (f"{url}/paper", "a file to download", Code.TOOL),
+            ("http://127.0.0.1:9/", "attempts failed", Code.UNAVAILABLE),
+        ):
+            with pytest.raises(SysError, match=said) as caught:
+                await world.use("open", url=away)
+            assert caught.value.code is code
+            shown = await world.use("open", url=f"{url}/inside")
+            assert (shown["text"], "status" in shown) == ("moved here", False)
+        assert (await world.use("open", url=f"{url}/heavy"))["text"] == "here"
+
+
+async def test_a_browser_that_died_is_begun_anew(
+    tmp_path: Path, site: tuple[str, list[str]]
+) -> None:
+    async with browsing(tmp_path) as world:
+        await world.use("open", url=site[0])
+        for pid in programs(tmp_path):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        assert await world.refused("read") in (Code.STATE, Code.UNAVAILABLE)
+        assert (await world.use("open", url=site[0]))["title"] == "Shop"
 
 
 def test_its_manifests_are_some() -> None:

@@ -61,11 +61,12 @@ class Import:
             if self._stopped():
                 break
             self._tell(number, one.file.name)
-            before = standing.get(f"file:{one.file}", ())
+            before = [v for v in standing.get(f"file:{one.file}", ()) if one.holds(v.path)]
             try:
                 items = await anyio.to_thread.run_sync(read, one, shelf, before)
             except SysError as error:
-                skipped.append(f"{one.file}: {error.message} {error.hint}".strip())
+                hint = f" ({error.hint})" if error.hint else ""
+                skipped.append(f"{one.file}: {error.message}{hint}")
                 continue
             files += bool(items)
             unchanged += not items

@@ -8,7 +8,8 @@
     Out.last()               what is shown from now on belongs to the exit status
     sayable(text)            without what no encoding has
 
-JSON is what a pipe gets unless it asks for `--plain`; colour only a terminal gets.
+JSON is what a pipe gets unless it asks for `--plain`; colour only a terminal gets.  With `fields` an answer
+is JSON of no more than these; of a stream each line keeps its `type`.
 
 Invariant: a text of a model, a tool or a file colours a terminal at the most: whatever else would move its
 cursor, set its title or hide what stands there is shown, not obeyed.
@@ -73,9 +74,15 @@ class Out:
         self._write = write
         self.last = last
         self.json = json
+        self.fields: Sequence[str] = ()
         self.colour = colour
         self.width = width or COLUMNS
         self._terminal = width > 0
+
+    def shape(self, *, json: bool, plain: bool, fields: str | None) -> None:
+        """As the common options of a command ask."""
+        self.fields = tuple(filter(None, (fields or "").split(",")))
+        self.json = bool(json or self.fields or (self.json and not plain))
 
     def style(self, text: str, name: str) -> str:
         return f"\x1b[{STYLES[name]}m{text}\x1b[0m" if self.colour and name in STYLES else text
@@ -83,13 +90,13 @@ class Out:
     def data(self, value: Any, text: str) -> None:
         self.last()
         if self.json:
-            self._line({"v": VERSION, "ok": True, "data": value})
+            self._line({"v": VERSION, "ok": True, "data": self._picked(value)})
         else:
             self.text(text if text.endswith("\n") or not text else text + "\n")
 
     def item(self, value: Any, text: str | None) -> None:
         if self.json:
-            self._line(value)
+            self._line(self._picked(value, "type"))
         elif text is not None:
             self.text(text + "\n")
 
@@ -149,11 +156,28 @@ class Out:
                     line = line.replace(word, self.style(word, STATUS_STYLE[word]), 1)
             self.text(line + "\n")
 
+    def _picked(self, value: Any, *kept: str) -> Any:
+        return picked(value, (*kept, *self.fields)) if self.fields else value
+
     def _say(self, line: str) -> None:
         self._write(2, f"{harmless(line)}\n".encode("utf-8", "replace"))
 
     def _line(self, value: Any) -> None:
         self._write(1, msgspec.json.encode(value) + b"\n")
+
+
+def picked(value: Any, fields: Sequence[str]) -> Any:
+    """Of an object, or of each of a list: `a,b.c` -> {"a": …, "b.c": …}; what is not there is null."""
+    plain = msgspec.json.decode(msgspec.json.encode(value))
+    if isinstance(plain, list):
+        return [picked(one, fields) for one in plain]
+    return {field: _at(plain, field) for field in fields} if isinstance(plain, dict) else plain
+
+
+def _at(value: Any, field: str) -> Any:
+    for name in field.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def error_data(error: SysError) -> dict[str, Any]:

@@ -177,6 +177,8 @@ class Asked:
     @property
     def same(self) -> list[str]:
         """The options of this command that a continued one must have as well."""
+        if self.out.fields:
+            return ["--fields", ",".join(self.out.fields)]
         return ["--json"] if self.out.json else ["--plain"] if self.arguments.plain else []
 
     @property
@@ -240,6 +242,7 @@ DRY_RUN = Argument("--dry-run", "say what would be done, and do nothing", bool)
 
 COMMON = (
     Argument("--json", "print one JSON document (the default when not on a terminal)", bool),
+    Argument("--fields", "only these, as JSON: pid,status or usage.tokens", value="A,B.C"),
     Argument("--plain", "print text, without colour, also when not on a terminal", bool),
     Argument("--describe", "print the JSON Schema of this command", bool),
 )
@@ -341,4 +344,9 @@ def find(commands: Mapping[str, Command], words: Sequence[str]) -> tuple[Command
 
 
 def describe(commands: Mapping[str, Command]) -> dict[str, Any]:
-    return {"v": 1, "commands": [commands[name].schema() for name in sorted(commands)]}
+    common = {one.key: one.schema() for one in (*COMMON, DRY_RUN)}
+    return {
+        "v": 1,
+        "common": {"type": "object", "properties": common},
+        "commands": [commands[name].schema() for name in sorted(commands)],
+    }

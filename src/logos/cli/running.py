@@ -132,7 +132,7 @@ def _all_text(words: Iterable[str]) -> None:
 async def _run(command: Command, words: list[str], arguments: Namespace, asked: Asked) -> int:
     out = asked.out
     asked.arguments = arguments
-    out.json = arguments.json or (out.json and not arguments.plain)
+    out.shape(json=arguments.json, plain=arguments.plain, fields=arguments.fields)
     if command.effect == "read" and not command.stream:
         asked.resume([*words, "--json" if out.json else "--plain"])
         out.last()

@@ -211,7 +211,7 @@ def main() -> int:
         arguments = parsed(COMMANDS["sh"], words)
     except SysError as error:
         return out.error(error)
-    out.json = arguments.json or (out.json and not arguments.plain)
+    out.shape(json=arguments.json, plain=arguments.plain, fields=arguments.fields)
     folder = Path(home())
     folder.mkdir(parents=True, exist_ok=True)
     keys = Keys()

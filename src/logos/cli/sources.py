@@ -43,6 +43,9 @@ class Found(NamedTuple):
     file: Path
     place: str
 
+    def holds(self, path: str) -> bool:
+        return path == self.place or path.startswith(f"{self.place}/")
+
 
 class Planned(NamedTuple):
     """The files, by name; the folders they were looked for in; what could not be looked into."""
@@ -155,7 +158,7 @@ def exported(data: bytes) -> Sequence[Item]:
     try:
         said = [_EXPORTED.decode(line) for line in lines]
     except msgspec.DecodeError as error:
-        raise SysError(Code.INVALID, f"it is no export: {error}") from error
+        raise SysError(Code.INVALID, f"it is not an export: {error}") from error
     return [_checked(one) if isinstance(one, Remembered) else one for one in said]
 
 

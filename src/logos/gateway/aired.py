@@ -1,13 +1,12 @@
-"""Responses in the background: said on whether anybody listens or not.
+"""Responses in the background: they continue whether or not anybody listens.
 
-    Aired.begin(client, wanted, naming)      ask; a Recording of the answer, and what it is called
-    Aired.find(client, id)                   one that is remembered
-    Aired.drop(pid)                          forget those of a process
-    Recording.tell(ask, after)               its events after a number, as they come
-    retold(answering, thought, after)        the events of an answer that nobody recorded
+    Aired.begin(client, wanted, naming)      ask; a Recording of the answer, and its id
+    Aired.find(client, id)                   the Recording in memory
+    Recording.tell(ask, after)               its events after a number, as they arrive
+    retold(answering, thought, after)        the events of an answer without a Recording
 
-Who listens again says which event he heard last.  What was said is in memory; after a restart the
-journal has the answer, and not in which pieces it came: then only its end is told.
+A returning listener names the last event it received.  Events are kept in memory; after a restart
+the journal has the answer but not its pieces, so only its end is sent.
 """
 
 import logging
@@ -29,7 +28,7 @@ from logos.gateway.turn import Exchange, Turns, Wanted, deltas
 
 log = logging.getLogger("logos.gateway")
 
-MOST = 256
+MOST, MOST_BYTES = 256, 64 << 20
 """Recordings remembered, the latest."""
 
 END = b"\n\n"
@@ -65,6 +64,10 @@ class Recording:
     over: bool = False
     events: list[bytes] = field(default_factory=list)
     changed: anyio.Event = field(default_factory=anyio.Event)
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.events))
 
     def say(self, said: bytes = b"") -> None:
         self.events += split(said)
@@ -114,17 +117,19 @@ class Aired:
                 raise recording.error or SysError(Code.UNAVAILABLE, "the node stops")
             await recording.changed.wait()
         self._known[named.id] = recording
-        while len(self._known) > MOST:
-            self._known.popitem(last=False)
+        self._forget()
         return recording, named
 
     def find(self, client: str, id_: str) -> Recording | None:
         found = self._known.get(id_)
         return found if found is not None and found.owner == client else None
 
-    def drop(self, pid: Pid) -> None:
-        for id_ in [id_ for id_, one in self._known.items() if one.pid == pid]:
-            del self._known[id_]
+    def _forget(self) -> None:
+        room = MOST_BYTES
+        for number, (id_, one) in enumerate(reversed(list(self._known.items()))):
+            room -= one.size
+            if number >= MOST or room < 0:
+                del self._known[id_]
 
     async def _record(
         self, client: Client, wanted: Wanted, naming: Naming, recording: Recording

@@ -1,8 +1,8 @@
-"""The gateway as an ASGI application: routes, who asks, errors, answers.
+"""The gateway as an ASGI application: routes, clients, errors, answers.
 
-    App(machine)     what a server calls for each request
+    App(machine)     called by the server for each request
 
-Nobody is answered before it is known who asks.
+No request is answered before its client is known.
 """
 
 import logging
@@ -51,7 +51,7 @@ class App:
         self._kernel = kernel = machine.kernel
         turns = Turns(kernel)
         aired = Aired(turns, tasks, keepalive_s)
-        stored, talks = Stored(kernel, turns, aired), Conversations(kernel, turns, aired)
+        stored, talks = Stored(kernel, turns, aired), Conversations(kernel, turns)
         self._access = Access(kernel)
         self._before = before = Before(turns, talks, self._compacting, kernel.now)
         clock = Clock(kernel.now, keepalive_s)

@@ -1,16 +1,17 @@
-"""What a request goes on with that does not say everything again.
+"""What a request continues when it does not repeat everything.
 
-    Before.of(client, understood)        where it goes on
-    Before.said(client, understood)      what it says, with the items that it only names
+    Before.of(client, understood)        the conversation it continues
+    Before.said(client, understood)      what it says, including items it only names
     Before.whole(client, understood)     both, message by message
     Before.compact(ask, client, _)       OpenAI's compaction
 
-A conversation, a response or a compaction is named by its id, and found in its journal.  What was
-compacted is kept whole: the client sends less, and the window is bounded anyway.
+A conversation, a response or a compaction is named by its id and found in its journal.  A compacted
+conversation is kept whole: the client sends less, and the window is bounded anyway.
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from logos.abi.errors import Code, SysError
@@ -81,7 +82,8 @@ class Before:
             talk = self._turns.talks.of(pid)
             stands = talk is not None and not talk.busy and talk.head == head
         elif previous := named_in(understood.given, "previous_response_id"):
-            pid, seq = place(previous)
+            with _named_so(previous):
+                pid, seq = place(previous)
             talk = self._turns.talks.of(pid)
             stands = talk is not None and talk.stands_at(seq)
         else:
@@ -97,14 +99,8 @@ class Before:
             pid, seq, _ = _compacted(compacted)
             return tuple(await self._past.upto(client.name, pid, seq))
         if (previous := named_in(given, "previous_response_id")) is not None:
-            try:
+            with _named_so(previous):
                 return tuple(await self._past.upto(client.name, *place(previous)))
-            except SysError as error:
-                if error.code is not Code.NOT_FOUND:
-                    raise
-                said = f"there is no response {previous!r}"
-                word = "previous_response_not_found"
-                raise Refused(said, "previous_response_id", word) from None
         return ()
 
     async def said(self, client: Client, understood: Understood) -> Said:
@@ -153,6 +149,18 @@ class Before:
         found: Json = {"id": f"resp_{pid}_{seq}", "object": "response.compaction"}
         found |= {"created_at": self._now() // MICRO, "output": [*users, item]}
         await ask.reply(200, encode(found | {"usage": usage(Usage())}))
+
+
+@contextmanager
+def _named_so(previous: str) -> Generator[None]:
+    """Here OpenAI has words of its own for what is not there."""
+    try:
+        yield
+    except SysError as error:
+        if error.code is not Code.NOT_FOUND:
+            raise
+        said, param = f"there is no response {previous!r}", "previous_response_id"
+        raise Refused(said, param, "previous_response_not_found") from None
 
 
 def _compacted(content: str) -> _Compacted:

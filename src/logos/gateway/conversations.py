@@ -1,12 +1,12 @@
-"""OpenAI's conversations: made, shown, filed, deleted, and what was said in them, item by item.
+"""OpenAI's conversations: creating, showing, filing and deleting them and their items.
 
-    Conversations.seed(client, id)              where a request goes on that names one
-    Conversations.process(client, id)           whose journal has it
+    Conversations.seed(client, id)              the position that a request naming one continues from
+    Conversations.process(client, id)           the process whose journal has it
     Conversations.create, show, file, delete    one by its id
     Conversations.items, item, add, drop        what was said
 
-The id says which process it began in and what it is found by later, in that process or in one that
-followed it.  Nothing here is kept anywhere but in journals, and nobody sees another's.
+The id names the process it began in and a key by which it is found later, in that process or in one
+that followed.  Everything is kept in journals only, and no client sees another's.
 """
 
 import hashlib
@@ -20,7 +20,6 @@ from msgspec import Meta
 from logos.abi.errors import Code, SysError
 from logos.abi.ids import Pid, Seq
 from logos.gateway.access import Client
-from logos.gateway.aired import Aired
 from logos.gateway.ask import Ask
 from logos.gateway.dialect import BODY, Json, encode, typed
 from logos.gateway.faults import Refused, absent
@@ -66,10 +65,9 @@ class _Id(NamedTuple):
 
 
 class Conversations:
-    def __init__(self, kernel: Kernel, turns: Turns, aired: Aired) -> None:
+    def __init__(self, kernel: Kernel, turns: Turns) -> None:
         self._kernel = kernel
         self._turns = turns
-        self._aired = aired
         self._past = turns.past
 
     async def seed(self, client: Client, id_: str) -> bytes:
@@ -106,7 +104,6 @@ class Conversations:
             events = self._kernel.records.events(pid)
             pages = [told.row.seq async for told in events if told.row.kind in SAID]
             await self._kernel.forget(pid, pages, reason=DELETED)
-            self._aired.drop(pid)
         self._turns.talks.drop(talk)
         said = {"id": id_, "object": "conversation.deleted", "deleted": True}
         await ask.reply(200, encode(said))

@@ -1,12 +1,13 @@
-"""HTTP on a socket: uvicorn, held to what a machine that is always on can bear.
+"""HTTP on a socket: uvicorn, with the limits that a long-running service needs.
 
     serving(app, socket)    serve until left
 
-A request's head must come soon and be of a decent size, whatever the client does.
+A request's head must come soon and be of a reasonable size, whatever the client does.
 """
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
@@ -115,6 +116,17 @@ class _Protocol(HttpToolsProtocol):
             self.send_400_response(why)
 
 
+class _Stopping(logging.Filter):
+    """A request that is cancelled because its server stops is no error."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return not isinstance(error, asyncio.CancelledError)
+
+
+logging.getLogger("uvicorn.error").addFilter(_Stopping())
+
+
 class _Server(uvicorn.Server):
     """Signals are the daemon's; and a machine at rest shall rest."""
 
@@ -137,6 +149,7 @@ async def serving(app: Any, listener: socket.socket) -> AsyncGenerator[None]:
         ws="none",
         lifespan="off",
         log_config=None,
+        log_level=logging.WARNING,
         access_log=False,
         server_header=False,
         proxy_headers=False,

@@ -1,11 +1,11 @@
-"""OpenAI's Responses that are kept: one by its id, and what was said before it.
+"""Stored responses of OpenAI's API: one by its id, and what was said before it.
 
-    Stored.response, input_items           what was answered, again as a stream, and to what
+    Stored.response, input_items           the answer, also as a stream, and its input
     Stored.delete, cancel
     shown, listed, place_of                messages as items, page by page, and where one is
 
-The id of a response, or of an item, says where it is in which journal.  Nothing here is kept anywhere
-else, and nobody sees another's.
+The id of a response or an item says where in which journal it is.  Nothing is kept anywhere else,
+and no client sees another's.
 """
 
 from collections.abc import Iterable, Sequence
@@ -71,10 +71,10 @@ class Stored:
         """Again, or what he has not heard of it.  Raise `invalid` for what nobody recorded."""
         if after is not None and not number(after):
             raise Refused("starting_after is the number of an event", "starting_after")
+        found = await self._past.answer(client.name, *place(id_))  # it may be forgotten
         if (recording := self._aired.find(client.name, id_)) is not None:
             await recording.tell(ask, -1 if after is None else int(after))
             return
-        found = await self._past.answer(client.name, *place(id_))
         if not isinstance(found, Answered):
             raise Refused("this response is not streamed", "stream", hint="get it without")
         answering = _answering(id_, found)
@@ -103,7 +103,6 @@ class Stored:
         await self._kernel.forget(pid, [found.page], reason="a client deleted the response")
         if (talk := self._talks.of(pid)) is not None and talk.stands_at(seq):
             self._talks.drop(talk)
-        self._aired.drop(pid)
         await ask.reply(200, encode({"id": id_, "object": "response", "deleted": True}))
 
     async def cancel(self, ask: Ask, client: Client, id_: str) -> None:
@@ -181,7 +180,8 @@ def queried(query: bytes) -> dict[str, str]:
 
 
 def listed(items: Sequence[Json], query: bytes) -> bytes:
-    """One page: the newest first unless it is asked otherwise, as OpenAI has it.  Raise `invalid`."""
+    """One page: the newest first unless it is asked otherwise, as OpenAI has it.  Raise
+    `invalid`."""
     asked = queried(query)
     order, limit = asked.get("order", "desc"), asked.get("limit", str(ITEMS))
     if order not in ("asc", "desc"):

@@ -25,8 +25,7 @@ async def facts(asked: Asked) -> int:
     shelf = await asked.node.kernel.stores.shelf(await whose(asked))
     standing = shelf.below(FACTS, moment(asked.arguments.as_of))
     if asked.arguments.history:
-        paths = dict.fromkeys(version.path for version in shelf.below(FACTS))
-        standing = [version for path in paths for version in shelf.history(path)]
+        standing = _ever(shelf, FACTS)
     rows = [
         (
             version.seq,
@@ -71,16 +70,24 @@ async def core(asked: Asked) -> int:
     if change:
         await put(asked, _block(shelf, path, asked))
         shelf = await asked.node.kernel.stores.shelf(pid)
-    blocks = shelf.below(path if given.name else CORE)
+    below = path if given.name else CORE
+    blocks = _ever(shelf, below) if given.history else shelf.below(below)
     data = [_data(block) | {"limit": shelf.limit(block.path)} for block in blocks]
-    shown = []
-    for block in blocks:
-        said = block.text or ""
-        head = f"{block.path} ({len(said)} of {shelf.limit(block.path)})"
-        shown.append(f"{asked.out.style(head, 'dim')}\n{said}")
-    text = "\n\n".join(shown)
-    asked.out.data(data, text or "no blocks")
+    shown = [f"{_head(asked, shelf, block)}\n{block.text}" for block in blocks]
+    asked.out.data(data, "\n\n".join(shown) or "no blocks")
     return 0
+
+
+def _head(asked: Asked, shelf: Shelf, block: Version) -> str:
+    head = f"{block.path} ({len(block.text or '')} of {shelf.limit(block.path)})"
+    if block.until is not None:
+        head += f", from {when(block.since)} to {when(block.until)}"
+    return asked.out.style(head, "dim")
+
+
+def _ever(shelf: Shelf, folder: str) -> list[Version]:
+    """Every version, oldest first, path by path."""
+    return [v for path in shelf.paths(folder) for v in shelf.history(path) if not v.ends]
 
 
 def _block(shelf: Shelf, path: str, asked: Asked) -> Remembered:
@@ -124,7 +131,8 @@ CORE_ = Command(
         Argument("name", "name of the block", default=""),
         Argument("text", "the new text", default=""),
         Argument("--undo", "restore the previous text", bool),
-        Argument("--clear", "empty the block", bool),
+        Argument("--clear", "remove the block", bool),
+        Argument("--history", "include texts that stood there before", bool),
         Argument("--limit", "the most characters it may have from now on", int, default=0, least=1),
         OF,
     ),

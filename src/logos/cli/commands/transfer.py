@@ -59,8 +59,10 @@ async def _target(asked: Asked) -> Pid | None:
 
 
 def _told(result: Result, *, dry: bool) -> str:
+    entries = f"{result.entries} {'entry' if result.entries == 1 else 'entries'}"
+    files = f"{result.files} file{'' if result.files == 1 else 's'}"
     return (
-        f"{'would take in ' if dry else ''}{result.entries} entries of {result.files} files; "
+        f"{'would take in ' if dry else ''}{entries} of {files}; "
         f"{result.unchanged} unchanged, {result.closed} closed, {len(result.skipped)} skipped"
     )
 

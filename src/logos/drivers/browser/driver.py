@@ -33,6 +33,7 @@ from logos.beneath import give, make_folders, open_file, root
 from logos.drivers.browser.chromium import chromium, opened
 from logos.drivers.browser.tab import Relay, Tab
 
+LIBRARY = "playwright.async_api"
 IDLE_S = 300.0
 LOOK_S = 15.0
 AT_ONCE = 8
@@ -50,7 +51,7 @@ MANIFESTS: Mapping[str, Mapping[str, Any]] = {
     "read": {"impact": "read", "result": {"type": "page"}},
     "click": {
         **_ACT,
-        "arguments": {"name": "selector", "role": "choice"},
+        "arguments": {"name": "selector", "role": "choice", "agree": "choice"},
         "verbs": ["click", "press", "submit", "choose", "follow"],
     },
     "type": {
@@ -79,6 +80,9 @@ class _Click(_Nothing, frozen=True, kw_only=True):
         str, Meta(description="the name of a control, or a text on the page", min_length=1)
     ]
     role: Annotated[str, Meta(description="as `controls` says: button, link, tab …")] = ""
+    agree: Annotated[bool, Meta(description="answer OK when the page asks; else it is Cancel")] = (
+        False
+    )
 
 
 class _Type(_Nothing, frozen=True, kw_only=True):
@@ -110,7 +114,7 @@ _TAKES: Mapping[str, tuple[type[_Nothing], str, bool]] = {
     "screenshot": (_Screenshot, "A picture of the page that is open, as a file of yours.", False),
     "type": (
         _Type,
-        "Fill a field of the page that is open; returns the page as it is then.",
+        "Fill a field of the page that is open, or choose from a list; returns the page as it is then.",
         False,
     ),
 }
@@ -173,8 +177,9 @@ class Browsers:
         if tool not in _TAKES:
             raise SysError(Code.NOT_FOUND, f"browser has no tool {tool!r}")
         asked = arguments_of(f"browser/{tool}", _TAKES[tool][0], arguments)
-        held = await self._of(job, begin=isinstance(asked, _Open))
+        held: _Held | None = None
         try:
+            held = await self._of(job, begin=isinstance(asked, _Open))
             async with held.turn:
                 held.used = self._clock()
                 held.tab.hosts = job.hosts
@@ -185,7 +190,7 @@ class Browsers:
         except (
             Exception
         ) as error:  # why: Playwright's errors are classes of a library that may be absent
-            raise _in_our_words(error, held.tab) from error
+            raise _in_our_words(error, held.tab if held else None) from error
         return msgspec.Raw(msgspec.json.encode(value))
 
     async def stop(self) -> None:
@@ -210,7 +215,7 @@ class Browsers:
             case _Open():
                 return await tab.open(asked.url)
             case _Click():
-                return await tab.click(asked.name, asked.role)
+                return await tab.click(asked.name, asked.role, agree=asked.agree)
             case _Type():
                 return await tab.type(asked.name, asked.text, enter=asked.enter)
             case _Screenshot():
@@ -221,15 +226,23 @@ class Browsers:
                 return await tab.read()
 
     async def _of(self, job: Job, *, begin: bool) -> _Held:
+        if held := self._living(job.pid):
+            return held
         async with self._starting:  # guards who has which browser
-            if job.pid in self._held and not self._held[job.pid].ended:
-                return self._held[job.pid]
+            if held := self._living(job.pid):
+                return held
+            if job.pid in self._held:
+                await self._close(job.pid)
             if not begin:
                 raise SysError(Code.STATE, "no page is open", hint="browser/open opens one")
             if len(self._held) >= AT_ONCE:
                 raise SysError(Code.LIMIT, f"{AT_ONCE} browsers are open", hint="try again later")
             held = self._held[job.pid] = await self._begun(job.pid)
             return held
+
+    def _living(self, pid: Pid) -> _Held | None:
+        held = self._held.get(pid)
+        return None if held is None or held.ended or held.tab.gone else held
 
     async def _begun(self, pid: Pid) -> _Held:
         program = chromium(self._program)
@@ -240,7 +253,7 @@ class Browsers:
             context = await stack.enter_async_context(
                 opened(self._playwright, program, folder, confined=self._confined)
             )
-            tab = Tab(context, self._relay)
+            tab = Tab(context, self._relay, import_module(LIBRARY).Error)
             await tab.begin()
             forget = (
                 self._attend(pid, lambda _, event: self._heard(pid, event)) if self._attend else _no
@@ -265,7 +278,7 @@ def _no() -> None:
 
 async def _library() -> Any:
     try:
-        api = import_module("playwright.async_api")
+        api = import_module(LIBRARY)
     except ImportError as error:
         raise SysError(
             Code.UNAVAILABLE, "Playwright is not installed", hint="pip install 'logos[browser]'"
@@ -273,20 +286,21 @@ async def _library() -> Any:
     return await api.async_playwright().start()
 
 
-def _in_our_words(error: Exception, tab: Tab) -> SysError:
+def _in_our_words(error: Exception, tab: Tab | None) -> SysError:
     said = str(error).splitlines()[0] if str(error) else type(error).__name__
-    if refused := list(tab.refused.items()):
-        url, why = refused[-1]
+    if tab is None:
         return SysError(
-            Code.DENIED,
-            f"{url}: {why}",
-            hint="the process needs a right such as fetch:/net/HOST/**",
+            Code.UNAVAILABLE, f"no browser comes up here: {said}", hint="a person: logos doctor"
         )
+    if tab.denied is not None:
+        return tab.denied
+    if tab.gone:
+        return SysError(Code.UNAVAILABLE, "the browser has ended", hint="open the page again")
     if type(error).__name__ == "TimeoutError":
         return SysError(
             Code.TIMEOUT, f"the page did not do that in time: {said}", hint="browser/read shows it"
         )
-    return SysError(Code.TOOL, f"the browser: {said}")
+    return SysError(Code.TOOL, f"the browser: {said}", hint="browser/read shows where it is")
 
 
 def _relative(path: str) -> str:

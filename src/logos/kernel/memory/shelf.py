@@ -3,7 +3,7 @@
     Shelf.apply(seq, at, event)    one more event
     Shelf.standing(path, as_of)    what stands there: nothing, one thing, or things that disagree
     Shelf.history(path)            every version, with the time in which it held
-    Shelf.below(folder, as_of)     what stands at or below it, by path
+    Shelf.below(folder, as_of)     what stands at or below it, by path; `paths`: where anything ever did
     Shelf.edges, Shelf.walk        typed edges, and what they lead to
     Shelf.fit(events)              no core block is longer than it may be
     entry(path, text, ...)         what is to stand at a path
@@ -128,9 +128,13 @@ class Shelf:
 
     def below(self, folder: str, as_of: int | None = None) -> list[Version]:
         found: list[Version] = []
-        for path in sorted(self._under(folder)):
+        for path in self.paths(folder):
             found += self.standing(path, as_of)
         return found
+
+    def paths(self, folder: str) -> list[str]:
+        """At or below it, also where nothing stands any more."""
+        return sorted(self._under(folder))
 
     def pages(self, folder: str) -> list[Seq]:
         """Every version of everything at or below a path."""
