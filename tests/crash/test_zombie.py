@@ -229,7 +229,7 @@ class Node:
     def __init__(self, url: str, folder: Path, place: str, *flags: str) -> None:
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "lib_chaos.node", "--shared", "--lease", "1"),
+                *(sys.executable, "-m", "lib_chaos.node", "--shared", "--lease", "4"),
                 *("--url", url, "--folder", str(folder), "--place", place, *flags),
             ],
             stdout=subprocess.PIPE,

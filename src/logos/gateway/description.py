@@ -1,8 +1,9 @@
-"""What this API looks like: OpenAPI 3.1, made of the types that requests are read with.  Pure.
+"""The description of this API:  OpenAPI 3.1, generated from the types that requests are decoded
+with.  Pure.
 
     document()    the whole of it, as /openapi.json gives it
 
-Only what is looked at is described; a request may have more, which goes to the model's provider.
+Only the fields used here are described; any others in a request go to the model's provider.
 """
 
 from functools import cache
@@ -177,6 +178,7 @@ def document() -> bytes:
     for name, (root, parts) in requests.items():
         schemas |= {f"{name}.{part}": shape for part, shape in parts.items()}
         schemas[name] = root
+    schemas[ResponsesRequest.__name__]["not"] = _all_of("conversation", "previous_response_id")
     key = {"type": "http", "scheme": "bearer", "description": "a key of `logos key create`"}
     return encode(
         {
@@ -187,6 +189,14 @@ def document() -> bytes:
             "components": {"schemas": schemas, "securitySchemes": {"key": key}},
         }
     )
+
+
+def _all_of(*names: str) -> Json:
+    """A body in which all of these are given."""
+    return {
+        "required": list(names),
+        "properties": {name: {"not": {"type": "null"}} for name in names},
+    }
 
 
 def _components(kind: type[msgspec.Struct]) -> tuple[Json, Json]:

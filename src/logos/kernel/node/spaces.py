@@ -67,7 +67,7 @@ BEHIND_BYTES = 1 << 17
 """With this many unindexed events or bytes, the background task indexes them, so that no search has
 to."""
 
-SMALL_PAGES = 12_000
+SMALL_PAGES = 16_000
 SMALL_BYTES = 8_000
 """Work smaller than this takes less time than a switch to a thread and back: searching so many
 pages, indexing so much."""
