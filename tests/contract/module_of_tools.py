@@ -4,6 +4,7 @@ import datetime as dt
 import enum
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -77,6 +78,11 @@ def later(day: dt.date, price: Decimal) -> list[object]:
 def untyped(thing: "Nothing") -> object:
     """Its type is there for a type checker only."""
     return thing
+
+
+def numbers() -> Iterator[int]:
+    """One after the other."""
+    yield from (1, 2)
 
 
 def uncountable() -> float:

@@ -68,6 +68,7 @@ async def test_what_functions_return_and_how_they_end_is_always_an_answer(tmp_pa
         assert told == ["2026-02-01", "2.20", "a"]
         assert await called(places, tmp_path, "m/untyped", thing={"a": [1]}) == {"a": [1]}
         assert await called(places, tmp_path, "m/surrogate") == "a?"
+        assert await called(places, tmp_path, "m/numbers") == [1, 2]
         for tool, given, said in (
             ("m/uncountable", {}, "not JSON compliant"),
             ("m/leave", {}, "SystemExit: it leaves"),

@@ -280,7 +280,7 @@ def plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, dict):
         return {str(key): plain(one) for key, one in value.items()}
-    if isinstance(value, LISTS):
+    if isinstance(value, (*LISTS, types.GeneratorType)):
         return [plain(one) for one in value]
     return value
 
