@@ -16,7 +16,8 @@ How memory is asked, by figure:
 
     search   a budget, spent, as who searches on purpose spends it (Ask(gate=False, mass=2)): pages of whom the
              question names come first; beyond 1,500 tokens what room they leave is anybody's, below that
-             what the one named as good as certainly never spoke of is not searched for:
+             what the one named as good as certainly never spoke of is not searched for (`memory.search` then
+             leaves out pages that share nothing with the question, which is not measured here):
              locomo_*, beam_*, trap_1024, stale_only, rows
     mass     as much as it takes for the default share of the probability: precision_mass, any_mass
     gate     search, and nothing where no answer is expected: kept, abstained

@@ -2,7 +2,7 @@
 
 The first life is killed in the middle of a tool.  The second one finds the call in the journal,
 open and declared idempotent: it runs it again under the same call id, and the process goes on
-with its next thought as if nothing had been.
+with its next thought as if nothing had happened.
 """
 
 import subprocess

@@ -46,7 +46,7 @@ CLOSED = 128 + 13
         (["audit"], 2, "there are: audit verify"),
         (["mem", "serach", "x"], 2, "did you mean mem search"),
         (["ls", "/nowhere"], 3, "there is no /nowhere"),
-        (["ls", "team"], 2, "is no path of the tree"),
+        (["ls", "team"], 2, "is not a path of the tree"),
         (["ls", "--pid", "999"], 3, "there is no process 999"),
         (["mem", "facts", "--of", "tema"], 3, "there is no space 'tema'"),
         (["mem", "consolidate", "999"], 3, "there is no process 999"),
@@ -157,7 +157,8 @@ def test_looking_changes_nothing(place: Place) -> None:
         assert place.data("mem", "todo") == ["- [ ] buy bread", "- [ ] call Ann"]
         assert place.data("cat", "/mem/archive/venue")["text"] == "The venue is booked."
         assert "venue" in {entry["name"] for entry in place.data("ls", "/mem/archive")}
-        assert [entry["name"] for entry in place.data("ls", "/")] == ["kv", "mem", "proc"]
+        root = [entry["name"] for entry in place.data("ls", "/")]
+        assert root == ["kv", "mem", "net", "proc", "skills", "tools"]
 
 
 def test_half_a_command_has_a_page(place: Place) -> None:

@@ -192,7 +192,7 @@ async def test_unseen_characters_are_seen(tmp_path: Path, sandbox: LocalSandbox)
         assert r"a\u{200b}b\u{202e}c\u{e0041}" in text
 
 
-@pytest.mark.parametrize(("how", "said"), [("twice", "echo twice"), ("misnamed", "is no name")])
+@pytest.mark.parametrize(("how", "said"), [("twice", "echo twice"), ("misnamed", "is not a name")])
 async def test_a_name_that_misleads_is_refused(
     tmp_path: Path, sandbox: LocalSandbox, how: str, said: str
 ) -> None:

@@ -244,7 +244,7 @@ async def test_a_name_that_leads_inside_is_refused(
     async with opened("rebind.example", names={"rebind.example": [[address]]}) as way:
         answer, _ = await way.connect("rebind.example:443")
     assert answer.startswith(b"HTTP/1.1 403")
-    assert "no public address" in journal.told()[0][2]
+    assert "not a public address" in journal.told()[0][2]
 
 
 async def test_one_address_inside_among_others_is_enough_to_refuse(opened: Open) -> None:

@@ -150,7 +150,7 @@ async def test_what_cannot_be_a_tool_is_refused_at_once() -> None:
     for function, options, message in (
         (variadic, {}, "cannot be passed by name"),
         (strange, {}, "not JSON"),
-        (fine, {"name": "a.b"}, "is no name for a tool"),
+        (fine, {"name": "a.b"}, "is not a name for a tool"),
         (fine, {"effect": Effect.KERNEL}, "not part of the kernel"),
     ):
         with pytest.raises(SysError, match=message):

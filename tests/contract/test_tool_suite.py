@@ -207,3 +207,45 @@ def test_what_is_no_manifest(text: str) -> None:
     with pytest.raises(SysError) as caught:
         of_manifest(text)
     assert caught.value.code is Code.INVALID
+
+
+NPM = """npm <command>
+
+Usage:
+
+npm install        install all the dependencies in your project
+
+All commands:
+
+    access, adduser, audit, bugs, cache, ci, completion,
+    view, whoami
+
+Specify configs in the ini-formatted file:
+    /root/.npmrc
+"""
+
+
+def test_commands_that_stand_in_a_list_are_all_found() -> None:
+    assert sorted(commands(NPM)) == [
+        "access",
+        "adduser",
+        "audit",
+        "bugs",
+        "cache",
+        "ci",
+        "completion",
+        "view",
+        "whoami",
+    ]
+
+
+async def test_a_program_that_does_not_start_says_why(tmp_path: Path) -> None:
+    program = tmp_path / "mute"
+    program.write_text("#!/bin/sh\necho 'no such library' >&2\nexit 127\n")
+    program.chmod(0o755)
+    box = open_sandbox(Mode.NONE, state=tmp_path / "state")
+    async with opened(tmp_path, box) as places:
+        with pytest.raises(SysError, match="what it can do: no such library") as caught:
+            await places.add("mute", Place(program=(str(program),)))
+        assert "--readable" in caught.value.hint
+    await box.aclose()

@@ -106,7 +106,7 @@ def test_what_is_everything_is_not_limited_besides(place: Place) -> None:
     assert done.returncode != 0
     assert "hint: give one of them" in done.stderr
     wrong = place.logos("exec", "--plain", "--allow-net", "a b", "--", sys.executable)
-    assert "one of these is no host" in wrong.stderr
+    assert "one of these is not a host" in wrong.stderr
 
 
 def test_a_node_that_is_killed_takes_the_way_out_along_and_its_journal_knows(place: Place) -> None:

@@ -223,5 +223,5 @@ def test_skills_are_rights() -> None:
     assert not allows(agent.allow, "read", "/home/a")
     every = parse_agent("---\nskills: '*'\n---\n")
     assert allows(every.allow, "read", "/skills/other/SKILL.md")
-    with pytest.raises(SysError, match="no name of a skill"):
+    with pytest.raises(SysError, match="not a name of a skill"):
         parse_agent("---\nskills: ../mem\n---\n")

@@ -179,7 +179,11 @@ def test_two_files_do_not_go_to_one_place(tmp_path: Path) -> None:
             "cut off",
         ),
         ("new.jsonl", b'{"type":"export","v":2}\n{"type":"end"}\n', "another version"),
-        ("no.jsonl", b'{"type":"export","v":1}\n{"type":"spawned"}\n{"type":"end"}', "no export"),
+        (
+            "no.jsonl",
+            b'{"type":"export","v":1}\n{"type":"spawned"}\n{"type":"end"}',
+            "not an export",
+        ),
         (
             "bad.jsonl",
             b'{"type":"export","v":1}\n{"event":"remembered","path":"/x"}\n{"type":"end"}',

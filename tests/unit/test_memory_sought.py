@@ -10,7 +10,19 @@ import pytest
 from logos.abi.errors import Code, SysError
 from logos.abi.events import AnyEvent, Linked, Remembered
 from logos.abi.ids import Seq
-from logos.kernel.memory import Ask, Recall, Shelf, Sought, bearing, joined, linked, page_text
+from logos.kernel.memory import (
+    Ask,
+    Fault,
+    Recall,
+    Shelf,
+    Sought,
+    Why,
+    bearing,
+    joined,
+    linked,
+    page_of,
+    page_text,
+)
 
 DAY = 86_400_000_000
 
@@ -119,3 +131,15 @@ def test_what_is_linked_to_a_hit_comes_along(held: tuple[Recall, Shelf]) -> None
     both = joined(found, recall.fault("Does the shed need a roof?", keys))
     assert [page.source.seq for page in both.pages] == [4, 5]
     assert joined(both, found) is both
+
+
+def test_of_what_a_vector_found_the_likeliest_stay() -> None:
+    """No page shares a word with the question; the first two hold nearly all of the probability."""
+    pages = tuple(
+        page_of(n, f"Number {n} of the list.", group="list", turn=n) for n in range(1, 30, 9)
+    )
+    likely = (0.7, 0.29, 0.006, 0.004)
+    whys = tuple(Why(page.id, 1.0, one, ()) for page, one in zip(pages, likely, strict=True))
+    found = Fault(pages, 40, abstained=False, confidence=1.0, mass=1.0, why=whys, meant=True)
+    assert bearing(found, "Where is the harbour?").pages == pages[:2]
+    assert bearing(replace(found, meant=False), "Where is the harbour?").pages == ()

@@ -191,7 +191,7 @@ def _object(data: bytes) -> Json:
     try:
         found = msgspec.json.decode(data or b"{}", type=dict[str, Any])
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise SysError(Code.INVALID, f"this is no JSON object: {error}") from error
+        raise SysError(Code.INVALID, f"this is not a JSON object: {error}") from error
     return found
 
 

@@ -97,7 +97,7 @@ class Push:
         """Raise `invalid`, `denied` for its address."""
         id_ = str(given.get("id") or _id_of(given))
         if not _ID.fullmatch(id_):
-            raise SysError(Code.INVALID, f"{id_!r} is no id", hint="letters, digits, - and _")
+            raise SysError(Code.INVALID, f"{id_!r} is not an id", hint="letters, digits, - and _")
         self._hook.check(str(given.get("url", "")))
         how = given.get("authentication")
         how = how if isinstance(how, dict) else {}

@@ -130,7 +130,9 @@ def _with(cap: Cap, condition: str) -> Cap:
         case "until":
             return msgspec.structs.replace(cap, until=microseconds(value))
         case "rate" | "uses":
-            raise SysError(Code.INVALID, f"{condition!r} is no limit", hint="rate=10/h or uses=3")
+            raise SysError(
+                Code.INVALID, f"{condition!r} is not a limit", hint="rate=10/h or uses=3"
+            )
         case _:
             pass
     return msgspec.structs.replace(cap, where=tuple(sorted((*cap.where, (name, value)))))

@@ -1,10 +1,10 @@
 """The `logos` command.
 
-client.py     what a shell starts: the standard library only, a few milliseconds
+client.py     the thin client that a shell starts: standard library only, a few milliseconds
 wire.py       how it talks to the daemon, over a unix socket
 daemon.py     the process that holds the node and answers
 local.py      the commands that work without a daemon, in this process
 registry.py   what a command is; arguments -> the command to run
 commands/     the commands, one file per family
-out.py        JSON, NDJSON, tables, colour: how answers look
+out.py        the format of answers: JSON, NDJSON, tables, colour
 """

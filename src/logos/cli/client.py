@@ -1,4 +1,4 @@
-"""What a shell starts: hands the arguments to the daemon and shows what comes back.
+"""The thin client: passes the arguments to the daemon and shows what comes back.
 
 Imports as little as it can, because it is started for every command; whatever takes time
 (parsing, colour, tables) is the daemon's work.  Starts the daemon when there is none, and

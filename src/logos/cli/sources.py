@@ -158,7 +158,7 @@ def exported(data: bytes) -> Sequence[Item]:
     try:
         said = [_EXPORTED.decode(line) for line in lines]
     except msgspec.DecodeError as error:
-        raise SysError(Code.INVALID, f"it is no export: {error}") from error
+        raise SysError(Code.INVALID, f"it is not an export: {error}") from error
     return [_checked(one) if isinstance(one, Remembered) else one for one in said]
 
 

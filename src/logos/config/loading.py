@@ -68,5 +68,7 @@ def _put(raw: dict[str, Any], setting: list[str], value: str, variable: str) -> 
     for name in way:
         raw = raw.setdefault(name, {})
         if not isinstance(raw, dict):
-            raise SysError(Code.INVALID, f"settings: {name} is no section", hint=f"see {variable}")
+            raise SysError(
+                Code.INVALID, f"settings: {name} is not a section", hint=f"see {variable}"
+            )
     raw[last] = value.split(":") if ".".join(setting) in LISTS else value

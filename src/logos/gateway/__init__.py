@@ -1,30 +1,30 @@
-"""The vendors' APIs, answered by processes: any client of theirs becomes one by its base URL.
+"""The vendors' APIs, served by processes: any client of theirs is served by changing its base URL.
 
     open_gateway(machine, settings)    an async context manager: serves until it is left
     Gateway                            where it is
-    Access, Client, account_of         who asks, also on other surfaces
-    PROGRAM                            where a scope says whose program asks
-    App, serving                       the same application on a socket of one's own
+    Access, Client, account_of         the client of a request, also on other surfaces
+    PROGRAM                            the scope key of the hosted program that sent a request
+    App, serving                       the same application on another socket
 
-    server.py      sockets: what a client may do to them
-    app.py         routes, and from an error to an answer
+    server.py      sockets, and limits on what a client may do to them
+    app.py         routes, and errors as answers
     ask.py         one HTTP request
-    access.py      who asks
-    dialect.py     what a vendor's API is; chat.py, messages.py, responses.py are three
+    access.py      which client is asking
+    dialect.py     the interface of a vendor's API; chat.py, messages.py, responses.py are three
     blocks.py      what a client of Messages says
-    items.py       what Responses answer; voice.py and events.py say two of the streams
-    shapes.py      what requests look like; description.py tells clients
-    translate.py   one vendor's fields in another's words
-    faults.py      errors in the vendors' shapes
-    prefix.py      what a request goes on with, by what was said
-    talks.py       the conversations at hand
-    before.py      what a request goes on with that does not say it
-    turn.py        one turn of one; line.py hears its process
-    aired.py       responses in the background, for whoever listens, again too
+    items.py       answers of Responses; voice.py and events.py produce two of the streams
+    shapes.py      the types of requests; description.py documents them for clients
+    translate.py   one vendor's fields in terms of another's
+    faults.py      errors in the vendors' formats
+    prefix.py      which conversation a request continues, by what was said
+    talks.py       conversations in memory
+    before.py      which conversation a request continues by id
+    turn.py        one turn of a conversation; line.py listens to its process
+    aired.py       responses in the background, streamed to any listener
     vectors.py     embeddings
 
-A surface: it tells processes what clients say and passes on what they answer.  What a model
-proposes is the client's to carry out.
+A surface: it tells processes what clients say and passes on their answers.  Calls that a model
+proposes are the client's to carry out.
 """
 
 from logos.gateway.access import Access, Client, account_of

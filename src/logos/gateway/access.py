@@ -1,11 +1,11 @@
-"""Who asks?
+"""Which client is asking.
 
-    Client                 who asks
+    Client                 the client
     Access.client(ask)     the client of a request.  Raise `unauthenticated`, `denied`
     Access.who(peer, ...)  the same for other surfaces, by the peer's address and the headers
 
-A key of ours says whose processes are meant, from wherever it comes; one that is wrong is refused.
-From this machine nobody needs one: whoever asks is the owner's.  A browser is not: a page from
+A key identifies the client, wherever the request comes from; a wrong one is refused.  On this
+machine no key is needed, and the client is the owner's.  A browser is an exception: a page from
 anywhere could make it ask.
 """
 
@@ -25,8 +25,8 @@ from logos.kernel import Kernel, counted
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who asks: its `name` is in its processes' agents, `limits` hold for each of them, `accounts` for
-    all of them together.  `owner`: it is on this machine and has no key of ours."""
+    """Who asks: its `name` is in its processes' agents, `limits` hold for each of them, `accounts`
+    for all of them together.  `owner`: it is on this machine and has no key of ours."""
 
     name: str
     limits: Limits = Limits()  # noqa: RUF009 - frozen

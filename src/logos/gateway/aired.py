@@ -1,12 +1,12 @@
-"""Responses in the background: said on whether anybody listens or not.
+"""Responses in the background: they continue whether or not anybody listens.
 
-    Aired.begin(client, wanted, naming)      ask; a Recording of the answer, and what it is called
-    Aired.find(client, id)                   one that is remembered
-    Recording.tell(ask, after)               its events after a number, as they come
-    retold(answering, thought, after)        the events of an answer that nobody recorded
+    Aired.begin(client, wanted, naming)      ask; a Recording of the answer, and its id
+    Aired.find(client, id)                   the Recording in memory
+    Recording.tell(ask, after)               its events after a number, as they arrive
+    retold(answering, thought, after)        the events of an answer without a Recording
 
-Who listens again says which event he heard last.  What was said is in memory; after a restart the
-journal has the answer, and not in which pieces it came: then only its end is told.
+A returning listener names the last event it received.  Events are kept in memory; after a restart
+the journal has the answer but not its pieces, so only its end is sent.
 """
 
 import logging

@@ -2,9 +2,9 @@
 
     Talking.converse(ask, client, dialect)
 
-A client hears of an error by its status until the first word of an answer was said, and inside
-the stream afterwards.  The first word is not waited for longer than a proxy would: then a comment
-goes out, and again every few seconds, until there is something to say.
+Errors are reported by status until the first word of an answer was sent, and inside the stream
+afterwards. If the first word takes longer than a proxy would wait, a comment is sent, and again
+every few seconds.
 """
 
 import hashlib
@@ -30,7 +30,8 @@ SESSIONS = ("x-logos-process", "x-claude-code-session-id", "session-id", "thread
 """Headers that keep one client's conversations apart."""
 
 OFF = "off"
-"""As the value of x-logos-process: a request by itself, whose messages reach the model as they are."""
+"""As the value of x-logos-process: a request by itself, whose messages reach the model as they
+are."""
 
 HANDED_ON = ("anthropic-beta", "anthropic-version", "openai-beta")
 """Headers for a provider of the client's own dialect."""

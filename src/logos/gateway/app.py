@@ -1,8 +1,8 @@
-"""The gateway as an ASGI application: routes, who asks, errors, answers.
+"""The gateway as an ASGI application: routes, clients, errors, answers.
 
-    App(machine)     what a server calls for each request
+    App(machine)     called by the server for each request
 
-Nobody is answered before it is known who asks.
+No request is answered before its client is known.
 """
 
 import logging

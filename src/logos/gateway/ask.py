@@ -1,12 +1,12 @@
 """One HTTP request, and its answer.
 
     Ask.body()            all of it, bounded in size and in time
-    Ask.while_there()     what is done meanwhile is cancelled when the client hangs up
+    Ask.while_there()     cancels what is done meanwhile if the client hangs up
     Ask.reply(...)        a whole answer
     Ask.begin, Ask.send   an answer in pieces
-    Gone                  nobody is left to be told anything
+    Gone                  the client has hung up
 
-A client that stops reading is given up after a while, so that it holds nothing for ever.
+A client that stops reading is dropped after a while, so that it holds nothing for ever.
 """
 
 from collections.abc import (
@@ -57,7 +57,8 @@ class Gone(Exception):  # noqa: N818 - a state of the world, not a mistake
 
 
 class Peer:
-    """The other end of a connection.  `gone`: it has hung up.  `stalled` says whether what is sent would have to wait."""
+    """The other end of a connection.  `gone`: it has hung up.  `stalled` says whether what is sent
+    would have to wait."""
 
     def __init__(self, stalled: Callable[[], bool]) -> None:
         self.stalled = stalled

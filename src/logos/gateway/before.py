@@ -1,12 +1,12 @@
-"""What a request goes on with that does not say everything again.
+"""What a request continues when it does not repeat everything.
 
-    Before.of(client, understood)        where it goes on
-    Before.said(client, understood)      what it says, with the items that it only names
+    Before.of(client, understood)        the conversation it continues
+    Before.said(client, understood)      what it says, including items it only names
     Before.whole(client, understood)     both, message by message
     Before.compact(ask, client, _)       OpenAI's compaction
 
-A conversation, a response or a compaction is named by its id, and found in its journal.  What was
-compacted is kept whole: the client sends less, and the window is bounded anyway.
+A conversation, a response or a compaction is named by its id and found in its journal.  A compacted
+conversation is kept whole: the client sends less, and the window is bounded anyway.
 """
 
 import secrets

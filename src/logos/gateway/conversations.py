@@ -1,12 +1,12 @@
-"""OpenAI's conversations: made, shown, filed, deleted, and what was said in them, item by item.
+"""OpenAI's conversations: creating, showing, filing and deleting them and their items.
 
-    Conversations.seed(client, id)              where a request goes on that names one
-    Conversations.process(client, id)           whose journal has it
+    Conversations.seed(client, id)              the position that a request naming one continues from
+    Conversations.process(client, id)           the process whose journal has it
     Conversations.create, show, file, delete    one by its id
     Conversations.items, item, add, drop        what was said
 
-The id says which process it began in and what it is found by later, in that process or in one that
-followed it.  Nothing here is kept anywhere but in journals, and nobody sees another's.
+The id names the process it began in and a key by which it is found later, in that process or in one
+that followed.  Everything is kept in journals only, and no client sees another's.
 """
 
 import hashlib

@@ -1,8 +1,9 @@
-"""What this API looks like: OpenAPI 3.1, made of the types that requests are read with.  Pure.
+"""The description of this API:  OpenAPI 3.1, generated from the types that requests are decoded
+with.  Pure.
 
     document()    the whole of it, as /openapi.json gives it
 
-Only what is looked at is described; a request may have more, which goes to the model's provider.
+Only the fields used here are described; any others in a request go to the model's provider.
 """
 
 from functools import cache

@@ -1,10 +1,10 @@
-"""What a vendor's API is to the gateway: a way to say a request, and a way to hear an answer.
+"""What a vendor's API is to the gateway: a format for requests, and a format for answers.
 
     Understood    a request, as the kernel has it
     Upstream      the model that will answer: its name here, and its own dialect
-    Answering     what is known of an answer before its first word
-    Dialect       understands requests, says whole answers and errors
-    Voice         says one answer piece by piece, in server-sent events
+    Answering     what is known about an answer before its first word
+    Dialect       decodes requests, encodes whole answers and errors
+    Voice         encodes one answer piece by piece, as server-sent events
     fields, typed, text_of, ...    JSON from outside, piece by piece
 
 Everything here and in the dialects is pure: bytes in, values out, and the other way round.
@@ -52,8 +52,8 @@ Resolve: TypeAlias = Callable[[str], Upstream]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Understood:
-    """`said` is without the instructions in front, which are in `options`.  `usage`: a stream
-    is to end with what it cost.  `given`: fields that an answer repeats.  `speaks`: the dialect of the
+    """`said` is without the instructions in front, which are in `options`.  `usage`: a stream is to
+    end with what it cost.  `given`: fields that an answer repeats.  `speaks`: the dialect of the
     model's provider; `forward`: it is this one.  `background`: nobody waits for the answer."""
 
     model: str
@@ -69,7 +69,8 @@ class Understood:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answering:
-    """`created` is in seconds.  `aloud` is what the model said to itself, if the answer is told whole."""
+    """`created` is in seconds.  `aloud` is what the model said to itself, if the answer is told
+    whole."""
 
     id: str
     model: str
@@ -158,7 +159,8 @@ _MISSING = re.compile(r"missing required field `(?P<name>[^`]+)`")
 
 
 def typed(raw: bytes | msgspec.Raw, kind: type[T], where: str) -> T:
-    """`where` is the path of what is decoded, or BODY.  Raise `invalid` saying what is wrong where."""
+    """`where` is the path of what is decoded, or BODY.  Raise `invalid` saying what is wrong
+    where."""
     try:
         return msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:
@@ -193,7 +195,8 @@ def named_in(given: Mapping[str, Any], field: str) -> str | None:
 
 
 def rest(found: Mapping[str, msgspec.Raw], known: frozenset[str]) -> dict[str, msgspec.Raw]:
-    """The fields we do not read, as they came.  A copy: a Raw holds on to the body it is cut from."""
+    """The fields we do not read, as they came.  A copy: a Raw holds on to the body it is cut
+    from."""
     return {k: v.copy() for k, v in found.items() if k not in known and bytes(v) != b"null"}
 
 

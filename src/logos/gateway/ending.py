@@ -1,9 +1,9 @@
-"""Conversations nobody comes back to: they end by themselves.
+"""Ending conversations that nobody returns to.
 
     ending(kernel, idle_s)     until cancelled
 
-Nothing is lost by it: a client that does come back is told nothing of it, and goes on in a process
-that knows what was said in the one before.
+Nothing is lost: a client that does return notices nothing, and continues in a process that knows
+what was said in the earlier one.
 """
 
 import logging

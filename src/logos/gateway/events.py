@@ -2,8 +2,8 @@
 
 ResponsesVoice    satisfies Voice
 
-What a model says to itself, what it says and what it refuses come one after the other: each item ends
-where the next begins.  Calls may be written side by side, so they end at the end.
+Reasoning, text and refusals come one after the other: each item ends where the next begins.  Calls
+may be written side by side, so they end at the end.
 """
 
 from enum import StrEnum

@@ -1,13 +1,13 @@
-"""Errors in the vendors' own shapes.
+"""Errors in the vendors' own formats.
 
     Refused                          an error that names the field at fault
-    absent(what, id)                 there is none, for who asks
+    absent(what, id)                 there is none, as far as this client can see
     openai_error, anthropic_error    SysError -> the body
-    openai_code                      what a response says in which it comes too late for a status
-    openai_status, anthropic_status, headers    what goes in front of it
+    openai_code                      the code inside a response, when it is too late for a status
+    openai_status, anthropic_status, headers    the head that goes with it
 
-What a client library does about an error follows from its status and from `x-should-retry`, so
-both are right even where the words are only ours.
+Client libraries react to the status and to `x-should-retry`, so both are correct even where the
+wording is our own.
 """
 
 import math
@@ -62,8 +62,8 @@ TOO_LONG = 413
 
 
 class Refused(SysError):  # noqa: N818 - as it is said
-    """`param` is the path of the field at fault, `word` what OpenAI calls what is wrong with it, `status`
-    that of HTTP where the code has another."""
+    """`param` is the path of the field at fault, `word` what OpenAI calls what is wrong with it,
+    `status` that of HTTP where the code has another."""
 
     def __init__(
         self,

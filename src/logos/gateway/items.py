@@ -1,7 +1,7 @@
-"""What OpenAI's Responses answer: items, and the whole they are part of.  events.py says them as a stream.
+"""Answers of OpenAI's Responses: items, and the whole they are part of.  events.py streams them.
 
 response(answering, thought)    the whole answer; without a thought, one that has begun
-reasoned, worded, called        the items: what a model says to itself, to others, and wants done
+reasoned, worded, called        the items: reasoning, text, and calls
 """
 
 from collections.abc import Sequence

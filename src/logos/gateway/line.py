@@ -1,11 +1,11 @@
 """Listening to one process while it answers.
 
-    Line.meet(pid)        from now on
-    Line.join(pid)        what is under way already, whole: its events, and no deltas
+    Line.meet(pid)        listen from now on
+    Line.join(pid)        listen to a thought under way: its events, without deltas
     Line.next(within)     the next delta or event, or None when there was none in time
 
-Deltas come as they are thought, events when they are on disk.  If the process is driven elsewhere
-its events are read from the journal.
+Deltas arrive as they are produced, events once they are on disk.  If another node drives the
+process, its events are read from the journal.
 """
 
 from collections import deque

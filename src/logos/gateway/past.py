@@ -1,14 +1,14 @@
 """What was said before: conversations from their journals.
 
-    Past.said(client, pid)            every message that was not taken back, with its event
+    Past.said(client, pid)            every message that was not deleted, with its event
     Past.upto(client, pid, seq)       the messages up to the answer that began there
     Past.thought(client, pid, seq)    that answer, and what was asked for
-    Past.answer(client, pid, seq)     the same, or that it is not there
+    Past.answer(client, pid, seq)     the same, or that it does not exist
     Past.filed(client, pid)           what a conversation is filed under, and since when
     Past.talks(client)                where the client's latest conversations stand
     Past.talk(client, pid)            where this one stands
 
-Only the client's own are found, and nothing that it has deleted.
+Only a client's own conversations are found, and nothing that it has deleted.
 """
 
 from typing import NamedTuple

@@ -1,14 +1,13 @@
-"""Which conversation does a request go on with?  Pure.
+"""Which conversation does a request continue?  Pure.
 
     chain(seed, messages)     a hash for each length of the conversation, the seed's first
-    extend(head, message)     one message more
-    Said                      what a client says, read from where somebody asks for it
-    Heads                     where conversations stood that come again in the same bytes
+    extend(head, message)     the hash after one more message
+    Said                      what a client says, decoded only from where it is needed
+    Heads                     positions of conversations, by the bytes they were sent in
 
-A client sends everything again with each turn.  What it sends is compared by what it says, not by
-its bytes: libraries leave out what is empty, join pieces of text and write JSON anew.  But most
-clients send the same bytes again, and what came in the same bytes says the same: then only what
-follows is read.
+A client repeats everything with each turn.  Messages are compared by content, not by bytes:
+libraries leave out empty fields, join pieces of text and re-encode JSON.  But most clients repeat
+the same bytes, and equal bytes have equal content: then only what follows is decoded.
 """
 
 import hashlib
@@ -25,16 +24,16 @@ MOST = 20_000
 """Prefixes remembered: 150 bytes each."""
 
 MARKED = 3
-"""Answers back that the same bytes are looked for: marks for a provider's cache move with each turn, and
-what stands before the last few of them has none."""
+"""Answers back that the same bytes are looked for: marks for a provider's cache move with each
+turn, and what stands before the last few of them has none."""
 
 Read: TypeAlias = Callable[[int, msgspec.Raw], Sequence[Message]]
 """The messages of one, and its place.  Raise `invalid`."""
 
 
 class Said:
-    """`raws` are the messages as they came; one of them may be several of ours, or none.  `first` is
-    how many there were before them."""
+    """`raws` are the messages as they came; one of them may be several of ours, or none.  `first`
+    is how many there were before them."""
 
     def __init__(self, raws: Sequence[msgspec.Raw], read: Read, first: int = 0) -> None:
         self._raws = raws
@@ -96,7 +95,8 @@ class Heads:
         self._heads: OrderedDict[bytes, bytes] = OrderedDict()
 
     def known(self, seed: bytes, said: Said) -> tuple[list[bytes], Sequence[Message]] | None:
-        """The end of the chain from where it is remembered, and the messages that are hashed in it."""
+        """The end of the chain from where it is remembered, and the messages that are hashed in
+        it."""
         keys = said.keys(seed) if said.repeatable else {}
         for place in reversed(list(keys)[:-1]):
             if (head := self._heads.get(keys[place])) is not None:

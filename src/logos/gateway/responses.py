@@ -1,7 +1,7 @@
-"""OpenAI's Responses: how a request is understood.  Satisfies Dialect; items.py says the answers.
+"""OpenAI's Responses: decoding requests.  Satisfies Dialect; items.py encodes the answers.
 
-What a model wrote in one go comes back as several items, and is one message again here.  A tool of
-a kind that the provider would run itself is left out: here nobody does.
+One message of a model comes back as several items, and becomes one message again here.  Tools that
+the provider would run itself are left out, since nobody runs them here.
 """
 
 from collections.abc import Iterable, Mapping
@@ -153,7 +153,8 @@ class ResponsesRequest(msgspec.Struct):
 
 
 COMPACTED, REFERS = "_compacted", "_refers"
-"""What an answer does not repeat: what this request goes on with, and whether it names items by their ids."""
+"""What an answer does not repeat: what this request goes on with, and whether it names items by
+their ids."""
 
 REFERENCE = "logos.item"
 """Whose a part is that stands for the item with that id."""

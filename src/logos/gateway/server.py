@@ -1,8 +1,8 @@
-"""HTTP on a socket: uvicorn, held to what a machine that is always on can bear.
+"""HTTP on a socket: uvicorn, with the limits that a long-running service needs.
 
     serving(app, socket)    serve until left
 
-A request's head must come soon and be of a decent size, whatever the client does.
+A request's head must come soon and be of a reasonable size, whatever the client does.
 """
 
 import asyncio

@@ -1,9 +1,9 @@
-"""What is looked at of a request in OpenAI's words.  Pure.
+"""The fields of OpenAI's requests that are used here.  Pure.
 
     ChatRequest          all of it, for Chat Completions; ChatRead is how it is read
-    Piece, Tool, ...     what is read again later, one by one, and how it must look
+    Piece, Tool, ...     parts that are decoded later, one by one, and their types
 
-These say what a request may look like, to whoever decodes it and to whoever describes the API.
+Both decoding and the description of the API are based on these types.
 """
 
 from typing import Annotated, Any, Literal

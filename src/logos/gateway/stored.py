@@ -1,11 +1,11 @@
-"""OpenAI's Responses that are kept: one by its id, and what was said before it.
+"""Stored responses of OpenAI's API: one by its id, and what was said before it.
 
-    Stored.response, input_items           what was answered, again as a stream, and to what
+    Stored.response, input_items           the answer, also as a stream, and its input
     Stored.delete, cancel
     shown, listed, place_of                messages as items, page by page, and where one is
 
-The id of a response, or of an item, says where it is in which journal.  Nothing here is kept anywhere
-else, and nobody sees another's.
+The id of a response or an item says where in which journal it is.  Nothing is kept anywhere else,
+and no client sees another's.
 """
 
 from collections.abc import Iterable, Sequence
@@ -180,7 +180,8 @@ def queried(query: bytes) -> dict[str, str]:
 
 
 def listed(items: Sequence[Json], query: bytes) -> bytes:
-    """One page: the newest first unless it is asked otherwise, as OpenAI has it.  Raise `invalid`."""
+    """One page: the newest first unless it is asked otherwise, as OpenAI has it.  Raise
+    `invalid`."""
     asked = queried(query)
     order, limit = asked.get("order", "desc"), asked.get("limit", str(ITEMS))
     if order not in ("asc", "desc"):

@@ -1,8 +1,8 @@
-"""Conversations at hand, by what was said in them.
+"""Conversations in memory, by what was said in them.
 
-    Talk                    one: its process, and where it stands
-    Talks.find(...)         the one that a request goes on with, and from which message on
-    Talks.stands(...)       it stands here now
+    Talk                    one conversation: its process and position
+    Talks.find(...)         the one that a request continues, and from which message
+    Talks.stands(...)       record its present position
     Talks.of, named         the one of a process; the latest that began with a seed
     Talks.drop(talk)
 

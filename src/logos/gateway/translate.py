@@ -1,10 +1,10 @@
-"""What one vendor's fields are called by another.
+"""One vendor's fields in terms of another's.
 
     chat_extra        fields of Chat Completions for the dialect of the model that will answer
     messages_extra    fields of Messages for it
 
-Where both sides speak the same dialect nothing is touched.  Across dialects only what both know
-goes over; the rest would be refused by the other side, or mean something else.
+If both sides speak the same dialect nothing is touched.  Across dialects only common fields are
+passed on; the rest would be refused by the other side, or mean something else.
 """
 
 from typing import Any

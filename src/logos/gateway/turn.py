@@ -1,11 +1,11 @@
 """One turn of a conversation: tell the process, hear its answer.
 
     Turns.begin(...)        find or start the process, tell it, and give the Exchange
-    Turns.open(...)         start one in which nothing is asked yet
+    Turns.open(...)         start a conversation in which nothing is asked yet
     Exchange.items(every)   deltas, and the Thought at the end; None when nothing came for a while
 
-Whatever happens to the client, the index says in the end what the journal says: who leaves early
-interrupts the thought, and what became of it is waited for.
+Whatever happens to the client, the index ends up in agreement with the journal: a client that
+leaves early interrupts the thought, whose outcome is awaited.
 """
 
 import hashlib
@@ -76,8 +76,8 @@ class Found(NamedTuple):
 
 
 class Exchange:
-    """`began` is the event that began the thought, once it is known.  `left`: its client does not wait,
-    so the thought goes on without one."""
+    """`began` is the event that began the thought, once it is known.  `left`: its client does not
+    wait, so the thought goes on without one."""
 
     def __init__(self, line: Line, talk: Talk) -> None:
         self.pid = talk.pid

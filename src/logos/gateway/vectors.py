@@ -1,9 +1,9 @@
-"""Embeddings: passed on as they are, and journaled by who asked for how much.
+"""Embeddings: passed on unchanged, and journaled with who asked for how much.
 
     Vectors.embed(ask, client, _)     one request
 
-Each client has a process for them, started when it first asks.  An answer is given when its journal
-says what it took.
+Each client has a process for them, started with its first request.  An answer is given once its
+usage is journaled.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """Anthropic's stream of events.  Satisfies Voice.
 
-Blocks come one after the other there, while a model may write two calls at once: what belongs to a
-later block is kept until the one before it is complete.
+There, blocks come one after the other, while a model may write two calls at once: pieces of a later
+block are kept until the block before it is complete.
 """
 
 from collections.abc import Callable

@@ -170,7 +170,7 @@ def _object(within: dict[str, Any], name: str) -> dict[str, Any]:
     if found is None:
         return {}
     if not isinstance(found, dict):
-        raise Wrong(PARAMS, f"{name} is no object")
+        raise Wrong(PARAMS, f"{name} is not an object")
     return found
 
 

@@ -323,7 +323,7 @@ def homes(program: Path) -> tuple[Path, ...]:
 
 def _check_url(url: str) -> None:
     if not url.startswith(("https://", "http://")):
-        raise SysError(Code.INVALID, f"{url!r} is no URL", hint="https://host/path")
+        raise SysError(Code.INVALID, f"{url!r} is not a URL", hint="https://host/path")
 
 
 def _times(place: Place) -> Times:

@@ -187,7 +187,7 @@ def _of_skill(reader: _Reader, word: str) -> tuple[Cap, ...]:
     if word == "*":
         return (parse("read:/skills"), parse("read:/skills/**"))
     if not _NAME.fullmatch(word):
-        raise reader.wrong("skills", f"{word!r} is no name of a skill", "or * for all")
+        raise reader.wrong("skills", f"{word!r} is not a name of a skill", "or * for all")
     return (parse("read:/skills"), parse(f"read:/skills/{word}"), parse(f"read:/skills/{word}/**"))
 
 

@@ -62,7 +62,7 @@ async def _offline(asked: Asked) -> Audit:
     try:
         return await anyio.to_thread.run_sync(read)
     except ValueError as error:
-        raise SysError(Code.INVALID, f"{file} is no export: {error}") from error
+        raise SysError(Code.INVALID, f"{file} is not an export: {error}") from error
 
 
 async def export(asked: Asked) -> int:

@@ -1,4 +1,4 @@
-"""exec: run a program nobody changed, as a process."""
+"""exec: run an unmodified program as a process."""
 
 import shlex
 import shutil
@@ -107,7 +107,7 @@ def _hosts(asked: Asked) -> tuple[str, ...]:
     except msgspec.ValidationError as error:
         raise SysError(
             Code.INVALID,
-            f"--allow-net {' '.join(hosts)}: one of these is no host",
+            f"--allow-net {' '.join(hosts)}: one of these is not a host",
             hint="write pypi.org, git.example.org:22 or [2001:db8::1]:443",
         ) from error
     if hosts and asked.arguments.network:

@@ -103,7 +103,7 @@ def _place(asked: Asked) -> Place:
         case [first, *rest]:
             return Place(command=(_program(asked, first), *rest), **common)
         case _:
-            raise SysError(Code.INVALID, f"{args.target!r} is no target")
+            raise SysError(Code.INVALID, f"{args.target!r} is not a target")
 
 
 def _module(asked: Asked, name: str) -> dict[str, Any]:

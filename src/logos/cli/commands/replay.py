@@ -80,7 +80,7 @@ async def _policy(asked: Asked) -> Policy:
     except FileNotFoundError as error:
         raise SysError(Code.NOT_FOUND, f"there is no file {file}", hint="--policy FILE") from error
     except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
-        raise SysError(Code.INVALID, f"{file} is no policy: {error}") from error
+        raise SysError(Code.INVALID, f"{file} is not a policy: {error}") from error
     except SysError as error:
         raise SysError(error.code, f"{file}: {error.message}", hint=error.hint) from error
 

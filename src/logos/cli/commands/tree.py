@@ -31,7 +31,7 @@ async def _seen(asked: Asked) -> tuple[Pid, str, int | None]:
     """As whom, which path, as of when."""
     path = asked.arguments.path
     if not path.startswith("/"):
-        raise SysError(Code.INVALID, f"{path!r} is no path of the tree", hint="see `logos ls /`")
+        raise SysError(Code.INVALID, f"{path!r} is not a path of the tree", hint="see `logos ls /`")
     path = posixpath.normpath(path).replace("//", "/")
     pid = Pid(asked.arguments.pid)
     if pid:

@@ -66,7 +66,7 @@ async def deny(asked: Asked) -> int:
         number = asked.arguments.question
         if not number.isdigit():
             raise SysError(
-                Code.INVALID, f"{number!r} is no number", hint="logos approvals --always"
+                Code.INVALID, f"{number!r} is not a number", hint="logos approvals --always"
             )
         ended = await asked.node.kernel.approvals.forget(int(number), asked.by)
         asked.out.data(plain(ended), f"asked about again: {_like(ended)}")

@@ -43,7 +43,9 @@ class Commands:
         if not isinstance(call, Run):
             raise SysError(Code.INVALID, f"{type(call).__name__} is not a command")
         if any("\0" in argument for argument in call.argv) or not call.argv[0]:
-            raise SysError(Code.INVALID, "the program or an argument is no text for a command line")
+            raise SysError(
+                Code.INVALID, "the program or an argument is not text for a command line"
+            )
         timeout_s = min(call.timeout_s, job.deadline_s)
         way = self._open(call)
         refused: list[str] = []

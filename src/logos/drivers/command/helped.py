@@ -4,7 +4,7 @@
     has_usage(text)     is it a summary, and no manual?
     described(text)     one sub-command: its options, and the words that have their place
 
-Understood are argparse, click, and what git and GNU programs print.  What is not understood is
+Understood are argparse, click, and what git, npm and GNU programs print.  What is not understood is
 left out: an option that nobody recognised cannot be given.  Words that have no plain names are
 one list, `argv`.
 """
@@ -25,6 +25,7 @@ _OTHER = re.compile(
     r"^(usage|options?|optional arguments|arguments|examples?|flags)\b", re.IGNORECASE
 )
 _NAMED = re.compile(r"^ {2,10}([a-z][a-z0-9_-]*)(?:, [a-z-]+| \([a-z-]+\))?(?:\s{2,}(\S.*))?$")
+_LISTED = re.compile(r"^ {2,8}([a-z][a-z0-9-]*(?:, [a-z][a-z0-9-]*)+),?$")
 _CHOICES = re.compile(r"^ {2,4}\{([a-z0-9_,-]+)\}")
 _VALUE = r"(?:[ =](?:\{[^{}]*\}|[<\[A-Z][^\s,]*))?"
 _OPTION = re.compile(
@@ -54,8 +55,10 @@ def commands(text: str) -> dict[str, str]:
             within = False
         if within and (match := _NAMED.match(row)) and len(found) < MOST:
             found.setdefault(match[1], (match[2] or "").strip())
-        if match := _CHOICES.match(row):
-            found |= {name: "" for name in match[1].split(",")[:MOST] if name not in found}
+        listed = _LISTED.match(row) if within else None
+        if match := listed or _CHOICES.match(row):
+            names = re.split(", ?", match[1])[: MOST - len(found)]
+            found |= {name: "" for name in names if name not in found}
     found.pop("help", None)
     return found
 

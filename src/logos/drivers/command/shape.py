@@ -120,10 +120,10 @@ def _word(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str | int | float):
-        raise SysError(Code.INVALID, f"{type(value).__name__} is no word of a command line")
+        raise SysError(Code.INVALID, f"{type(value).__name__} is not a word of a command line")
     word = str(value)
     if "\0" in word:
-        raise SysError(Code.INVALID, "an argument is no text for a command line")
+        raise SysError(Code.INVALID, "an argument is not text for a command line")
     return word
 
 

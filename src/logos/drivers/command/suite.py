@@ -28,6 +28,7 @@ ASKED_S = 10.0
 AT_ONCE = 4
 HELP_BYTES = 1 << 20
 ANSWER_BYTES = 8 << 20
+SHORT = 300
 SAID = 4000
 """Characters of what a program that failed has written."""
 
@@ -53,6 +54,7 @@ class Suite:
         self._subs: Mapping[str, Sub] = {}
         self._offers: tuple[Offer, ...] = ()
         self._asking = anyio.Lock()
+        self._wrote = b""
         if manifest:
             subs, self._said = of_manifest(manifest)
             self._take(subs)
@@ -147,13 +149,16 @@ class Suite:
             output_bytes=HELP_BYTES,
         )
         command.workspace.mkdir(parents=True, exist_ok=True)
-        return await self._sandbox.run(command)
+        done = await self._sandbox.run(command)
+        self._wrote = done.stderr or self._wrote
+        return done
 
     def _silent(self) -> Mapping[str, Sub]:
+        said = self._wrote.decode("utf-8", "backslashreplace").strip()[-SHORT:]
         raise SysError(
             Code.UNAVAILABLE,
-            f"{self._command.argv[0]} does not say what it can do",
-            hint="write a manifest, and mount it with --manifest FILE",
+            f"{self._command.argv[0]} does not say what it can do{': ' if said else ''}{said}",
+            hint="--readable FOLDER lets it read what it needs; or write a manifest: --manifest FILE",
         )
 
 

@@ -108,7 +108,7 @@ class Functions:
     ) -> None:
         if not _NAME.fullmatch(name):
             raise SysError(
-                Code.INVALID, f"{name!r} is no name for a tool", hint="letters, digits, _ and -"
+                Code.INVALID, f"{name!r} is not a name for a tool", hint="letters, digits, _ and -"
             )
         if name in self._entries:
             raise SysError(Code.CONFLICT, f"there is a tool {name} already")

@@ -45,7 +45,7 @@ def destination(request: h11.Request) -> Destination:
         port = parts.port or (_HTTPS if connect else _HTTP)
         host = (parts.hostname or "").lower().rstrip(".")
     except ValueError as error:
-        raise Shut(400, f"{target!r} is no address: {error}") from error
+        raise Shut(400, f"{target!r} is not an address: {error}") from error
     _of_its_kind(parts, connect=connect)
     if parts.username is not None or not host or not host.isascii() or not host.isprintable():
         raise Shut(400, f"{target!r} names no host")

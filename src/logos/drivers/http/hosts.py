@@ -90,7 +90,7 @@ async def outside(host: str, port: int, hosts: Iterable[str], resolve: Resolve) 
         if not reaches(named, shown, port):
             raise SysError(
                 Code.DENIED,
-                f"{host} is {text}, which is no public address",
+                f"{host} is {text}, which is not a public address",
                 hint=f"if it is meant, grant connect:/net/{shown}:{port}",
             )
     return found

@@ -92,7 +92,7 @@ def offers_of(tools: Sequence[_Tool]) -> tuple[Offer, ...]:
     found: dict[str, Offer] = {}
     for tool in tools:
         if not NAME.fullmatch(tool.name):
-            raise SysError(Code.INVALID, f"the server offers {tool.name!r}, which is no name")
+            raise SysError(Code.INVALID, f"the server offers {tool.name!r}, which is not a name")
         if tool.name in found:
             raise SysError(Code.CONFLICT, f"the server offers {tool.name} twice")
         found[tool.name] = _offer(tool)

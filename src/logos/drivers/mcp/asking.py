@@ -127,7 +127,7 @@ def content(reply: Reply, kept: Kept) -> dict[str, Any]:
     if isinstance(said, dict):
         return said
     if len(kept.fields) != 1:
-        raise SysError(Code.INVALID, f"the answer is no JSON object of {', '.join(kept.fields)}")
+        raise SysError(Code.INVALID, f"the answer is not a JSON object of {', '.join(kept.fields)}")
     return {kept.fields[0]: said}
 
 

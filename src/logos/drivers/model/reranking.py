@@ -125,7 +125,7 @@ def judged(said: bytes, wanted: int) -> Reranked:
         raise SysError(Code.MODEL, f"{len(scores)} scores came for {wanted} texts")
     found = tuple(scores[n] for n in range(wanted))
     if not all(map(math.isfinite, found)):
-        raise SysError(Code.MODEL, "a score came that is no number")
+        raise SysError(Code.MODEL, "a score came that is not a number")
     return Reranked(found, answer.usage.total_tokens if answer.usage else 0)
 
 

@@ -84,7 +84,7 @@ def _other(root: Any) -> SysError:
             Code.INVALID, said, hint="convert it to OpenAPI 3, with swagger2openapi say"
         )
     return SysError(
-        Code.INVALID, "this is no OpenAPI 3 document", hint="one begins with openapi: 3.x.y"
+        Code.INVALID, "this is not an OpenAPI 3 document", hint="one begins with openapi: 3.x.y"
     )
 
 

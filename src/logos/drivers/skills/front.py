@@ -60,7 +60,7 @@ def _texts(head: str) -> dict[str, str]:
         if said := dict(_PLAIN.findall(head)):
             return said
         why = (str(error).splitlines() or ["nested too deeply"])[0]
-        raise _wrong(f"the front matter is no YAML: {visible(why)}", "name: …") from error
+        raise _wrong(f"the front matter is not YAML: {visible(why)}", "name: …") from error
     if not isinstance(node, yaml.MappingNode):
         raise _wrong("the front matter has no keys", "name: and description:")
     return {

@@ -100,7 +100,7 @@ class Skills:
         folder = self._folder(self._at(name)) / rest
         if not folder.is_dir():
             code = Code.INVALID if folder.exists() else Code.NOT_FOUND
-            raise SysError(code, f"{path} is no folder", hint=f"list /skills/{name}")
+            raise SysError(code, f"{path} is not a folder", hint=f"list /skills/{name}")
         return [
             Entry(name=visible(one.name), kind="folder")
             if one.is_dir()

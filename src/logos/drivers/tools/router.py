@@ -60,7 +60,7 @@ class Tools:
     def put(self, name: str, place: Provider) -> None:
         if not NAME.fullmatch(name):
             raise SysError(
-                Code.INVALID, f"{name!r} is no name for a mount", hint="a-z, 0-9, _ and -"
+                Code.INVALID, f"{name!r} is not a name for a mount", hint="a-z, 0-9, _ and -"
             )
         if name in self._places or name in {spec.name for spec in self._functions.specs()}:
             raise SysError(

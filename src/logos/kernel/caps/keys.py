@@ -59,7 +59,7 @@ class Keys:
     async def create(self, client: str, limits: Limits) -> Made:
         """Raise `invalid` for a name that no process could carry."""
         if not client or len(client) > len("x" * 64) or not client.replace("-", "").isalnum():
-            raise SysError(Code.INVALID, f"{client!r} is no name", hint="letters, digits and -")
+            raise SysError(Code.INVALID, f"{client!r} is not a name", hint="letters, digits and -")
         secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
         body = msgspec.json.encode(limits)
         given = {"client": client, "hash": _hash(secret), "limits": body, "at": self._now()}

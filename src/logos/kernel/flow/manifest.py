@@ -156,7 +156,7 @@ def _kind(text: str) -> Kind:
     except ValueError:
         known = [k.value for k in Kind]
         raise SysError(
-            Code.INVALID, f"{text!r} is no kind of value", hint=nearest(text, known).hint
+            Code.INVALID, f"{text!r} is not a kind of value", hint=nearest(text, known).hint
         ) from None
 
 
@@ -230,7 +230,7 @@ def _check_result(result: Result, arguments: list[str], tool: str) -> None:
         if name not in arguments:
             raise SysError(
                 Code.INVALID,
-                f"the result of {tool} takes context from {name!r}, which is no argument",
+                f"the result of {tool} takes context from {name!r}, which is not an argument",
                 hint=nearest(name, arguments).hint,
             )
     known = [*result.fields, *result.context]

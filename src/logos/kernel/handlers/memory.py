@@ -70,7 +70,7 @@ async def remember(ctx: Context, call: Remember) -> Effects:
         event = _block(await ctx.kernel.stores.current(ctx.pid), event, undo=call.undo)
     elif call.undo:
         raise SysError(
-            Code.INVALID, f"{path} is no core block", hint="undo works on /mem/core/NAME"
+            Code.INVALID, f"{path} is not a core block", hint="undo works on /mem/core/NAME"
         )
     return Effects(value=path, events=(event,))
 

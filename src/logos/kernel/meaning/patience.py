@@ -1,9 +1,9 @@
-"""What a model says while somebody waits for it, in time or not at all.
+"""Answers of a model that somebody waits for: in time, or not at all.
 
-    Patience.within(asking, what)    its answer; None: too late, it failed, or it is left alone
+    Patience.within(asking, what)    its answer; None: too late, failed, or suspended
 
-Whoever thinks waits for this, so patience is short; and a model that was late several times in a row
-is left alone for a while, so that one that is away costs nobody anything.
+A thought waits for this, so patience is short.  A model that was late several times in a row is not
+asked for a while, so that one that is unavailable costs nothing.
 """
 
 import logging

@@ -42,7 +42,7 @@ from logos.kernel.memory.gate import Rules
 from logos.kernel.memory.layout import render
 from logos.kernel.memory.near import Judged, Near, key
 from logos.kernel.memory.page import Kind, Page, Piece, Source, page_of, split
-from logos.kernel.memory.pager import Ask, Fault, Heard, Pager, Refused, Why
+from logos.kernel.memory.pager import SPENT, Ask, Fault, Heard, Pager, Refused, Why
 from logos.kernel.memory.paths import (
     ARCHIVE,
     CORE,
@@ -85,6 +85,7 @@ __all__ = [
     "NOTHING",
     "OWN",
     "SPACE_VERSION",
+    "SPENT",
     "TODO",
     "Ask",
     "Closed",

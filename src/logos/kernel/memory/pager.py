@@ -36,6 +36,8 @@ from logos.kernel.memory.things import each_thing
 
 DEFAULT_MASS = 0.98
 """What comes in by default; the temperature is fitted to it."""
+SPENT = 1.0
+"""Whatever fits comes in."""
 DEFAULT_BUDGET = 2048
 _REFUSED = 8
 """Refused pages a fault tells of."""

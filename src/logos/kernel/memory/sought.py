@@ -12,6 +12,7 @@ What is linked to a hit need share no word with the question.
 Invariant: what is joined costs at most what the two faults cost.
 """
 
+import itertools
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -23,7 +24,7 @@ from logos.abi.errors import Code, SysError
 from logos.abi.ids import Seq
 from logos.kernel.memory.gate import Rules
 from logos.kernel.memory.page import Kind, Page
-from logos.kernel.memory.pager import Fault
+from logos.kernel.memory.pager import DEFAULT_MASS, Fault
 from logos.kernel.memory.paths import folder, shared
 from logos.kernel.memory.query import Query, read
 from logos.kernel.memory.shelf import Shelf
@@ -115,16 +116,25 @@ def linked(shelf: Shelf, pages: Iterable[Page], as_of: int | None = None) -> fro
 
 def bearing(found: Fault, question: str) -> Fault:
     """Without pages that share neither words nor kinds of things with the question, nor stand beside one that
-    does: in a small memory they come in because there is room.  Vectors know better, and a question without
-    words asks for whatever there is."""
+    does: in a small memory they come in because there is room.  Where a vector knows better the likeliest stay,
+    too, and a question without words asks for whatever there is."""
     query = read(question, found.subjects)
     query = replace(query, terms=(*query.terms, *found.terms))
-    if found.meant or not (query.terms or query.subjects):
+    if not (query.terms or query.subjects):
         return found
     hits = [page for page in found.pages if _bears(page, query)]
     there = {(page.group, page.id + step) for page in hits for step in range(-BESIDE, BESIDE + 1)}
-    pages = [page for page in found.pages if (page.group, page.id) in there]
+    likely = _likeliest(found) if found.meant else frozenset()
+    pages = [page for page in found.pages if (page.group, page.id) in there or page.id in likely]
     return found if len(pages) == len(found.pages) else _only(found, pages)
+
+
+def _likeliest(found: Fault) -> frozenset[int]:
+    """As many pages as hold nearly all of the probability of what came in."""
+    ranked = sorted(found.why, key=lambda why: -why.likely)
+    before = itertools.accumulate((why.likely for why in ranked), initial=0.0)
+    least = DEFAULT_MASS * found.mass
+    return frozenset(why.page for why, mass in zip(ranked, before, strict=False) if mass < least)
 
 
 def exact(found: Fault, question: str) -> Fault:

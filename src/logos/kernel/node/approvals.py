@@ -139,5 +139,7 @@ def _parsed(text: str) -> tuple[Pid, str]:
     if match := _ID.fullmatch(text):
         return Pid(int(match[1])), f"c{match[2]}"
     raise SysError(
-        Code.INVALID, f"{text!r} is no question", hint="write PID.NUMBER, as `logos approvals` does"
+        Code.INVALID,
+        f"{text!r} is not a question",
+        hint="write PID.NUMBER, as `logos approvals` does",
     )

@@ -36,7 +36,7 @@ async def posted(
         is_note(body)
     except msgspec.ValidationError as error:
         raise SysError(
-            Code.INVALID, f"this is no letter: {error}", hint="look at its types"
+            Code.INVALID, f"the letter is malformed: {error}", hint="look at its types"
         ) from error
     id_ = number or await letter_number(store)
 

@@ -29,6 +29,7 @@ from logos.kernel.memory import (
     CORE,
     NOTHING,
     OWN,
+    SPENT,
     Ask,
     Fault,
     Shelf,
@@ -203,10 +204,10 @@ class Stores:
 
     async def seek(self, pid: Pid, question: str, tokens: int, sought: Sought) -> Fault:
         """What it keeps that matches a question, and what is linked to that.  A deliberate search
-        is not gated."""
+        is not gated, and spends its tokens on what bears on the question."""
         labelled = await self.labelled(pid, sought.label, sought.reader)
         shelf = await self.shelf(pid)
-        ask = Ask(budget=tokens, gate=False, rules=sought.rules(shelf, labelled))
+        ask = Ask(budget=tokens, mass=SPENT, gate=False, rules=sought.rules(shelf, labelled))
         found = await self._matching(pid, question, ask)
         ties = linked(shelf, found.pages, sought.as_of)
         if ask.rules.only is not None:

@@ -128,7 +128,7 @@ class Tree:
         whose, part = _proc(pid, path)
         await self._records.process(whose)  # raises when there is no such process
         if part:
-            raise SysError(Code.INVALID, f"{path} is no folder", hint="read it with fs.read")
+            raise SysError(Code.INVALID, f"{path} is not a folder", hint="read it with fs.read")
         return [Entry(name=name) for name in PARTS]
 
     async def _process(self, pid: Pid, path: str) -> str:
