@@ -172,6 +172,19 @@ def test_what_is_shown_line_by_line_goes_on_wherever_it_was_cut_off(
             assert shown(frames[:cut]) + shown(list(frames_of(daemon))) == whole
 
 
+def test_who_only_watches_waits_for_the_next_daemon_and_starts_none(place: Place) -> None:
+    with place.start("logs", "--from", "1", "--json") as watching:
+        assert watching.stdout is not None
+        assert watching.stderr is not None
+        watching.stdout.readline()
+        place.run("down")
+        assert "waiting for the next one" in watching.stderr.readline()
+        assert place.run("status").returncode == 69
+        place.data("mem", "remember", "Seen by who watches.", "--of", "watched")
+        assert any("Seen by who watches." in line for line in watching.stdout)
+        watching.terminate()
+
+
 def test_an_import_goes_on_across_a_killed_daemon(place: Place) -> None:
     folder = place.folder / "much"
     folder.mkdir()

@@ -34,21 +34,17 @@ ANYWHERE = {"--describe", "--dry-run", "--help", "-h"}
 LOCAL = {"", "--help", "-h", "--version", "help", "config", "doctor", "--describe"}
 """Commands that need no daemon."""
 
-
 LOOKS = {"exec", "mem"}
 """Commands whose dry run looks at what there is."""
 
 OFFLINE = "--export"
 """`audit verify` of a file needs no daemon either."""
 
-
 REFUSALS = 5
 """So often a request goes to a next daemon because the one before did not take it."""
 
-
 NAMES = {2: "invalid", 3: "not_found", 4: "denied"}
 """Of statuses; whatever else keeps a daemon from answering is `unavailable`."""
-
 
 UNENDED: set[int] = set()
 """Descriptors whose last line has not ended: a thought was cut off."""
@@ -150,8 +146,7 @@ def alone(arguments: list[str]) -> bool:
 
 def keep_on(connection: "_socket.socket", arguments: list[str]) -> int:
     """One command, through as many daemons as it takes; its exit status."""
-    refusals = 0
-    passing = arguments[:1] == ["exec"]
+    refusals, passing = 0, arguments[:1] == ["exec"]
     while True:
         if passing:
             pass_signals(connection)
@@ -167,10 +162,21 @@ def keep_on(connection: "_socket.socket", arguments: list[str]) -> int:
                 else f"it did not take the command; see {log_path()}",
                 DAEMON_ABSENT,
             )
+        waits = taken and ended[0] == "logs" and ("--follow" in ended or ended[1] == "--from")
         if taken:
-            complain("the daemon went away; starting it again")
+            what = "waiting for the next one" if waits else "starting it again"
+            complain(f"the daemon went away; {what}")
         arguments = ended
-        connection = connect() or start()
+        connection = connect() or (next_one() if waits else start())
+
+
+def next_one() -> "_socket.socket":
+    """For who only watches: the last one may have been stopped on purpose."""
+    import time  # noqa: PLC0415 - only when the daemon is gone
+
+    while (connection := connect()) is None:
+        time.sleep(0.2)
+    return connection
 
 
 def talk(connection: "_socket.socket", arguments: list[str]) -> tuple[bool, int | list[str] | None]:
