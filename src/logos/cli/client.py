@@ -22,6 +22,9 @@ INTERRUPTED = 130
 PATIENCE_S = 900
 """For a daemon that starts: its database may have much to recover."""
 
+PYTHON = (sys.executable, "-P")
+"""Without the current folder among those of modules: an agent may have written there."""
+
 PATH_BYTES = 100
 """A unix socket's path must be short."""
 
@@ -130,7 +133,8 @@ def run(arguments: list[str]) -> int:
 
 
 def become(module: str, *words: str) -> "NoReturn":
-    os.execv(sys.executable, [sys.executable, "-m", module, *words])  # noqa: S606 - ourselves
+    loading = os.path.join(os.path.dirname(__file__), "loading.py")
+    os.execv(sys.executable, [*PYTHON, loading, module, *words])  # noqa: S606 - ourselves
 
 
 def alone(arguments: list[str]) -> bool:
@@ -353,8 +357,8 @@ def begin() -> "tuple[subprocess.Popen[bytes], int]":
 
     with open_log() as log:
         told = log.tell()
-        child = subprocess.Popen(
-            [sys.executable, "-m", "logos.cli.daemon"],
+        child = subprocess.Popen(  # noqa: S603 - ourselves
+            [*PYTHON, "-m", "logos.cli.daemon"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -28,7 +28,7 @@ from logos import a2a, mcpserver
 from logos.abi.errors import Code, SysError
 from logos.boot import Machine, boot, home, load_settings, settle
 from logos.cli import wire
-from logos.cli.client import socket_path
+from logos.cli.client import PYTHON, socket_path
 from logos.cli.out import COLUMNS, Out
 from logos.cli.registry import Asked
 from logos.cli.running import as_json, carry_out, first_of
@@ -336,7 +336,7 @@ def main() -> int:
     except* Dead as group:
         # the machine slept, say: what this node drove is anybody's now, so be a new node
         tell(f"{group.exceptions[0]}; starting anew")
-        os.execv(sys.executable, [sys.executable, "-m", "logos.cli.daemon"])  # noqa: S606
+        os.execv(sys.executable, [*PYTHON, "-m", "logos.cli.daemon"])  # noqa: S606
     except* SysError as group:
         error = first_of(group)
         tell(vault.text(f"{error.code}: {error.message}"))

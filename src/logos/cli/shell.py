@@ -23,7 +23,7 @@ import msgspec
 
 from logos.abi.errors import Code, SysError
 from logos.abi.events import AnyEvent
-from logos.cli.client import home, show
+from logos.cli.client import PYTHON, home, show
 from logos.cli.commands import COMMANDS
 from logos.cli.out import COLUMNS, Out
 from logos.cli.registry import parsed
@@ -31,7 +31,7 @@ from logos.cli.shown import line
 from logos.cli.typed import CHUNK, Keys, lines
 
 AGENT = Path(__file__).with_name("agents") / "shell.md"
-CLIENT = (sys.executable, "-m", "logos.cli.client")
+CLIENT = (*PYTHON, "-m", "logos.cli.client")
 QUIET_S = 5.0
 """After so long without an event somebody it has started may be waiting for a person."""
 
