@@ -137,6 +137,7 @@ def test_the_client_imports_next_to_nothing() -> None:
     assert {one for one in loaded if one.startswith("logos.")} == {
         "logos.cli",
         "logos.cli.client",
+        "logos.cli.where",
         "logos.cli.wire",
     }
 

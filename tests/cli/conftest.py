@@ -19,7 +19,7 @@ import pytest
 from tests.conftest import PATIENCE_S
 
 from logos.cli import wire
-from logos.cli.client import socket_path
+from logos.cli.where import socket_path
 
 LOGOS = Path(sys.executable).parent / "logos"
 AGENT = """---

@@ -16,7 +16,8 @@ from tests.cli.conftest import Place, frames_of, split
 from tests.conftest import PATIENCE_S
 
 from logos.cli import wire
-from logos.cli.client import socket_path, talk
+from logos.cli.client import talk
+from logos.cli.where import socket_path
 
 pytestmark = pytest.mark.slow
 

@@ -22,9 +22,8 @@ def by_hand(word: str) -> set[str]:
     parts = [(word[:at], word[at:]) for at in range(len(word) + 1)]
     less = {a + b[1:] for a, b in parts if b}
     more = {a + letter + b for a, b in parts for letter in "abc"}
-    other = {a + letter + b[1:] for a, b in parts if b for letter in "abc"}
     swapped = {a + b[1] + b[0] + b[2:] for a, b in parts if len(b) > 1}
-    return (less | more | other | swapped) - {word}
+    return (less | more | swapped) - {word}
 
 
 def lines(known: set[str]) -> tuple[bytes, "array[int]"]:
@@ -60,7 +59,7 @@ def talk() -> list[Page]:
     ]
 
 
-@pytest.mark.parametrize("word", ["festival", "fesitval", "festivl", "festivaal", "feztival"])
+@pytest.mark.parametrize("word", ["festival", "fesitval", "festivl", "festivaal"])
 def test_a_misspelled_question_finds_the_page_and_shows_it(word: str) -> None:
     question = f"What about the {word}?"
     found = bearing(Pager.rebuild(talk()).fault(question, Ask(budget=40, gate=False)), question)
@@ -72,8 +71,8 @@ def test_a_misspelled_question_finds_the_page_and_shows_it(word: str) -> None:
     [
         ("festiv", "festiv"),
         ("fesitv", "festiv"),
-        ("roofs", "roof"),
-        ("rof", "rof"),
+        ("ruof", "ruof"),
+        ("feztiv", "feztiv"),
         ("harb0ur", "harb0ur"),
         ("mountain", "mountain"),
     ],
@@ -82,11 +81,11 @@ def test_only_an_unknown_word_of_some_length_is_read_as_another(term: str, meant
     assert Pager.rebuild(talk()).space.words.meant(term) == meant
 
 
-def test_an_everyday_word_is_no_slip() -> None:
-    """Nobody spoke of a kitten; a mitten is something else."""
-    pages = [*talk(), page_of(99, "I lost a mitten.", subject="Ann", kind=Kind.PEOPLE, turn=99)]
-    assert "kitten" in Pager.rebuild(pages).fault("Where is the kitten?").terms
-    assert "mitten" in Pager.rebuild(pages).fault("Where is the mittten?").terms
+@pytest.mark.parametrize(("asked", "said"), [("garden", "gardn"), ("kitten", "mitten")])
+def test_another_word_is_no_slip(asked: str, said: str) -> None:
+    """The first is a word of the lists of this room; the second has another letter in place of one."""
+    pages = [*talk(), page_of(99, f"I lost a {said}.", subject="Ann", kind=Kind.PEOPLE, turn=99)]
+    assert asked in Pager.rebuild(pages).fault(f"Where is the {asked}?").terms
 
 
 def test_what_was_said_later_spells_nothing() -> None:

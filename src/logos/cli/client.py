@@ -11,6 +11,7 @@ import sys
 from errno import EBADF
 
 from logos.cli import wire
+from logos.cli.where import home, log_path, ours, socket_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,12 +25,6 @@ PATIENCE_S = 900
 
 PYTHON = (sys.executable, "-P")
 """Without the current folder among those of modules: an agent may have written there."""
-
-PATH_BYTES = 100
-"""A unix socket's path must be short."""
-
-SHARED = "/tmp/logos-"  # noqa: S108 - checked to be ours
-"""Where the socket of a home with a long path is."""
 
 ANYWHERE = {"--describe", "--dry-run", "--help", "-h"}
 """With one of these a command does nothing, and needs no daemon for it."""
@@ -264,27 +259,6 @@ def request(arguments: list[str]) -> bytes:
     return wire.request(here, arguments, columns, terminals, plain, model)
 
 
-def home() -> str:
-    """The same as boot.home, without importing anything."""
-    if named := os.environ.get("LOGOS_HOME"):
-        return os.path.abspath(os.path.expanduser(named))
-    if os.geteuid() == 0:
-        return "/var/lib/logos"
-    if sys.platform == "darwin":
-        return os.path.expanduser("~/Library/Application Support/logos")
-    data = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
-    return os.path.join(data, "logos")
-
-
-def socket_path(folder: str) -> str:
-    path = os.path.join(folder, "logos.sock")
-    if len(os.fsencode(path)) <= PATH_BYTES:
-        return path
-    import zlib  # noqa: PLC0415 - only for long paths
-
-    return f"{SHARED}{os.geteuid()}-{zlib.crc32(os.fsencode(path)):08x}/logos.sock"
-
-
 def connect() -> "_socket.socket | None":
     path = socket_path(home())
     if not ours(os.path.dirname(path)):
@@ -301,14 +275,6 @@ def connect() -> "_socket.socket | None":
     return connection
 
 
-def ours(folder: str) -> bool:
-    """Anybody can make a folder in /tmp: into one that is not ours we tell nothing."""
-    try:
-        return not folder.startswith(SHARED) or os.lstat(folder).st_uid == os.geteuid()
-    except OSError:
-        return True  # there is none: connecting will say so
-
-
 def wait_until_gone() -> None:
     """Until the daemon has let go of its home: its node and its database are down then."""
     import fcntl  # noqa: PLC0415 - only for `down`
@@ -318,10 +284,6 @@ def wait_until_gone() -> None:
             fcntl.flock(lock, fcntl.LOCK_SH)
     except FileNotFoundError:
         return
-
-
-def log_path() -> str:
-    return os.path.join(home(), "daemon.log")
 
 
 def open_log() -> "BinaryIO":

@@ -28,10 +28,11 @@ from logos import a2a, mcpserver
 from logos.abi.errors import Code, SysError
 from logos.boot import Machine, boot, home, load_settings, settle
 from logos.cli import wire
-from logos.cli.client import PYTHON, socket_path
+from logos.cli.client import PYTHON
 from logos.cli.out import COLUMNS, Out
 from logos.cli.registry import Asked
 from logos.cli.running import as_json, carry_out, first_of
+from logos.cli.where import socket_path
 from logos.config import Loaded
 from logos.gateway import Access, open_gateway
 from logos.hosting import open_hosting

@@ -23,12 +23,13 @@ import msgspec
 
 from logos.abi.errors import Code, SysError
 from logos.abi.events import AnyEvent
-from logos.cli.client import PYTHON, home, show
+from logos.cli.client import PYTHON, show
 from logos.cli.commands import COMMANDS
 from logos.cli.out import COLUMNS, Out
 from logos.cli.registry import parsed
 from logos.cli.shown import line
 from logos.cli.typed import CHUNK, Keys, lines
+from logos.cli.where import home
 
 AGENT = Path(__file__).with_name("agents") / "shell.md"
 CLIENT = (*PYTHON, "-m", "logos.cli.client")

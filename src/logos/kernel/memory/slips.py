@@ -3,9 +3,10 @@
     one_slip(lines, starts, word)    of sorted words, a line each, those that `word` is one letter away from
     READABLE                         letters a word has at least for its slips to be told from other words
 
-One letter is missing, too many, another one, or has changed places with the next.  All words are compared at
-once: how much of its beginning and of its end each shares with `word`, which has three letters at least, so that the
-first or the last is the same.
+One letter is missing, or one too many, or two neighbours have changed places.  Another letter in place of one
+makes another word more often than a slip ("father", "gather").  All words are compared at once: how much of its
+beginning and of its end each shares with `word`, which has three letters at least, so that the first or the last is
+the same.
 
 Invariant: a word is not a slip of itself.
 """
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-READABLE = 5
+READABLE = 6
 
 
 def one_slip(lines: bytes, starts: Sequence[int], word: str) -> list[str]:
@@ -33,10 +34,8 @@ def one_slip(lines: bytes, starts: Sequence[int], word: str) -> list[str]:
         least = min(size, len(mine))
         head = _agree(letters[:, :least], mine[:least])
         tail = _agree(letters[:, ::-1][:, :least], mine[::-1][:least])
-        slip = head + tail >= max(size, len(mine)) - 1
-        if size == len(mine):
-            slip &= head < size
-            slip |= _swapped(letters, mine, head, tail)
+        swapped = size == len(mine)
+        slip = _swapped(letters, mine, head, tail) if swapped else head + tail >= least
         out += [bytes(row).decode() for row in letters[slip]]
     return out
 
