@@ -62,9 +62,7 @@ def _prepare(conversation: Conversation, seed: int) -> Prepared:
     random = np.random.default_rng(seed)
     asked = []
     for question in conversation.questions:
-        query = read(
-            question.text, space.table.subjects, years=space.years, meant=space.words.meant
-        )
+        query = read(question.text, space.table.subjects, years=space.years)
         measured = measure(space, query)
         cols = space.table.columns()
         turns = [conversation.turn(seq) for seq in cols.seq[measured.rows].tolist()]

@@ -20,7 +20,6 @@ from logos.cli.typed import completions
 
 pytestmark = pytest.mark.slow
 
-AGAIN_S = 5.0
 OWN_TERMINAL = """
 import fcntl, os, sys, termios
 os.setsid()
@@ -65,15 +64,7 @@ class Terminal:
         return found
 
     def interrupt(self) -> None:
-        """Ctrl-C until there is a prompt: between prompt and wait Python's readline misses one."""
-        give_up = time.monotonic() + PATIENCE_S
-        while "logos> " not in self.shown:
-            assert time.monotonic() < give_up, f"no prompt in {self.shown!r}"
-            self.type(CTRL_C)
-            again = time.monotonic() + AGAIN_S
-            while "logos> " not in self.shown and time.monotonic() < again:
-                if select.select([self._fd], [], [], again - time.monotonic())[0]:
-                    self.shown += os.read(self._fd, 65536).decode("utf-8", "replace")
+        self.type(CTRL_C)
         self.until("logos> ")
 
     def close(self) -> None:

@@ -22,6 +22,9 @@ PROMPT = "logos> "
 REMEMBERED = 1000
 CHUNK = 1 << 16
 
+NOTICED_S = 0.25
+"""The longest until a signal is noticed."""
+
 
 class Keys:
     """Ctrl-C: it gives up the line that is being typed, else it is `enough` until somebody looks.  It
@@ -35,6 +38,7 @@ class Keys:
             os.set_blocking(fd, False)
         signal.set_wakeup_fd(bell, warn_on_full_buffer=False)
         signal.signal(signal.SIGINT, self._pressed)
+        signal.signal(signal.SIGALRM, lambda *_: None)
 
     def _pressed(self, *_: object) -> None:
         self.enough = True
@@ -43,11 +47,17 @@ class Keys:
             raise KeyboardInterrupt
 
     def line(self, read: Callable[[], str]) -> str:
-        """What is typed.  Raise KeyboardInterrupt."""
+        """What is typed.  Raise KeyboardInterrupt.
+
+        A signal that comes between the prompt and the wait for a key is noticed with the next signal only:
+        that is the timer's.
+        """
         self._typing = True
+        signal.setitimer(signal.ITIMER_REAL, NOTICED_S, NOTICED_S)
         try:
             return read()
         finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
             self._typing = False
 
     def wait(self, fd: int, within_s: float) -> bool | None:
