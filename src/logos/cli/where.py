@@ -1,9 +1,9 @@
 """Where a home is, and what lies in it: without importing anything that takes time.
 
-    home()                the folder of the daemon, its database and its keys
-    socket_path(folder)   where its daemon listens
-    ours(folder)          may a socket in it be trusted?
-    log_path()            what its daemon has said
+home()                the folder of the daemon, its database and its keys
+socket_path(folder)   where its daemon listens
+ours(folder)          may a socket in it be trusted?
+log_path()            what its daemon has said
 """
 
 import os
