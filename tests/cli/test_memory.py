@@ -2,10 +2,14 @@
 
 import json
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
+from queue import Queue
+from threading import Thread
 
 import pytest
 from tests.cli.conftest import DONE, Place, frames_of, opened
+from tests.conftest import PATIENCE_S
 
 from logos.cli import wire
 
@@ -156,7 +160,7 @@ def shown(frames: list[tuple[bytes, bytes]]) -> bytes:
         ("mem", "export", "--of", str(DONE), "--recall"),
     ],
 )
-def test_what_is_shown_line_by_line_goes_on_wherever_it_was_cut_off(
+def test_what_is_heardline_by_line_goes_on_wherever_it_was_cut_off(
     place: Place, words: tuple[str, ...]
 ) -> None:
     if "cut" in words:
@@ -172,17 +176,28 @@ def test_what_is_shown_line_by_line_goes_on_wherever_it_was_cut_off(
             assert shown(frames[:cut]) + shown(list(frames_of(daemon))) == whole
 
 
+def passed_on(lines: Iterable[str], to: "Queue[str]") -> None:
+    """Read all the time: whoever fills a pipe that nobody reads hears of no daemon's end."""
+    for line in lines:
+        to.put(line)
+
+
 def test_who_only_watches_waits_for_the_next_daemon_and_starts_none(place: Place) -> None:
     with place.start("logs", "--from", "1", "--json") as watching:
         assert watching.stdout is not None
         assert watching.stderr is not None
-        watching.stdout.readline()
+        heard: Queue[str] = Queue()
+        reading = Thread(target=passed_on, args=[watching.stdout, heard])
+        reading.start()
+        heard.get(timeout=PATIENCE_S)
         place.run("down")
         assert "waiting for the next one" in watching.stderr.readline()
         assert place.run("status").returncode == 69
         place.data("mem", "remember", "Seen by who watches.", "--of", "watched")
-        assert any("Seen by who watches." in line for line in watching.stdout)
+        while "Seen by who watches." not in heard.get(timeout=PATIENCE_S):
+            pass
         watching.terminate()
+        reading.join(PATIENCE_S)
 
 
 def test_an_import_goes_on_across_a_killed_daemon(place: Place) -> None:
