@@ -7,10 +7,11 @@ kernel and database; every tenth turn somebody asks about something long gone, a
 Then a second agent begins the same work, and when it has made a hundred turns the two take turns: a
 hundred of the old conversation, each beside one of the young.
 
-    turns_ratio      mean time of those hundred turns over that of the hundred beside them
+    turns_ratio      mean time of a turn of the first, its last hundred before that over its turns 100 to 200;
+                     minutes lie between, and a shared machine is not the same then
     cpu_ratio        the same of processor time
-    apart_ratio      mean time of the first conversation's last hundred turns before that, over its turns 100 to 200:
-                     minutes lie between, and a shared machine is not the same then; apart_cpu_ratio
+    beside_ratio     mean time of the hundred turns over that of the hundred beside them: what the length of a
+                     conversation costs, on one machine and in one process of one age; beside_cpu_ratio
     rss_growth_mb    of the process of the kernel, from turn 200 until the second began
     tokens           that went through, and `turns`
     turn_ms          of the old conversation, beside the young one
@@ -173,10 +174,10 @@ async def run(url: str, place: Path, limit: int) -> dict[str, float]:
                 raise SystemExit(f"the agent ended with {ended.status}: {ended.answer}")
         tasks.cancel_scope.cancel()
     return {
-        "turns_ratio": pair.ratio(pair.wall),
-        "cpu_ratio": pair.ratio(pair.cpu),
-        "apart_ratio": clock.ratio(clock.wall),
-        "apart_cpu_ratio": clock.ratio(clock.cpu),
+        "turns_ratio": clock.ratio(clock.wall),
+        "cpu_ratio": clock.ratio(clock.cpu),
+        "beside_ratio": pair.ratio(pair.wall),
+        "beside_cpu_ratio": pair.ratio(pair.cpu),
         "rss_growth_mb": (clock.rss[-1] - clock.rss[EARLY[1]]) / 2**20,
         "turn_ms": sum(pair.wall[OLD][:HUNDRED]) / HUNDRED * 1000,
         "tokens": old.tokens,
