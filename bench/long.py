@@ -173,6 +173,8 @@ async def run(url: str, place: Path, limit: int) -> dict[str, float]:
             if ended.status:
                 raise SystemExit(f"the agent ended with {ended.status}: {ended.answer}")
         tasks.cancel_scope.cancel()
+    if len(clock.wall) <= EARLY[1] + HUNDRED:
+        raise SystemExit(f"too short: {limit} tokens are {len(clock.wall)} turns, and it takes 300")
     return {
         "turns_ratio": clock.ratio(clock.wall),
         "cpu_ratio": clock.ratio(clock.cpu),
