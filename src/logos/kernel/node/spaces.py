@@ -57,7 +57,7 @@ MOST_BYTES = 256 << 20
 
 SAVE_PAGES = 512
 SAVE_SHARE = 8
-"""An index is saved when it has gained at least this fraction of its size."""
+"""An index is saved when it has gained this many pages, and one page in this many of what it has."""
 
 BATCH = 1000
 """Events indexed at a time."""

@@ -229,7 +229,7 @@ class Stores:
         if rest <= 0:
             return found
         pieces = frozenset((page.source.seq, page.source.start) for page in found.pages)
-        others = replace(ask, budget=rest, mass=1.0, rules=replace(ask.rules, pieces=pieces))
+        others = replace(ask, budget=rest, rules=replace(ask.rules, pieces=pieces))
         return joined(found, exact(await self._records.fault(pid, question, others), question))
 
     async def labelled(self, pid: Pid, label: str, reader: str = "") -> frozenset[Seq] | None:
